@@ -1,0 +1,2 @@
+//! A raft peer behind unix pipes.
+fn main() {}

@@ -1,0 +1,22 @@
+//! Building blocks for distributed systems, in three floors, each standing on the one below.
+//!
+//! ```text
+//!   raft    a replicated state machine, and the automaton that agrees on it     pure core, durable log, peers
+//!   ─────────────────────────────────────────────────────────────────────────
+//!   fsm     automata: an inbox, a state, transitions, timers, draining          one thread owns one state
+//!   ─────────────────────────────────────────────────────────────────────────
+//!   sync    locks, events, semaphores, channels, tickets                        many threads share one word
+//! ```
+//!
+//! The crate does no network I/O: its user carries opaque bytes, which may be lost, doubled or reordered.
+
+pub mod fsm;
+pub mod pipe;
+pub mod raft;
+pub mod sync;
+pub mod time;
+
+/// The style guide's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../STYLE.md")]
+struct Style;
