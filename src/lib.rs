@@ -15,6 +15,7 @@ pub mod pipe;
 pub mod raft;
 pub mod sync;
 pub mod time;
+pub mod varint;
 
 /// The style guide's code compiles.
 #[cfg(doctest)]

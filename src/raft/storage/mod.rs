@@ -1,0 +1,87 @@
+//! The durable log behind a small trait. (Being built.)
+
+pub mod disk;
+pub mod error;
+
+pub use disk::Disk;
+pub use error::Error;
+
+use crate::raft::consensus::Record;
+use crate::raft::{Entry, Index, LogId, Recovered, Seq};
+use bytes::Bytes;
+use std::ops::Range;
+use std::task::Waker;
+
+/// A whole snapshot, by its name and the membership in force at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last entry that it covers.
+    pub at: LogId,
+    /// The membership, encoded.
+    pub membership: Bytes,
+}
+
+/// Keeps the one stream of records of a peer. If one is durable, so are all before it.
+pub trait Storage: Send + 'static {
+    /// What reads entries back, on any thread.
+    type Reader: Reader;
+
+    /// Once, first. `newest`: the newest whole snapshot; if it is newer than the last mark, the mark is written before
+    /// anything is told.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if what was durable is not readable, [`Error::Owner`] if the store is somebody else's.
+    fn recover(&mut self, newest: Option<Snapshot>) -> Result<Recovered, Error>;
+
+    /// Takes the next record. It is not durable yet.
+    ///
+    /// # Errors
+    /// Any; after one, the store is poisoned.
+    fn stage(&mut self, record: &Record) -> Result<(), Error>;
+
+    /// Makes all that is staged durable, under the core's number for it: before it returns, or later.
+    ///
+    /// # Errors
+    /// Any; after one, the store is poisoned.
+    fn flush(&mut self, seq: Seq) -> Result<(), Error>;
+
+    /// The greatest number that is durable; `Seq(0)` is what [`recover`](Storage::recover) told.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] for ever after a fault.
+    fn durable(&self) -> Result<Seq, Error>;
+
+    /// Entries before `keep` will not be read again; at most 1 + the index of the last durable mark.
+    ///
+    /// # Errors
+    /// Any; after one, the store is poisoned.
+    fn release(&mut self, keep: Index) -> Result<(), Error>;
+
+    /// A reader of what is durable.
+    fn reader(&self) -> Self::Reader;
+
+    /// Wakes this when [`durable`](Storage::durable) has moved. Only a store whose `flush` returns early needs it.
+    fn on_durable(&mut self, _wake: Waker) {}
+
+    /// A lower bound of what is committed: a hint, which rides along.
+    fn commit(&mut self, _index: Index) {}
+
+    /// How many bytes of entries fit still.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// The bytes of the largest entry that fits.
+    fn entry_bytes_max(&self) -> usize {
+        usize::MAX
+    }
+}
+
+/// Reads durable entries back; never waits for a sync.
+pub trait Reader: Clone + Send + 'static {
+    /// Calls `each` with the entries of `range` in order: at least one, until their bytes pass `bytes_max`.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] if the range was cut or released, [`Error::Corrupt`] if it is damaged.
+    fn read(&self, range: Range<Index>, bytes_max: usize, each: &mut dyn FnMut(Entry)) -> Result<(), Error>;
+}
