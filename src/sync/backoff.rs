@@ -1,0 +1,83 @@
+//! How a thread waits a moment before it goes to sleep. No other spin loop exists in the crate.
+//!
+//! ```text
+//!   step   0   1   2   3 .. 9    then
+//!   waits  1   2   4   yield     `spin`: false, time to sleep      `wait`: yields on      `nap`: sleeps 50 us
+//!          pauses
+//! ```
+//! Spin on loads only; try a compare-and-swap only when the load shows a chance: a failed one takes the line from its owner.
+
+use super::shim::{nap, pause, thread};
+use std::time::Duration;
+
+/// How long [`Backoff::nap`] sleeps once it has yielded enough.
+const NAP: Duration = Duration::from_micros(50);
+
+/// Longer and longer moments, up to a number of yields.
+pub(crate) struct Backoff {
+    step: u32,
+    doublings: u32,
+    yields: u32,
+}
+
+impl Backoff {
+    /// The ordinary one: 1, 2, 4 pauses, then 7 yields. More pauses changed nothing on two cores.
+    pub(crate) const fn new() -> Backoff {
+        Backoff::with(3, 7)
+    }
+
+    /// One whose first `doublings` moments are 1, 2, 4, ... pauses long, and the next `yields` a yield each.
+    pub(crate) const fn with(doublings: u32, yields: u32) -> Backoff {
+        Backoff { step: 0, doublings, yields }
+    }
+
+    /// Waits a moment, or says false: it is time to sleep. Says so at once in a model, where the moments would only hide the sleep.
+    #[inline]
+    pub(crate) fn spin(&mut self) -> bool {
+        if cfg!(any(rsm_loom, rsm_shuttle)) || self.is_over() {
+            return false;
+        }
+        self.moment();
+        true
+    }
+
+    /// Waits a moment, however often it is asked: for what another thread does in a bounded number of instructions.
+    #[inline]
+    pub(crate) fn wait(&mut self) {
+        if self.is_over() { thread::yield_now() } else { self.moment() }
+    }
+
+    /// As [`wait`](Self::wait), but once the yields are used up it sleeps a little, to let a preempted thread run.
+    #[inline]
+    pub(crate) fn nap(&mut self) {
+        if self.is_over() { nap(NAP) } else { self.moment() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.step >= self.doublings + self.yields
+    }
+
+    fn moment(&mut self) {
+        if self.step < self.doublings && !cfg!(any(rsm_loom, rsm_shuttle)) {
+            (0..1u32 << self.step).for_each(|_| pause());
+        } else {
+            thread::yield_now();
+        }
+        self.step += 1;
+    }
+}
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spinning_ends_after_its_doublings_and_yields() {
+        let mut backoff = Backoff::new();
+        let moments = std::iter::from_fn(|| backoff.spin().then_some(())).count();
+        assert_eq!(moments, 3 + 7);
+        backoff.wait();
+        backoff.nap();
+        assert!(!backoff.spin());
+    }
+}

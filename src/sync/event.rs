@@ -1,0 +1,1 @@
+//! An event that threads and tasks wait for.

@@ -1,0 +1,1 @@
+//! Mutual exclusion with a queue and a payload.

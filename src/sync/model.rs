@@ -1,0 +1,132 @@
+//! What only models have: their runner, their clock, and switches for faults that a model must find.
+//!
+//! A model is a small program that loom runs in every interleaving of its threads, within a bound on preemptions. It lives in
+//! `tests/loom`, or beside the file it checks under `cfg(all(test, rsm_loom))`, and is run by [`model`].
+
+use super::shim::thread::Thread;
+use super::shim::{AtomicBool, Ordering};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+loom::lazy_static! {
+    static ref CLOCK: Clock = Clock { struck: AtomicBool::new(false), sleepers: loom::sync::Mutex::new(Vec::new()) };
+}
+
+struct Clock {
+    struck: AtomicBool,
+    sleepers: loom::sync::Mutex<Vec<Thread>>,
+}
+
+/// The clock of the running execution strikes: every deadline that lies ahead passes.
+pub fn strike() {
+    // ORDERING: Relaxed, as a clock orders nothing; the mutex behind it makes sure that no sleeper misses the strike.
+    CLOCK.struck.store(true, Ordering::Relaxed);
+    let sleepers = std::mem::take(&mut *CLOCK.sleepers.lock().expect("nobody panics under it"));
+    sleepers.iter().for_each(Thread::unpark);
+}
+
+/// Whether the clock has struck.
+pub(super) fn has_struck() -> bool {
+    CLOCK.struck.load(Ordering::Relaxed)
+}
+
+/// Notes whom the clock's strike must wake; false if it has struck already.
+pub(super) fn wake_on_strike(thread: &Thread) -> bool {
+    let mut sleepers = CLOCK.sleepers.lock().expect("nobody panics under it");
+    let early = !has_struck();
+    if early {
+        sleepers.push(thread.clone());
+    }
+    early
+}
+
+/// How many executions a model must have at least: fewer show nothing.
+const EXECUTIONS_MIN: u64 = 100;
+
+/// Runs `body` in every interleaving with at most `preemptions` preemptions, prints how many executions there were and how
+/// long they took, and holds that they were enough. A model too small for that repeats its round until it is not.
+///
+/// # Panics
+/// If an execution fails, or there were fewer than 100.
+pub fn model(name: &str, preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
+    let executions = Arc::new(AtomicU64::new(0));
+    let counted = executions.clone();
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 10_000;
+    let start = Instant::now();
+    builder.check(move || {
+        counted.fetch_add(1, Relaxed);
+        body();
+    });
+    let executions = executions.load(Relaxed);
+    eprintln!("model {name}: {executions} executions, {:.1} s", start.elapsed().as_secs_f64());
+    assert!(executions >= EXECUTIONS_MIN, "model {name} has {executions} executions: it must repeat its round");
+}
+
+/// A fault that a model switches on, to show that it would be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// `sync/park`: the waiter does not look at the word again once it is linked.
+    NoSecondLook,
+    /// `sync/park`: the store of a waiter's state orders nothing.
+    RelaxedState,
+    /// `sync/lock`: the heir is told before the word says that it is one.
+    WokenBeforeCas,
+    /// `sync/lock`: the lock is inherited in two steps.
+    InheritTwice,
+    /// `sync/semaphore`: one who gives up does not look whom its leaving lets in.
+    QuitWithoutSettle,
+    /// `sync/oneshot`: the receiver does not wait until the sender has left the box.
+    WaitingNotAwaited,
+    /// `sync/turn`: entering is a load, then a store.
+    TurnLoadStore,
+    /// `sync/turn`: leaving orders nothing.
+    TurnRelaxedLeave,
+}
+
+/// Whether a waiter counts as overdue, which no clock decides in a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// Each one is.
+    Always,
+    /// None is.
+    Never,
+}
+
+thread_local! {
+    // loom runs all threads of a model on one thread of the system, so these are the model's own.
+    static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) };
+    static OVERDUE: Cell<Overdue> = const { Cell::new(Overdue::Never) };
+}
+
+/// Runs the models in `run` with `mutant` switched on and holds that one of them fails.
+///
+/// # Panics
+/// If nothing in `run` panics: then the models would not see this fault.
+pub fn finds(mutant: Mutant, run: impl FnOnce() + std::panic::UnwindSafe) {
+    MUTANT.set(Some(mutant));
+    let found = std::panic::catch_unwind(run).is_err();
+    MUTANT.set(None);
+    eprintln!("mutant {mutant:?}: {}", if found { "found" } else { "missed" });
+    assert!(found, "no model fails with {mutant:?}");
+}
+
+/// Runs the models in `run` with every waiter overdue, or none.
+pub fn with_overdue(overdue: Overdue, run: impl FnOnce()) {
+    OVERDUE.set(overdue);
+    run();
+    OVERDUE.set(Overdue::Never);
+}
+
+/// Whether this fault is switched on.
+pub(super) fn has(mutant: Mutant) -> bool {
+    MUTANT.get() == Some(mutant)
+}
+
+/// Whether waiters count as overdue.
+pub(super) fn is_overdue() -> bool {
+    OVERDUE.get() == Overdue::Always
+}

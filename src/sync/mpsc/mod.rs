@@ -1,0 +1,1 @@
+//! A channel from many threads to one.

@@ -1,0 +1,1 @@
+//! One value from one thread to another.

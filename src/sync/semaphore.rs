@@ -1,0 +1,1 @@
+//! Permits that are acquired and given back.

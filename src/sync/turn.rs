@@ -1,0 +1,1 @@
+//! A cell for one visitor at a time.
