@@ -11,6 +11,7 @@
 //! The crate does no network I/O: its user carries opaque bytes, which may be lost, doubled or reordered.
 
 pub mod fsm;
+pub mod mix;
 pub mod pipe;
 pub mod raft;
 pub mod sync;
