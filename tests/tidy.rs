@@ -1,0 +1,270 @@
+//! The house rules that a machine can see: who may import whom, how long a file may be, what must be said beside what.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below `folder` whose name ends so, with its text, by its path from the root.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut left = vec![root().join(folder)];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            let inside = std::fs::read_dir(&path).expect("a directory can be read");
+            let inside = inside.map(|entry| entry.expect("a directory can be read").path());
+            left.extend(inside.filter(|path| !path.ends_with("target") && !path.ends_with("__pycache__")));
+        } else if path.to_string_lossy().ends_with(ending) {
+            let name = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{name}: {why}"));
+            found.push((name, text));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn rust() -> Vec<(String, String)> {
+    ["src", "tests", "examples", "sim"].into_iter().flat_map(|folder| files(folder, ".rs")).collect()
+}
+
+/// What a line says outside its comment.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+/// Fails with all that was found, one place a line.
+fn none_of(rule: &str, found: Vec<String>) {
+    assert!(found.is_empty(), "{rule}:\n  {}", found.join("\n  "));
+}
+
+/// The places where `bad` holds of a line.
+fn places(files: Vec<(String, String)>, bad: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, text) in files {
+        for (at, line) in text.lines().enumerate() {
+            if bad(&name, line) {
+                found.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_file_has_more_than_five_hundred_lines() {
+    let long = rust().into_iter().filter(|(_, text)| 500 < text.lines().count());
+    none_of(
+        "a second idea has moved in",
+        long.map(|(name, text)| format!("{name}: {}", text.lines().count())).collect(),
+    );
+}
+
+#[test]
+fn a_floor_imports_only_floors_below_it() {
+    let above = |name: &str, line: &str| {
+        let line = code(line);
+        let fsm = line.contains("crate::fsm");
+        let raft = line.contains("crate::raft");
+        let pipe = line.contains("crate::pipe");
+        (name.starts_with("src/sync/") && (fsm || raft || pipe)) || (name.starts_with("src/fsm/") && (raft || pipe))
+    };
+    none_of("floors only look down", places(files("src", ".rs"), above));
+}
+
+#[test]
+fn the_core_imports_nothing_but_plain_things() {
+    let allowed = [
+        "crate::raft::consensus",
+        "crate::raft::entry",
+        "crate::raft::recovered",
+        "crate::raft::types",
+        "crate::raft::{",
+        "crate::raft::invariants",
+        "crate::time",
+        "crate::mix",
+        "crate::varint",
+        "crate::raft::mutant",
+        "crate::raft::mark",
+    ];
+    let outside = |name: &str, line: &str| {
+        let line = code(line);
+        let core = name.starts_with("src/raft/consensus/") && !name.contains("tests");
+        let ours = line.contains("crate::") && !allowed.iter().any(|path| line.contains(path));
+        let words = ["std::fs", "std::io", "std::thread", "std::net", "std::env", "Instant", "SystemTime", "HashMap"];
+        core && (ours || words.iter().any(|word| line.contains(word)))
+    };
+    none_of("the core is a pure function of its inputs", places(files("src/raft/consensus", ".rs"), outside));
+}
+
+#[test]
+fn unsafe_code_lives_on_the_lowest_floor_alone() {
+    let elsewhere = |name: &str, line: &str| {
+        let line = code(line);
+        let acts = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe trait", "allow(unsafe_code)"];
+        !name.starts_with("src/sync/") && name.starts_with("src/") && acts.iter().any(|act| line.contains(act))
+    };
+    none_of("unsafe lives in sync", places(files("src", ".rs"), elsewhere));
+    for floor in ["src/fsm/mod.rs", "src/raft/mod.rs"] {
+        let text = std::fs::read_to_string(root().join(floor)).expect("a floor has a page");
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{floor} does not forbid unsafe code");
+    }
+}
+
+#[test]
+fn atomics_come_through_one_door() {
+    let past = |name: &str, line: &str| {
+        // model.rs counts the executions of a model, and must do so from outside of it.
+        let door = name.starts_with("src/sync/shim") || name == "src/sync/model.rs";
+        name.starts_with("src/") && !door && code(line).contains("std::sync::atomic")
+    };
+    none_of("src/sync/shim is the door: a model checker stands behind it", places(files("src", ".rs"), past));
+}
+
+#[test]
+fn nothing_of_ours_waits_on_locks_of_the_standard_library() {
+    let theirs = |_: &str, line: &str| {
+        let line = code(line);
+        let words = ["Mutex", "Condvar", "std::sync::mpsc", "std::sync::RwLock", "OnceLock", "std::sync::Barrier"];
+        words.iter().any(|word| line.contains(word)) && !line.contains("loom") && !line.contains("shuttle")
+    };
+    let files = files("src", ".rs").into_iter().filter(|(name, _)| !name.starts_with("src/sync/shim")).collect();
+    none_of("we have our own", places(files, theirs));
+}
+
+/// Whether one of the `lines` before `at`, up to the last blank one and at most `reach`, holds `word`.
+fn said_above(lines: &[&str], at: usize, reach: usize, word: &str) -> bool {
+    lines[at.saturating_sub(reach)..=at]
+        .iter()
+        .rev()
+        .take_while(|line| !line.trim().is_empty())
+        .any(|line| line.contains(word))
+}
+
+#[test]
+fn each_ordering_that_pairs_says_why() {
+    let mut silent = Vec::new();
+    for (name, text) in files("src/sync", ".rs").into_iter().chain(files("src/fsm", ".rs")) {
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines: Vec<_> = product.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let pairs = ["Acquire", "Release", "AcqRel", "SeqCst"].iter().any(|order| code(line).contains(order));
+            let imports = line.trim_start().starts_with("use ") || line.trim_start().starts_with("pub");
+            if pairs && !imports && !name.starts_with("src/sync/shim") && !said_above(&lines, at, 16, "ORDERING:") {
+                silent.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    none_of("an access that pairs needs its ORDERING: reason", silent);
+}
+
+#[test]
+fn each_unsafe_act_has_its_proof() {
+    let mut bare = Vec::new();
+    for (name, text) in files("src", ".rs") {
+        let lines: Vec<_> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let act = code(line).contains("unsafe {") || code(line).contains("unsafe impl");
+            if act && !said_above(&lines, at, 16, "SAFETY:") {
+                bare.push(format!("{name}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    none_of("an unsafe act needs its SAFETY: proof", bare);
+}
+
+#[test]
+fn nothing_is_left_undone_or_skipped() {
+    let marks = [
+        ["TO", "DO"],
+        ["FIX", "ME"],
+        ["XX", "X"],
+        ["#[ign", "ore"],
+        ["to", "do!("],
+        ["unimpl", "emented!("],
+        ["db", "g!("],
+    ];
+    let undone = |_: &str, line: &str| marks.iter().any(|mark| line.contains(&mark.concat()));
+    none_of("finish it or delete it", places(rust(), undone));
+}
+
+#[test]
+fn no_path_of_a_machine_is_written_down() {
+    let all = ["src", "tests", "examples", "sim", "docs", "scripts", ".ci"].into_iter();
+    let all = all
+        .flat_map(|folder| ["rs", "py", "md", "toml", "sh", "run"].into_iter().flat_map(move |end| files(folder, end)));
+    let homes = [["/ro", "ot/"], ["/ho", "me/"], ["/wo", "rk/"], ["/Us", "ers/"]];
+    let path = |_: &str, line: &str| homes.iter().any(|home| line.contains(&home.concat()));
+    none_of("the repository speaks of the project alone", places(all.collect(), path));
+}
+
+#[test]
+fn each_invariant_that_code_cites_is_listed_once() {
+    let list = std::fs::read_to_string(root().join("docs/invariants.md")).expect("the list is there");
+    let rows: Vec<_> =
+        list.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|row| row.split(" |").next()).collect();
+    let names: BTreeSet<_> = rows.iter().copied().collect();
+    let mut cited = Vec::new();
+    for (name, text) in rust() {
+        for (at, line) in text.lines().enumerate() {
+            let quoted = line.split('"').skip(1).step_by(2);
+            let rules = quoted.filter_map(|said| said.split_once(": ")).map(|(rule, _)| rule);
+            for rule in rules.filter(|rule| is_number(rule)) {
+                let listed = names.contains(rule) || names.iter().any(|row| row.ends_with(&format!(" {rule}")));
+                if !listed {
+                    cited.push(format!("{name}:{}: {rule}", at + 1));
+                }
+            }
+        }
+    }
+    none_of("an invariant is cited that docs/invariants.md does not list", cited);
+    for name in &names {
+        assert_eq!(rows.iter().filter(|row| *row == name).count(), 1, "{name} is listed twice");
+    }
+}
+
+/// `R7`, `F12`, `W3`: a capital and a number.
+fn is_number(rule: &str) -> bool {
+    let digits = rule.strip_prefix(|first: char| first.is_ascii_uppercase());
+    digits.is_some_and(|digits| {
+        !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+fn cargo(arguments: &[&str]) -> String {
+    let run = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().expect("cargo runs");
+    assert!(run.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8_lossy(&run.stdout).into_owned()
+}
+
+#[test]
+fn the_default_tree_has_at_most_twelve_crates() {
+    let tree = cargo(&["tree", "--offline", "--locked", "-p", "rsm", "-e", "normal,build", "--prefix", "none"]);
+    let crates: BTreeSet<_> =
+        tree.lines().filter_map(|line| line.split(' ').next()).filter(|name| *name != "rsm").collect();
+    assert!(crates.len() <= 12, "{} crates: {crates:?}", crates.len());
+}
+
+/// What tests and model checkers switch on is a cfg, so nothing that unifies features can carry it to a user.
+#[test]
+fn the_executable_of_a_user_has_no_switch_of_a_test() {
+    let built = cargo(&["build", "--offline", "--locked", "--bin", "grpc", "--message-format", "json"]);
+    let ours = built.lines().filter(|line| line.contains("\"compiler-artifact\"") && line.contains("rsm"));
+    let mut seen = 0;
+    for line in ours {
+        assert!(line.contains("\"features\":[]"), "a feature is on: {line}");
+        seen += 1;
+    }
+    assert!(2 <= seen, "rsm and its executable were built");
+    let executable =
+        built.lines().filter_map(|line| line.split("\"executable\":\"").nth(1)).find_map(|rest| rest.split('"').next());
+    let binary = std::fs::read(PathBuf::from(executable.expect("an executable was built"))).expect("it can be read");
+    let name = ["RSM", "_MUTANT"].concat();
+    assert!(
+        !binary.windows(name.len()).any(|window| window == name.as_bytes()),
+        "a mutant's switch is in the executable"
+    );
+}
