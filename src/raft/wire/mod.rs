@@ -1,1 +1,4 @@
-//! (being built)
+//! Messages as bytes. (Being built.)
+
+pub mod bytes;
+pub mod entry;
