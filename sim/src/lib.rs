@@ -1,1 +1,5 @@
 //! A cluster in a seed: real peers on simulated network, clocks and disks.
+
+pub mod net;
+pub mod queue;
+pub mod stream;
