@@ -6,6 +6,7 @@ pub mod event;
 pub mod lock;
 pub mod mpsc;
 pub mod oneshot;
+#[allow(dead_code, unused_imports)]
 pub mod park;
 pub mod rwlock;
 pub mod semaphore;
