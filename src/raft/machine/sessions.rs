@@ -1,0 +1,306 @@
+//! Who has proposed what: the table by which a command that comes twice is applied once (thesis §6.3).
+//!
+//! ```text
+//!   session 17    low 4          5     6     7  ..  low + window
+//!                 |  kept reply  | .. | kept |            |
+//!   below low: answered to the caller, forgotten          beyond: no caller may be so far ahead
+//! ```
+//! It is part of the replicated state, beside the user's own: each peer holds the same, and every snapshot holds it. So
+//! nothing in it may depend on a clock. Sessions end by disuse alone: where there is no room for another, the one goes
+//! that no entry has named for longest, in log order.
+
+use super::codec::Codec;
+use super::command::{Caller, Nonce, Open, SessionId};
+use crate::raft::Index;
+use std::collections::BTreeMap;
+
+/// How many sessions are held unless the builder says otherwise: one number for the whole cluster.
+pub const SESSIONS_MAX: usize = 4_096;
+
+/// All sessions that are open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sessions<R> {
+    held: BTreeMap<SessionId, Session<R>>,
+    by_nonce: BTreeMap<Nonce, SessionId>,
+    /// The same sessions by the entry that named them last: the first is the next to go.
+    by_use: BTreeMap<Index, SessionId>,
+    max: usize,
+}
+
+/// One caller's past, as far as it may still ask about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Session<R> {
+    nonce: Nonce,
+    window: u64,
+    /// Every sequence below it has been answered.
+    low: u64,
+    used: Index,
+    /// By sequence: where the command stands, and what came of it.
+    replies: BTreeMap<u64, (Index, R)>,
+}
+
+/// What a command's session says to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict<R> {
+    /// It has not been applied: apply it, then [`keep`](Sessions::keep) the reply.
+    New,
+    /// It has been applied, there, and this came of it.
+    Known(Index, R),
+    /// Nobody knows any more whether it has been: it is never applied from here on.
+    Expired,
+}
+
+impl<R: Codec + Clone> Sessions<R> {
+    /// An empty table for so many sessions, at least one.
+    #[must_use]
+    pub fn new(max: usize) -> Sessions<R> {
+        Sessions { held: BTreeMap::new(), by_nonce: BTreeMap::new(), by_use: BTreeMap::new(), max: max.max(1) }
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Applies the opening that stands at `index`, and says the session's name. A copy of an opening opens nothing: it
+    /// names the session that the first has opened, as long as that is held.
+    pub fn open(&mut self, open: Open, index: Index) -> SessionId {
+        if let Some(&id) = self.by_nonce.get(&open.nonce) {
+            self.touch(id, index);
+            return id;
+        }
+        while self.max <= self.held.len() {
+            self.evict();
+        }
+        let id = SessionId(index.0);
+        let Open { nonce, window } = open;
+        self.insert(id, Session { nonce, window, low: 0, used: index, replies: BTreeMap::new() });
+        id
+    }
+
+    /// What becomes of this caller's command, which stands at `index`.
+    pub fn judge(&mut self, caller: Caller, index: Index) -> Verdict<R> {
+        self.touch(caller.session, index);
+        let Some(session) = self.held.get_mut(&caller.session) else { return Verdict::Expired };
+        if session.low < caller.low {
+            session.low = caller.low;
+            session.replies = session.replies.split_off(&caller.low);
+        }
+        if let Some((at, reply)) = session.replies.get(&caller.sequence) {
+            return Verdict::Known(*at, reply.clone());
+        }
+        let ahead = Caller { low: session.low, ..caller };
+        if !ahead.is_valid() || ahead.is_beyond(session.window) { Verdict::Expired } else { Verdict::New }
+    }
+
+    /// Keeps what came of a command that was [`Verdict::New`] at `index`.
+    pub fn keep(&mut self, caller: Caller, index: Index, reply: R) {
+        if let Some(session) = self.held.get_mut(&caller.session) {
+            session.replies.insert(caller.sequence, (index, reply));
+        }
+    }
+
+    fn insert(&mut self, id: SessionId, session: Session<R>) {
+        self.by_nonce.insert(session.nonce, id);
+        self.by_use.insert(session.used, id);
+        self.held.insert(id, session);
+    }
+
+    fn touch(&mut self, id: SessionId, index: Index) {
+        if let Some(session) = self.held.get_mut(&id) {
+            self.by_use.remove(&session.used);
+            session.used = index;
+            self.by_use.insert(index, id);
+        }
+    }
+
+    fn evict(&mut self) {
+        if let Some((_, id)) = self.by_use.pop_first()
+            && let Some(session) = self.held.remove(&id)
+        {
+            self.by_nonce.remove(&session.nonce);
+        }
+    }
+
+    /// Appends the table as a snapshot holds it.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.held.len().encode(out);
+        for (id, session) in &self.held {
+            (id.0, session.window, session.low, session.used.0).encode(out);
+            out.extend_from_slice(&session.nonce.0);
+            session.replies.len().encode(out);
+            for (sequence, (index, reply)) in &session.replies {
+                (*sequence, index.0).encode(out);
+                reply.encode(out);
+            }
+        }
+    }
+
+    /// The table of a snapshot, for at most `max` sessions from here on. `None` if the bytes are none.
+    #[must_use]
+    pub fn decode(mut bytes: &[u8], max: usize) -> Option<Sessions<R>> {
+        let mut sessions = Sessions::new(max);
+        for _ in 0..u64::decode(&mut bytes)? {
+            let (id, session) = Session::decode(&mut bytes)?;
+            let rises = sessions.held.last_key_value().is_none_or(|(last, _)| *last < id);
+            let fresh = !sessions.by_nonce.contains_key(&session.nonce) && !sessions.by_use.contains_key(&session.used);
+            if !(rises && fresh) {
+                return None;
+            }
+            sessions.insert(id, session);
+        }
+        bytes.is_empty().then_some(sessions)
+    }
+}
+
+impl<R: Codec> Session<R> {
+    fn decode(bytes: &mut &[u8]) -> Option<(SessionId, Session<R>)> {
+        let (id, window, low, used) = <(u64, u64, u64, u64)>::decode(bytes)?;
+        let (nonce, rest) = bytes.split_first_chunk::<16>()?;
+        *bytes = rest;
+        let mut replies = BTreeMap::new();
+        for _ in 0..u64::decode(bytes)? {
+            let (sequence, index) = <(u64, u64)>::decode(bytes)?;
+            let rises = replies.last_key_value().is_none_or(|(last, _)| *last < sequence);
+            if !rises || sequence < low {
+                return None;
+            }
+            replies.insert(sequence, (Index(index), R::decode(bytes)?));
+        }
+        let nonce = Nonce(*nonce);
+        Some((SessionId(id), Session { nonce, window, low, used: Index(used), replies }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nonce(n: u8) -> Nonce {
+        Nonce([n; 16])
+    }
+
+    fn open(n: u8) -> Open {
+        Open { nonce: nonce(n), window: 4 }
+    }
+
+    fn caller(session: SessionId, sequence: u64, low: u64) -> Caller {
+        Caller { session, sequence, low }
+    }
+
+    /// A table with a session for each of these, opened at 1, 2, ...
+    fn with(max: usize, nonces: &[u8]) -> Sessions<u64> {
+        let mut sessions = Sessions::new(max);
+        for (at, n) in nonces.iter().enumerate() {
+            sessions.open(open(*n), Index(at as u64 + 1));
+        }
+        sessions
+    }
+
+    #[test]
+    fn a_session_is_named_by_the_entry_that_opened_it() {
+        let mut sessions = Sessions::<u64>::new(9);
+        assert_eq!(sessions.open(open(7), Index(41)), SessionId(41));
+    }
+
+    #[test]
+    fn a_copy_of_an_opening_names_the_session_and_opens_none() {
+        let mut sessions = with(9, &[7]);
+        assert_eq!(sessions.open(open(7), Index(5)), SessionId(1));
+        assert_eq!(sessions.len(), 1);
+    }
+
+    #[test]
+    fn an_opening_whose_session_was_evicted_opens_another() {
+        let mut sessions = with(1, &[7, 8]);
+        assert_eq!(sessions.open(open(7), Index(5)), SessionId(5));
+    }
+
+    #[test]
+    fn a_command_that_comes_twice_is_applied_once_and_gets_the_same_reply() {
+        let mut sessions = with(9, &[1]);
+        let first = caller(SessionId(1), 1, 0);
+        assert_eq!(sessions.judge(first, Index(2)), Verdict::New);
+        sessions.keep(first, Index(2), 77);
+        assert_eq!(sessions.judge(first, Index(3)), Verdict::Known(Index(2), 77));
+    }
+
+    #[test]
+    fn commands_of_one_session_may_be_applied_in_any_order() {
+        let mut sessions = with(9, &[1]);
+        for sequence in [3, 1, 2] {
+            let command = caller(SessionId(1), sequence, 0);
+            assert_eq!(sessions.judge(command, Index(9)), Verdict::New);
+            sessions.keep(command, Index(9), sequence);
+        }
+        assert_eq!(sessions.judge(caller(SessionId(1), 3, 0), Index(12)), Verdict::Known(Index(9), 3));
+    }
+
+    #[test]
+    fn a_command_of_a_session_that_nobody_holds_is_expired() {
+        assert_eq!(with(9, &[1]).judge(caller(SessionId(5), 1, 0), Index(2)), Verdict::Expired);
+    }
+
+    #[test]
+    fn below_the_greatest_low_everything_is_expired_and_no_reply_is_kept() {
+        let mut sessions = with(9, &[1]);
+        let first = caller(SessionId(1), 1, 0);
+        sessions.judge(first, Index(2));
+        sessions.keep(first, Index(2), 77);
+        assert_eq!(sessions.judge(caller(SessionId(1), 3, 2), Index(3)), Verdict::New);
+        assert_eq!(
+            sessions.judge(first, Index(4)),
+            Verdict::Expired,
+            "its low of 0 came later, and counts for nothing"
+        );
+        assert!(sessions.held[&SessionId(1)].replies.is_empty());
+    }
+
+    #[test]
+    fn a_sequence_beyond_the_window_is_never_applied() {
+        let mut sessions = with(9, &[1]);
+        assert_eq!(sessions.judge(caller(SessionId(1), 3, 0), Index(2)), Verdict::New);
+        assert_eq!(sessions.judge(caller(SessionId(1), 4, 0), Index(3)), Verdict::Expired);
+        assert_eq!(sessions.judge(caller(SessionId(1), 4, 1), Index(4)), Verdict::New);
+    }
+
+    #[test]
+    fn the_session_that_no_entry_has_named_for_longest_goes_first() {
+        let mut sessions = with(3, &[1, 2, 3]);
+        sessions.judge(caller(SessionId(1), 1, 0), Index(4));
+        sessions.open(open(2), Index(5)); // a copy names it too
+        sessions.open(open(9), Index(6));
+        assert_eq!(sessions.held.keys().map(|id| id.0).collect::<Vec<_>>(), [1, 2, 6]);
+    }
+
+    #[test]
+    fn a_command_that_is_expired_still_uses_its_session() {
+        let mut sessions = with(2, &[1, 2]);
+        assert_eq!(sessions.judge(caller(SessionId(1), 9, 0), Index(3)), Verdict::Expired);
+        sessions.open(open(9), Index(4));
+        assert!(sessions.held.contains_key(&SessionId(1)));
+    }
+
+    #[test]
+    fn a_table_comes_back_from_its_snapshot_and_no_part_of_it_does() {
+        let mut sessions = with(9, &[3, 1]);
+        for sequence in [2, 3] {
+            let command = caller(SessionId(2), sequence, 1);
+            sessions.judge(command, Index(7 + sequence));
+            sessions.keep(command, Index(7 + sequence), sequence * 100);
+        }
+        let mut bytes = Vec::new();
+        sessions.encode(&mut bytes);
+        assert_eq!(Sessions::decode(&bytes, 9), Some(sessions));
+        for cut in 0..bytes.len() {
+            assert_eq!(Sessions::<u64>::decode(&bytes[..cut], 9), None, "cut at {cut}");
+        }
+    }
+}
