@@ -84,9 +84,9 @@ impl<'a> Source<'a> {
         self.bytes.len() - self.at
     }
 
-    /// Goes to the end.
-    pub fn end(&mut self) {
-        self.at = self.bytes.len();
+    /// Goes forward to `at`; to the end, if that lies beyond it.
+    pub fn skip_to(&mut self, at: usize) {
+        self.at = at.min(self.bytes.len()).max(self.at);
     }
 
     /// The next `len` bytes, and where they are.

@@ -149,7 +149,7 @@ impl Iterator for Spans<'_> {
         }
         let span = self.span();
         if span.is_err() {
-            self.source.end();
+            self.source.skip_to(usize::MAX);
         }
         Some(span)
     }
