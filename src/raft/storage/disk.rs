@@ -2,13 +2,14 @@
 //!
 //! The real disk and the simulated one, which loses what was not synced, run the same log.
 
+use std::fmt::Debug;
 use std::io;
 
 /// One directory. What is written is durable once [`sync`](Disk::sync) of its file has returned, a name once
 /// [`sync_dir`](Disk::sync_dir) has.
 pub trait Disk: Send + Sync + 'static {
     /// An open file.
-    type File: Send + Sync;
+    type File: Debug + Send + Sync + 'static;
 
     /// The names in the directory, in no order.
     ///

@@ -28,6 +28,10 @@ pub enum Error {
     Version(u8),
     /// What was durable is not readable any more.
     Corrupt(Damage),
+    /// A record that may not follow those before it: nothing of it was written.
+    Rule(&'static str),
+    /// A setting that no store can have.
+    Options(&'static str),
 }
 
 impl fmt::Display for Error {
@@ -48,6 +52,8 @@ impl fmt::Display for Error {
                 "{} is damaged at byte {}: entries from {} on are lost, {:?} was held; put back a good copy",
                 damage.file, damage.at, damage.lost_from, damage.witnessed
             ),
+            Error::Rule(rule) => write!(f, "the record was refused: {rule}"),
+            Error::Options(rule) => f.write_str(rule),
         }
     }
 }

@@ -2,9 +2,22 @@
 
 pub mod disk;
 pub mod error;
+pub mod memory;
+mod past;
+pub mod real;
+pub mod remark;
+pub mod snapshot;
+pub mod stamp;
+pub mod wal;
 
 pub use disk::Disk;
 pub use error::Error;
+pub use memory::Memory;
+pub use real::RealDisk;
+pub use remark::Remark;
+pub use snapshot::Snapshots;
+pub use stamp::Stamp;
+pub use wal::{Wal, WalOptions};
 
 use crate::raft::consensus::Record;
 use crate::raft::{Entry, Index, LogId, Recovered, Seq};

@@ -1,0 +1,125 @@
+//! A directory of the file system.
+//!
+//! ```text
+//!   RealDisk::open("data/0") ── makes it, syncs its parent, locks data/0/LOCK ──> names below data/0
+//! ```
+//! The lock is held until the disk is dropped, or the process ends, however it ends.
+
+use super::disk::Disk;
+use super::error::Error;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The name of the file that is locked while the directory is open.
+pub const LOCK: &str = "LOCK";
+
+/// One directory, locked against other processes and other opens in this one.
+#[derive(Debug)]
+pub struct RealDisk {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl RealDisk {
+    /// Opens the directory, making it durably if there is none, and locks it.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if it is open already; [`Error::Io`] and [`Error::Full`] of the file system.
+    pub fn open(path: impl AsRef<Path>) -> Result<RealDisk, Error> {
+        let path = path.as_ref().to_path_buf();
+        make(&path)?;
+        let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(RealDisk { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Makes the directory and those above it, each one's name durable in the one above.
+fn make(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => sync_directory(parent),
+    }
+}
+
+/// Windows keeps names without being asked, and opens no directory as a file.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(windows) { Ok(()) } else { File::open(path)?.sync_all() }
+}
+
+impl Disk for RealDisk {
+    type File = File;
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        // A name that is no text is none of ours.
+        let name =
+            |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok()).transpose();
+        fs::read_dir(&self.path)?.filter_map(name).collect()
+    }
+
+    fn open(&self, name: &str, create: bool) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create(create).truncate(false).open(self.path.join(name))
+    }
+
+    fn len(&self, file: &File) -> io::Result<u64> {
+        Ok(file.metadata()?.len())
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(file, bytes, at)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(file, bytes, at)
+    }
+
+    #[cfg(unix)]
+    fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+    }
+
+    #[cfg(windows)]
+    fn write_at(&self, file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = std::os::windows::fs::FileExt::seek_write(file, bytes, at)?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            (bytes, at) = (&bytes[written..], at + written as u64);
+        }
+        Ok(())
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        sync_directory(&self.path)
+    }
+}
