@@ -1,1 +1,181 @@
 //! A cell for one visitor at a time.
+//!
+//! ```text
+//!            try_enter: Some
+//!    free  ------------------>  busy        try_enter: None
+//!          <------------------
+//!             guard dropped
+//! ```
+//! For whoever knows from elsewhere that the cell is free, as an automaton's runner knows that nobody else runs it: `try_enter`
+//! then always succeeds, and costs one swap, half of a [`Lock`](super::lock::Lock). Sound without trusting that knowledge. It
+//! never waits and has no queue; who wants to wait wants a `Lock`.
+//!
+//! - T1 A guard lives => busy, and it is the only one.
+//! - T2 Who enters sees all that the last guard wrote.
+
+use super::shim::{AtomicBool, Ordering, UnsafeCell, const_fn};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+/// A value that one visitor at a time may enter, never waiting. One byte beside the value.
+///
+/// ```
+/// use rsm::sync::turn::Turn;
+///
+/// let turn = Turn::new(vec![1]);
+/// let mut inside = turn.try_enter().expect("nobody else is in");
+/// inside.push(2);
+/// assert!(turn.try_enter().is_none());
+/// drop(inside);
+/// assert_eq!(*turn.try_enter().expect("free again"), [1, 2]);
+/// ```
+///
+/// It may be shared if its value may be sent:
+///
+/// ```compile_fail
+/// fn share<T: Sync>(_: T) {}
+/// share(rsm::sync::turn::Turn::new(std::rc::Rc::new(1)));
+/// ```
+pub struct Turn<T> {
+    busy: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+/// The visit: derefs to the value, and ends when dropped.
+///
+/// It may be shared only if the value may:
+///
+/// ```compile_fail
+/// fn share<T: Sync>(_: T) {}
+/// let turn = rsm::sync::turn::Turn::new(std::cell::Cell::new(1));
+/// share(turn.try_enter().unwrap());
+/// ```
+#[must_use = "the visit ends when its guard is dropped"]
+pub struct TurnGuard<'a, T> {
+    turn: &'a Turn<T>,
+    /// A guard is sent and shared only where `&mut T` may be.
+    visits: PhantomData<&'a mut T>,
+}
+
+// SAFETY: T1: one visitor at a time reaches the value, so sharing the turn does no more than move the value between threads.
+unsafe impl<T: Send> Sync for Turn<T> {}
+// SAFETY: the value goes with it.
+unsafe impl<T: Send> Send for Turn<T> {}
+// SAFETY: a guard is the only way to the value while it lives (T1), like a `&mut T`, and its drop may come from any thread.
+unsafe impl<T: Send> Send for TurnGuard<'_, T> {}
+// SAFETY: a shared guard lends out no more than `&T`.
+unsafe impl<T: Sync> Sync for TurnGuard<'_, T> {}
+
+impl<T> Turn<T> {
+    const_fn! {
+        /// A free cell around `value`.
+        pub const fn new(value: T) -> Turn<T> {
+            Turn { busy: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        }
+    }
+
+    /// Enters if nobody is in.
+    #[inline]
+    pub fn try_enter(&self) -> Option<TurnGuard<'_, T>> {
+        #[cfg(rsm_loom)]
+        if super::model::has(super::model::Mutant::TurnLoadStore) {
+            let busy = self.busy.load(Ordering::Acquire);
+            self.busy.store(true, Ordering::Release);
+            return (!busy).then_some(TurnGuard { turn: self, visits: PhantomData });
+        }
+        // ORDERING: Acquire pairs with the Release in the guard's drop: T2 (model `turn_enter_leave`).
+        let busy = self.busy.swap(true, Ordering::Acquire);
+        (!busy).then(|| TurnGuard { turn: self, visits: PhantomData })
+    }
+
+    /// The value of a turn that is not shared.
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: `&mut self`: there is no guard and nobody enters meanwhile.
+        self.value.with_mut(|value| unsafe { &mut *value })
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T> Deref for TurnGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: T1: while we live nobody else enters, and `&self` keeps our own writes away.
+        self.turn.value.with(|value| unsafe { &*value })
+    }
+}
+
+impl<T> DerefMut for TurnGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: T1: while we live nobody else enters, and `&mut self` is the only way in through us.
+        self.turn.value.with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+impl<T> Drop for TurnGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        #[cfg(rsm_loom)]
+        if super::model::has(super::model::Mutant::TurnRelaxedLeave) {
+            return self.turn.busy.store(false, Ordering::Relaxed);
+        }
+        // ORDERING: Release pairs with the Acquire in `try_enter`: T2 (model `turn_enter_leave`).
+        self.turn.busy.store(false, Ordering::Release);
+    }
+}
+
+impl<T: Default> Default for Turn<T> {
+    fn default() -> Self {
+        Turn::new(T::default())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Turn<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.try_enter() {
+            Some(value) => f.debug_tuple("Turn").field(&*value).finish(),
+            None => f.write_str("Turn(busy)"),
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for TurnGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests {
+    use super::*;
+
+    static IN_A_STATIC: Turn<u32> = Turn::new(7);
+
+    #[test]
+    fn one_visitor_at_a_time_and_a_panic_ends_the_visit() {
+        let inside = IN_A_STATIC.try_enter();
+        assert!(inside.is_some() && IN_A_STATIC.try_enter().is_none());
+        assert_eq!(format!("{IN_A_STATIC:?}"), "Turn(busy)");
+        drop(inside);
+        let panicked = std::panic::catch_unwind(|| {
+            let _inside = IN_A_STATIC.try_enter();
+            panic!("inside");
+        });
+        assert!(panicked.is_err());
+        assert_eq!(*IN_A_STATIC.try_enter().expect("the panic ended the visit"), 7);
+    }
+
+    #[test]
+    fn a_turn_that_is_not_shared_gives_its_value_without_entering() {
+        let mut turn = Turn::new(1);
+        *turn.get_mut() += 1;
+        assert_eq!(turn.into_inner(), 2);
+    }
+}

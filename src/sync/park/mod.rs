@@ -29,8 +29,8 @@ mod tests;
 pub(crate) use future::Wait;
 pub(crate) use node::{Sleeper, Verdict, Waiter};
 pub use parker::{Parker, Unparker};
-pub(crate) use queue::{End, Queue, Ring};
-pub(crate) use wait::{Decision, NoSleep, Policy, sleep, wait};
+pub(crate) use queue::{End, Pop, Popped, Queue, Ring};
+pub(crate) use wait::{Decision, NoSleep, Policy, await_verdict, sleep, wait};
 
 /// Older than this, a waiter no longer competes: it is served next. Nanoseconds.
 pub(crate) const OVERDUE_NS: u64 = 500_000;

@@ -167,7 +167,7 @@ impl Waiter {
 
     /// Puts in whom to wake, and returns who was there before: for the caller to drop, outside the bit.
     /// By the owner before it links, or under the bit while linked; by the popper (with `None`) once popped.
-    pub(super) fn swap_who(&self, who: Option<Sleeper>) -> Option<Sleeper> {
+    pub(crate) fn swap_who(&self, who: Option<Sleeper>) -> Option<Sleeper> {
         // SAFETY: N1, N2: each of the three has the notes to itself at that time.
         self.notes.with_mut(|notes| unsafe { std::mem::replace(&mut (*notes).who, who) })
     }

@@ -1,0 +1,297 @@
+//! The loops that carry out the word's changes, and the queue beside it.
+//!
+//! In every way out of the lock the releasing exchange is the unlocker's last access to it: the node is popped, and the bit
+//! freed, while LOCKED still keeps the lock alive. After it only the node is touched, alive by N3. So a lock may lie in an
+//! object that its next owner frees.
+
+use super::super::backoff::Backoff;
+use super::super::park::{End, NoSleep, Pop, Queue, Sleeper, Verdict, Waiter, await_verdict, is_overdue, sleep};
+use super::super::shim::{AtomicU64, Deadline, Ordering, const_fn, model_yield, now_ns, thread};
+use super::strategy::{Strategy, end};
+use super::word::{LOCKED, Word};
+use std::cell::Cell;
+use std::marker::PhantomData;
+
+/// The lock without its value.
+pub(super) struct Raw<Q> {
+    word: AtomicU64,
+    queue: Queue,
+    strategy: PhantomData<fn() -> Q>,
+}
+
+#[cfg(not(any(rsm_loom, rsm_shuttle)))]
+const _: () = assert!(size_of::<usize>() < 8 || size_of::<Raw<super::Fifo>>() == 16, "a lock is 16 bytes");
+
+/// Who competes for the lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Newcomer,
+    /// Popped and woken. `overdue`: it has waited too long, and was popped as the oldest whatever the strategy.
+    Heir {
+        overdue: bool,
+    },
+}
+
+impl<Q: Strategy> Raw<Q> {
+    const_fn! {
+        pub(super) const fn new(payload: u32) -> Raw<Q> {
+            Raw { word: AtomicU64::new(Word::new(payload).0), queue: Queue::new(), strategy: PhantomData }
+        }
+    }
+
+    /// The word, by a load that orders nothing.
+    pub(super) fn look(&self) -> Word {
+        // ORDERING: Relaxed: true at some instant, and no more is promised.
+        Word(self.word.load(Ordering::Relaxed))
+    }
+
+    /// The word, and what the last owner wrote before it released.
+    pub(super) fn look_acquire(&self) -> Word {
+        // ORDERING: Acquire pairs with the releases of the owners (model `lock_snapshot`).
+        Word(self.word.load(Ordering::Acquire))
+    }
+
+    /// Takes a free lock.
+    #[inline]
+    pub(super) fn try_lock(&self) -> bool {
+        // A lock that is not free is left alone: a read-modify-write would take its line from the owner.
+        !self.look().is_locked() && self.bar_in()
+    }
+
+    /// `lock` of the word, payload unchanged, as one `fetch_or`: if it fails it has changed nothing.
+    #[inline]
+    fn bar_in(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in `release` (model `lock_lock`).
+        !Word(self.word.fetch_or(LOCKED, Ordering::Acquire)).is_locked()
+    }
+
+    /// Takes a free lock and changes its payload.
+    pub(super) fn try_lock_with(&self, change: &impl Fn(u32) -> u32) -> bool {
+        self.acquire(|word| if word.is_locked() { None } else { word.lock(change(word.payload())) }).is_ok()
+    }
+
+    /// Takes the lock, or (false) finds the deadline passed.
+    #[inline]
+    pub(super) fn lock(&self, deadline: Deadline) -> bool {
+        self.bar_in() || self.lock_slow(&|payload| payload, deadline)
+    }
+
+    /// Takes the lock and changes its payload, or (false) finds the deadline passed.
+    #[inline]
+    pub(super) fn lock_with(&self, change: &impl Fn(u32) -> u32, deadline: Deadline) -> bool {
+        self.try_lock_with(change) || self.lock_slow(change, deadline)
+    }
+
+    /// Exchanges as long as `change` applies; `Err` is the first word to which it does not.
+    fn acquire(&self, change: impl Fn(Word) -> Option<Word>) -> Result<(), Word> {
+        let mut now = self.look();
+        while let Some(next) = change(now) {
+            // ORDERING: Acquire pairs with the Release in `release` (model `lock_lock`).
+            match self.word.compare_exchange_weak(now.0, next.0, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(seen) => now = Word(seen),
+            }
+        }
+        Err(now)
+    }
+
+    /// As `acquire`, for changes that take nothing and give nothing.
+    fn note(&self, change: impl Fn(Word) -> Option<Word>) -> Result<(), Word> {
+        let mut now = self.look();
+        while let Some(next) = change(now) {
+            // ORDERING: Relaxed: who sees a waiter counted takes the bit, and so sees it linked; a demand and a leave carry
+            // nothing but themselves.
+            match self.word.compare_exchange_weak(now.0, next.0, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(seen) => now = Word(seen),
+            }
+        }
+        Err(now)
+    }
+
+    #[cold]
+    fn lock_slow(&self, change: &impl Fn(u32) -> u32, deadline: Deadline) -> bool {
+        let mut backoff = Backoff::new();
+        while backoff.spin() {
+            if !self.look().is_locked() && self.try_lock_with(change) {
+                return true;
+            }
+        }
+        NoSleep::check();
+        let node = Waiter::new(0, now_ns());
+        let heirship = Heirship { raw: self, held: Cell::new(false) };
+        let mut place = Place::Newcomer;
+        loop {
+            if !self.link(&node, place) {
+                // The lock was free, or given to us: taken outside the bit, as `change` is the user's.
+                if self.take(change, place) {
+                    return heirship.ends(true);
+                }
+                continue;
+            }
+            heirship.held.set(false);
+            let late = sleep(&node, deadline).is_none();
+            if late && self.unlink(&node) {
+                return false;
+            }
+            heirship.held.set(true);
+            await_verdict(&node);
+            place = Place::Heir { overdue: node.is_overdue() };
+            // One who was popped while it gave up is the heir all the same: if it can have the lock now, that is a success.
+            let taken = if late { self.take_or_quit(change, place) } else { self.compete(change, place) };
+            if taken || late {
+                return heirship.ends(taken);
+            }
+        }
+    }
+
+    /// Counts `node` among those who wait and links it; or finds (false) that it need not wait.
+    fn link(&self, node: &Waiter, place: Place) -> bool {
+        drop(node.swap_who(Some(Sleeper::Thread(thread::current()))));
+        let mut ring = self.queue.hold();
+        // The popper takes the bit after it has seen us counted, so it finds us linked.
+        let counted = match place {
+            Place::Newcomer => self.note(Word::wait),
+            Place::Heir { .. } => self.note(Word::sleep_again),
+        };
+        if counted.is_ok() {
+            match place {
+                // An heir keeps its place: at the end at which it was popped.
+                Place::Heir { overdue } if overdue || end::<Q>() == End::Oldest => ring.push_oldest(node),
+                Place::Heir { .. } | Place::Newcomer => ring.push_newest(node),
+            }
+        }
+        counted.is_ok()
+    }
+
+    /// Takes a node out of the queue, of one who gives up; or finds (false) that it has been popped.
+    fn unlink(&self, node: &Waiter) -> bool {
+        let mut ring = self.queue.hold();
+        let linked = ring.has(node);
+        if linked {
+            ring.unlink(node);
+            let _always = self.note(|word| Some(word.quit()));
+        }
+        linked
+    }
+
+    /// Takes a lock that is free, or given to us.
+    fn take(&self, change: &impl Fn(u32) -> u32, place: Place) -> bool {
+        let Place::Heir { .. } = place else { return self.try_lock_with(change) };
+        self.acquire(|word| match (word.is_given(), word.is_locked()) {
+            (true, _) => word.take_up(change(word.payload())),
+            (false, false) => word.inherit(change(word.payload())),
+            (false, true) => None,
+        })
+        .is_ok()
+    }
+
+    /// The heir's turn: it competes with those who come by; overdue, it demands to be handed the lock while it is awake.
+    fn compete(&self, change: &impl Fn(u32) -> u32, place: Place) -> bool {
+        let overdue = place == Place::Heir { overdue: true };
+        while overdue && self.note(Word::demand).is_err() {
+            if self.take(change, place) {
+                return true;
+            }
+        }
+        let mut backoff = if overdue { Backoff::with(6, 7) } else { Backoff::new() };
+        loop {
+            if self.take(change, place) {
+                return true;
+            }
+            if !backoff.spin() {
+                return false;
+            }
+        }
+    }
+
+    /// The heir's last look: it has the lock, or is the heir no more. The owner's unlock then wakes the next, so no wake is lost.
+    fn take_or_quit(&self, change: &impl Fn(u32) -> u32, place: Place) -> bool {
+        loop {
+            if self.take(change, place) {
+                return true;
+            }
+            if self.note(Word::quit_heir).is_ok() {
+                return false;
+            }
+        }
+    }
+
+    /// Lets go of the lock, leaving `payload`. `fair`: to whoever waits longest, if anyone does.
+    #[inline]
+    pub(super) fn unlock(&self, payload: u32, fair: bool) {
+        let now = self.look();
+        if let Some(next) = now.free(payload)
+            && !(fair && now.pending() > 0)
+            && self.release(now, next)
+        {
+            return;
+        }
+        self.unlock_slow(payload, fair);
+    }
+
+    #[cold]
+    fn unlock_slow(&self, payload: u32, fair: bool) {
+        let mut popped: Option<Pop> = None;
+        loop {
+            let now = self.look();
+            let seen = if fair { now.owing() } else { now };
+            let next = match popped {
+                None => seen.free(payload).or(seen.give_warm(payload)),
+                Some(_) => seen.free_waking(payload).or(seen.give_cold(payload)),
+            };
+            match next {
+                Some(next) if self.release(now, next) => break,
+                Some(_) => {}
+                // If the ring is empty, all of them have quit meanwhile.
+                None => popped = self.pop(),
+            }
+            model_yield();
+        }
+        if let Some(pop) = popped {
+            model_yield();
+            let sleeper = pop.tell(Verdict::Woken);
+            model_yield();
+            sleeper.into_iter().for_each(Sleeper::wake);
+        }
+    }
+
+    #[inline]
+    fn release(&self, now: Word, next: Word) -> bool {
+        // ORDERING: Release hands the owner's writes to the Acquire of whoever takes the lock next (model `lock_lock`).
+        self.word.compare_exchange(now.0, next.0, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
+    /// Pops the waiter next in turn: the oldest if it is overdue, else the strategy's.
+    fn pop(&self) -> Option<Pop> {
+        let now = now_ns();
+        let mut ring = self.queue.hold();
+        let overdue = is_overdue(ring.oldest()?.since(), now);
+        let next = if overdue { ring.oldest() } else { ring.next(end::<Q>(), now) }?;
+        let pop = ring.pop(next);
+        drop(ring);
+        pop.node().mark_overdue(overdue);
+        Some(pop)
+    }
+}
+
+/// That we are the heir. Dropped by a panic of the user's closure, it leaves the heir's place so that somebody is woken.
+struct Heirship<'a, Q: Strategy> {
+    raw: &'a Raw<Q>,
+    held: Cell<bool>,
+}
+
+impl<Q: Strategy> Heirship<'_, Q> {
+    fn ends(&self, taken: bool) -> bool {
+        self.held.set(false);
+        taken
+    }
+}
+
+impl<Q: Strategy> Drop for Heirship<'_, Q> {
+    fn drop(&mut self) {
+        if self.held.get() && self.raw.take_or_quit(&|payload| payload, Place::Heir { overdue: false }) {
+            self.raw.unlock(self.raw.look().payload(), false);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+use super::*;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// Waits, as a test may, until so many threads are queued.
+fn until_pending<T, Q: Strategy>(lock: &Lock<T, Q>, pending: u32) {
+    while lock.pending() < pending {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn owners_are_one_at_a_time_and_all_are_served() {
+    let lock = Lock::new(0u64);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..2000).for_each(|_| *lock.lock_with(|owners| owners + 1) += 1));
+        }
+    });
+    assert_eq!((*lock.lock(), lock.payload(), lock.pending()), (16_000, 16_000, 0));
+}
+
+#[test]
+fn with_unlock_fair_waiters_are_served_in_the_order_of_the_strategy() {
+    fn order<Q: Strategy>(lock: Lock<Vec<u32>, Q>) -> Vec<u32>
+    where
+        Lock<Vec<u32>, Q>: Sync,
+    {
+        std::thread::scope(|scope| {
+            let first = lock.lock();
+            for who in 0..4 {
+                let lock = &lock;
+                scope.spawn(move || {
+                    let mut order = lock.lock();
+                    order.push(who);
+                    order.unlock_fair();
+                });
+                until_pending(lock, who + 1);
+            }
+            first.unlock_fair();
+        });
+        lock.into_inner()
+    }
+    assert_eq!(order(Lock::new(vec![])), [0, 1, 2, 3]);
+    let mut lifo = order(Lock::lifo(vec![]));
+    // The oldest may have become overdue on the way, and is then first.
+    lifo.sort_unstable();
+    assert_eq!(lifo, [0, 1, 2, 3]);
+}
+
+#[test]
+fn unlock_with_returns_the_payload_before_and_a_panic_in_it_unlocks() {
+    let lock = Lock::with_payload((), 5);
+    assert_eq!(lock.lock().unlock_with(|payload| payload * 2), 5);
+    assert_eq!(lock.payload(), 10);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        lock.lock().unlock_with(|_| panic!("in the change"));
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(lock.snapshot(), Snapshot { payload: 10, pending: 0, is_locked: false });
+}
+
+#[test]
+fn a_panic_under_the_lock_unlocks_it() {
+    let lock = Lock::new(1);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _guard = lock.lock();
+        panic!("under the lock");
+    }));
+    assert!(panicked.is_err() && lock.try_lock().is_some());
+}
+
+#[test]
+fn a_timeout_gives_up_and_leaves_nobody_counted() {
+    let lock = Lock::new(());
+    let guard = lock.lock();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(lock.lock_timeout(Duration::from_millis(5)).err(), Some(TimedOut));
+            assert_eq!(lock.lock_until(Instant::now()).err(), Some(TimedOut));
+            assert!(lock.lock_with_until(Instant::now(), |_| 9).is_err());
+        });
+    });
+    drop(guard);
+    assert_eq!(lock.snapshot(), Snapshot { payload: 0, pending: 0, is_locked: false });
+    assert!(lock.lock_timeout(Duration::ZERO).is_ok(), "a free lock is taken at once");
+    assert!(lock.lock_timeout(Duration::MAX).is_ok(), "a deadline out of reach is none");
+}
+
+#[test]
+fn a_panic_of_the_heirs_change_wakes_the_next() {
+    let lock = Lock::new(0);
+    let runs = AtomicU32::new(0);
+    let guard = lock.lock();
+    std::thread::scope(|scope| {
+        let heir = scope.spawn(|| {
+            let change = |_| {
+                runs.fetch_add(1, Relaxed);
+                panic!("in the change")
+            };
+            drop(lock.lock_with(change));
+        });
+        until_pending(&lock, 1);
+        let next = scope.spawn(|| *lock.lock() += 1);
+        until_pending(&lock, 2);
+        drop(guard);
+        assert!(heir.join().is_err());
+        next.join().unwrap();
+    });
+    assert_eq!((runs.into_inner(), lock.pending(), lock.into_inner()), (1, 0, 1));
+}
+
+#[test]
+fn a_forgotten_guard_is_unlocked_by_force() {
+    let lock: Lock<()> = Lock::new(());
+    for round in 0..3 {
+        std::mem::forget(lock.lock());
+        assert!(lock.try_lock().is_none());
+        match round {
+            // SAFETY: the guard above was forgotten.
+            0 => unsafe { lock.force_unlock() },
+            // SAFETY: likewise.
+            1 => assert_eq!(unsafe { lock.force_unlock_with(|payload| payload + 1) }, 0),
+            // SAFETY: likewise.
+            _ => unsafe { lock.force_unlock_fair() },
+        }
+    }
+    assert_eq!(lock.snapshot(), Snapshot { payload: 1, pending: 0, is_locked: false });
+}
+
+#[test]
+fn a_contended_lock_is_taken_in_the_destructor_of_a_thread_local() {
+    static LOCK: Lock<u32> = Lock::new(0);
+    struct LocksAtTheEnd;
+    impl Drop for LocksAtTheEnd {
+        fn drop(&mut self) {
+            *LOCK.lock() += 1;
+        }
+    }
+    thread_local!(static LAST: LocksAtTheEnd = const { LocksAtTheEnd });
+    let guard = LOCK.lock();
+    let thread = std::thread::spawn(|| LAST.with(|_| ()));
+    until_pending(&LOCK, 1);
+    drop(guard);
+    thread.join().unwrap();
+    assert_eq!(*LOCK.lock(), 1);
+}
+
+#[test]
+fn the_next_owner_may_free_the_lock() {
+    for _ in 0..2000 {
+        let lock = std::sync::Arc::new(Lock::new(0));
+        let threads = [lock.clone(), lock].map(|lock| std::thread::spawn(move || *lock.lock() += 1));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
