@@ -45,6 +45,9 @@ fn stream(draws: &mut Draws) -> Vec<u8> {
             put_packet(&mut batch, &packet);
         }
         put_chunk(&mut stream, draws.below(7) as u8, &[&batch]);
+        if draws.chance(1, 8) {
+            stream.extend((0..draws.below(4)).map(|_| [0, 0x80, 0xff][draws.below(3) as usize]));
+        }
     }
     for _ in 0..draws.below(3) {
         let at = draws.below(stream.len() as u64) as usize;
