@@ -1,0 +1,139 @@
+//! What a power failure leaves.
+//!
+//! Each file with writes that were not synced meets one of five fates, and so do the names.
+
+use super::inode::{Inode, Piece, SECTOR, Write, put};
+use super::{NameChange, State};
+use crate::mix::Draws;
+
+/// What a power failure has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crash {
+    /// Bytes that readers saw and that are not there any more.
+    pub lost_bytes: u64,
+    /// Writes that landed in part.
+    pub torn: u64,
+    /// Changes of names that did not last.
+    pub lost_names: u64,
+}
+
+/// What survives of the writes to one file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    All,
+    None,
+    /// Those before some point.
+    Prefix,
+    /// Whole sectors, whichever.
+    Sectors,
+    /// Parts of sectors, and noise.
+    Shreds,
+}
+
+impl State {
+    pub(super) fn crash(&mut self) -> Crash {
+        let mut crash = Crash::default();
+        let (powersafe, draws) = (self.powersafe, &mut self.draws);
+        for inode in self.inodes.values_mut() {
+            inode.crash(powersafe, draws, &mut crash);
+        }
+        crash.lost_names = self.crash_names();
+        (self.fuse, self.struck, self.failure) = (None, None, None);
+        self.life += 1;
+        self.collect();
+        crash
+    }
+
+    /// A prefix of the changes survives, or any of them.
+    fn crash_names(&mut self) -> u64 {
+        let pending = std::mem::take(&mut self.pending_names);
+        let prefix = self.draws.chance(1, 2).then(|| self.draws.below(pending.len() as u64 + 1));
+        let mut lost = 0;
+        for (nth, change) in (0u64..).zip(pending) {
+            let survives = prefix.map_or_else(|| self.draws.chance(1, 2), |prefix| nth < prefix);
+            if survives {
+                change.apply(&mut self.durable_names);
+            } else {
+                lost += 1;
+            }
+        }
+        self.names = self.durable_names.clone();
+        lost
+    }
+}
+
+impl NameChange {
+    fn apply(self, names: &mut std::collections::BTreeMap<String, u64>) {
+        match self {
+            NameChange::Link { name, inode } => {
+                names.insert(name, inode);
+            }
+            NameChange::Unlink { name, inode } => {
+                if names.get(&name) == Some(&inode) {
+                    names.remove(&name);
+                }
+            }
+            NameChange::Rename { from, to, inode } => {
+                if names.get(&from) == Some(&inode) {
+                    names.remove(&from);
+                }
+                names.insert(to, inode);
+            }
+        }
+    }
+}
+
+impl Inode {
+    fn crash(&mut self, powersafe: bool, draws: &mut Draws, crash: &mut Crash) {
+        let pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            let fate = [Fate::All, Fate::None, Fate::Prefix, Fate::Sectors, Fate::Shreds][draws.below(5) as usize];
+            let prefix = draws.below(pending.len() as u64 + 1) as usize;
+            for (nth, write) in pending.iter().enumerate() {
+                match fate {
+                    Fate::All => put(&mut self.durable, write.at, &write.bytes),
+                    Fate::Prefix if nth < prefix => put(&mut self.durable, write.at, &write.bytes),
+                    Fate::None | Fate::Prefix => {}
+                    Fate::Sectors | Fate::Shreds => {
+                        crash.torn += u64::from(self.tear(write, fate == Fate::Shreds, powersafe, draws));
+                    }
+                }
+            }
+        }
+        let kept = self.durable.iter().zip(&self.cache).filter(|(durable, cached)| durable == cached).count();
+        crash.lost_bytes += (self.cache.len() - kept) as u64;
+        self.cache = self.durable.clone();
+    }
+
+    /// Lets some sectors of a write through, or parts of them. Whether it is then neither there nor not there.
+    fn tear(&mut self, write: &Write, shred: bool, powersafe: bool, draws: &mut Draws) -> bool {
+        let (mut whole, mut missing) = (false, false);
+        for piece in write.sectors() {
+            match draws.below(if shred { 3 } else { 2 }) {
+                0 => missing = true,
+                1 => {
+                    put(&mut self.durable, piece.at, piece.bytes);
+                    whole = true;
+                }
+                _ => {
+                    self.shred(&piece, powersafe, draws);
+                    (whole, missing) = (true, true);
+                }
+            }
+        }
+        whole && missing
+    }
+
+    /// The beginning of a piece lands, behind it noise. Without powersafe overwrite the noise fills the whole sector.
+    fn shred(&mut self, piece: &Piece<'_>, powersafe: bool, draws: &mut Draws) {
+        let landed = draws.below(piece.bytes.len() as u64) as usize;
+        let mut bytes = piece.bytes.to_vec();
+        bytes[landed..].fill_with(|| draws.bits() as u8);
+        put(&mut self.durable, piece.at, &bytes);
+        if !powersafe {
+            let sector = piece.at / SECTOR * SECTOR;
+            let end = (sector + SECTOR).min(self.durable.len() as u64);
+            self.durable[sector as usize..end as usize].fill_with(|| draws.bits() as u8);
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! A disk that lies as real ones do, and loses what it may.
+//!
+//! ```text
+//!            write                     sync
+//!   caller ────────> cache, pending ────────> durable        what reads see is the cache; what a crash leaves is
+//!            rename, create, remove    sync_dir              durable, and of the pending whatever chance lets through
+//!   caller ────────> names, pending ────────> names
+//! ```
+//! [`crash`](SimulatedDisk::crash) is a power failure: of the writes and of the changes of names that were not synced,
+//! all, none, some, or pieces survive, in any order. [`kill`](SimulatedDisk::kill) ends the process alone. The fuse cuts
+//! the power at a chosen operation, so that each one of a procedure can be the last. A failed sync loses what was
+//! pending, goes on showing it to readers, and the next sync succeeds.
+//!
+//! It runs the very code that a real directory runs. All chance comes from one seed; there is no clock in it.
+
+mod crash;
+mod inode;
+#[cfg(test)]
+mod tests;
+
+pub use crash::Crash;
+
+use super::Disk;
+use crate::mix::Draws;
+use inode::Inode;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An operation that changes the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// A file is made.
+    Create,
+    /// Bytes are written.
+    Write,
+    /// A file is synced.
+    Sync,
+    /// A file gets another name.
+    Rename,
+    /// A name is removed.
+    Remove,
+    /// The names are synced.
+    SyncDir,
+}
+
+/// One directory, in memory, that crashes.
+#[derive(Debug)]
+pub struct SimulatedDisk {
+    state: Mutex<State>,
+}
+
+/// An open file of a [`SimulatedDisk`]. It does not outlive the process that opened it.
+#[derive(Debug)]
+pub struct SimulatedFile {
+    inode: Arc<u64>,
+    life: u64,
+    name: String,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    draws: Draws,
+    inodes: BTreeMap<u64, Inode>,
+    inodes_made: u64,
+    names: BTreeMap<String, u64>,
+    durable_names: BTreeMap<String, u64>,
+    pending_names: Vec<NameChange>,
+    life: u64,
+    powersafe: bool,
+    capacity: u64,
+    operations: u64,
+    fuse: Option<u64>,
+    struck: Option<(Operation, String)>,
+    failure: Option<(Operation, u64)>,
+}
+
+/// A change of names, by inode: a rename moves the file that bore the name when it was asked for.
+#[derive(Clone, Debug)]
+enum NameChange {
+    Link { name: String, inode: u64 },
+    Unlink { name: String, inode: u64 },
+    Rename { from: String, to: String, inode: u64 },
+}
+
+/// What becomes of an operation.
+enum Fate {
+    Done,
+    /// It fails, and what it would have changed is lost in part.
+    Fails,
+    /// The power fails in the middle of it.
+    Last,
+}
+
+impl SimulatedDisk {
+    /// An empty directory. Writes spoil nothing beside them, and there is room for everything.
+    #[must_use]
+    pub fn new(seed: u64) -> SimulatedDisk {
+        let state = State {
+            draws: Draws::new(seed),
+            inodes: BTreeMap::new(),
+            inodes_made: 0,
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            pending_names: Vec::new(),
+            life: 0,
+            powersafe: true,
+            capacity: u64::MAX,
+            operations: 0,
+            fuse: None,
+            struck: None,
+            failure: None,
+        };
+        SimulatedDisk { state: Mutex::new(state) }
+    }
+
+    /// Another disk with the same content, pending writes included, and chance of its own.
+    #[must_use]
+    pub fn copy(&self, seed: u64) -> SimulatedDisk {
+        let state = State { draws: Draws::new(seed), ..self.state().clone() };
+        SimulatedDisk { state: Mutex::new(state) }
+    }
+
+    /// Whether a write that is cut short leaves alone what lies beside it in its 512-byte sectors. It does, unless told.
+    pub fn set_powersafe(&self, powersafe: bool) {
+        self.state().powersafe = powersafe;
+    }
+
+    /// How many bytes all files together may have.
+    pub fn set_capacity(&self, bytes: u64) {
+        self.state().capacity = bytes;
+    }
+
+    /// Cuts the power in the middle of an operation: of the next one if `after` is 0. What it changes may still land.
+    /// From there on every call fails, until [`crash`](SimulatedDisk::crash). `None` takes the fuse out.
+    pub fn set_fuse(&self, after: Option<u64>) {
+        let mut state = self.state();
+        state.fuse = after.map(|after| state.operations + after);
+        state.struck = None;
+    }
+
+    /// Where the fuse has cut the power: in which operation, on which file.
+    #[must_use]
+    pub fn struck(&self) -> Option<(Operation, String)> {
+        self.state().struck.clone()
+    }
+
+    /// Makes an operation of this kind fail once, with an input/output error: the next one if `after` is 0.
+    pub fn fail(&self, operation: Operation, after: u64) {
+        self.state().failure = Some((operation, after));
+    }
+
+    /// How many operations there were: makings, writes, syncs, renames, removals, syncs of the directory.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// The process dies: its files are closed, what it wrote stays in the cache.
+    pub fn kill(&self) {
+        self.state().life += 1;
+    }
+
+    /// The power fails and comes back. Says what was lost.
+    pub fn crash(&self) -> Crash {
+        self.state().crash()
+    }
+
+    /// Flips one bit of a file, on the disk and in the cache. False if the file is shorter, or is not there.
+    pub fn rot(&self, name: &str, at: u64, bit: u8) -> bool {
+        let mut state = self.state();
+        let inode = state.names.get(name).copied();
+        inode.and_then(|inode| state.inodes.get_mut(&inode)).is_some_and(|inode| inode.rot(at, bit))
+    }
+
+    /// Makes a file vanish, durably, as if it had never been.
+    pub fn forget(&self, name: &str) {
+        let mut state = self.state();
+        state.names.remove(name);
+        state.durable_names.remove(name);
+    }
+
+    /// What a reader of the file sees now.
+    #[must_use]
+    pub fn content(&self, name: &str) -> Option<Vec<u8>> {
+        let state = self.state();
+        state.names.get(name).and_then(|inode| state.inodes.get(inode)).map(|inode| inode.cache.clone())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A test that panics while it holds the disk has failed already.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_off(&self) -> bool {
+        self.struck.is_some()
+    }
+
+    fn on(&self) -> io::Result<()> {
+        if self.is_off() { Err(io::Error::other("the power is off")) } else { Ok(()) }
+    }
+
+    /// Counts an operation, and decides on it.
+    fn begin(&mut self, operation: Operation, name: &str) -> io::Result<Fate> {
+        self.on()?;
+        self.operations += 1;
+        if self.fuse.is_some_and(|fuse| fuse < self.operations) {
+            self.fuse = None;
+            self.struck = Some((operation, name.to_string()));
+            return Ok(Fate::Last);
+        }
+        match &mut self.failure {
+            Some((failing, 0)) if *failing == operation => {
+                self.failure = None;
+                Ok(Fate::Fails)
+            }
+            Some((failing, after)) if *failing == operation => {
+                *after -= 1;
+                Ok(Fate::Done)
+            }
+            Some(_) | None => Ok(Fate::Done),
+        }
+    }
+
+    fn of(&mut self, file: &SimulatedFile) -> io::Result<&mut Inode> {
+        self.on()?;
+        let life = self.life;
+        let inode = self.inodes.get_mut(&file.inode).filter(|_| file.life == life);
+        inode.ok_or_else(|| io::Error::other("the file was opened by a process that is dead"))
+    }
+
+    fn link(&mut self, name: &str) -> u64 {
+        let inode = self.inodes_made;
+        self.inodes_made += 1;
+        self.inodes.insert(inode, Inode::new(inode));
+        self.names.insert(name.to_string(), inode);
+        self.pending_names.push(NameChange::Link { name: name.to_string(), inode });
+        inode
+    }
+
+    fn sync_names(&mut self) {
+        self.durable_names = self.names.clone();
+        self.pending_names.clear();
+        self.collect();
+    }
+
+    /// Frees what no name and no open file leads to.
+    fn collect(&mut self) {
+        let State { inodes, names, durable_names, .. } = self;
+        let named = |inode: &u64| names.values().chain(durable_names.values()).any(|other| other == inode);
+        inodes.retain(|inode, content| content.is_open() || named(inode));
+    }
+
+    fn used(&self) -> u64 {
+        self.names.values().filter_map(|inode| self.inodes.get(inode)).map(|inode| inode.cache.len() as u64).sum()
+    }
+}
+
+fn input_output_error() -> io::Error {
+    io::Error::other("input/output error")
+}
+
+/// What an operation answers, once what it changes is pending.
+fn answer(fate: &Fate) -> io::Result<()> {
+    match fate {
+        Fate::Done => Ok(()),
+        Fate::Fails => Err(input_output_error()),
+        Fate::Last => Err(io::Error::other("the power has failed")),
+    }
+}
+
+fn not_found(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("there is no {name}"))
+}
+
+impl Disk for SimulatedDisk {
+    type File = SimulatedFile;
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let state = self.state();
+        state.on()?;
+        Ok(state.names.keys().cloned().collect())
+    }
+
+    fn open(&self, name: &str, create: bool) -> io::Result<SimulatedFile> {
+        let mut state = self.state();
+        state.on()?;
+        let inode = match state.names.get(name) {
+            Some(&inode) => inode,
+            None if create => {
+                let fate = state.begin(Operation::Create, name)?;
+                let inode = state.link(name);
+                answer(&fate)?;
+                inode
+            }
+            None => return Err(not_found(name)),
+        };
+        let life = state.life;
+        let inode = state.inodes.get(&inode).ok_or_else(|| not_found(name))?.handle();
+        Ok(SimulatedFile { inode, life, name: name.to_string() })
+    }
+
+    fn len(&self, file: &SimulatedFile) -> io::Result<u64> {
+        Ok(self.state().of(file)?.cache.len() as u64)
+    }
+
+    fn read_at(&self, file: &SimulatedFile, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        let mut state = self.state();
+        let cache = &state.of(file)?.cache;
+        let from = cache.len().min(at as usize);
+        let read = bytes.len().min(cache.len() - from);
+        bytes[..read].copy_from_slice(&cache[from..from + read]);
+        Ok(read)
+    }
+
+    fn write_at(&self, file: &SimulatedFile, bytes: &[u8], at: u64) -> io::Result<()> {
+        let mut state = self.state();
+        let growth = (at + bytes.len() as u64).saturating_sub(state.of(file)?.cache.len() as u64);
+        if state.capacity.saturating_sub(growth) < state.used() && growth != 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let fate = state.begin(Operation::Write, &file.name)?;
+        let written = match fate {
+            Fate::Fails => state.draws.below(bytes.len() as u64 + 1) as usize,
+            Fate::Done | Fate::Last => bytes.len(),
+        };
+        if let Some(inode) = state.inodes.get_mut(&file.inode) {
+            inode.write(at, &bytes[..written]);
+        }
+        answer(&fate)
+    }
+
+    fn sync(&self, file: &SimulatedFile) -> io::Result<()> {
+        let mut state = self.state();
+        state.of(file)?;
+        let fate = state.begin(Operation::Sync, &file.name)?;
+        let lands = state.draws.chance(1, 2);
+        let State { inodes, draws, .. } = &mut *state;
+        if let Some(inode) = inodes.get_mut(&file.inode) {
+            match fate {
+                Fate::Done => inode.sync(),
+                Fate::Fails => inode.lose(draws),
+                Fate::Last if lands => inode.sync(),
+                Fate::Last => {}
+            }
+        }
+        answer(&fate)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let inode = state.names.get(from).copied().ok_or_else(|| not_found(from))?;
+        let fate = state.begin(Operation::Rename, to)?;
+        if !matches!(fate, Fate::Fails) {
+            state.names.remove(from);
+            state.names.insert(to.to_string(), inode);
+            state.pending_names.push(NameChange::Rename { from: from.to_string(), to: to.to_string(), inode });
+        }
+        answer(&fate)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let inode = state.names.get(name).copied().ok_or_else(|| not_found(name))?;
+        let fate = state.begin(Operation::Remove, name)?;
+        if !matches!(fate, Fate::Fails) {
+            state.names.remove(name);
+            state.pending_names.push(NameChange::Unlink { name: name.to_string(), inode });
+        }
+        answer(&fate)
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let fate = state.begin(Operation::SyncDir, ".")?;
+        match fate {
+            Fate::Done => state.sync_names(),
+            Fate::Last if state.draws.chance(1, 2) => state.sync_names(),
+            Fate::Last | Fate::Fails => {}
+        }
+        answer(&fate)
+    }
+}

@@ -1,0 +1,127 @@
+use super::*;
+
+fn written(disk: &SimulatedDisk, name: &str, bytes: &[u8]) -> SimulatedFile {
+    let file = disk.open(name, true).unwrap();
+    disk.write_at(&file, bytes, 0).unwrap();
+    file
+}
+
+/// What a crash leaves of a file that was written, and then synced or named durably or not, over many seeds.
+fn survivals(sync: bool, sync_dir: bool) -> Vec<Option<Vec<u8>>> {
+    let survival = |seed| {
+        let disk = SimulatedDisk::new(seed);
+        let file = written(&disk, "a", &[7; 2000]);
+        if sync {
+            disk.sync(&file).unwrap();
+        }
+        if sync_dir {
+            disk.sync_dir().unwrap();
+        }
+        disk.crash();
+        disk.content("a")
+    };
+    (0..200).map(survival).collect()
+}
+
+#[test]
+fn what_was_synced_in_a_file_with_a_durable_name_survives() {
+    assert!(survivals(true, true).iter().all(|content| content.as_deref() == Some(&[7; 2000][..])));
+}
+
+#[test]
+fn what_was_not_synced_survives_whole_in_part_or_not_at_all() {
+    let contents: Vec<_> = survivals(false, true).into_iter().map(Option::unwrap).collect();
+    let whole = contents.iter().filter(|content| content.as_slice() == [7; 2000]).count();
+    let nothing = contents.iter().filter(|content| content.is_empty()).count();
+    assert!(20 < whole && 20 < nothing && whole + nothing < 180, "{whole} whole, {nothing} gone");
+}
+
+#[test]
+fn a_name_that_was_not_synced_may_be_lost() {
+    let lost = survivals(true, false).iter().filter(|content| content.is_none()).count();
+    assert!((20..180).contains(&lost), "{lost} of 200");
+}
+
+#[test]
+fn a_failed_sync_loses_what_readers_still_see() {
+    let disk = SimulatedDisk::new(3);
+    disk.sync_dir().unwrap();
+    let file = written(&disk, "a", &[7; 20_000]);
+    disk.sync_dir().unwrap();
+    disk.fail(Operation::Sync, 0);
+    assert!(disk.sync(&file).is_err());
+    assert!(disk.sync(&file).is_ok(), "the second sync knows nothing of it");
+    assert_eq!(disk.content("a").unwrap(), [7; 20_000]);
+    assert_ne!(disk.crash().lost_bytes, 0);
+}
+
+#[test]
+fn the_fuse_strikes_each_operation_in_turn_and_then_all_fails() {
+    let act = |disk: &SimulatedDisk| -> io::Result<()> {
+        let file = disk.open("a", true)?;
+        disk.write_at(&file, b"x", 0)?;
+        disk.sync(&file)?;
+        disk.rename("a", "b")?;
+        disk.sync_dir()?;
+        disk.remove("b")
+    };
+    let struck = |after| {
+        let disk = SimulatedDisk::new(after);
+        disk.set_fuse(Some(after));
+        let failed = act(&disk).is_err();
+        assert_eq!(failed, disk.list().is_err());
+        disk.struck().map(|(operation, _)| operation)
+    };
+    use Operation::{Create, Remove, Rename, Sync, SyncDir, Write};
+    let expected = [Create, Write, Sync, Rename, SyncDir, Remove].map(Some);
+    assert_eq!((0..6).map(struck).collect::<Vec<_>>(), expected);
+    assert_eq!(struck(6), None);
+}
+
+#[test]
+fn a_killed_process_leaves_its_writes_and_loses_its_files() {
+    let disk = SimulatedDisk::new(1);
+    let file = written(&disk, "a", b"written");
+    disk.kill();
+    assert!(disk.read_at(&file, &mut [0], 0).is_err());
+    assert_eq!(disk.content("a").unwrap(), b"written");
+}
+
+#[test]
+fn a_full_disk_takes_no_more() {
+    let disk = SimulatedDisk::new(1);
+    disk.set_capacity(10);
+    let file = written(&disk, "a", &[1; 10]);
+    assert_eq!(disk.write_at(&file, &[2], 10).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    disk.write_at(&file, &[3; 10], 0).unwrap();
+}
+
+#[test]
+fn without_powersafe_overwrite_a_torn_write_spoils_its_neighbours() {
+    let spoilt = |powersafe| {
+        let spoils = |seed| {
+            let disk = SimulatedDisk::new(seed);
+            disk.set_powersafe(powersafe);
+            let file = written(&disk, "a", &[7; 512]);
+            disk.sync(&file).unwrap();
+            disk.sync_dir().unwrap();
+            disk.write_at(&file, &[8; 10], 100).unwrap();
+            disk.crash();
+            disk.content("a").unwrap()[..100] != [7; 100]
+        };
+        (0..200).filter(|&seed| spoils(seed)).count()
+    };
+    assert_eq!(spoilt(true), 0);
+    assert!(5 < spoilt(false));
+}
+
+#[test]
+fn a_removed_file_is_read_by_those_who_have_it_open() {
+    let disk = SimulatedDisk::new(1);
+    let file = written(&disk, "a", b"held");
+    disk.remove("a").unwrap();
+    disk.sync_dir().unwrap();
+    let mut bytes = [0; 4];
+    assert_eq!(disk.read_at(&file, &mut bytes, 0).unwrap(), 4);
+    assert_eq!(&bytes, b"held");
+}
