@@ -17,6 +17,9 @@ pub(crate) mod backoff;
 #[allow(dead_code, unused_imports, unused_macros)]
 pub(crate) mod shim;
 
+mod timed_out;
+pub use timed_out::TimedOut;
+
 #[cfg(rsm_loom)]
 #[doc(hidden)]
 pub mod model;

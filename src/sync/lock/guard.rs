@@ -1,5 +1,6 @@
 //! `Lock<T>` and its guard.
 
+use super::super::TimedOut;
 use super::super::shim::{Deadline, UnsafeCell, const_fn};
 use super::raw::Raw;
 use super::strategy::{Fifo, Lifo, Strategy};
@@ -8,18 +9,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
-
-/// The wait was given up at its deadline; nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimedOut;
-
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("timed out")
-    }
-}
-
-impl std::error::Error for TimedOut {}
 
 /// A value that one thread at a time may reach, and 32 bits that change together with that.
 ///

@@ -29,6 +29,6 @@ mod strategy;
 mod tests;
 mod word;
 
-pub use guard::{Guard, Lock, TimedOut};
+pub use guard::{Guard, Lock};
 pub use strategy::{Fifo, Lifo, Strategy};
 pub use word::Snapshot;

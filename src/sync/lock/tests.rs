@@ -1,4 +1,5 @@
 use super::*;
+use crate::sync::TimedOut;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 

@@ -35,7 +35,7 @@ pub(crate) struct Queue {
 const BIT: usize = 1;
 
 /// So many sleepers at most are popped in one hold of the bit (Q3).
-const BATCH: usize = 32;
+pub(crate) const BATCH: u32 = 32;
 
 impl Queue {
     const_fn! {

@@ -1,1 +1,29 @@
-//! Readers and writers.
+//! Many readers at a time, or one writer.
+//!
+//! ```text
+//!              read, unless a writer is in or anyone waits            write
+//!   readers  <-------------------------------------------  free  -------------->  writer
+//!      |                                                    ^ ^                     |
+//!      +-------- the last leaves ---------------------------+ +------- leaves ------+
+//!                                                                       |
+//!   readers  <------------- downgrade; or leaves with readers next -----+   all of those next in line, at once
+//! ```
+//! For what is read much and changed rarely. Where most visits write, or are short, a [`Lock`](super::lock::Lock) is faster.
+//!
+//! Nobody starves: new readers do not pass a writer that waits, readers that were queued when a writer leaves come in before the
+//! next writer, and a writer that has waited for 0.5 ms is handed the lock. [`ReadOnly`] is a view to give away: it can only read.
+//!
+//! - There is **no poisoning**: a panic inside leaves the lock.
+//! - **Reading twice on one thread can deadlock**, if a writer begins to wait in between: the second read waits for the writer,
+//!   the writer for the first read. [`RwLock::try_read`] never waits.
+//! - At most 24 bytes beside the value. It is for threads: a task that would hold it across an await wants an automaton.
+
+mod guard;
+mod raw;
+mod read_only;
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;
+mod word;
+
+pub use guard::{ReadGuard, RwLock, WriteGuard};
+pub use read_only::ReadOnly;

@@ -1,0 +1,263 @@
+//! `RwLock<T>` and its guards.
+
+use super::super::TimedOut;
+use super::super::shim::{Deadline, UnsafeCell, const_fn};
+use super::raw::Raw;
+use super::word::Leaves;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+/// A value that many threads may read at a time, or one may change.
+///
+/// Ten readers always see a pair whose halves agree, whatever the writer does:
+///
+/// ```
+/// use rsm::sync::rwlock::RwLock;
+///
+/// static PAIR: RwLock<(u32, u32)> = RwLock::new((0, 0));
+/// std::thread::scope(|scope| {
+///     for _ in 0..10 {
+///         scope.spawn(|| {
+///             let pair = PAIR.read();
+///             assert_eq!(pair.0, pair.1);
+///         });
+///     }
+///     scope.spawn(|| {
+///         let mut pair = PAIR.write();
+///         pair.0 += 1;
+///         pair.1 += 1;
+///         let pair = pair.downgrade(); // nobody writes in between
+///         assert_eq!(*pair, (1, 1));
+///     });
+/// });
+/// ```
+///
+/// It may be shared if its value may be sent and shared:
+///
+/// ```compile_fail
+/// fn share<T: Sync>(_: T) {}
+/// share(rsm::sync::rwlock::RwLock::new(std::cell::Cell::new(1)));
+/// ```
+pub struct RwLock<T> {
+    raw: Raw,
+    value: UnsafeCell<T>,
+}
+
+/// A reader's way to the value; there may be others. Dropping it leaves, from whatever thread.
+#[must_use = "the reader leaves when its guard is dropped"]
+pub struct ReadGuard<'a, T> {
+    lock: &'a RwLock<T>,
+}
+
+/// The writer's way to the value. Dropping it leaves, by a panic, too.
+///
+/// It stays on its thread:
+///
+/// ```compile_fail
+/// fn send<T: Send>(_: T) {}
+/// let lock = rsm::sync::rwlock::RwLock::new(1);
+/// send(lock.write());
+/// ```
+#[must_use = "the writer leaves when its guard is dropped"]
+pub struct WriteGuard<'a, T> {
+    lock: &'a RwLock<T>,
+    /// Makes a guard neither `Send` nor `Sync`; the latter is given back below, where it holds.
+    owns: PhantomData<*mut T>,
+}
+
+// SAFETY: readers on several threads have `&T` at a time, which `T: Sync` permits; a writer may move the value, which `T: Send`
+// permits.
+unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
+// SAFETY: the value goes with it; nobody waits in a lock that can be moved.
+unsafe impl<T: Send> Send for RwLock<T> {}
+// SAFETY: a shared guard lends out no more than `&T`.
+unsafe impl<T: Sync> Sync for WriteGuard<'_, T> {}
+
+impl<T> RwLock<T> {
+    const_fn! {
+        /// A lock that is free.
+        pub const fn new(value: T) -> RwLock<T> {
+            RwLock { raw: Raw::new(), value: UnsafeCell::new(value) }
+        }
+    }
+
+    /// Comes in to read, unless a writer is in or anyone waits.
+    #[inline]
+    pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
+        self.raw.try_read().then(|| self.reader())
+    }
+
+    /// Comes in to read, waiting if need be.
+    #[inline]
+    pub fn read(&self) -> ReadGuard<'_, T> {
+        self.raw.read(Deadline::NEVER);
+        self.reader()
+    }
+
+    /// Comes in to read, waiting for at most `time`.
+    ///
+    /// # Errors
+    /// [`TimedOut`] if that was not possible in that time.
+    pub fn read_timeout(&self, time: Duration) -> Result<ReadGuard<'_, T>, TimedOut> {
+        // The clock is read only by who has to wait.
+        if self.raw.try_read() || self.raw.read(Deadline::after(time)) { Ok(self.reader()) } else { Err(TimedOut) }
+    }
+
+    /// Comes in to read, waiting until `instant` at most.
+    ///
+    /// # Errors
+    /// [`TimedOut`] if that was not possible by then.
+    pub fn read_until(&self, instant: Instant) -> Result<ReadGuard<'_, T>, TimedOut> {
+        if self.raw.read(Deadline::at(instant)) { Ok(self.reader()) } else { Err(TimedOut) }
+    }
+
+    /// Comes in to write if nobody is in.
+    #[inline]
+    pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
+        self.raw.try_write().then(|| self.writer())
+    }
+
+    /// Comes in to write, waiting if need be.
+    #[inline]
+    pub fn write(&self) -> WriteGuard<'_, T> {
+        self.raw.write(Deadline::NEVER);
+        self.writer()
+    }
+
+    /// Comes in to write, waiting for at most `time`.
+    ///
+    /// # Errors
+    /// [`TimedOut`] if that was not possible in that time.
+    pub fn write_timeout(&self, time: Duration) -> Result<WriteGuard<'_, T>, TimedOut> {
+        if self.raw.try_write() || self.raw.write(Deadline::after(time)) { Ok(self.writer()) } else { Err(TimedOut) }
+    }
+
+    /// Comes in to write, waiting until `instant` at most.
+    ///
+    /// # Errors
+    /// [`TimedOut`] if that was not possible by then.
+    pub fn write_until(&self, instant: Instant) -> Result<WriteGuard<'_, T>, TimedOut> {
+        if self.raw.write(Deadline::at(instant)) { Ok(self.writer()) } else { Err(TimedOut) }
+    }
+
+    /// How many readers are in, at some instant during the call.
+    pub fn readers(&self) -> u32 {
+        self.raw.look().readers()
+    }
+
+    /// How many threads wait, to read or to write, at some instant during the call.
+    pub fn pending(&self) -> u32 {
+        self.raw.look().pending()
+    }
+
+    /// The value of a lock that is not shared.
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: `&mut self`: there is no guard and nobody comes in meanwhile.
+        self.value.with_mut(|value| unsafe { &mut *value })
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+
+    /// For who is in to read only.
+    fn reader(&self) -> ReadGuard<'_, T> {
+        ReadGuard { lock: self }
+    }
+
+    /// For the writer only.
+    fn writer(&self) -> WriteGuard<'_, T> {
+        WriteGuard { lock: self, owns: PhantomData }
+    }
+}
+
+impl<'a, T> WriteGuard<'a, T> {
+    /// Stays as a reader: nobody writes in between. Readers that are next in line come in, too.
+    pub fn downgrade(self) -> ReadGuard<'a, T> {
+        let lock = self.lock;
+        std::mem::forget(self);
+        lock.raw.leave(Leaves::WriterToRead);
+        lock.reader()
+    }
+}
+
+impl<T> Deref for ReadGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: a reader's guard is made only for who is counted in, and leaves when it is dropped; meanwhile R1 keeps writers
+        // out.
+        self.lock.value.with(|value| unsafe { &*value })
+    }
+}
+
+impl<T> Deref for WriteGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: a writer's guard is made only for who has set WRITER, or was given it; meanwhile R1 keeps everyone else out,
+        // and `&self` our own writes.
+        self.lock.value.with(|value| unsafe { &*value })
+    }
+}
+
+impl<T> DerefMut for WriteGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; `&mut self` is the only way in through us.
+        self.lock.value.with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+impl<T> Drop for ReadGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.raw.leave(Leaves::Reader);
+    }
+}
+
+impl<T> Drop for WriteGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.raw.leave(Leaves::Writer);
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        RwLock::new(T::default())
+    }
+}
+
+impl<T> From<T> for RwLock<T> {
+    fn from(value: T) -> Self {
+        RwLock::new(value)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.try_read() {
+            Some(value) => f.debug_tuple("RwLock").field(&*value).finish(),
+            None if self.raw.look().is_writing() => f.write_str("RwLock(written)"),
+            None => f.write_str("RwLock(waited for)"),
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for WriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

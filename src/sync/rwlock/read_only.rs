@@ -1,0 +1,72 @@
+//! A view that can only read.
+
+use super::super::TimedOut;
+use super::guard::{ReadGuard, RwLock};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// An owned view of a shared [`RwLock`], to give away: it can read, and nothing else.
+///
+/// ```
+/// use rsm::sync::rwlock::{ReadOnly, RwLock};
+/// use std::sync::Arc;
+///
+/// let owned = Arc::new(RwLock::new(1));
+/// let view = ReadOnly::of(&owned);
+/// *owned.write() += 1;
+/// assert_eq!(*view.clone().read(), 2);
+/// ```
+pub struct ReadOnly<T> {
+    lock: Arc<RwLock<T>>,
+}
+
+impl<T> ReadOnly<T> {
+    /// A view of `lock`, which it keeps alive.
+    pub fn of(lock: &Arc<RwLock<T>>) -> ReadOnly<T> {
+        ReadOnly { lock: lock.clone() }
+    }
+
+    /// As [`RwLock::try_read`].
+    pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
+        self.lock.try_read()
+    }
+
+    /// As [`RwLock::read`].
+    pub fn read(&self) -> ReadGuard<'_, T> {
+        self.lock.read()
+    }
+
+    /// As [`RwLock::read_timeout`].
+    ///
+    /// # Errors
+    /// [`TimedOut`] if it could not come in in that time.
+    pub fn read_timeout(&self, time: Duration) -> Result<ReadGuard<'_, T>, TimedOut> {
+        self.lock.read_timeout(time)
+    }
+
+    /// As [`RwLock::read_until`].
+    ///
+    /// # Errors
+    /// [`TimedOut`] if it could not come in by then.
+    pub fn read_until(&self, instant: Instant) -> Result<ReadGuard<'_, T>, TimedOut> {
+        self.lock.read_until(instant)
+    }
+
+    /// How many readers are in, at some instant during the call.
+    pub fn readers(&self) -> u32 {
+        self.lock.readers()
+    }
+}
+
+impl<T> Clone for ReadOnly<T> {
+    fn clone(&self) -> Self {
+        ReadOnly { lock: self.lock.clone() }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for ReadOnly<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReadOnly").field(&self.lock).finish()
+    }
+}

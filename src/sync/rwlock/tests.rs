@@ -1,0 +1,156 @@
+use super::*;
+use crate::sync::TimedOut;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Waits, as a test may, until so many threads are queued.
+fn until_pending<T>(lock: &RwLock<T>, pending: u32) {
+    while lock.pending() < pending {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn readers_share_and_a_writer_is_alone() {
+    let lock = RwLock::new(1);
+    let (first, second) = (lock.read(), lock.try_read());
+    assert!(second.is_some() && lock.readers() == 2 && lock.try_write().is_none());
+    drop((first, second));
+    let writer = lock.write();
+    assert!(lock.try_read().is_none() && lock.try_write().is_none());
+    assert_eq!(format!("{lock:?}"), "RwLock(written)");
+    drop(writer);
+    assert_eq!((lock.readers(), lock.into_inner()), (0, 1));
+}
+
+#[test]
+fn what_writers_do_is_seen_whole_and_all_are_served() {
+    let lock = RwLock::new((0u64, 0u64));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    let mut pair = lock.write();
+                    pair.0 += 1;
+                    pair.1 += 1;
+                }
+            });
+        }
+        for _ in 0..5 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    let pair = lock.read();
+                    assert_eq!(pair.0, pair.1);
+                }
+            });
+        }
+    });
+    assert_eq!((lock.pending(), lock.readers(), lock.into_inner()), (0, 0, (6000, 6000)));
+}
+
+#[test]
+fn new_readers_do_not_pass_a_writer_that_waits() {
+    let lock = RwLock::new(0);
+    let reader = lock.read();
+    std::thread::scope(|scope| {
+        scope.spawn(|| *lock.write() += 1);
+        until_pending(&lock, 1);
+        assert!(lock.try_read().is_none());
+        let late = scope.spawn(|| *lock.read());
+        until_pending(&lock, 2);
+        drop(reader);
+        assert_eq!(late.join().unwrap(), 1, "the writer came first");
+    });
+}
+
+#[test]
+fn readers_in_line_come_in_together_when_a_writer_leaves() {
+    let lock = RwLock::new(());
+    let together = std::sync::Barrier::new(40);
+    let writer = lock.write();
+    std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| {
+                let _reader = lock.read();
+                together.wait();
+            });
+        }
+        until_pending(&lock, 40);
+        drop(writer);
+    });
+    assert_eq!((lock.readers(), lock.pending()), (0, 0));
+}
+
+#[test]
+fn a_writer_that_gives_up_lets_in_the_readers_behind_it() {
+    let lock = RwLock::new(());
+    let reader = lock.read();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| lock.write_timeout(Duration::from_millis(100)).map(drop));
+        // If it has given up before it was seen waiting, what follows holds all the more.
+        while lock.pending() < 1 && !writer.is_finished() {
+            std::thread::yield_now();
+        }
+        // It must come in beside the first reader, which does not leave before.
+        let behind = scope.spawn(|| drop(lock.read()));
+        assert_eq!(writer.join().unwrap(), Err(TimedOut));
+        behind.join().unwrap();
+        drop(reader);
+    });
+    assert_eq!((lock.readers(), lock.pending()), (0, 0));
+}
+
+#[test]
+fn a_downgrade_lets_in_readers_and_keeps_writers_out() {
+    let lock = RwLock::new(0);
+    let mut writer = lock.write();
+    std::thread::scope(|scope| {
+        let behind = scope.spawn(|| *lock.read());
+        until_pending(&lock, 1);
+        *writer = 7;
+        let reader = writer.downgrade();
+        assert_eq!(behind.join().unwrap(), 7);
+        assert!(lock.try_write().is_none());
+        drop(reader);
+    });
+    assert!(lock.try_write().is_some());
+}
+
+#[test]
+fn timeouts_give_up_and_leave_nobody_counted() {
+    let lock = RwLock::new(());
+    let writer = lock.write();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(lock.read_timeout(Duration::from_millis(5)).is_err());
+            assert!(lock.read_until(Instant::now()).is_err());
+            assert!(lock.write_timeout(Duration::from_millis(5)).is_err());
+            assert!(lock.write_until(Instant::now()).is_err());
+        });
+    });
+    drop(writer);
+    assert_eq!((lock.readers(), lock.pending()), (0, 0));
+    assert!(lock.write_timeout(Duration::ZERO).is_ok(), "a free lock is taken at once");
+}
+
+#[test]
+fn a_guard_may_be_dropped_on_another_thread_and_a_panic_leaves() {
+    static LOCK: RwLock<u32> = RwLock::new(3);
+    let reader = LOCK.read();
+    std::thread::spawn(move || assert_eq!(*reader, 3)).join().unwrap();
+    let panicked = std::thread::spawn(|| {
+        let _writer = LOCK.write();
+        panic!("inside");
+    });
+    assert!(panicked.join().is_err() && LOCK.try_write().is_some());
+}
+
+#[test]
+fn a_view_reads_and_keeps_the_lock_alive() {
+    let lock = Arc::new(RwLock::new(5));
+    let view = ReadOnly::of(&lock);
+    drop(lock);
+    assert_eq!(*view.clone().read(), 5);
+    let reader = view.try_read();
+    assert!(reader.is_some() && view.readers() == 1);
+}
