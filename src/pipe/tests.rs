@@ -8,7 +8,7 @@ use crate::mix::Draws;
 ///
 /// The target of a fuzzer. The first byte says in what pieces the rest comes.
 fn target(bytes: &[u8]) {
-    look(bytes);
+    let _ = look(bytes);
 }
 
 /// How many chunks were read, and how it ended.

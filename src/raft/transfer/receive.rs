@@ -1,0 +1,82 @@
+//! Taking in a snapshot, piece by piece.
+
+use crate::raft::storage::snapshot::Receiving;
+use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
+use crate::raft::wire::{Chunk, ChunkReply};
+use crate::raft::LogId;
+use bytes::Bytes;
+
+/// What follows from a piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// For the sender.
+    pub reply: ChunkReply,
+    /// The snapshot is whole and durable: for the core, as `SnapshotReady`. Said for each piece that comes when it is:
+    /// it may be another leader who sends, and the core hears it twice without harm.
+    pub ready: Option<Snapshot>,
+}
+
+/// Receives one snapshot at a time: the newest that was begun. Whoever is newborn takes nothing.
+///
+/// What it does it does on the disk before it returns: a piece is written, the last one checks, syncs and names the
+/// whole file. So it lives on an automaton of its own.
+#[derive(Debug)]
+pub struct Receiver<D: Disk> {
+    snapshots: Snapshots<D>,
+    current: Option<Receiving<D>>,
+    /// The last durable mark: no snapshot up to it is needed.
+    mark: LogId,
+}
+
+impl<D: Disk> Receiver<D> {
+    /// Receives into this directory, whose last mark is `mark`.
+    #[must_use]
+    pub fn new(snapshots: Snapshots<D>, mark: LogId) -> Receiver<D> {
+        Receiver { snapshots, current: None, mark }
+    }
+
+    /// A mark has become durable: what is being received for a place up to it is given up.
+    pub fn on_mark(&mut self, mark: LogId) {
+        self.mark = self.mark.max(mark);
+        if self.current.as_ref().is_some_and(|current| current.at() <= self.mark) {
+            self.current = None;
+        }
+    }
+
+    /// Takes a piece; `None`: of an older snapshot than the one that is being received, and not even answered.
+    ///
+    /// # Errors
+    /// [`Error::Full`]: this transfer is given up, and what came of it is gone. Any other stops the peer.
+    pub fn take(&mut self, chunk: &Chunk) -> Result<Option<Taken>, Error> {
+        if chunk.at <= self.mark {
+            // The core holds this place already, and just acknowledges: it asks for no members.
+            let ready = Snapshot { at: chunk.at, membership: Bytes::new() };
+            return Ok(Some(Taken { reply: reply(chunk, chunk.total), ready: Some(ready) }));
+        }
+        let Some(current) = self.current(chunk)? else { return Ok(None) };
+        let taken = current.chunk(chunk.offset, chunk.crc, &chunk.bytes);
+        let (wanted, ready) = (current.wanted(), current.ready().cloned());
+        if let Err(error) = taken {
+            self.current = None;
+            return Err(error);
+        }
+        Ok(Some(Taken { reply: reply(chunk, wanted), ready }))
+    }
+
+    /// What this piece belongs to, begun if need be; `None` if it is older than what is being received.
+    fn current(&mut self, chunk: &Chunk) -> Result<Option<&mut Receiving<D>>, Error> {
+        let known = self.current.as_ref().map(|current| (current.at(), current.total()));
+        if known.is_some_and(|(at, _)| chunk.at < at) {
+            return Ok(None);
+        }
+        if known != Some((chunk.at, chunk.total)) {
+            self.current = None; // first: what is dropped removes its file
+            self.current = Some(self.snapshots.receive(chunk.at, chunk.total)?);
+        }
+        Ok(self.current.as_mut())
+    }
+}
+
+fn reply(chunk: &Chunk, wanted: u64) -> ChunkReply {
+    ChunkReply { track: chunk.track, at: chunk.at, wanted }
+}
