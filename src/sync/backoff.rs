@@ -53,6 +53,13 @@ impl Backoff {
         if self.is_over() { nap(NAP) } else { self.moment() }
     }
 
+    /// Pauses so many times without a look: for one who would only be in the way of those it waits for.
+    pub(crate) fn rest(&mut self, pauses: u32) {
+        if !cfg!(any(rsm_loom, rsm_shuttle)) {
+            (0..pauses).for_each(|_| pause());
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.step >= self.doublings + self.yields
     }

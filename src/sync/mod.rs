@@ -2,7 +2,9 @@
 //!
 //! (The floor is being built.)
 
+mod error;
 pub mod event;
+mod event_guard;
 pub mod lock;
 pub mod mpsc;
 pub mod oneshot;
@@ -17,8 +19,10 @@ pub(crate) mod backoff;
 #[allow(dead_code, unused_imports, unused_macros)]
 pub(crate) mod shim;
 
-mod timed_out;
-pub use timed_out::TimedOut;
+pub use error::{Closed, TimedOut, WaitError};
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+pub(crate) mod testing;
 
 #[cfg(rsm_loom)]
 #[doc(hidden)]

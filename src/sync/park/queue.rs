@@ -89,10 +89,12 @@ impl Queue {
     }
 
     /// Tells everyone who is linked now `verdict` and wakes them; who links meanwhile waits for the next call.
-    /// `popped` is called under the bit with the number of those taken out by one hold, to change the object's word.
-    pub(crate) fn wake_all(&self, verdict: Verdict, popped: impl FnMut(u32)) {
+    /// `begin` is called under the bit in the hold that settles who they are, `popped` under the bit with the number of those
+    /// taken out by one hold: both to change the object's word.
+    pub(crate) fn wake_all(&self, verdict: Verdict, begin: impl FnOnce(), popped: impl FnMut(u32)) {
         let sentinel = Waiter::new(0, 0);
         let mut ring = self.hold();
+        begin();
         if ring.tail.is_null() {
             return;
         }

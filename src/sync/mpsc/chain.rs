@@ -1,0 +1,404 @@
+//! The word of a channel, and what one thread at a time may do behind its lowest bit.
+//!
+//! ```text
+//!   63                                3    2       1      0
+//!  +-----------------------------------+--------+------+------+
+//!  |  length (61 bits)                 | CLOSED | NAP  | BUSY |     NAP: the receiver sleeps, or is about to
+//!  +-----------------------------------+--------+------+------+
+//! ```
+//! BUSY is a lock of one bit: taken by a compare-and-swap, freed by a plain store of the whole word, since while it is set nobody
+//! else may change any bit. So a send is one read-modify-write. Between the two stand a few instructions: no allocator, no code
+//! of the user's.
+//!
+//! M1 length = messages in the chain whenever BUSY is clear. M2 NAP => the chain is empty and a sleeper is registered.
+//! M3 first in, first out per sender; BUSY orders all. M4 no message is dropped, nothing allocated, nobody woken under BUSY.
+//! M5 under BUSY no bit changes but by its holder. M6 length + reserved <= limit, where there is one.
+
+use super::chunk::{Chain, Hand, Loose, SPARES_MAX, Spares};
+use crate::sync::backoff::Backoff;
+use crate::sync::park::Sleeper;
+use crate::sync::shim::{AtomicU64, Ordering::*, UnsafeCell};
+
+const BUSY: u64 = 1 << 0;
+const NAP: u64 = 1 << 1;
+const CLOSED: u64 = 1 << 2;
+const ONE: u64 = 1 << 3;
+/// The limit of an unbounded channel: what the length can count.
+pub(super) const LIMIT_MAX: u64 = u64::MAX / ONE;
+
+/// Messages that are copied into another chunk rather than linked with their own.
+const COPIED_MAX: usize = 32;
+
+const GIVEN: &str = "a message is given until it is put in";
+
+/// On a line of its own (two, as they are fetched in pairs), so that neighbours do not pull at it.
+#[repr(align(128))]
+struct Padded<T>(T);
+
+/// What BUSY guards.
+struct Inner<T> {
+    chain: Chain<T>,
+    spares: Spares<T>,
+    sleeper: Option<Sleeper>,
+    /// Places granted to waiting senders that have not sent yet.
+    reserved: u64,
+    /// A mark: since the last `take`, somebody found the channel full and waits.
+    awaited: bool,
+}
+
+/// Why a message does not go in.
+#[derive(Clone, Copy)]
+pub(super) enum Refused {
+    Full,
+    Closed,
+}
+
+/// What the receiver found.
+pub(super) enum Found {
+    /// The hand holds messages.
+    Some,
+    /// None yet.
+    Nothing,
+    /// None, and none will come.
+    End,
+}
+
+/// What senders and receiver share.
+pub(super) struct Channel<T> {
+    word: Padded<AtomicU64>,
+    inner: Padded<UnsafeCell<Inner<T>>>,
+    limit: u64,
+}
+
+// SAFETY: messages go from the senders' threads to the receiver's, which `T: Send` permits; `inner` is reached under BUSY alone.
+unsafe impl<T: Send> Sync for Channel<T> {}
+
+/// BUSY is ours. Must be left by [`leave`](Entered::leave), and soon: whoever panics in between stops the channel for ever.
+struct Entered<'a, T> {
+    channel: &'a Channel<T>,
+    word: u64,
+}
+
+impl<T> Entered<'_, T> {
+    fn len(&self) -> u64 {
+        self.word / ONE
+    }
+
+    fn is_closed(&self) -> bool {
+        self.word & CLOSED != 0
+    }
+
+    #[inline]
+    fn inner<R>(&mut self, visit: impl FnOnce(&mut Inner<T>) -> R) -> R {
+        // SAFETY: M5, BUSY is ours, so nobody else is in `inner`; `&mut self` turns our own second visit away.
+        self.channel.inner.0.with_mut(|inner| visit(unsafe { &mut *inner }))
+    }
+
+    /// Takes the sleeper out, to be woken after leaving, if NAP says that there is one. NAP must fall with it.
+    #[inline]
+    fn sleeper(&mut self) -> Option<Sleeper> {
+        if self.word & NAP == 0 {
+            return None;
+        }
+        self.inner(|inner| inner.sleeper.take())
+    }
+
+    #[inline]
+    fn leave(self, word: u64) {
+        // ORDERING: Release gives what we did to the next Acquire of BUSY (model `send_send_take`). A store will do: M5.
+        self.channel.word.0.store(word & !BUSY, Release);
+    }
+}
+
+impl<T> Channel<T> {
+    /// An empty channel for so many messages.
+    pub(super) fn new(limit: u64) -> Channel<T> {
+        let inner = Inner { chain: Chain::new(), spares: Spares::new(), sleeper: None, reserved: 0, awaited: false };
+        Channel { word: Padded(AtomicU64::new(0)), inner: Padded(UnsafeCell::new(inner)), limit }
+    }
+
+    /// How many messages may lie here.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Messages that lie here, at some moment during the call.
+    pub(super) fn len(&self) -> u64 {
+        self.word.0.load(Relaxed) / ONE
+    }
+
+    /// Whether nothing more will be taken in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.word.0.load(Relaxed) & CLOSED != 0
+    }
+
+    /// Whether the receiver is still registered to be woken.
+    pub(super) fn is_napping(&self) -> bool {
+        self.word.0.load(Relaxed) & NAP != 0
+    }
+
+    #[inline]
+    fn enter(&self) -> Entered<'_, T> {
+        let word = self.word.0.load(Relaxed);
+        // ORDERING: Acquire takes what the last holder of BUSY did (model `send_send_take`).
+        if word & BUSY == 0 && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok() {
+            return Entered { channel: self, word };
+        }
+        self.enter_slowly()
+    }
+
+    #[cold]
+    fn enter_slowly(&self) -> Entered<'_, T> {
+        let mut backoff = Backoff::with(6, 10);
+        loop {
+            let word = self.word.0.load(Relaxed);
+            if word & BUSY == 0
+                // ORDERING: as in `enter`.
+                && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok()
+            {
+                return Entered { channel: self, word };
+            }
+            backoff.nap();
+        }
+    }
+
+    /// Puts one message in. `reserved`: into a place that was granted.
+    #[inline]
+    pub(super) fn push(&self, message: T, reserved: bool) -> Result<(), (Refused, T)> {
+        let mut message = Some(message);
+        let mut fresh = None;
+        loop {
+            let mut entered = self.enter();
+            if let Some(why) = entered.refuses(1, reserved) {
+                let word = entered.word;
+                entered.leave(word);
+                return Err((why, message.expect(GIVEN)));
+            }
+            entered.inner(|inner| inner.push(&mut message, &mut fresh, reserved));
+            if message.is_none() {
+                let sleeper = entered.sleeper();
+                let word = (entered.word & !NAP) + ONE;
+                entered.leave(word);
+                wake(sleeper);
+                return Ok(());
+            }
+            // No room, and no spare: the allocator is not called under BUSY.
+            let word = entered.word;
+            entered.leave(word);
+            fresh = Some(Loose::new());
+        }
+    }
+
+    /// Puts many in at once, all or none. They are left in `items` if none. They must not be more than a chunk holds.
+    pub(super) fn push_all(&self, items: &mut Vec<T>) -> Result<(), Refused> {
+        let len = items.len();
+        if len == 0 {
+            return Ok(());
+        }
+        let mut chunk = Loose::of(std::mem::take(items));
+        let mut entered = self.enter();
+        if let Some(why) = entered.refuses(len as u64, false) {
+            let word = entered.word;
+            entered.leave(word);
+            *items = std::mem::take(chunk.items());
+            return Err(why);
+        }
+        let copied = entered.inner(|inner| inner.push_all(chunk));
+        let sleeper = entered.sleeper();
+        let word = (entered.word & !NAP) + len as u64 * ONE;
+        entered.leave(word);
+        wake(sleeper);
+        if let Some(mut emptied) = copied {
+            *items = std::mem::take(emptied.items());
+        }
+        Ok(())
+    }
+
+    /// Takes all that lies here into the hand, unless something is left in it. If senders wait for room: how many places
+    /// were set aside for them in the same step, one or none.
+    pub(super) fn take(&self, hand: &mut Hand<T>) -> (Found, Option<u64>) {
+        if hand.len() > 0 {
+            return (Found::Some, None);
+        }
+        hand.retire();
+        if self.len() == 0 && !self.is_closed() {
+            return (Found::Nothing, None);
+        }
+        let mut entered = self.enter();
+        let (len, word) = (entered.len(), entered.word);
+        if len == 0 {
+            let found = if entered.is_closed() { Found::End } else { Found::Nothing };
+            entered.leave(word);
+            return (found, None);
+        }
+        let limit = self.limit;
+        let (chain, spares, set_aside) = entered.inner(|inner| {
+            inner.spares.refill(hand.spares());
+            let chain = std::mem::replace(&mut inner.chain, Chain::new());
+            (chain, inner.spares.len(), inner.set_aside(limit))
+        });
+        // NAP is not set: it would mean that the chain is empty (M2).
+        entered.leave(word & CLOSED);
+        hand.fill(chain, len as usize, spares);
+        (Found::Some, set_aside)
+    }
+
+    /// Registers the receiver to be woken by the next message or the end; false if there is something to see already.
+    pub(super) fn nap(&self, sleeper: Sleeper, hand: &mut Hand<T>) -> bool {
+        let mut entered = self.enter();
+        let word = entered.word;
+        if entered.len() > 0 || entered.is_closed() {
+            entered.leave(word);
+            return false;
+        }
+        let old = entered.inner(|inner| {
+            inner.spares.refill(hand.spares());
+            inner.sleeper.replace(sleeper)
+        });
+        entered.leave(word | NAP);
+        drop(old);
+        true
+    }
+
+    /// Takes the receiver's sleeper back; false if a sender has taken it: then there is something to see.
+    pub(super) fn wake_up(&self) -> bool {
+        let mut entered = self.enter();
+        let word = entered.word;
+        let sleeper = entered.sleeper();
+        entered.leave(word & !NAP);
+        sleeper.is_some()
+    }
+
+    /// Takes nothing more in. What lies here may still be taken.
+    pub(super) fn close(&self) {
+        let mut entered = self.enter();
+        let word = entered.word;
+        let sleeper = entered.sleeper();
+        entered.leave((word | CLOSED) & !NAP);
+        wake(sleeper);
+    }
+
+    /// Takes nothing more in, and gives what lies here: to be dropped outside.
+    pub(super) fn close_and_take(&self) -> Hand<T> {
+        let mut entered = self.enter();
+        let sleeper = entered.sleeper();
+        let chain = entered.inner(|inner| std::mem::replace(&mut inner.chain, Chain::new()));
+        let len = entered.len() as usize;
+        entered.leave(CLOSED);
+        drop(sleeper);
+        let mut hand = Hand::new();
+        hand.fill(chain, len, SPARES_MAX);
+        hand
+    }
+
+    /// Whether one who wants to send must wait. If so, it leaves a mark, which the next `take` will see.
+    pub(super) fn must_wait(&self) -> bool {
+        let mut entered = self.enter();
+        let word = entered.word;
+        let full = matches!(entered.refuses(1, false), Some(Refused::Full));
+        if full {
+            entered.inner(|inner| inner.awaited = true);
+        }
+        entered.leave(word);
+        full
+    }
+
+    /// Sets a place aside for a waiting sender. If there is none, leaves a mark.
+    pub(super) fn reserve(&self) -> bool {
+        let mut entered = self.enter();
+        let word = entered.word;
+        let refused = entered.refuses(1, false);
+        entered.inner(|inner| match refused {
+            None => inner.reserved += 1,
+            Some(Refused::Full) => inner.awaited = true,
+            Some(Refused::Closed) => {}
+        });
+        entered.leave(word);
+        refused.is_none()
+    }
+
+    /// Gives a place that was set aside back.
+    pub(super) fn unreserve(&self) {
+        let mut entered = self.enter();
+        let word = entered.word;
+        entered.inner(|inner| inner.reserved -= 1);
+        entered.leave(word);
+    }
+
+    /// Spares kept here.
+    #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+    pub(super) fn spares(&self) -> usize {
+        let mut entered = self.enter();
+        let word = entered.word;
+        let spares = entered.inner(|inner| inner.spares.len());
+        entered.leave(word);
+        spares
+    }
+}
+
+impl<T> Entered<'_, T> {
+    /// Why so many messages may not go in. A granted place is taken whatever the length.
+    #[inline]
+    fn refuses(&mut self, count: u64, reserved: bool) -> Option<Refused> {
+        if self.is_closed() {
+            return Some(Refused::Closed);
+        }
+        let limit = self.channel.limit;
+        let len = self.len();
+        // Only a bounded channel has places set aside; an unbounded one does not look.
+        if reserved || limit == LIMIT_MAX || len + self.inner(|inner| inner.reserved) + count <= limit {
+            return None;
+        }
+        Some(Refused::Full)
+    }
+}
+
+impl<T> Inner<T> {
+    /// At a `take`: whether somebody waits for room; and a place for the oldest of them, unless all are set aside already.
+    fn set_aside(&mut self, limit: u64) -> Option<u64> {
+        if !std::mem::replace(&mut self.awaited, false) {
+            return None;
+        }
+        let one = u64::from(self.reserved < limit);
+        self.reserved += one;
+        Some(one)
+    }
+
+    /// Puts the message at the end of the chain if there is room in the newest chunk, in `fresh` or in a spare.
+    #[inline]
+    fn push(&mut self, message: &mut Option<T>, fresh: &mut Option<Loose<T>>, reserved: bool) {
+        match self.chain.newest() {
+            // Within its capacity, so this allocates nothing.
+            Some(items) if items.len() < items.capacity() => items.push(message.take().expect(GIVEN)),
+            _ => {
+                let Some(mut chunk) = fresh.take().or_else(|| self.spares.pop()) else { return };
+                chunk.items().push(message.take().expect(GIVEN));
+                self.chain.link(chunk);
+            }
+        }
+        if reserved {
+            self.reserved -= 1;
+        }
+    }
+
+    /// Copies a few messages into the newest chunk and gives the emptied one back, or links theirs.
+    fn push_all(&mut self, mut chunk: Loose<T>) -> Option<Loose<T>> {
+        let len = chunk.items().len();
+        match self.chain.newest() {
+            Some(items) if len <= COPIED_MAX && len <= items.capacity() - items.len() => {
+                items.append(chunk.items());
+                Some(chunk)
+            }
+            _ => {
+                self.chain.link(chunk);
+                None
+            }
+        }
+    }
+}
+
+fn wake(sleeper: Option<Sleeper>) {
+    if let Some(sleeper) = sleeper {
+        sleeper.wake();
+    }
+}
