@@ -10,6 +10,7 @@ pub mod mpsc;
 pub mod oneshot;
 #[allow(dead_code, unused_imports)]
 pub mod park;
+mod permit;
 pub mod rwlock;
 pub mod semaphore;
 pub mod turn;

@@ -1,9 +1,9 @@
 //! Taking in a snapshot, piece by piece.
 
+use crate::raft::LogId;
 use crate::raft::storage::snapshot::Receiving;
 use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
-use crate::raft::LogId;
 use bytes::Bytes;
 
 /// What follows from a piece.
