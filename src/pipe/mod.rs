@@ -14,10 +14,12 @@
 
 mod batch;
 mod chunk;
+mod outbox;
 mod reader;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, Torn, put_packet};
 pub use chunk::{CHUNK_MAX, Chunk, Lost, Splitter, put_chunk};
+pub use outbox::{Outbox, PACKET_MAX};
 pub use reader::{Broken, Reader};
