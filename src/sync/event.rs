@@ -77,6 +77,8 @@ impl Event {
     ///
     /// What was written before is seen by whoever passes.
     pub fn set(&self) {
+        // ORDERING: Release pairs with the Acquire of whoever passes (model `set_wait`); who finds it set changes it all the same,
+        // so that its writes, too, are seen by the one who passes.
         if self.change(Release, |word| word.set().filter(|_| word.pending() == 0)).is_some() {
             return;
         }
@@ -84,6 +86,7 @@ impl Event {
             self.grant_one();
         } else {
             // In the hold that takes those who wait: one who comes after a later `reset` is not among them.
+            // ORDERING: as above, for those who come later; who is queued sees it by its node's state.
             let set = || _ = self.change(Release, Word::set);
             self.queue.wake_all(Verdict::Granted, set, |count| {
                 self.change(Relaxed, |word| word.leave(u64::from(count))).expect("who is in the ring is counted");
@@ -97,6 +100,7 @@ impl Event {
         self.queue.grant(End::Oldest, Verdict::Granted, |next| {
             // Under the bit nobody links or leaves.
             if !done {
+                // ORDERING: Release as in `set`, if nobody is left; who is granted sees it by its node's state.
                 let change = |word: Word| if next.is_some() { word.leave(1) } else { word.set() };
                 self.change(Release, change).expect("who is in the ring is counted, and nobody else");
             }

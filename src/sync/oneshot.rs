@@ -15,13 +15,13 @@
 //! for wants an [`Event`](super::event::Event).
 //!
 //! ```
-//! use rsm::sync::oneshot;
+//! use rsm::sync::{mpsc, oneshot};
 //! use std::thread;
 //!
 //! // Ten questions are out at once; each has its own ticket.
-//! let (questions, inbox) = std::sync::mpsc::channel::<(u64, oneshot::Sender<u64>)>();
+//! let (questions, mut inbox) = mpsc::unbounded::<(u64, oneshot::Sender<u64>)>();
 //! let worker = thread::spawn(move || {
-//!     for (number, reply) in inbox {
+//!     for (number, reply) in inbox.iter() {
 //!         // Who has lost interest gets the answer nowhere, and that is fine.
 //!         let _ = reply.send(number * number);
 //!     }

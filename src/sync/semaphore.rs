@@ -66,23 +66,23 @@ const _: () = assert!(size_of::<Semaphore>() == 16, "a semaphore is two words");
 
 /// Why there is no permit at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TryAcquireError {
+pub enum Refused {
     /// Fewer permits than wanted are there now, or others wait for them.
     NoPermits,
     /// The semaphore was closed.
     Closed,
 }
 
-impl fmt::Display for TryAcquireError {
+impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            TryAcquireError::NoPermits => "too few permits are there, try again later",
-            TryAcquireError::Closed => "the semaphore is closed",
+            Refused::NoPermits => "too few permits are there, try again later",
+            Refused::Closed => "the semaphore is closed",
         })
     }
 }
 
-impl Error for TryAcquireError {}
+impl Error for Refused {}
 
 impl Semaphore {
     const_fn! {
@@ -114,12 +114,12 @@ impl<Q: Strategy> Semaphore<Q> {
     /// Takes `count` permits if they are there and nobody waits for them. Never waits.
     ///
     /// # Errors
-    /// [`TryAcquireError`]: too few now, or closed.
-    pub fn try_acquire(&self, count: u32) -> Result<Permit<'_, Q>, TryAcquireError> {
+    /// [`Refused`]: too few now, or closed.
+    pub fn try_acquire(&self, count: u32) -> Result<Permit<'_, Q>, Refused> {
         match (Acquiring { semaphore: self, count }).attempt() {
             Some(Ok(permit)) => Ok(permit),
-            Some(Err(Closed)) => Err(TryAcquireError::Closed),
-            None => Err(TryAcquireError::NoPermits),
+            Some(Err(Closed)) => Err(Refused::Closed),
+            None => Err(Refused::NoPermits),
         }
     }
 
@@ -148,8 +148,8 @@ impl<Q: Strategy> Semaphore<Q> {
     fn acquire_deadline(&self, count: u32, deadline: impl FnOnce() -> Deadline) -> Result<Permit<'_, Q>, WaitError> {
         match self.try_acquire(count) {
             Ok(permit) => Ok(permit),
-            Err(TryAcquireError::Closed) => Err(WaitError::Closed),
-            Err(TryAcquireError::NoPermits) => match wait(&Acquiring { semaphore: self, count }, deadline()) {
+            Err(Refused::Closed) => Err(WaitError::Closed),
+            Err(Refused::NoPermits) => match wait(&Acquiring { semaphore: self, count }, deadline()) {
                 Some(outcome) => outcome.map_err(WaitError::from),
                 None => Err(WaitError::TimedOut),
             },

@@ -1,6 +1,6 @@
 //! What the floor's tests share: a waker that counts, and the smallest executor.
 
-use super::shim::{AtomicU64, Ordering::SeqCst};
+use super::shim::{AtomicU64, Ordering::Relaxed};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub(crate) struct Wakes(AtomicU64);
 
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
+        self.0.fetch_add(1, Relaxed);
     }
 }
 
@@ -25,7 +25,7 @@ impl Wakes {
 
     /// How often it was woken.
     pub(crate) fn count(&self) -> u64 {
-        self.0.load(SeqCst)
+        self.0.load(Relaxed)
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::sync::lock::Lock;
 use crate::sync::testing::{Wakes, block_on, poll};
 use std::pin::{Pin, pin};
 use std::task::{Wake, Waker};
@@ -87,7 +88,7 @@ fn a_pulse_releases_those_who_wait_and_nobody_who_comes_later() {
 /// A waker that resets the event and waits for it anew, while the others are still being woken.
 struct Again {
     event: &'static Event,
-    waits: std::sync::Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+    waits: Lock<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>,
 }
 
 impl Wake for Again {
@@ -95,23 +96,23 @@ impl Wake for Again {
         self.event.reset();
         let mut wait = Box::pin(self.event.wait_async());
         assert!(poll(wait.as_mut(), Waker::noop()).is_pending());
-        self.waits.lock().unwrap().push(wait);
+        self.waits.lock().push(wait);
     }
 }
 
 #[test]
 fn one_who_links_while_the_others_are_woken_waits_for_the_next_set() {
     static EVENT: Event = Event::manual();
-    let again = Arc::new(Again { event: &EVENT, waits: Default::default() });
+    let again = Arc::new(Again { event: &EVENT, waits: Lock::new(Vec::new()) });
     let waker = again.clone().into();
     let mut waits: Vec<_> = (0..40).map(|_| Box::pin(EVENT.wait_async())).collect();
     for wait in &mut waits {
         assert!(poll(wait.as_mut(), &waker).is_pending());
     }
     EVENT.set();
-    assert_eq!(again.waits.lock().unwrap().len(), 40, "all who waited were woken, more than one batch of them");
+    assert_eq!(again.waits.lock().len(), 40, "all who waited were woken, more than one batch of them");
     assert_eq!(EVENT.pending(), 40, "and of those who came meanwhile none");
-    again.waits.lock().unwrap().clear();
+    again.waits.lock().clear();
     assert_eq!(EVENT.pending(), 0);
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sync::shim::{AtomicU64, Ordering::*};
+use crate::sync::shim::{AtomicU64, Ordering::Relaxed};
 use crate::sync::testing::{Wakes, block_on, poll};
 use crate::sync::{Closed, WaitError};
 use std::collections::VecDeque;
@@ -314,7 +314,7 @@ struct Echo(u32, Sender<Echo>, Arc<AtomicU64>);
 
 impl Drop for Echo {
     fn drop(&mut self) {
-        self.2.fetch_add(1, SeqCst);
+        self.2.fetch_add(1, Relaxed);
         if self.0 > 0 {
             let again = Echo(self.0 - 1, self.1.clone(), self.2.clone());
             // Refused, its drop begins the next round.
@@ -331,9 +331,9 @@ fn a_message_may_send_to_its_own_channel_when_it_is_dropped() {
     for _ in 0..2 {
         drop(receiver.take().unwrap());
     }
-    assert_eq!(drops.load(SeqCst), 2);
+    assert_eq!(drops.load(Relaxed), 2);
     drop(receiver); // the third lies in the channel; its drop is refused the fourth
-    assert_eq!(drops.load(SeqCst), 4);
+    assert_eq!(drops.load(Relaxed), 4);
     drop(sender);
     assert_eq!(Arc::strong_count(&drops), 1);
 }
@@ -343,7 +343,7 @@ struct Bomb(bool, Arc<AtomicU64>);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        self.1.fetch_add(1, SeqCst);
+        self.1.fetch_add(1, Relaxed);
         assert!(!self.0, "this one panics");
     }
 }
@@ -355,10 +355,10 @@ fn messages_are_dropped_once_even_if_the_drop_of_one_panics() {
     (0..1_000).for_each(|number| drop(sender.send(Bomb(number == 500, drops.clone()))));
     let batch = receiver.take().unwrap();
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(batch))).is_err());
-    assert_eq!(drops.load(SeqCst), 1_000);
+    assert_eq!(drops.load(Relaxed), 1_000);
     drop(sender.send(Bomb(false, drops.clone())));
     assert!(!receiver.recv().unwrap().0, "the channel goes on");
-    assert_eq!(drops.load(SeqCst), 1_001);
+    assert_eq!(drops.load(Relaxed), 1_001);
 }
 
 #[test]

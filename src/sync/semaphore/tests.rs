@@ -20,7 +20,7 @@ fn permits_return_when_they_are_dropped_panic_or_not() {
     let two = semaphore.acquire(2).unwrap();
     let three = semaphore.try_acquire(3).unwrap();
     assert_eq!((two.count(), three.count(), semaphore.available()), (2, 3, 0));
-    assert_eq!(semaphore.try_acquire(1).unwrap_err(), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.try_acquire(1).unwrap_err(), Refused::NoPermits);
     drop(two);
     assert_eq!(semaphore.available(), 2);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -77,7 +77,7 @@ fn nobody_passes_one_who_waits_in_strict_order() {
     let (wakes, waker) = Wakes::new();
     let mut big = pin!(semaphore.acquire_async(10));
     assert!(poll(big.as_mut(), &waker).is_pending());
-    assert_eq!(semaphore.try_acquire(1).unwrap_err(), TryAcquireError::NoPermits, "three are there, for the big one");
+    assert_eq!(semaphore.try_acquire(1).unwrap_err(), Refused::NoPermits, "three are there, for the big one");
     let mut small = pin!(semaphore.acquire_async(1));
     assert!(poll(small.as_mut(), &waker).is_pending());
     semaphore.release(7);
@@ -168,7 +168,7 @@ fn closing_turns_away_those_who_wait_and_those_who_come() {
     drop(held);
     assert_eq!(semaphore.available(), 1, "what was given out stays valid, and returns");
     assert_eq!(semaphore.acquire(1).unwrap_err(), Closed);
-    assert_eq!(semaphore.try_acquire(1).unwrap_err(), TryAcquireError::Closed);
+    assert_eq!(semaphore.try_acquire(1).unwrap_err(), Refused::Closed);
     assert_eq!(semaphore.acquire_timeout(1, LONG).unwrap_err(), WaitError::Closed);
     assert_eq!(semaphore.acquire_until(1, Instant::now()).unwrap_err(), WaitError::Closed);
     assert_eq!(block_on(semaphore.acquire_async(1)).unwrap_err(), Closed);
