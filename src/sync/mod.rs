@@ -17,6 +17,8 @@ pub mod turn;
 
 #[allow(dead_code)]
 pub(crate) mod backoff;
+#[allow(dead_code)]
+pub(crate) mod probe;
 #[allow(dead_code, unused_imports, unused_macros)]
 pub(crate) mod shim;
 

@@ -3,9 +3,11 @@
 //! A model is a small program that loom runs in every interleaving of its threads, within a bound on preemptions. It lives in
 //! `tests/loom`, or beside the file it checks under `cfg(all(test, rsm_loom))`, and is run by [`model`].
 
+pub use super::probe::Mutant;
 use super::shim::thread::Thread;
 use super::shim::{AtomicBool, Ordering};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -48,43 +50,28 @@ const EXECUTIONS_MIN: u64 = 100;
 /// Runs `body` in every interleaving with at most `preemptions` preemptions, prints how many executions there were and how
 /// long they took, and holds that they were enough. A model too small for that repeats its round until it is not.
 ///
+/// It runs twice: once as it is, and once with a switch of threads in the windows of each hand-over, which costs no preemption.
+///
 /// # Panics
 /// If an execution fails, or there were fewer than 100.
 pub fn model(name: &str, preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
+    let body = Arc::new(body);
     let executions = Arc::new(AtomicU64::new(0));
-    let counted = executions.clone();
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.max_branches = 10_000;
     let start = Instant::now();
-    builder.check(move || {
-        counted.fetch_add(1, Relaxed);
-        body();
-    });
+    for yields in [false, true] {
+        let (body, counted) = (body.clone(), executions.clone());
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.max_branches = 10_000;
+        YIELDS.set(yields);
+        builder.check(move || {
+            counted.fetch_add(1, Relaxed);
+            body();
+        });
+    }
     let executions = executions.load(Relaxed);
     eprintln!("model {name}: {executions} executions, {:.1} s", start.elapsed().as_secs_f64());
     assert!(executions >= EXECUTIONS_MIN, "model {name} has {executions} executions: it must repeat its round");
-}
-
-/// A fault that a model switches on, to show that it would be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutant {
-    /// `sync/park`: the waiter does not look at the word again once it is linked.
-    NoSecondLook,
-    /// `sync/park`: the store of a waiter's state orders nothing.
-    RelaxedState,
-    /// `sync/lock`: the heir is told before the word says that it is one.
-    WokenBeforeCas,
-    /// `sync/lock`: the lock is inherited in two steps.
-    InheritTwice,
-    /// `sync/semaphore`: one who gives up does not look whom its leaving lets in.
-    QuitWithoutSettle,
-    /// `sync/oneshot`: the receiver does not wait until the sender has left the box.
-    WaitingNotAwaited,
-    /// `sync/turn`: entering is a load, then a store.
-    TurnLoadStore,
-    /// `sync/turn`: leaving orders nothing.
-    TurnRelaxedLeave,
 }
 
 /// Whether a waiter counts as overdue, which no clock decides in a model.
@@ -100,6 +87,8 @@ thread_local! {
     // loom runs all threads of a model on one thread of the system, so these are the model's own.
     static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) };
     static OVERDUE: Cell<Overdue> = const { Cell::new(Overdue::Never) };
+    static YIELDS: Cell<bool> = const { Cell::new(false) };
+    static MARKS: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Runs the models in `run` with `mutant` switched on and holds that one of them fails.
@@ -121,6 +110,16 @@ pub fn with_overdue(overdue: Overdue, run: impl FnOnce()) {
     OVERDUE.set(Overdue::Never);
 }
 
+/// Holds that the models of this test have come by each of these places.
+///
+/// # Panics
+/// If one was never reached: then nothing was shown about it.
+pub fn reached(places: &[&str]) {
+    let missed: Vec<_> =
+        MARKS.with_borrow(|marks| places.iter().filter(|place| !marks.contains_key(*place)).copied().collect());
+    assert!(missed.is_empty(), "no model has come by {missed:?}");
+}
+
 /// Whether this fault is switched on.
 pub(super) fn has(mutant: Mutant) -> bool {
     MUTANT.get() == Some(mutant)
@@ -129,4 +128,14 @@ pub(super) fn has(mutant: Mutant) -> bool {
 /// Whether waiters count as overdue.
 pub(super) fn is_overdue() -> bool {
     OVERDUE.get() == Overdue::Always
+}
+
+/// Whether threads switch in the windows of a hand-over.
+pub(super) fn yields() -> bool {
+    YIELDS.get()
+}
+
+/// Counts a place.
+pub(super) fn mark(place: &'static str) {
+    MARKS.with_borrow_mut(|marks| *marks.entry(place).or_default() += 1);
 }

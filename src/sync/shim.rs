@@ -39,12 +39,3 @@ macro_rules! const_fn {
     };
 }
 pub(crate) use const_fn;
-
-/// A place where a model may switch threads although no access stands there; nothing outside models.
-///
-/// Two real bugs stayed hidden from loom until such yields stood in the windows of a hand-over.
-#[inline(always)]
-pub(crate) fn model_yield() {
-    #[cfg(any(rsm_loom, rsm_shuttle))]
-    thread::yield_now();
-}

@@ -13,6 +13,7 @@
 //! - T1 A guard lives => busy, and it is the only one.
 //! - T2 Who enters sees all that the last guard wrote.
 
+use super::probe::{self, Mutant};
 use super::shim::{AtomicBool, Ordering, UnsafeCell, const_fn};
 use std::fmt;
 use std::marker::PhantomData;
@@ -78,11 +79,11 @@ impl<T> Turn<T> {
     /// Enters if nobody is in.
     #[inline]
     pub fn try_enter(&self) -> Option<TurnGuard<'_, T>> {
-        #[cfg(rsm_loom)]
-        if super::model::has(super::model::Mutant::TurnLoadStore) {
+        if probe::has(Mutant::TurnLoadStore) {
+            // ORDERING: as below, but in two steps: another may enter between them.
             let busy = self.busy.load(Ordering::Acquire);
             self.busy.store(true, Ordering::Release);
-            return (!busy).then_some(TurnGuard { turn: self, visits: PhantomData });
+            return (!busy).then(|| TurnGuard { turn: self, visits: PhantomData });
         }
         // ORDERING: Acquire pairs with the Release in the guard's drop: T2 (model `turn_enter_leave`).
         let busy = self.busy.swap(true, Ordering::Acquire);
@@ -122,12 +123,8 @@ impl<T> DerefMut for TurnGuard<'_, T> {
 impl<T> Drop for TurnGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        #[cfg(rsm_loom)]
-        if super::model::has(super::model::Mutant::TurnRelaxedLeave) {
-            return self.turn.busy.store(false, Ordering::Relaxed);
-        }
         // ORDERING: Release pairs with the Acquire in `try_enter`: T2 (model `turn_enter_leave`).
-        self.turn.busy.store(false, Ordering::Release);
+        self.turn.busy.store(false, probe::unless(Mutant::TurnRelaxedLeave, Ordering::Release));
     }
 }
 

@@ -6,7 +6,8 @@
 
 use super::super::backoff::Backoff;
 use super::super::park::{End, NoSleep, Pop, Queue, Sleeper, Verdict, Waiter, await_verdict, is_overdue, sleep};
-use super::super::shim::{AtomicU64, Deadline, Ordering, const_fn, model_yield, now_ns, thread};
+use super::super::probe::{self, Mutant, model_yield};
+use super::super::shim::{AtomicU64, Deadline, Ordering, const_fn, now_ns, thread};
 use super::strategy::{Strategy, end};
 use super::word::{LOCKED, Word};
 use std::cell::Cell;
@@ -87,9 +88,9 @@ impl<Q: Strategy> Raw<Q> {
         let mut now = self.look();
         while let Some(next) = change(now) {
             // ORDERING: Acquire pairs with the Release in `release` (model `lock_lock`).
-            match self.word.compare_exchange_weak(now.0, next.0, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Ok(()),
-                Err(seen) => now = Word(seen),
+            match self.exchange(now, next, Ordering::Acquire) {
+                Ok(()) => return Ok(()),
+                Err(seen) => now = seen,
             }
         }
         Err(now)
@@ -101,9 +102,9 @@ impl<Q: Strategy> Raw<Q> {
         while let Some(next) = change(now) {
             // ORDERING: Relaxed: who sees a waiter counted takes the bit, and so sees it linked; a demand and a leave carry
             // nothing but themselves.
-            match self.word.compare_exchange_weak(now.0, next.0, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Ok(()),
-                Err(seen) => now = Word(seen),
+            match self.exchange(now, next, Ordering::Relaxed) {
+                Ok(()) => return Ok(()),
+                Err(seen) => now = seen,
             }
         }
         Err(now)
@@ -138,6 +139,9 @@ impl<Q: Strategy> Raw<Q> {
             await_verdict(&node);
             place = Place::Heir { overdue: node.is_overdue() };
             // One who was popped while it gave up is the heir all the same: if it can have the lock now, that is a success.
+            if late {
+                probe::mark("popped while giving up");
+            }
             let taken = if late { self.take_or_quit(change, place) } else { self.compete(change, place) };
             if taken || late {
                 return heirship.ends(taken);
@@ -151,9 +155,16 @@ impl<Q: Strategy> Raw<Q> {
         let mut ring = self.queue.hold();
         // The popper takes the bit after it has seen us counted, so it finds us linked.
         let counted = match place {
+            Place::Newcomer if probe::has(Mutant::NoSecondLook) => self.note(|word| Some(word.counted())),
             Place::Newcomer => self.note(Word::wait),
             Place::Heir { .. } => self.note(Word::sleep_again),
         };
+        probe::mark(match (counted.is_ok(), place) {
+            (true, Place::Newcomer) => "wait",
+            (true, Place::Heir { .. }) => "sleep_again",
+            (false, Place::Newcomer) => "free at the second look",
+            (false, Place::Heir { .. }) => "the heir's at the second look",
+        });
         if counted.is_ok() {
             match place {
                 // An heir keeps its place: at the end at which it was popped.
@@ -171,6 +182,7 @@ impl<Q: Strategy> Raw<Q> {
         if linked {
             ring.unlink(node);
             let _always = self.note(|word| Some(word.quit()));
+            probe::mark("quit");
         }
         linked
     }
@@ -178,6 +190,9 @@ impl<Q: Strategy> Raw<Q> {
     /// Takes a lock that is free, or given to us.
     fn take(&self, change: &impl Fn(u32) -> u32, place: Place) -> bool {
         let Place::Heir { .. } = place else { return self.try_lock_with(change) };
+        if probe::has(Mutant::InheritTwice) && self.note(Word::step_down).is_ok() {
+            return self.try_lock_with(change);
+        }
         self.acquire(|word| match (word.is_given(), word.is_locked()) {
             (true, _) => word.take_up(change(word.payload())),
             (false, false) => word.inherit(change(word.payload())),
@@ -212,6 +227,7 @@ impl<Q: Strategy> Raw<Q> {
                 return true;
             }
             if self.note(Word::quit_heir).is_ok() {
+                probe::mark("quit_heir");
                 return false;
             }
         }
@@ -233,33 +249,52 @@ impl<Q: Strategy> Raw<Q> {
     #[cold]
     fn unlock_slow(&self, payload: u32, fair: bool) {
         let mut popped: Option<Pop> = None;
+        let mut has_heir = false;
         loop {
             let now = self.look();
             let seen = if fair { now.owing() } else { now };
-            let next = match popped {
-                None => seen.free(payload).or(seen.give_warm(payload)),
-                Some(_) => seen.free_waking(payload).or(seen.give_cold(payload)),
+            let next = match has_heir {
+                false => seen.free(payload).or(seen.give_warm(payload)),
+                true => seen.free_waking(payload).or(seen.give_cold(payload)),
             };
             match next {
-                Some(next) if self.release(now, next) => break,
+                Some(next) if self.release(now, next) => {
+                    probe::mark(match (has_heir, next.is_given()) {
+                        (false, false) => "free",
+                        (false, true) => "give_warm",
+                        (true, false) => "free_waking",
+                        (true, true) => "give_cold",
+                    });
+                    break;
+                }
                 Some(_) => {}
-                // If the ring is empty, all of them have quit meanwhile.
-                None => popped = self.pop(),
+                None => {
+                    // If the ring is empty, all of them have quit meanwhile.
+                    popped = self.pop();
+                    has_heir = popped.is_some();
+                    if probe::has(Mutant::WokenBeforeCas) {
+                        popped.take().into_iter().for_each(wake);
+                    }
+                }
             }
             model_yield();
         }
-        if let Some(pop) = popped {
-            model_yield();
-            let sleeper = pop.tell(Verdict::Woken);
-            model_yield();
-            sleeper.into_iter().for_each(Sleeper::wake);
-        }
+        popped.into_iter().for_each(wake);
     }
 
     #[inline]
     fn release(&self, now: Word, next: Word) -> bool {
         // ORDERING: Release hands the owner's writes to the Acquire of whoever takes the lock next (model `lock_lock`).
-        self.word.compare_exchange(now.0, next.0, Ordering::Release, Ordering::Relaxed).is_ok()
+        self.exchange(now, next, Ordering::Release).is_ok()
+    }
+
+    /// The one way in which the word changes, but for `bar_in`. In a model it is also where W1 to W4 are held.
+    #[inline]
+    fn exchange(&self, now: Word, next: Word, order: Ordering) -> Result<(), Word> {
+        #[cfg(rsm_loom)]
+        assert!(next.holds(), "W1 to W4 hold after each change: {:#x} to {:#x}", now.0, next.0);
+        // ORDERING: the caller's if it succeeds; a failure decides nothing.
+        self.word.compare_exchange(now.0, next.0, order, Ordering::Relaxed).map(drop).map_err(Word)
     }
 
     /// Pops the waiter next in turn: the oldest if it is overdue, else the strategy's.
@@ -272,6 +307,22 @@ impl<Q: Strategy> Raw<Q> {
         drop(ring);
         pop.node().mark_overdue(overdue);
         Some(pop)
+    }
+}
+
+/// Tells a popped node that it is the heir.
+fn wake(pop: Pop) {
+    model_yield();
+    let sleeper = pop.tell(Verdict::Woken);
+    model_yield();
+    sleeper.into_iter().for_each(Sleeper::wake);
+}
+
+/// In a model, who frees a lock must come after all who have used it.
+#[cfg(rsm_loom)]
+impl<Q> Drop for Raw<Q> {
+    fn drop(&mut self) {
+        self.word.with_mut(|_| ());
     }
 }
 

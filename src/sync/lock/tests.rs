@@ -1,6 +1,6 @@
 use super::*;
 use crate::sync::TimedOut;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::sync::shim::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Waits, as a test may, until so many threads are queued.

@@ -78,11 +78,13 @@ impl Word {
     /// # Panics
     /// If 2^24 - 1 threads wait already.
     pub(super) const fn wait(self) -> Option<Word> {
-        if !self.has(LOCKED) {
-            return None;
-        }
+        if self.has(LOCKED) { Some(self.counted()) } else { None }
+    }
+
+    /// `wait` without its condition, which only a fault does.
+    pub(super) const fn counted(self) -> Word {
         assert!((self.pending() as u64) < PENDING_MAX, "sync/lock: at most 2^24 - 1 threads wait for one lock");
-        Some(Word(self.0 + PENDING_ONE))
+        Word(self.0 + PENDING_ONE)
     }
 
     /// One in the queue gives up, under the bit.
@@ -120,6 +122,11 @@ impl Word {
             .when(self.has(LOCKED) && self.has(HEIR) && !self.has(GIVEN))
     }
 
+    /// The first of two steps into which only a fault takes `inherit` apart.
+    pub(super) const fn step_down(self) -> Option<Word> {
+        Word(self.0.wrapping_sub(HEIR + PENDING_ONE)).when(!self.has(LOCKED) && self.has(HEIR))
+    }
+
     // By the owner.
 
     /// Frees the lock: nobody waits, or the heir is awake.
@@ -142,6 +149,17 @@ impl Word {
     /// Hands the lock to a waiter, just popped, who becomes the heir.
     pub(super) const fn give_cold(self, payload: u32) -> Option<Word> {
         Word(self.0 & !OWED | GIVEN | HEIR).with(payload).when(self.has(LOCKED) && self.has(OWED) && !self.has(HEIR))
+    }
+
+    /// W1 to W4.
+    #[cfg(any(test, rsm_loom))]
+    pub(super) fn holds(self) -> bool {
+        let waits = self.pending() > 0;
+        let w1 = waits || !(self.has(HEIR) || self.has(OWED));
+        let w2 = self.has(HEIR) || self.has(LOCKED) || !waits;
+        let w3 = !self.has(GIVEN) || self.has(LOCKED) && self.has(HEIR) && !self.has(OWED);
+        let w4 = !self.has(OWED) || self.has(LOCKED);
+        w1 && w2 && w3 && w4
     }
 
     /// The word as a fair unlock sees it: whoever waits is owed the lock.
@@ -173,22 +191,12 @@ mod tests {
 
     const NEW: u32 = 0xBEEF;
 
-    /// W1 to W4.
-    fn holds(word: Word) -> bool {
-        let waits = word.pending() > 0;
-        let w1 = waits || !(word.has(HEIR) || word.has(OWED));
-        let w2 = word.has(HEIR) || word.has(LOCKED) || !waits;
-        let w3 = !word.has(GIVEN) || word.has(LOCKED) && word.has(HEIR) && !word.has(OWED);
-        let w4 = !word.has(OWED) || word.has(LOCKED);
-        w1 && w2 && w3 && w4
-    }
-
     /// Every word that may exist: all sets of flags, pending 0, 1, 2, almost and quite full.
     fn words() -> impl Iterator<Item = Word> {
         let pendings = [0, 1, 2, PENDING_MAX - 1, PENDING_MAX];
         (0..16)
             .flat_map(move |flags| pendings.map(|pending| Word(flags | (pending * PENDING_ONE)).with(7)))
-            .filter(|&word| holds(word))
+            .filter(|word| word.holds())
     }
 
     type Change = fn(Word) -> Option<Word>;
@@ -217,7 +225,7 @@ mod tests {
             for word in words() {
                 let Some(next) = change(word) else { continue };
                 applied += 1;
-                assert!(holds(next), "{name} of {:#x} gives {:#x}", word.0, next.0);
+                assert!(next.holds(), "{name} of {:#x} gives {:#x}", word.0, next.0);
                 assert_eq!(next.payload(), if sets { NEW } else { 7 }, "W5: {name}");
                 assert_eq!(next.pending() as i64 - word.pending() as i64, pending, "{name} of {:#x}", word.0);
             }

@@ -1,5 +1,6 @@
 //! One who waits.
 
+use super::super::probe::{self, Mutant};
 use super::super::shim::thread::Thread;
 use super::super::shim::{AtomicU32, Ordering, UnsafeCell};
 use std::ptr;
@@ -101,12 +102,8 @@ impl Waiter {
 
     /// N2: the popper's last touch.
     pub(super) fn tell(&self, verdict: Verdict) {
-        #[cfg(rsm_loom)]
-        if super::super::model::has(super::super::model::Mutant::RelaxedState) {
-            return self.state.store(verdict as u32, Ordering::Relaxed);
-        }
         // ORDERING: Release pairs with the Acquire in `verdict` (model `park_link_link_pop`).
-        self.state.store(verdict as u32, Ordering::Release);
+        self.state.store(verdict as u32, probe::unless(Mutant::RelaxedState, Ordering::Release));
     }
 
     /// N5: by the owner, before it links (again).

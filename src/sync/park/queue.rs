@@ -107,6 +107,14 @@ impl Queue {
     }
 }
 
+/// In a model, who frees a queue must come after all who have used it.
+#[cfg(rsm_loom)]
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.word.with_mut(|_| ());
+    }
+}
+
 /// The ring, while its bit is held.
 pub(crate) struct Ring<'a> {
     queue: &'a Queue,

@@ -1,6 +1,7 @@
 //! Waiting in a queue, safely: an object says how its word changes, and this makes, links and takes back the node.
 
 use super::super::backoff::Backoff;
+use super::super::probe::{self, Mutant};
 use super::super::shim::{AtomicU64, Deadline, Ordering, now_ns, park, thread};
 use super::node::{Sleeper, Verdict, Waiter};
 use super::queue::Queue;
@@ -80,11 +81,8 @@ pub(super) fn link<P: Policy>(policy: &P, node: &Waiter, who: Sleeper, again: bo
             Decision::Wait(next) => (next, Linked::Queued),
             Decision::Retry => return Linked::Retry,
         };
-        #[cfg(rsm_loom)]
-        if super::super::model::has(super::super::model::Mutant::NoSecondLook) && matches!(linked, Linked::Queued) {
-            policy.word().fetch_add(next - now, Ordering::Relaxed);
-            ring.push_newest(node);
-            return linked;
+        if probe::has(Mutant::NoSecondLook) {
+            now = policy.word().load(Ordering::Relaxed);
         }
         // ORDERING: Acquire for what is taken here (model `park_link_link_pop`); counting oneself orders nothing: whoever sees
         // the count takes the bit, and so sees the link.

@@ -7,7 +7,8 @@ use super::super::backoff::Backoff;
 use super::super::park::{
     BATCH, NoSleep, Pop, Popped, Queue, Sleeper, Verdict, Waiter, await_verdict, is_overdue, sleep,
 };
-use super::super::shim::{AtomicU64, Deadline, Ordering, const_fn, model_yield, now_ns, thread};
+use super::super::probe::{self, Mutant, model_yield};
+use super::super::shim::{AtomicU64, Deadline, Ordering, const_fn, now_ns, thread};
 use super::word::{Leaves, Word};
 
 /// What a node says it wants.
@@ -51,9 +52,9 @@ impl Raw {
         let mut now = self.look();
         while let Some(next) = change(now) {
             // ORDERING: Acquire pairs with the Release in `let_go` (models `rwlock_read_write`, `rwlock_write_write`).
-            match self.word.compare_exchange_weak(now.0, next.0, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(seen) => now = Word(seen),
+            match self.exchange(now, next, Ordering::Acquire) {
+                Ok(()) => return true,
+                Err(seen) => now = seen,
             }
         }
         false
@@ -65,9 +66,9 @@ impl Raw {
         while let Some(next) = change(now) {
             // ORDERING: Relaxed: who sees a waiter counted takes the bit, and so sees it linked; a demand and a leave carry
             // nothing but themselves.
-            match self.word.compare_exchange_weak(now.0, next.0, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(seen) => now = Word(seen),
+            match self.exchange(now, next, Ordering::Relaxed) {
+                Ok(()) => return true,
+                Err(seen) => now = seen,
             }
         }
         false
@@ -78,7 +79,16 @@ impl Raw {
         // ORDERING: Release hands what was done inside to the Acquire of who comes in (models `rwlock_read_write`,
         // `rwlock_write_write`); from a reader it says that it reads no more. It is also what the granted readers see, by way
         // of their state.
-        self.word.compare_exchange(now.0, next.0, Ordering::Release, Ordering::Relaxed).is_ok()
+        self.exchange(now, next, Ordering::Release).is_ok()
+    }
+
+    /// The one way in which the word changes. In a model it is also where the invariants are held.
+    #[inline]
+    fn exchange(&self, now: Word, next: Word, order: Ordering) -> Result<(), Word> {
+        #[cfg(rsm_loom)]
+        assert!(next.holds(), "R1, R2, R5 to R7 hold after each change: {:#x} to {:#x}", now.0, next.0);
+        // ORDERING: the caller's if it succeeds; a failure decides nothing.
+        self.word.compare_exchange(now.0, next.0, order, Ordering::Relaxed).map(drop).map_err(Word)
     }
 
     /// Comes in to read if no writer is in and nobody waits.
@@ -190,7 +200,7 @@ impl Raw {
     /// R8: a writer has given up. Readers that were behind it wait no longer if it was all that kept them out; without this they
     /// would wait for other readers alone.
     fn settle(&self) {
-        let mut more = true;
+        let mut more = !probe::has(Mutant::QuitWithoutReaders);
         while more {
             let mut ring = self.queue.hold();
             let mut readers = Popped::new(Verdict::Granted);
@@ -314,5 +324,13 @@ impl Raw {
             pop.node().mark_overdue(is_overdue(pop.node().since(), now));
             return Some(pop);
         }
+    }
+}
+
+/// In a model, who frees a lock must come after all who have used it.
+#[cfg(rsm_loom)]
+impl Drop for Raw {
+    fn drop(&mut self) {
+        self.word.with_mut(|_| ());
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::sync::TimedOut;
+use crate::sync::shim::{AtomicBool, Ordering::Relaxed};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -66,13 +67,16 @@ fn new_readers_do_not_pass_a_writer_that_waits() {
 #[test]
 fn readers_in_line_come_in_together_when_a_writer_leaves() {
     let lock = RwLock::new(());
-    let together = std::sync::Barrier::new(40);
+    let all_in = AtomicBool::new(false);
     let writer = lock.write();
     std::thread::scope(|scope| {
         for _ in 0..40 {
             scope.spawn(|| {
                 let _reader = lock.read();
-                together.wait();
+                while lock.readers() < 40 && !all_in.load(Relaxed) {
+                    std::thread::yield_now();
+                }
+                all_in.store(true, Relaxed);
             });
         }
         until_pending(&lock, 40);

@@ -187,6 +187,18 @@ impl Word {
         if self.has(WRITER) || self.has(HEIR) { None } else { Some(self.granted(count)) }
     }
 
+    /// R1, R2, R5 to R7.
+    #[cfg(any(test, rsm_loom))]
+    pub(super) fn holds(self) -> bool {
+        let (waits, writer, readers) = (self.pending() > 0, self.has(WRITER), self.readers() > 0);
+        let r1 = !(writer && readers);
+        let r2 = !waits || writer || readers || self.has(HEIR);
+        let r5 = waits || !(self.has(HEIR) || self.has(OWED));
+        let r6 = !self.has(GIVEN) || writer && self.has(HEIR) && !self.has(OWED);
+        let r7 = !self.has(OWED) || writer || readers;
+        r1 && r2 && r5 && r6 && r7
+    }
+
     const fn granted(self, count: u32) -> Word {
         assert!(self.readers() as u64 + count as u64 <= COUNT_MAX, "sync/rwlock: at most 2^24 - 1 readers at a time");
         Word((self.0 - count as u64 * PENDING_ONE + count as u64 * READER_ONE) & !OWED)
@@ -197,17 +209,6 @@ impl Word {
 mod tests {
     use super::*;
 
-    /// R1, R2, R5 to R7.
-    fn holds(word: Word) -> bool {
-        let (waits, writer, readers) = (word.pending() > 0, word.has(WRITER), word.readers() > 0);
-        let r1 = !(writer && readers);
-        let r2 = !waits || writer || readers || word.has(HEIR);
-        let r5 = waits || !(word.has(HEIR) || word.has(OWED));
-        let r6 = !word.has(GIVEN) || writer && word.has(HEIR) && !word.has(OWED);
-        let r7 = !word.has(OWED) || writer || readers;
-        r1 && r2 && r5 && r6 && r7
-    }
-
     /// Every word that may exist: all sets of flags; readers and pending 0, 1, 2, almost full.
     fn words() -> impl Iterator<Item = Word> {
         let counts = [0, 1, 2, COUNT_MAX - 2];
@@ -217,7 +218,7 @@ mod tests {
             .flat_map(move |(flags, readers)| {
                 counts.map(|pending| Word(flags | (readers * READER_ONE) | (pending * PENDING_ONE)))
             })
-            .filter(|&word| holds(word))
+            .filter(|word| word.holds())
     }
 
     /// What a change does to readers and pending.
@@ -268,7 +269,7 @@ mod tests {
             for word in words() {
                 let Some(next) = change(word) else { continue };
                 applied += 1;
-                assert!(holds(next), "{name} of {:#x} gives {:#x}", word.0, next.0);
+                assert!(next.holds(), "{name} of {:#x} gives {:#x}", word.0, next.0);
                 assert_eq!(next.readers() as i64 - word.readers() as i64, readers, "{name} of {:#x}", word.0);
                 assert_eq!(next.pending() as i64 - word.pending() as i64, pending, "{name} of {:#x}", word.0);
             }

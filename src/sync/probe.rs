@@ -1,0 +1,62 @@
+//! What a model may switch on in the product's code, and count there. Outside models all of it is nothing at all.
+
+use super::shim::Ordering;
+
+/// A fault that a model switches on, to show that it would be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(rsm_loom), allow(unreachable_pub))]
+pub enum Mutant {
+    /// `sync/park`, `sync/lock`: a waiter counts itself without looking whether it must still wait.
+    NoSecondLook,
+    /// `sync/park`: the store of a waiter's verdict orders nothing.
+    RelaxedState,
+    /// `sync/lock`: the heir is told before the word says that it is one.
+    WokenBeforeCas,
+    /// `sync/lock`: the lock is inherited in two steps.
+    InheritTwice,
+    /// `sync/rwlock`: a writer that gives up does not see to the readers behind it.
+    QuitWithoutReaders,
+    /// `sync/semaphore`: one who gives up does not look whom its leaving lets in.
+    QuitWithoutSettle,
+    /// `sync/oneshot`: the receiver does not wait until the sender has left the box.
+    WaitingNotAwaited,
+    /// `sync/turn`: entering is a load, then a store.
+    TurnLoadStore,
+    /// `sync/turn`: leaving orders nothing.
+    TurnRelaxedLeave,
+}
+
+/// Whether this fault is switched on.
+#[inline(always)]
+pub(crate) fn has(_mutant: Mutant) -> bool {
+    #[cfg(rsm_loom)]
+    return super::model::has(_mutant);
+    #[cfg(not(rsm_loom))]
+    false
+}
+
+/// The ordering, unless this fault weakens it.
+#[inline(always)]
+pub(crate) fn unless(mutant: Mutant, order: Ordering) -> Ordering {
+    if has(mutant) { Ordering::Relaxed } else { order }
+}
+
+/// Counts that a model has come by here.
+#[inline(always)]
+pub(crate) fn mark(_place: &'static str) {
+    #[cfg(rsm_loom)]
+    super::model::mark(_place);
+}
+
+/// A place where a model may switch threads although no access stands there.
+///
+/// Two real bugs stayed hidden from loom until such yields stood in the windows of a hand-over.
+#[inline(always)]
+pub(crate) fn model_yield() {
+    #[cfg(rsm_loom)]
+    if super::model::yields() {
+        super::shim::thread::yield_now();
+    }
+    #[cfg(rsm_shuttle)]
+    super::shim::thread::yield_now();
+}
