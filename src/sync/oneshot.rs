@@ -122,7 +122,7 @@ impl<T> Slot<T> {
         if before & WAITING != 0 {
             // SAFETY: T2, WAITING beside our bit makes the sleeper ours, until we clear it.
             let sleeper = this.sleeper.with_mut(|sleeper| unsafe { (*sleeper).take() });
-            super::shim::model_yield();
+            super::probe::model_yield();
             // ORDERING: Release is the last touch of the box: the receiver's Acquire load of the fallen bit lets it free
             // (model `send_recv_until`).
             this.state.fetch_and(!WAITING, Release);
