@@ -1,7 +1,8 @@
 //! The formats, held to bytes that are written down: by the crate, and by a second encoder that shares no line with it.
 
+use rsm::pipe::{Batch, Chunk, Reader, put_chunk, put_packet};
 use rsm::raft::consensus::{Append, Duty, Member, Membership, Message, Outcome};
-use rsm::raft::wire::{Body, Chunk, ChunkReply, Door, Head, Packer, Packet, membership};
+use rsm::raft::wire::{self, Body, ChunkReply, Door, Head, Packer, Packet, membership};
 use rsm::raft::{Ask, ClusterId, Entry, EntryKind, Identity, Incarnation, Index, LogId, NodeId, Round, Term, Track};
 use std::process::Command;
 
@@ -57,7 +58,7 @@ fn forward() -> Body {
 fn chunk() -> Body {
     let bytes = counting(300).into();
     let (at, crc) = (LogId::new(8, 300), crc32c::crc32c(&counting(300)));
-    Body::Chunk(Chunk { term: TEN, track: TRACK, at, total: 1 << 21, offset: 1 << 18, crc, bytes })
+    Body::Chunk(wire::Chunk { term: TEN, track: TRACK, at, total: 1 << 21, offset: 1 << 18, crc, bytes })
 }
 
 /// Each vector's name, what it says, and whether it names the receiver's life.
@@ -159,4 +160,37 @@ fn each_kind_of_packet_is_written_as_its_golden_vector_and_read_from_it() {
 fn a_second_encoder_in_another_language_makes_the_same_packets() {
     let path = format!("{}/tests/golden/wire.txt", env!("CARGO_MANIFEST_DIR"));
     assert_eq!(second("wire"), std::fs::read_to_string(path).expect("the vectors are there"));
+}
+
+/// A packet of 200 bytes is what it takes for a length of two.
+fn batch() -> Vec<Vec<u8>> {
+    vec![vec![], b"a packet".to_vec(), counting(200)]
+}
+
+#[test]
+fn chunks_and_batches_are_written_as_their_golden_vectors_and_read_from_them() {
+    let golden = vectors("pipe");
+    let stream: Vec<u8> = golden.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+    let chunks: Vec<Chunk> = Reader::new(&stream[..]).map(|chunk| chunk.expect("each vector is a chunk")).collect();
+    assert_eq!(chunks.len(), golden.len());
+    for ((name, bytes), chunk) in golden.iter().zip(&chunks) {
+        let mut out = Vec::new();
+        put_chunk(&mut out, chunk.kind, &[&chunk.rest]);
+        assert_eq!(hex(&out), hex(bytes), "{name}");
+    }
+    let named = |name: &str| golden.iter().position(|vector| vector.0 == name).expect(name);
+    let mut packets = Vec::new();
+    batch().iter().for_each(|packet| put_packet(&mut packets, packet));
+    for (name, before) in [("packets_in", &[][..]), ("packets_out", &[0xac, 0x02])] {
+        let rest = &chunks[named(name)].rest;
+        assert_eq!(hex(rest), hex(&[before, &packets].concat()), "{name}");
+        let read: Vec<_> = Batch::new(rest.slice(before.len()..)).map(|packet| packet.expect(name).to_vec()).collect();
+        assert_eq!(read, batch(), "{name}");
+    }
+}
+
+#[test]
+fn a_second_encoder_in_another_language_makes_the_same_chunks() {
+    let path = format!("{}/tests/golden/pipe.txt", env!("CARGO_MANIFEST_DIR"));
+    assert_eq!(second("pipe"), std::fs::read_to_string(path).expect("the vectors are there"));
 }

@@ -5,6 +5,7 @@ pub mod consensus;
 pub mod entry;
 pub mod machine;
 pub mod peer;
+pub mod piped;
 pub mod recovered;
 pub mod replica;
 pub mod storage;

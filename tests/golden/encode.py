@@ -151,8 +151,43 @@ def wire() -> Iterator[tuple[str, bytes]]:
     yield "two", packet(heartbeat, message(5, append + counted(entries[:2])), source=0, target=1)
 
 
+def chunk(kind: int, rest: bytes) -> bytes:
+    return sized(u8(kind) + rest)
+
+
+def request(ticket: int, verb: int, body: bytes, caller: tuple[int, int, int] | None = None) -> bytes:
+    named = u8(0) if caller is None else u8(1) + b"".join(map(varint, caller))
+    return chunk(2, varint(ticket) + named + u8(verb) + body)
+
+
+def news(role: int, term: int, leader: int | None, commit: int, applied: int) -> bytes:
+    known = u8(0) if leader is None else u8(1) + varint(leader)
+    return chunk(4, u8(role) + varint(term) + known + varint(commit) + varint(applied))
+
+
+def pipe() -> Iterator[tuple[str, bytes]]:
+    batch = sized(b"") + sized(b"a packet") + sized(counting(200))
+    yield "hello_front_end", chunk(0, b"rsm1" + u8(1))
+    yield "hello_peer", chunk(0, b"rsm1" + u8(1) + varint(300) + u64(FROM_LIFE))
+    yield "packets_out", chunk(1, varint(300) + batch)
+    yield "packets_in", chunk(1, batch)
+    yield "request_open", request(1, 0, b"")
+    yield "request_propose", request(300, 1, b"command")
+    yield "request_propose_as", request(2, 1, b"command", caller=(300, 9, 4))
+    yield "request_read", request(3, 2, b"query")
+    yield "request_stale", request(4, 3, b"query")
+    yield "request_status", request(5, 4, u8(1))
+    yield "reply_done", chunk(3, varint(300) + u8(0) + varint(20_000) + b"answer")
+    yield "reply_done_empty", chunk(3, varint(1) + u8(0) + varint(7))
+    yield "reply_draining", chunk(3, varint(2) + u8(3) + b"retry another peer")
+    yield "reply_unknown", chunk(3, varint(3) + u8(6) + b"no answer in time")
+    yield "news_leader", news(4, 3, 300, 128, 127)
+    yield "news_newborn", news(0, 0, None, 0, 0)
+    yield "drain", chunk(5, b"")
+
+
 def main() -> int:
-    vectors = {"wire": wire}
+    vectors = {"wire": wire, "pipe": pipe}
     if len(sys.argv) != 2 or sys.argv[1] not in vectors:
         print(f"usage: encode.py {'|'.join(vectors)}", file=sys.stderr)
         return 2

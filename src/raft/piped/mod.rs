@@ -1,0 +1,4 @@
+//! A peer behind a pipe. (Being built.)
+#![allow(dead_code, reason = "what speaks it is being built")]
+
+mod protocol;
