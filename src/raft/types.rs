@@ -67,18 +67,18 @@ word! {
 }
 
 impl Term {
-    /// The term after this one.
+    /// The term after this one; the greatest has none, and stays.
     #[must_use]
     pub fn next(self) -> Term {
-        Term(self.0 + 1)
+        Term(self.0.saturating_add(1))
     }
 }
 
 impl Index {
-    /// The place after this one.
+    /// The place after this one; the greatest has none, and stays.
     #[must_use]
     pub fn next(self) -> Index {
-        Index(self.0 + 1)
+        Index(self.0.saturating_add(1))
     }
 
     /// The place before this one; place 0 has none, and stays.

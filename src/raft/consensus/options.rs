@@ -1,7 +1,8 @@
 //! What a peer is told at its start: who is who, and how long, how much, how many.
 
 use super::membership::Membership;
-use crate::raft::{Incarnation, NodeId};
+use crate::raft::{Damage, Incarnation, Index, NodeId, Recovered};
+use std::fmt;
 use std::time::Duration;
 
 /// Settings of the core. The defaults suit a local network.
@@ -57,5 +58,60 @@ impl Options {
             check_quorum: true,
             first_boot: None,
         }
+    }
+}
+
+/// Why a peer cannot start: what it was told, or what its store holds, cannot be worked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// Our own id is not among the members.
+    NotAMember(NodeId),
+    /// A heartbeat must be shorter than the election timeout.
+    Times,
+    /// Part of the store is lost.
+    Damaged(Damage),
+    /// The membership at this place of the log is not readable.
+    Membership(Index),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unfit::NotAMember(id) => write!(f, "{id} is not one of the members: give this peer the id of one of them"),
+            Unfit::Times => {
+                f.write_str("the heartbeat must be longer than nothing and shorter than the election timeout")
+            }
+            Unfit::Damaged(damage) => write!(
+                f,
+                "{} is damaged at {}, entries from {} on are lost: put the directory back, or empty it",
+                damage.file, damage.at, damage.lost_from
+            ),
+            Unfit::Membership(index) => write!(f, "the membership at {index} is of a newer version, or damaged"),
+        }
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+impl Options {
+    /// Whether a peer can start with these and with what its store has kept; and the memberships that the log holds.
+    pub(super) fn check(&self, recovered: &Recovered) -> Result<Vec<(Index, Membership)>, Unfit> {
+        if let Some(damage) = &recovered.damage {
+            return Err(Unfit::Damaged(damage.clone()));
+        }
+        if self.heartbeat.is_zero() || self.election <= self.heartbeat {
+            return Err(Unfit::Times);
+        }
+        if recovered.membership.is_empty() {
+            let member = self.members.has(self.id);
+            return if member { Ok(vec![(Index(0), self.members.clone())]) } else { Err(Unfit::NotAMember(self.id)) };
+        }
+        let decode = |(index, bytes): &(Index, bytes::Bytes)| {
+            Membership::decode(bytes).map(|membership| (*index, membership)).ok_or(Unfit::Membership(*index))
+        };
+        let held: Vec<_> = recovered.membership.iter().map(decode).collect::<Result<_, _>>()?;
+        let covers_snapshot = held[0].0 <= recovered.snapshot.index;
+        Ok(if covers_snapshot { held } else { [vec![(Index(0), self.members.clone())], held].concat() })
     }
 }

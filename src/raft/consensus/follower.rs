@@ -1,0 +1,144 @@
+//! A peer that follows a leader, or waits for one.
+
+use super::log::Met;
+use super::{Alarm, Append, Candidate, Consensus, Effect, Message, Outcome, PreCandidate, Role};
+use crate::raft::{Index, NodeId, Round, Term, Track};
+
+/// What only a follower knows. It holds for one term and its leader.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Follower {
+    /// Our log equals the leader's up to here. Nothing beyond is committed on its word.
+    pub(super) verified: Index,
+    /// What it was told that we hold durably.
+    acked: Index,
+    /// The leader's latest acquaintance with us.
+    track: Track,
+    /// The append that an answer is owed to, if one is.
+    answer: Option<Answer>,
+    /// The round that an answer is owed to, if one is.
+    round: Option<Round>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Answer {
+    Acknowledge,
+    Conflict { term: Term, index: Index },
+}
+
+impl Follower {
+    /// Knows nothing of the term's leader. An election that was near stays as near: only news of a leader puts it off.
+    pub(super) fn begin(core: &mut Consensus) -> Role {
+        Role::Follower(Follower::new(core))
+    }
+
+    pub(super) fn new(core: &mut Consensus) -> Follower {
+        if !core.clock.is_armed(Alarm::Election) {
+            core.arm_election();
+        }
+        Follower::default()
+    }
+
+    /// Our log is known to equal the leader's up to here.
+    #[must_use]
+    pub fn verified(&self) -> Index {
+        self.verified
+    }
+
+    pub(super) fn on_tick(self, core: &mut Consensus) -> Role {
+        if !core.clock.rings(Alarm::Election) {
+            return Role::Follower(self);
+        }
+        if !core.may_campaign() {
+            core.arm_election();
+            return Role::Follower(self);
+        }
+        // The §5.2 timeout; asking first keeps a peer that was cut off from raising everyone's term (thesis §9.6).
+        if core.options.pre_vote { PreCandidate::begin(core) } else { Candidate::begin(core, false) }
+    }
+
+    /// The leader wants a successor at once (thesis §3.10).
+    pub(super) fn on_timeout_now(self, core: &mut Consensus, from: NodeId) -> Role {
+        if core.leader == Some(from) && core.may_campaign() {
+            Candidate::begin(core, true)
+        } else {
+            Role::Follower(self)
+        }
+    }
+
+    pub(super) fn on_append(mut self, core: &mut Consensus, from: NodeId, append: Append) -> Role {
+        core.hear(from, None);
+        self.track = self.track.max(append.track);
+        if !core.room {
+            return Role::Follower(self);
+        }
+        match core.log.attach(append.term, append.prev, &append.entries, core.commit) {
+            Met::Equal(index) => {
+                self.verified = self.verified.max(index);
+                self.answer = Some(Answer::Acknowledge);
+            }
+            Met::Conflict { term, index } => self.answer = Some(Answer::Conflict { term, index }),
+            Met::Malformed => {}
+        }
+        self.learn_commit(core, append.commit);
+        Role::Follower(self)
+    }
+
+    pub(super) fn on_heartbeat(mut self, core: &mut Consensus, from: NodeId, beat: Beat) -> Role {
+        let before = core.round_heard;
+        core.hear(from, Some(beat.round));
+        self.track = self.track.max(beat.track);
+        if before != core.round_heard {
+            self.round = Some(beat.round); // a round is answered once
+        }
+        self.learn_commit(core, beat.commit);
+        Role::Follower(self)
+    }
+
+    /// A leader never tells us a commit beyond what we have acknowledged to it, so it also says that much is equal.
+    /// Else a follower that begins anew in an idle leader's term would hear of no commit for ever.
+    fn learn_commit(&mut self, core: &mut Consensus, commit: Index) {
+        self.verified = self.verified.max(commit.min(core.log.last().index));
+        core.follow_commit(commit, self.verified);
+    }
+
+    /// A snapshot of the leader covers everything up to here, and is ours now.
+    pub(super) fn on_installed(&mut self, core: &mut Consensus, index: Index, track: Track) {
+        self.track = self.track.max(track);
+        self.verified = self.verified.max(index);
+        self.answer = Some(Answer::Acknowledge);
+        core.follow_commit(index, self.verified);
+    }
+
+    pub(super) fn flush(&mut self, core: &mut Consensus, effects: &mut Vec<Effect>) {
+        let Some(leader) = core.leader.filter(|&leader| leader != core.me.node) else { return };
+        if !core.stream.has_term(core.term) {
+            return;
+        }
+        let (term, track) = (core.term, self.track);
+        let matched = self.verified.min(core.log.durable());
+        if let Some(round) = self.round.take() {
+            let message = Message::HeartbeatReply { term, track, round, have: self.verified, matched };
+            self.acked = self.acked.max(matched);
+            effects.push(core.send(leader, message));
+        }
+        let outcome = match self.answer {
+            Some(Answer::Conflict { term, index }) => Some(Outcome::Conflict { term, index }),
+            // An append that waits for the disk is acknowledged when `durable` has moved.
+            Some(Answer::Acknowledge) if matched == self.verified => Some(Outcome::Matched(matched)),
+            Some(Answer::Acknowledge) | None => (self.acked < matched).then_some(Outcome::Matched(matched)),
+        };
+        if let Some(outcome) = outcome {
+            self.answer = None;
+            self.acked = self.acked.max(matched);
+            effects.push(core.send(leader, Message::AppendReply { term, track, outcome }));
+        }
+    }
+}
+
+/// A heartbeat, as far as a follower is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beat {
+    pub(super) track: Track,
+    pub(super) commit: Index,
+    pub(super) round: Round,
+}

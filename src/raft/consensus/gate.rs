@@ -1,0 +1,244 @@
+//! One gate, one table: whatever comes from a peer passes here.
+//!
+//! ```text
+//!   packet ── identity ── gate: whose term is higher? ── table: role x message ── handler
+//!              another      higher: adopt it, follow
+//!              life: drop   lower: a stale leader must learn, the rest is dropped
+//! ```
+
+use super::follower::Beat;
+use super::leader::Reply;
+use super::reads::Reader;
+use super::snapshots::Arrived;
+use super::{Candidate, Consensus, Follower, Message, Role, leader};
+use crate::raft::{Identity, Incarnation, LogId, NodeId, Term};
+
+/// A packet's message.
+pub(super) fn receive(
+    core: &mut Consensus,
+    role: Role,
+    from: Identity,
+    to: Option<Incarnation>,
+    message: Message,
+) -> Role {
+    let for_us = to.is_none_or(|to| to == core.me.incarnation);
+    if !for_us || from.node == core.me.node || !core.log.membership().has(from.node) {
+        return role;
+    }
+    if let Message::Attest { bound } = message
+        && bound != core.me.incarnation
+    {
+        core.strange_to.insert(from.node);
+    }
+    if core.bindings.bind(from.node, from.incarnation) != from.incarnation {
+        return on_stranger(core, role, from, message);
+    }
+    pass(core, role, from.node, message)
+}
+
+/// Another life of a member than the one we know. It counts for nothing but its word on which life of ours it knows.
+fn on_stranger(core: &mut Consensus, role: Role, from: Identity, message: Message) -> Role {
+    match (role, message) {
+        (Role::Newborn(newborn), Message::Attest { bound }) => newborn.on_attest(core, from.node, bound),
+        // Two that each know another life of the other would answer each other for ever.
+        (role, Message::Attest { .. }) => role,
+        (role, _) => {
+            let now = core.clock.now();
+            let may_tell = core.clock.told.get(&from.node).is_none_or(|&next| next <= now);
+            if may_tell {
+                core.clock.told.insert(from.node, now.after(core.options.heartbeat));
+                core.owed.entry(from.node).or_default().stranger = Some(from.incarnation);
+            }
+            role
+        }
+    }
+}
+
+/// The gate (§5.1).
+fn pass(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Role {
+    let term = message.term();
+    match (&role, term) {
+        (Role::Newborn(_), _) | (_, None) => table(core, role, from, message),
+        (_, Some(term)) if core.term < term => {
+            // A leader's followers are not to be had by whoever has merely lost sight of it (thesis §4.2.3).
+            if let Message::Vote { transfer: false, .. } = message
+                && core.is_led(&role)
+            {
+                return role;
+            }
+            let role = adopt(core, role, term);
+            table(core, role, from, message)
+        }
+        (_, Some(term)) if term < core.term => on_lower(core, role, from, message),
+        (_, Some(_)) => table(core, role, from, message),
+    }
+}
+
+/// A higher term makes a follower of everyone (§5.1).
+fn adopt(core: &mut Consensus, role: Role, term: Term) -> Role {
+    let follower = leader::deposed(role, core);
+    core.begin_term(term, None);
+    Role::Follower(follower)
+}
+
+fn on_lower(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Role {
+    match message {
+        // Never by a heartbeat's answer: its round might be taken for one of a later reign of the same peer.
+        Message::Append(append) => core.owed.entry(from).or_default().stale = Some(append.track),
+        Message::Heartbeat { track, .. } => core.owed.entry(from).or_default().stale = Some(track),
+        Message::Vote { .. } => core.owed.entry(from).or_default().vote = Some(false),
+        // A grant is judged by what was asked: its giver's term may well be lower.
+        Message::PreVoteReply { granted: true, .. } => return table(core, role, from, message),
+        Message::PreVoteReply { .. }
+        | Message::VoteReply { .. }
+        | Message::AppendReply { .. }
+        | Message::HeartbeatReply { .. }
+        | Message::TimeoutNow { .. } => {}
+        Message::PreVote { .. }
+        | Message::Forward { .. }
+        | Message::ReadAsk { .. }
+        | Message::ReadAnswer { .. }
+        | Message::Hello
+        | Message::Attest { .. } => {}
+    }
+    role
+}
+
+/// Role and message, each pair.
+fn table(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Role {
+    use Message as M;
+    use Role as R;
+    match (role, message) {
+        (role, M::Hello) => {
+            core.owed.entry(from).or_default().attest = true;
+            role
+        }
+
+        (R::Newborn(newborn), M::Attest { bound }) => newborn.on_attest(core, from, bound),
+        (role, M::Attest { .. }) => role,
+
+        (R::Newborn(newborn), M::PreVote { .. } | M::Vote { .. } | M::Append(_) | M::Heartbeat { .. }) => {
+            R::Newborn(newborn)
+        }
+        (R::Newborn(newborn), M::PreVoteReply { .. } | M::VoteReply { .. } | M::TimeoutNow { .. }) => {
+            R::Newborn(newborn)
+        }
+        (R::Newborn(newborn), M::AppendReply { .. } | M::HeartbeatReply { .. }) => R::Newborn(newborn),
+        (R::Newborn(newborn), M::Forward { .. } | M::ReadAsk { .. } | M::ReadAnswer { .. }) => R::Newborn(newborn),
+
+        (role, M::PreVote { asked, last }) => on_pre_vote(core, role, from, asked, last),
+
+        (R::PreCandidate(asker), M::PreVoteReply { asked, granted, .. }) => {
+            asker.on_pre_vote_reply(core, from, asked, granted)
+        }
+        (role @ (R::Follower(_) | R::Candidate(_) | R::Leader(_)), M::PreVoteReply { .. }) => role,
+
+        (role @ (R::Follower(_) | R::PreCandidate(_)), M::Vote { last, .. }) => on_vote(core, role, from, last),
+        (role @ (R::Candidate(_) | R::Leader(_)), M::Vote { .. }) => {
+            core.owed.entry(from).or_default().vote = Some(false);
+            role
+        }
+
+        (R::Candidate(candidate), M::VoteReply { granted, .. }) => candidate.on_vote_reply(core, from, granted),
+        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Leader(_)), M::VoteReply { .. }) => role,
+
+        (R::Leader(_), M::Append(_) | M::Heartbeat { .. }) => two_leaders(core, from),
+        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::Append(append)) => {
+            follow(core, role).on_append(core, from, append)
+        }
+        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::Heartbeat { track, commit, round, .. }) => {
+            follow(core, role).on_heartbeat(core, from, Beat { track, commit, round })
+        }
+
+        (R::Leader(mut leader), M::AppendReply { track, outcome, .. }) => {
+            leader.on_append_reply(core, from, track, outcome);
+            R::Leader(leader)
+        }
+        (R::Leader(mut leader), M::HeartbeatReply { track, round, have, matched, .. }) => {
+            leader.on_heartbeat_reply(core, from, Reply { track, round, have, matched });
+            R::Leader(leader)
+        }
+        (
+            role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)),
+            M::AppendReply { .. } | M::HeartbeatReply { .. },
+        ) => role,
+
+        (R::Follower(follower), M::TimeoutNow { .. }) => follower.on_timeout_now(core, from),
+        (role @ R::PreCandidate(_), M::TimeoutNow { .. }) => {
+            if core.leader == Some(from) && core.may_campaign() {
+                Candidate::begin(core, true)
+            } else {
+                role
+            }
+        }
+        (role @ (R::Candidate(_) | R::Leader(_)), M::TimeoutNow { .. }) => role,
+
+        (R::Leader(mut leader), M::Forward { entries }) => {
+            leader.on_forward(core, from, &entries);
+            R::Leader(leader)
+        }
+        (R::Leader(mut leader), M::ReadAsk { ask }) => {
+            leader.on_read(core, Reader::Peer(from, ask));
+            R::Leader(leader)
+        }
+        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::Forward { .. } | M::ReadAsk { .. }) => role,
+
+        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::ReadAnswer { ask, index }) => {
+            core.on_read_answer(ask, index);
+            role
+        }
+        (role @ R::Leader(_), M::ReadAnswer { .. }) => role,
+    }
+}
+
+fn two_leaders(core: &Consensus, from: NodeId) -> ! {
+    panic!("R1: at most one leader in a term (§5.2): {from} leads term {} as we do, so this peer stops", core.term)
+}
+
+/// Whoever hears a leader of its own term follows it (§5.2).
+fn follow(core: &mut Consensus, role: Role) -> Follower {
+    match role {
+        Role::Follower(follower) => follower,
+        role @ (Role::Newborn(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_)) => {
+            leader::deposed(role, core)
+        }
+    }
+}
+
+fn on_pre_vote(core: &mut Consensus, role: Role, from: NodeId, asked: Term, last: LogId) -> Role {
+    if core.leader == Some(from) && !role.is_leader() {
+        core.clock.heard = None; // the leader itself asks: it has given up, or was started anew
+    }
+    let granted = core.term < asked && core.log.last() <= last && !core.is_led(&role) && !role.is_leader();
+    core.owed.entry(from).or_default().pre_vote = Some((asked, granted));
+    role
+}
+
+/// One vote a term, for a log that is not behind ours (§5.2, §5.4.1).
+fn on_vote(core: &mut Consensus, role: Role, from: NodeId, last: LogId) -> Role {
+    let free = core.vote.is_none_or(|vote| vote == from);
+    let granted = free && core.log.last() <= last;
+    core.owed.entry(from).or_default().vote = Some(granted);
+    if !granted {
+        return role;
+    }
+    core.vote = Some(from);
+    core.arm_election();
+    Role::Follower(follow(core, role))
+}
+
+/// A snapshot of the leader of `term` is whole and durable as a file: as a message it passes the gate.
+pub(super) fn on_snapshot_ready(core: &mut Consensus, role: Role, from: NodeId, term: Term, arrived: Arrived) -> Role {
+    match role {
+        Role::Newborn(newborn) => return Role::Newborn(newborn),
+        Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {}
+    }
+    if term < core.term || term < arrived.at.term {
+        return role;
+    }
+    let role = if core.term < term { adopt(core, role, term) } else { role };
+    if role.is_leader() {
+        two_leaders(core, from);
+    }
+    follow(core, role).on_snapshot(core, from, arrived)
+}

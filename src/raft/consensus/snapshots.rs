@@ -1,0 +1,50 @@
+//! Snapshots, as far as the core is concerned: big bytes never pass through it.
+//!
+//! ```text
+//!   own       Snapshotted ── Persist(Mark) ── durable: the log is cut, up to a margin before it ── Release
+//!   leader's  SnapshotReady ── base := at ── Persist(Mark), Install ── durable: acknowledged
+//! ```
+
+use super::{Consensus, Follower, Membership, Role};
+use crate::raft::{Index, LogId, NodeId, Track};
+
+/// A leader's snapshot, whole and durable as a file.
+#[derive(Clone, Debug)]
+pub(super) struct Arrived {
+    pub(super) track: Track,
+    pub(super) at: LogId,
+    pub(super) membership: Membership,
+}
+
+impl Consensus {
+    /// Our own state machine's snapshot is whole and durable as a file.
+    pub(super) fn on_snapshotted(&mut self, role: Role, at: LogId, membership: Membership) -> Role {
+        // One that was installed meanwhile may be newer.
+        let is_news = self.log.snapshot().index < at.index;
+        if is_news && at.index <= self.applied && self.log.has(at) {
+            self.log.mark(at, membership);
+        }
+        role
+    }
+
+    /// How much of the log may go, once the mark of the snapshot is durable.
+    pub(super) fn released(&self) -> Index {
+        Index(self.log.snapshot().index.0.saturating_sub(self.options.margin))
+    }
+}
+
+impl Follower {
+    /// A snapshot of our leader: it covers what we lack, or shows that we lack nothing of it (§7).
+    pub(super) fn on_snapshot(mut self, core: &mut Consensus, from: NodeId, arrived: Arrived) -> Role {
+        let Arrived { track, at, membership } = arrived;
+        core.hear(from, None);
+        if core.commit < at.index {
+            core.log.install(at, membership, core.commit);
+            core.commit = at.index;
+            core.applied = at.index;
+            core.install = Some(at);
+        }
+        self.on_installed(core, at.index, track);
+        Role::Follower(self)
+    }
+}
