@@ -1,0 +1,224 @@
+//! The contract: what an automaton is, what is handed to it, and how it ends.
+
+use super::Context;
+use crate::sync::lock::Lock;
+use std::any::Any;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
+
+/// A state machine with an inbox: what is, what comes; hence what will be.
+///
+/// The [state](Self::State) is handed in by value, so what a variant knows moves along its arrow, nothing has to be `Clone`, and
+/// a panic destroys the state instead of leaving it torn. What all states share is `self`. An automaton that has one state says
+/// `type State = ()`.
+///
+/// One automaton is one thread of thought: no two of its calls ever overlap, and each sees what the one before wrote. The order
+/// in which inputs come is the table of the [module page](super#the-order-of-inputs).
+pub trait Automaton: Sized + Send + 'static {
+    /// An enum, as a rule. What a state knows lives in its variant.
+    type State: Send + 'static;
+    /// What others may tell this automaton.
+    type Command: Send + 'static;
+
+    /// What is, what comes; hence what will be. The only function one must write.
+    ///
+    /// If the [kind](Kind) of the state returned is another than before, the runner calls again at once, with
+    /// [`Input::Transition`].
+    fn next(&mut self, state: Self::State, input: Input<Self>, context: &mut Context<Self>) -> Self::State;
+
+    /// Called once after each batch of inputs, before the runner looks for more: here effects gathered by `next` go out
+    /// together. The data of the state may change, its kind may not.
+    fn flush(&mut self, state: &mut Self::State, context: &mut Context<Self>) {
+        let _ = (state, context);
+    }
+
+    /// What logs and observers call this state.
+    #[must_use]
+    fn label(state: &Self::State) -> &'static str {
+        let _ = state;
+        ""
+    }
+}
+
+/// What comes to an automaton.
+#[derive(Debug)]
+pub enum Input<A: Automaton> {
+    /// The first input, before every command.
+    Start,
+    /// A command: posted, raised, set free after it was postponed, of a timer, or a death notice.
+    Command(A::Command),
+    /// The kind of the state changed in the call before this one. What is done on entering a state, by whatever arrow, stands
+    /// here once. A state begun anew in its own kind brings none.
+    Transition {
+        /// The kind that was left.
+        from: Kind<A::State>,
+    },
+    /// No further command is accepted. Those accepted before are still delivered, then [`Input::Exit`].
+    Drain,
+    /// The last input. After `Drain` one is in a draining state, else it was a stop; a kill or a panic brings none.
+    Exit,
+}
+
+/// Which variant of the enum `S` a state is, without its data.
+///
+/// For an `S` that is no enum all values are of one kind.
+pub struct Kind<S>(Discriminant<S>);
+
+impl<S> Kind<S> {
+    /// The kind of this state.
+    #[must_use]
+    pub fn of(state: &S) -> Kind<S> {
+        Kind(discriminant(state))
+    }
+
+    /// A number that differs between kinds, for traces.
+    pub(crate) fn number(self) -> u64 {
+        let mut number = Number(0);
+        self.0.hash(&mut number);
+        number.0
+    }
+}
+
+// Written out: a derive would ask of `S` what is asked of its kind alone.
+impl<S> Clone for Kind<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S> Copy for Kind<S> {}
+impl<S> PartialEq for Kind<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<S> Eq for Kind<S> {}
+impl<S> Hash for Kind<S> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
+    }
+}
+impl<S> fmt::Debug for Kind<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kind({})", self.number())
+    }
+}
+
+/// Keeps what a discriminant hashes.
+struct Number(u64);
+
+impl Hasher for Number {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0 << 8 | u64::from(byte);
+        }
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.0 = value as u64;
+    }
+}
+
+/// How an automaton ended. Each watcher is told one.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// It was drained or stopped, and handled [`Input::Exit`].
+    Exited,
+    /// It was killed, or its runner is no more: there was no `Exit`.
+    Killed,
+    /// It panicked, in whatever input. Unless that was `Exit`, there was none.
+    Panicked(Panic),
+}
+
+/// A panic that was contained.
+#[derive(Clone)]
+pub struct Panic {
+    message: Arc<str>,
+    payload: Arc<Lock<Option<Box<dyn Any + Send>>>>,
+}
+
+impl Panic {
+    /// Of what `catch_unwind` handed out.
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Panic {
+        let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+            (Some(&message), _) => message.into(),
+            (None, Some(message)) => message.as_str().into(),
+            (None, None) => "a payload that is no text".into(),
+        };
+        Panic { message, payload: Arc::new(Lock::new(Some(payload))) }
+    }
+
+    /// What the panic said, if it was text.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What was thrown, for [`std::panic::resume_unwind`] or a downcast; `None` if another holder of a clone took it before.
+    #[must_use]
+    pub fn take(&self) -> Option<Box<dyn Any + Send>> {
+        self.payload.lock().take()
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Panic({:?})", self.message)
+    }
+}
+
+/// Whether an automaton takes commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It does.
+    Running,
+    /// It takes none and has not ended yet: it drains, or was stopped or killed.
+    Draining,
+    /// It is no more.
+    Ended,
+}
+
+/// Names one automaton of a runner.
+///
+/// In virtual time it is a function of the seed and of who was spawned by whom, in which order; elsewhere it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CellId(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NotClone;
+    enum State {
+        A,
+        B { _data: NotClone },
+    }
+
+    #[test]
+    fn a_kind_is_the_variant_without_its_data() {
+        let kinds = [Kind::of(&State::A), Kind::of(&State::B { _data: NotClone })];
+        assert_ne!(kinds[0], kinds[1]);
+        assert_eq!(kinds[0], Kind::of(&State::A));
+        assert_ne!(kinds[0].number(), kinds[1].number());
+    }
+
+    #[test]
+    fn a_state_that_is_no_enum_has_one_kind() {
+        assert_eq!(Kind::of(&1u64), Kind::of(&2u64));
+        assert_eq!(Kind::of(&()), Kind::of(&()));
+    }
+
+    #[test]
+    fn the_payload_of_a_panic_is_taken_once_and_its_message_stays() {
+        let panic = Panic::new(Box::new("rule"));
+        let clone = panic.clone();
+        assert_eq!(panic.take().and_then(|it| it.downcast::<&str>().ok()), Some(Box::new("rule")));
+        assert!(clone.take().is_none());
+        assert_eq!(clone.message(), "rule");
+    }
+}

@@ -1,0 +1,151 @@
+//! Where the entries of a wheel lie: chunks, so that growth copies nothing and the memory of a crowd is given back.
+
+/// No entry.
+pub(super) const NONE: u32 = u32::MAX;
+const CHUNK_SHIFT: u32 = 12;
+const CHUNK: usize = 1 << CHUNK_SHIFT;
+
+#[derive(Clone, Debug)]
+struct Entry<T> {
+    at: u64,
+    link: Link,
+    generation: u32,
+    /// `None`: the entry is free, and `link.next` is the next free one of its chunk.
+    value: Option<T>,
+}
+
+/// Neighbours in a ring.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) next: u32,
+    pub(super) prev: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Chunk<T> {
+    entries: Vec<Entry<T>>,
+    free: u32,
+    live: usize,
+}
+
+/// Entries by number.
+#[derive(Clone, Debug)]
+pub(super) struct Slab<T> {
+    chunks: Vec<Chunk<T>>,
+    /// Every chunk before this one is full.
+    open: usize,
+    len: usize,
+    generations: u32,
+}
+
+impl<T> Slab<T> {
+    pub(super) const fn new() -> Self {
+        Slab { chunks: Vec::new(), open: 0, len: 0, generations: 0 }
+    }
+
+    #[cfg(test)]
+    pub(super) fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn entry(&self, index: u32) -> &Entry<T> {
+        &self.chunks[(index >> CHUNK_SHIFT) as usize].entries[index as usize % CHUNK]
+    }
+
+    fn entry_mut(&mut self, index: u32) -> &mut Entry<T> {
+        &mut self.chunks[(index >> CHUNK_SHIFT) as usize].entries[index as usize % CHUNK]
+    }
+
+    /// Whether this very entry is still there.
+    pub(super) fn has(&self, index: u32, generation: u32) -> bool {
+        let chunk = self.chunks.get((index >> CHUNK_SHIFT) as usize);
+        let entry = chunk.and_then(|chunk| chunk.entries.get(index as usize % CHUNK));
+        entry.is_some_and(|entry| entry.generation == generation && entry.value.is_some())
+    }
+
+    pub(super) fn at(&self, index: u32) -> u64 {
+        self.entry(index).at
+    }
+
+    pub(super) fn generation(&self, index: u32) -> u32 {
+        self.entry(index).generation
+    }
+
+    pub(super) fn link(&self, index: u32) -> Link {
+        self.entry(index).link
+    }
+
+    pub(super) fn insert(&mut self, at: u64, value: T) -> (u32, u32) {
+        while self.chunks.get(self.open).is_some_and(|chunk| chunk.live == CHUNK) {
+            self.open += 1;
+        }
+        if self.open == self.chunks.len() {
+            self.chunks.push(Chunk { entries: Vec::new(), free: NONE, live: 0 });
+        }
+        self.generations = self.generations.wrapping_add(1);
+        self.len += 1;
+        let (generation, number) = (self.generations, (self.open as u32) << CHUNK_SHIFT);
+        let chunk = &mut self.chunks[self.open];
+        let entry = Entry { at, link: Link { next: NONE, prev: NONE }, generation, value: Some(value) };
+        chunk.live += 1;
+        let index = if chunk.free == NONE {
+            chunk.entries.push(entry);
+            number | (chunk.entries.len() - 1) as u32
+        } else {
+            let index = chunk.free;
+            let place = &mut chunk.entries[index as usize % CHUNK];
+            chunk.free = place.link.next;
+            *place = entry;
+            index
+        };
+        (index, generation)
+    }
+
+    pub(super) fn remove(&mut self, index: u32) -> T {
+        let number = (index >> CHUNK_SHIFT) as usize;
+        let chunk = &mut self.chunks[number];
+        let entry = &mut chunk.entries[index as usize % CHUNK];
+        let value = entry.value.take().expect("only an entry that is there is removed");
+        entry.link.next = chunk.free;
+        chunk.free = index;
+        chunk.live -= 1;
+        self.len -= 1;
+        self.open = self.open.min(number);
+        while self.chunks.last().is_some_and(|last| last.live == 0) {
+            self.chunks.pop();
+        }
+        self.open = self.open.min(self.chunks.len());
+        value
+    }
+
+    /// Links an entry as the youngest of the ring whose oldest is `head`.
+    pub(super) fn append(&mut self, head: &mut u32, index: u32) {
+        if *head == NONE {
+            *head = index;
+            self.entry_mut(index).link = Link { next: index, prev: index };
+            return;
+        }
+        let last = self.link(*head).prev;
+        self.entry_mut(index).link = Link { next: *head, prev: last };
+        self.entry_mut(last).link.next = index;
+        self.entry_mut(*head).link.prev = index;
+    }
+
+    /// Takes an entry out of the ring whose oldest is `head`.
+    pub(super) fn unlink(&mut self, head: &mut u32, index: u32) {
+        let Link { next, prev } = self.link(index);
+        if next == index {
+            *head = NONE;
+            return;
+        }
+        self.entry_mut(prev).link.next = next;
+        self.entry_mut(next).link.prev = prev;
+        if *head == index {
+            *head = next;
+        }
+    }
+}

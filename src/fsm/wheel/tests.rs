@@ -1,0 +1,120 @@
+use super::*;
+use crate::mix::Draws;
+use std::collections::BTreeMap;
+
+/// The wheel beside a sorted map of (deadline, arming).
+struct Twins {
+    wheel: Wheel<u64>,
+    map: BTreeMap<(u64, u64), Handle>,
+    handles: Vec<(Handle, (u64, u64))>,
+    now: u64,
+    armings: u64,
+    draws: Draws,
+}
+
+impl Twins {
+    fn new(seed: u64) -> Twins {
+        let mut draws = Draws::new(seed);
+        let now = draws.bits() >> draws.below(64);
+        Twins { wheel: Wheel::new(Time(now)), map: BTreeMap::new(), handles: Vec::new(), now, armings: 0, draws }
+    }
+
+    fn insert(&mut self) {
+        // Log-uniform up to 2^60, now and then on the edge of a slot, in the past, or just where another is.
+        let far = self.draws.bits() >> (4 + self.draws.below(60));
+        let at = match self.draws.below(8) {
+            0 => self.now.saturating_add(far) >> 26 << 26,
+            1 => self.now.saturating_sub(far),
+            2 => self.map.keys().next_back().map_or(self.now, |key| key.0),
+            _ => self.now.saturating_add(far),
+        };
+        self.armings += 1;
+        let handle = self.wheel.insert(Time(at), self.armings);
+        self.map.insert((at, self.armings), handle);
+        self.handles.push((handle, (at, self.armings)));
+    }
+
+    fn cancel(&mut self) {
+        if self.handles.is_empty() {
+            return;
+        }
+        // Also of what has fired or was cancelled long ago.
+        let chosen = self.draws.below(self.handles.len() as u64) as usize;
+        let (handle, key) = self.handles[chosen];
+        let there = self.map.remove(&key).map(|_| key.1);
+        assert_eq!(self.wheel.cancel(handle), there, "F7: cancelled once, and never after it was due");
+    }
+
+    fn advance(&mut self) {
+        let far = self.draws.bits() >> (4 + self.draws.below(60));
+        self.now = match self.draws.below(4) {
+            0 => self.map.keys().next().map_or(self.now, |key| key.0.max(self.now)),
+            _ => self.now.saturating_add(far),
+        };
+        let mut due = Vec::new();
+        self.wheel.advance(Time(self.now), |at, value| due.push((at.0, value)));
+        let later = self.map.split_off(&(self.now, u64::MAX));
+        let expected: Vec<_> = std::mem::replace(&mut self.map, later).into_keys().collect();
+        assert_eq!(due, expected, "F7: what is due, in order of (deadline, arming)");
+    }
+
+    fn agree(&self) {
+        let first = self.map.keys().next().map(|key| Time(key.0));
+        assert_eq!(self.wheel.next(), first);
+        assert_eq!(self.wheel.len(), self.map.len());
+        assert_eq!(self.wheel.wake().is_some(), first.is_some());
+        assert!(self.wheel.wake() <= first, "a sleeper would wake too late");
+    }
+}
+
+#[test]
+fn a_wheel_is_a_sorted_map_of_deadline_and_arming() {
+    for seed in 0..300 {
+        let mut twins = Twins::new(seed);
+        for _ in 0..700 {
+            match twins.draws.below(10) {
+                0..5 => twins.insert(),
+                5..8 => twins.cancel(),
+                _ => twins.advance(),
+            }
+            twins.agree();
+        }
+    }
+}
+
+#[test]
+fn one_who_sleeps_until_wake_is_exact_and_wakes_at_most_once_per_level_in_vain() {
+    let mut draws = Draws::new(3);
+    for _ in 0..1_000 {
+        let mut wheel = Wheel::new(Time(draws.bits() >> 20));
+        let at = Time(wheel.now + (draws.bits() >> (5 + draws.below(50))));
+        wheel.insert(at, ());
+        let (mut wakes, mut fired) = (0, None);
+        while let Some(wake) = wheel.wake() {
+            wheel.advance(wake, |at, ()| fired = Some((wake, at)));
+            wakes += 1;
+        }
+        assert_eq!(fired, Some((at, at)), "F7: neither early nor late");
+        assert!(wakes <= 1 + LEVELS, "{wakes} wakes for one timer");
+    }
+}
+
+#[test]
+fn the_memory_of_a_crowd_is_given_back() {
+    let mut wheel = Wheel::new(Time::ZERO);
+    let handles: Vec<_> = (0..20_000u64).map(|n| wheel.insert(Time(n << 22), n)).collect();
+    assert_eq!(wheel.entries.chunks(), 5);
+    handles.into_iter().for_each(|handle| assert!(wheel.cancel(handle).is_some()));
+    assert_eq!((wheel.entries.chunks(), wheel.len(), wheel.wake()), (0, 0, None));
+}
+
+#[test]
+fn a_crowd_cancelled_within_the_present_tick_leaves_no_stale_copies_behind() {
+    let mut wheel = Wheel::new(Time::ZERO);
+    wheel.insert(Time(5), 0);
+    for n in 1..10_000 {
+        let handle = wheel.insert(Time(n % 1_000), n);
+        assert_eq!(wheel.cancel(handle), Some(n));
+        assert!(wheel.near.len() <= 2 * wheel.len() + 1);
+    }
+}
