@@ -22,10 +22,10 @@ pub(crate) struct Word(pub(crate) u32);
 /// Where a cell is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// In exactly one run queue. A new cell is: its `Start` is to be delivered.
+    Queued,
     /// Nothing to do; in no run queue.
     Idle,
-    /// In exactly one run queue.
-    Queued,
     /// In a turn.
     Running,
     /// In a turn, and something came since it began.
@@ -75,20 +75,19 @@ pub(crate) const DUE: u32 = 1 << 6;
 pub(crate) const LINGER: u32 = 1 << 7;
 
 const PHASE: u32 = 7;
+const _: () = assert!(Word::BORN.0 == 0, "the payload of a new lock is 0");
 const DEPTH_SHIFT: u32 = 8;
 /// The depth saturates here: what is full is decided by the queue's own length, under the lock.
 pub(crate) const DEPTH_MAX: u32 = u32::MAX >> DEPTH_SHIFT;
 
 impl Word {
-    /// A cell at birth: its `Start` is to be delivered, so it is queued.
-    pub(crate) const fn born() -> Word {
-        Word(Phase::Queued as u32)
-    }
+    /// A cell at birth; the payload of a new lock.
+    pub(crate) const BORN: Word = Word(Phase::Queued as u32);
 
     pub(crate) const fn phase(self) -> Phase {
         match self.0 & PHASE {
-            0 => Phase::Idle,
-            1 => Phase::Queued,
+            0 => Phase::Queued,
+            1 => Phase::Idle,
             2 => Phase::Running,
             3 => Phase::Notified,
             4 => Phase::Exited,
@@ -98,7 +97,7 @@ impl Word {
     }
 
     const fn with_phase(self, phase: Phase) -> Word {
-        Word(self.0 & !PHASE | phase as u32)
+        Word((self.0 & !PHASE) | phase as u32)
     }
 
     pub(crate) const fn has(self, flags: u32) -> bool {
@@ -119,7 +118,7 @@ impl Word {
 
     pub(crate) const fn with_depth(self, depth: usize) -> Word {
         let depth = if depth < DEPTH_MAX as usize { depth as u32 } else { DEPTH_MAX };
-        Word(self.0 & (1 << DEPTH_SHIFT) - 1 | depth << DEPTH_SHIFT)
+        Word((self.0 & !(DEPTH_MAX << DEPTH_SHIFT)) | (depth << DEPTH_SHIFT))
     }
 
     /// Why a command would not be taken now (F6). A stop or kill, pending or done, is death to its sender.

@@ -1,0 +1,308 @@
+//! Where commands are posted.
+
+use super::automaton::{CellId, End, Mode};
+use super::cell::{Node, Port, schedule};
+use super::counters::Counters;
+use super::inbox::{Notice, Watcher};
+use super::rejected::Rejected;
+use super::word::{DRAIN, Duty, KILL, STOP};
+use crate::sync::oneshot::{self, Ticket};
+use crate::sync::shim::Ordering;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+/// Where commands of type `C` go: an automaton, named by what it understands and not by what it is.
+///
+/// Cloned freely, used from any thread or task; [`post`](Self::post) never waits. Automata that speak the same language are
+/// interchangeable, and two addresses are equal if they lead to the same automaton.
+///
+/// Three ways to an end stand side by side:
+///
+/// | call | further posts | what is queued | `Drain` | `Exit` | [`End`] |
+/// |---|---|---|---|---|---|
+/// | [`drain`](Self::drain) | `Draining`, from `Exit` on `Dead` | is delivered | yes | yes | `Exited` |
+/// | [`stop`](Self::stop) | `Dead` | is dropped, the senders of replies with it | no | yes | `Exited` |
+/// | [`kill`](Self::kill) | `Dead` | is dropped | no | no | `Killed` |
+///
+/// Each holds from the moment the call returns; each lets the input in hand finish; a stop wins over a drain, a kill over both.
+/// When the **last address is dropped** the automaton is drained. Its own timers, its queue, [weak](WeakAddress) addresses and
+/// the runner do not count as addresses; two automata that hold each other's do, so hold the way back weakly.
+pub struct Address<C: 'static> {
+    port: Arc<dyn Port<C>>,
+}
+
+impl<C: 'static> Address<C> {
+    /// The first address of a new cell, whose count is 1 already.
+    pub(crate) fn first(port: Arc<dyn Port<C>>) -> Address<C> {
+        Address { port }
+    }
+
+    /// One more address of a cell.
+    pub(crate) fn another(port: Arc<dyn Port<C>>) -> Address<C> {
+        // ORDERING: Relaxed, as for an `Arc`: whoever clones holds an address, or is the cell itself in its turn.
+        port.node().head().addresses.fetch_add(1, Ordering::Relaxed);
+        Address { port }
+    }
+
+    pub(crate) fn port(&self) -> &Arc<dyn Port<C>> {
+        &self.port
+    }
+
+    fn node(&self) -> &dyn Node {
+        self.port.node()
+    }
+
+    /// Queues a command behind all others. Never waits.
+    ///
+    /// `Ok` means that the command will be delivered unless the automaton is stopped, killed, or panics before.
+    ///
+    /// # Errors
+    /// Hands the command back if the inbox is full, or the automaton drains or has ended.
+    pub fn post(&self, command: C) -> Result<(), Rejected<C>> {
+        let duty = self.port.post(command)?;
+        schedule(&self.port, duty);
+        Ok(())
+    }
+
+    /// No command is accepted from here on; those accepted are delivered, then the automaton ends. Said twice it is nothing.
+    pub fn drain(&self) {
+        schedule(&self.port, self.node().signal(DRAIN));
+    }
+
+    /// The automaton ends after the input in hand, by [`Input::Exit`](super::Input::Exit). What is queued is dropped.
+    pub fn stop(&self) {
+        schedule(&self.port, self.node().signal(STOP));
+    }
+
+    /// The automaton ends after the input in hand, without a word. What is queued is dropped.
+    pub fn kill(&self) {
+        schedule(&self.port, self.node().signal(KILL));
+    }
+
+    /// Whether it takes commands. One load.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        let word = self.node().word();
+        match word.refusal() {
+            None => Mode::Running,
+            Some(_) if word.is_dead() => Mode::Ended,
+            Some(_) => Mode::Draining,
+        }
+    }
+
+    /// How many commands are queued, up to 2^24 - 1, without those the present turn has in hand. One load.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.node().word().depth() as usize
+    }
+
+    /// Which automaton this leads to.
+    #[must_use]
+    pub fn cell(&self) -> CellId {
+        self.node().head().id
+    }
+
+    /// What it has seen so far. A few loads.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.node().head().tallies.read()
+    }
+
+    /// Resolves once the automaton is dead: its state was dropped before, its guards were released. Also if it is dead already,
+    /// and for each who asks.
+    pub fn ended(&self) -> Ticket<End> {
+        let (sender, ticket) = oneshot::channel();
+        if let Some((Watcher::Ticket(sender), end)) = self.node().watch(Watcher::Ticket(sender)) {
+            // Nobody else holds this ticket: it is there.
+            let _ = sender.send(end);
+        }
+        ticket
+    }
+
+    /// An address that does not keep the automaton from draining.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakAddress<C> {
+        self.port.clone().weak()
+    }
+
+    /// The same automaton in another language: what is posted there passes through `into`, and `back` undoes it for a command
+    /// that is refused. So a child can report in its parent's language. Two small allocations; a post pays one call more.
+    #[must_use]
+    pub fn map<D: Send + 'static>(
+        &self,
+        into: impl Fn(D) -> C + Send + Sync + 'static,
+        back: impl Fn(C) -> D + Send + Sync + 'static,
+    ) -> Address<D> {
+        Address { port: Arc::new(Mapped { inner: self.clone(), ways: Arc::new(Ways { into, back }) }) }
+    }
+
+    /// Releases `guard` when this automaton is gone; at once if it is.
+    pub(crate) fn attach(&self, guard: impl Send + 'static) {
+        drop(self.node().attach(Box::new(guard)));
+    }
+}
+
+impl<C: 'static> Clone for Address<C> {
+    fn clone(&self) -> Self {
+        Address::another(self.port.clone())
+    }
+}
+
+impl<C: 'static> Drop for Address<C> {
+    fn drop(&mut self) {
+        // ORDERING: AcqRel: what was done through every address comes before the drain that the last one signals (model
+        // `fsm_last_address_against_upgrade`).
+        if self.node().head().addresses.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.drain();
+        }
+    }
+}
+
+impl<C: 'static> PartialEq for Address<C> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(self.node().head(), other.node().head())
+    }
+}
+impl<C: 'static> Eq for Address<C> {}
+
+impl<C: 'static> fmt::Debug for Address<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({:016x} {:?})", self.cell().0, self.mode())
+    }
+}
+
+/// An address that does not keep its automaton from draining: for the way back to who holds one's own address, for registries
+/// and caches.
+pub struct WeakAddress<C: 'static> {
+    way: Way<C>,
+}
+
+enum Way<C: 'static> {
+    Cell(Weak<dyn Port<C>>),
+    Mapped(Arc<dyn Upgrade<C>>),
+}
+
+/// What a weak address in another language can do.
+trait Upgrade<C: 'static>: Send + Sync {
+    fn upgrade(&self) -> Option<Address<C>>;
+    fn notice(&self, make: Notice<C>);
+}
+
+impl<C: 'static> WeakAddress<C> {
+    /// Of a cell itself.
+    pub(crate) fn of(port: Weak<dyn Port<C>>) -> WeakAddress<C> {
+        WeakAddress { way: Way::Cell(port) }
+    }
+
+    /// An address, if one still exists: once the last was dropped, the automaton drains and none comes back.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Address<C>> {
+        let port = match &self.way {
+            Way::Cell(port) => port.upgrade()?,
+            Way::Mapped(mapped) => return mapped.upgrade(),
+        };
+        let addresses = &port.node().head().addresses;
+        let raise = |count: u32| if count == 0 { None } else { Some(count + 1) };
+        // ORDERING: Relaxed: an address carries nothing but the way to the lock, and 0 is left by no one (model
+        // `fsm_last_address_against_upgrade`).
+        addresses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise).ok()?;
+        Some(Address { port })
+    }
+}
+
+impl<C: 'static> WeakAddress<C> {
+    /// Tells of an end, whether or not an address is left: one that drains may wait for just this.
+    pub(crate) fn notice(&self, make: Notice<C>) {
+        match &self.way {
+            Way::Mapped(mapped) => mapped.notice(make),
+            Way::Cell(port) => {
+                if let Some(port) = port.upgrade() {
+                    schedule(&port, port.notice(make));
+                }
+            }
+        }
+    }
+}
+
+impl<C: 'static> Clone for WeakAddress<C> {
+    fn clone(&self) -> Self {
+        WeakAddress {
+            way: match &self.way {
+                Way::Cell(port) => Way::Cell(port.clone()),
+                Way::Mapped(mapped) => Way::Mapped(mapped.clone()),
+            },
+        }
+    }
+}
+
+impl<C: 'static> fmt::Debug for WeakAddress<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakAddress")
+    }
+}
+
+/// There and back between two languages.
+struct Ways<I, B> {
+    into: I,
+    back: B,
+}
+
+/// A cell seen in another language.
+struct Mapped<C: 'static, I, B> {
+    inner: Address<C>,
+    ways: Arc<Ways<I, B>>,
+}
+
+/// The same, weakly.
+struct WeakMapped<C: 'static, I, B> {
+    inner: WeakAddress<C>,
+    ways: Arc<Ways<I, B>>,
+}
+
+impl<C, D, I, B> Port<D> for Mapped<C, I, B>
+where
+    C: 'static,
+    D: Send + 'static,
+    I: Fn(D) -> C + Send + Sync + 'static,
+    B: Fn(C) -> D + Send + Sync + 'static,
+{
+    fn node(&self) -> &dyn Node {
+        self.inner.node()
+    }
+
+    fn into_node(self: Arc<Self>) -> Arc<dyn Node> {
+        self.inner.port.clone().into_node()
+    }
+
+    fn post(&self, command: D) -> Result<Duty, Rejected<D>> {
+        self.inner.port.post((self.ways.into)(command)).map_err(|rejected| rejected.map(&self.ways.back))
+    }
+
+    fn notice(&self, make: Notice<D>) -> Duty {
+        let ways = self.ways.clone();
+        self.inner.port.notice(Box::new(move || (ways.into)(make())))
+    }
+
+    fn weak(self: Arc<Self>) -> WeakAddress<D> {
+        let weak = WeakMapped { inner: self.inner.downgrade(), ways: self.ways.clone() };
+        WeakAddress { way: Way::Mapped(Arc::new(weak)) }
+    }
+}
+
+impl<C, D, I, B> Upgrade<D> for WeakMapped<C, I, B>
+where
+    C: 'static,
+    D: Send + 'static,
+    I: Fn(D) -> C + Send + Sync + 'static,
+    B: Fn(C) -> D + Send + Sync + 'static,
+{
+    fn upgrade(&self) -> Option<Address<D>> {
+        let inner = self.inner.upgrade()?;
+        Some(Address { port: Arc::new(Mapped { inner, ways: self.ways.clone() }) })
+    }
+
+    fn notice(&self, make: Notice<D>) {
+        let ways = self.ways.clone();
+        self.inner.notice(Box::new(move || (ways.into)(make())));
+    }
+}

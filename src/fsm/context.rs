@@ -1,0 +1,273 @@
+//! Everything an automaton may reach for.
+
+use super::address::{Address, WeakAddress};
+use super::automaton::{Automaton, End};
+use super::cell::{BATCH, Port, Settings};
+use super::death::watch;
+use super::extras::{Due, Extras};
+use super::inbox::{Notice, System};
+use super::rejected::Rejected;
+use super::runner::{Builder, watcher_of};
+use super::slots::{Timer, Wire};
+use super::timers::Timers;
+use super::word::{DRAIN, STOP};
+use crate::mix::mix;
+use crate::time::Time;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything an automaton may reach for while it handles an input. Nothing else reads a clock.
+///
+/// Timers, raised and postponed commands belong to the automaton and die with it.
+pub struct Context<A: Automaton> {
+    /// Typed by the command alone, so that an automaton around another can lend it on.
+    data: Data<A::Command>,
+    automaton: PhantomData<fn(A)>,
+}
+
+struct Data<C: 'static> {
+    port: Arc<dyn Port<C>>,
+    extras: Option<Box<Extras<C>>>,
+    now: Option<Time>,
+}
+
+impl<A: Automaton> Context<A> {
+    /// The time of this turn, since the runner began: read once, when first asked for, and the same throughout the turn.
+    pub fn now(&mut self) -> Time {
+        self.data.now()
+    }
+
+    /// Our own address. While someone holds it, we do not drain by ourselves.
+    #[must_use]
+    pub fn address(&self) -> Address<A::Command> {
+        Address::another(self.data.port.clone())
+    }
+
+    /// Our own address, weakly: what to hand to those whose address we hold.
+    #[must_use]
+    pub fn weak(&self) -> WeakAddress<A::Command> {
+        self.data.port.clone().weak()
+    }
+
+    /// Posts to ourselves, behind all that is queued, like anyone.
+    ///
+    /// # Errors
+    /// Hands the command back if the inbox is full, or we drain or end.
+    pub fn post(&self, command: A::Command) -> Result<(), Rejected<A::Command>> {
+        // We are in our turn, so no wake is owed.
+        self.data.port.post(command).map(|_| ())
+    }
+
+    /// Has a command delivered before every queued one, after those raised before it. Never refused.
+    pub fn raise(&mut self, command: A::Command) {
+        self.data.extras().raised.push_back(command);
+    }
+
+    /// Keeps a command until the kind of our state has changed: then it comes again, before all that was not delivered yet,
+    /// in order of arrival. At the end of draining it comes once more in any case.
+    pub fn postpone(&mut self, command: A::Command) {
+        self.data.extras().postponed.push_back(command);
+    }
+
+    /// Has `command` delivered if we are still in a state of this kind `after` that time. There is one such timeout: a later
+    /// call replaces it. Set by the call that leaves a state, it belongs to the state entered. Moving it costs a few
+    /// nanoseconds, so it may be set anew with each input.
+    pub fn state_timeout(&mut self, after: Duration, command: A::Command) {
+        let at = self.data.now().after(after);
+        let (extras, wire) = self.data.wired();
+        drop(extras.slots.set_alarm(at, command, &wire));
+    }
+
+    /// Ends the state timeout.
+    pub fn no_state_timeout(&mut self) {
+        if let Some(extras) = self.data.extras.as_mut() {
+            drop(extras.slots.clear_alarm());
+        }
+    }
+
+    /// Has `command` delivered after that time, in whatever state. Of what is due the earliest deadline comes first, then what
+    /// was set first; all of it before queued commands, and never early.
+    pub fn after(&mut self, time: Duration, command: A::Command) -> Timer {
+        let at = self.data.now().after(time);
+        self.at(at, command)
+    }
+
+    /// Has `command` delivered at that time; in the next turn, if it is over.
+    pub fn at(&mut self, time: Time, command: A::Command) -> Timer {
+        let (extras, wire) = self.data.wired();
+        extras.slots.set(time, command, &wire)
+    }
+
+    /// Ends a timer and hands its command back. `None`: it was delivered, was cancelled, or came from [`every`](Self::every).
+    /// Final: a command that was handed back, or belongs to no timer any more, is not delivered, even if it was due.
+    pub fn cancel(&mut self, timer: Timer) -> Option<A::Command> {
+        let Data { port, extras, .. } = &mut self.data;
+        extras.as_mut()?.slots.cancel(timer, port.node().head().home.get().timers())
+    }
+
+    /// Has what `make` makes delivered every `period`, first after one. The next deadline is the one before and a period, however
+    /// late we are; periods that were missed are skipped. Each is late by a share of the period up to `jitter` (0 to 1), drawn
+    /// anew, so that many of one period do not come together.
+    pub fn every(&mut self, period: Duration, jitter: f64, make: fn() -> A::Command) -> Timer {
+        self.data.now();
+        let (extras, wire) = self.data.wired();
+        extras.slots.set_every(period, jitter, make, &wire)
+    }
+
+    /// As [`Address::drain`], for ourselves.
+    pub fn drain(&mut self) {
+        // We are in our turn, so no wake is owed; the same below.
+        let _ = self.data.port.node().signal(DRAIN);
+    }
+
+    /// As [`Address::stop`], for ourselves: this call completes, then comes `Exit`.
+    pub fn stop(&mut self) {
+        let _ = self.data.port.node().signal(STOP);
+    }
+
+    /// Said in `Drain`: not to end with the last command, but to go on for death notices, timers and what is raised. Whoever
+    /// lingers ends by [`stop`](Self::stop).
+    pub fn linger(&mut self) {
+        self.data.port.node().linger();
+    }
+
+    /// Brings a child to life, on the same runner.
+    #[must_use = "an automaton whose last address is dropped drains"]
+    pub fn spawn<B: Automaton>(&mut self, automaton: B, state: B::State) -> Address<B::Command> {
+        self.builder(automaton, state).spawn()
+    }
+
+    /// What can be said of a child before it lives.
+    pub fn builder<B: Automaton>(&mut self, automaton: B, state: B::State) -> Builder<B> {
+        let extras = self.data.extras();
+        extras.children += 1;
+        let nth = extras.children;
+        let head = self.data.port.node().head();
+        Builder::child(&head.home, head.id, nth, automaton, state)
+    }
+
+    /// Tells us of the end of another, as a command that overtakes all queued ones and is never refused; soon, if it is dead
+    /// already. Each watch tells exactly once. What `tell` makes of the end is made in our own turn.
+    pub fn watch<D>(&mut self, address: &Address<D>, tell: impl FnOnce(End) -> A::Command + Send + 'static) {
+        watch(address.port().node(), watcher_of(self.weak(), tell));
+    }
+
+    /// Runs what may block, and lets others that wait for this thread go on first.
+    pub fn blocking<R>(&mut self, section: impl FnOnce() -> R) -> R {
+        let (mut section, mut result) = (Some(section), None);
+        self.data.port.node().head().home.get().blocking(&mut || {
+            result = section.take().map(|section| section());
+        });
+        result.expect("a home runs a blocking section before it returns")
+    }
+
+    /// 64 bits of chance from this automaton's own stream: in virtual time a function of the seed.
+    pub fn random(&mut self) -> u64 {
+        let extras = self.data.extras();
+        extras.draws += 1;
+        let draw = extras.draws;
+        let head = self.data.port.node().head();
+        mix(head.home.seed(), head.id.0, draw)
+    }
+}
+
+impl<C: 'static> Data<C> {
+    fn extras(&mut self) -> &mut Extras<C> {
+        self.extras.get_or_insert_with(|| Box::new(Extras::new(Settings::default())))
+    }
+
+    fn timers(&self) -> &Timers {
+        self.port.node().head().home.get().timers()
+    }
+
+    fn now(&mut self) -> Time {
+        match self.now {
+            Some(now) => now,
+            None => *self.now.insert(self.timers().now()),
+        }
+    }
+
+    /// What is set aside, and the way to the wheel.
+    fn wired(&mut self) -> (&mut Extras<C>, Wire<'_, C>) {
+        let now = self.now();
+        let extras = self.extras.get_or_insert_with(|| Box::new(Extras::new(Settings::default())));
+        (extras, Wire { port: &self.port, now })
+    }
+}
+
+/// What the turn does with it.
+impl<A: Automaton> Context<A> {
+    pub(crate) fn new(port: Arc<dyn Port<A::Command>>, extras: Option<Box<Extras<A::Command>>>) -> Context<A> {
+        Context { data: Data { port, extras, now: None }, automaton: PhantomData }
+    }
+
+    pub(crate) fn into_extras(self) -> Option<Box<Extras<A::Command>>> {
+        self.data.extras
+    }
+
+    pub(crate) fn batch(&self) -> u32 {
+        self.data.extras.as_ref().map_or(BATCH, |extras| extras.settings.batch)
+    }
+
+    pub(crate) fn has_more(&self) -> bool {
+        self.data.extras.as_ref().is_some_and(|extras| extras.has_more())
+    }
+
+    /// Frees what is postponed; false if nothing is.
+    pub(crate) fn free_postponed(&mut self) -> bool {
+        match self.data.extras.as_mut() {
+            Some(extras) if !extras.postponed.is_empty() => {
+                extras.free();
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    pub(crate) fn begin_call(&mut self) {
+        if let Some(extras) = self.data.extras.as_mut() {
+            extras.slots.begin_call();
+        }
+    }
+
+    /// The kind has changed: its timeout ends, what was postponed comes again.
+    pub(crate) fn leave_kind(&mut self) {
+        if let Some(extras) = self.data.extras.as_mut() {
+            drop(extras.slots.leave_kind());
+            extras.free();
+        }
+    }
+
+    pub(crate) fn next_command(&mut self) -> Option<A::Command> {
+        self.data.extras.as_mut()?.next()
+    }
+
+    /// Takes in what the system tells.
+    pub(crate) fn hear(&mut self, what: System<A::Command>) {
+        match what {
+            System::Notice(make) => self.data.extras().notices.push_back(make),
+            System::Due { tag, now } => {
+                let (extras, wire) = self.data.wired();
+                extras.slots.signalled(tag, now, &wire);
+            }
+        }
+    }
+
+    pub(crate) fn take_due(&mut self) -> Vec<Due> {
+        self.data.extras.as_mut().map(|extras| extras.slots.take_ready()).unwrap_or_default()
+    }
+
+    pub(crate) fn fire(&mut self, due: Due) -> Option<A::Command> {
+        let (extras, wire) = self.data.wired();
+        extras.slots.fire(due, &wire)
+    }
+
+    pub(crate) fn notices(&self) -> usize {
+        self.data.extras.as_ref().map_or(0, |extras| extras.notices.len())
+    }
+
+    pub(crate) fn next_notice(&mut self) -> Option<Notice<A::Command>> {
+        self.data.extras.as_mut()?.notices.pop_front()
+    }
+}

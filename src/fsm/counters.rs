@@ -1,0 +1,84 @@
+//! Counts that cost a load and a store, so that they may stay on.
+
+use crate::sync::shim::{AtomicU32, Ordering};
+
+/// One count, written by whoever holds the cell's lock or its turn, read by anyone. Wraps.
+pub(crate) struct Tally(AtomicU32);
+
+impl Tally {
+    pub(crate) fn new() -> Tally {
+        Tally(AtomicU32::new(0))
+    }
+
+    /// The one writer adds: a load and a store, no read-modify-write.
+    pub(crate) fn add(&self, count: u32) {
+        // Relaxed: nothing is concluded from a count about anything else. A model leaves them out, as they order nothing.
+        if cfg!(not(rsm_loom)) {
+            self.0.store(self.get().wrapping_add(count), Ordering::Relaxed);
+        }
+    }
+
+    /// The one writer raises it to at least `value`.
+    pub(crate) fn raise(&self, value: u32) {
+        if cfg!(not(rsm_loom)) && self.get() < value {
+            self.0.store(value, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The tallies of one cell: under its lock `posted`, `refused`, `depth_max`; in its turn `processed`, `turns`, `dropped`
+/// (a displaced command is counted by the poster, who holds the lock; the owner adds to it under the lock too).
+pub(crate) struct Tallies {
+    pub(crate) posted: Tally,
+    pub(crate) refused: Tally,
+    pub(crate) processed: Tally,
+    pub(crate) turns: Tally,
+    pub(crate) dropped: Tally,
+    pub(crate) depth_max: Tally,
+}
+
+impl Tallies {
+    pub(crate) fn new() -> Tallies {
+        Tallies {
+            posted: Tally::new(),
+            refused: Tally::new(),
+            processed: Tally::new(),
+            turns: Tally::new(),
+            dropped: Tally::new(),
+            depth_max: Tally::new(),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Counters {
+        Counters {
+            posted: self.posted.get(),
+            refused: self.refused.get(),
+            processed: self.processed.get(),
+            turns: self.turns.get(),
+            dropped: self.dropped.get(),
+            depth_max: self.depth_max.get(),
+        }
+    }
+}
+
+/// What an automaton has seen since it was spawned. Each is read for itself and wraps at 2^32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Commands accepted.
+    pub posted: u32,
+    /// Commands refused.
+    pub refused: u32,
+    /// Commands handed to `next`: posted ones, raised ones, those of timers and notices; one that was postponed counts each time.
+    pub processed: u32,
+    /// Turns taken.
+    pub turns: u32,
+    /// Commands that were accepted or postponed and never (or never again) delivered: left at death, or displaced.
+    pub dropped: u32,
+    /// The most commands that were ever queued at once.
+    pub depth_max: u32,
+}

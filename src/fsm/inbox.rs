@@ -1,0 +1,302 @@
+//! What a cell keeps under its lock: the commands posted, what the system tells it, and who wants to know of its end.
+//!
+//! ```text
+//!   queue  [ up to 256 ]      oldest, contiguous; swapped with the drained batch of the turn
+//!   chunks [ 256 ][ 256 ][..  what a burst adds; given back one by one while it drains
+//!   system   timers due, death notices: never full, never refused
+//! ```
+//! The rest of [`More`] is boxed at first use: an idle cell has one vector here and a null pointer.
+
+use super::automaton::{End, Panic};
+use super::word::Phase;
+use crate::sync::oneshot;
+use crate::time::Time;
+use std::collections::VecDeque;
+use std::mem;
+
+/// Commands of one chunk. Below that a queue doubles; beyond it grows by chunks, for a copy of megabytes under the lock would
+/// hold up every sender.
+const CHUNK: usize = 256;
+/// An idle cell keeps a buffer up to so many elements and bytes (F12).
+const KEPT_LEN: usize = 8;
+const KEPT_BYTES: usize = 256;
+
+/// What the system tells a cell.
+pub(crate) enum System<C> {
+    /// The wheel has come to `now`, hence to the deadline of this timer.
+    Due { tag: u32, now: Time },
+    /// Someone watched has ended. The closure is the watcher's own code, so it runs in the watcher's turn.
+    Notice(Notice<C>),
+}
+
+/// Makes the command that tells of an end.
+pub(crate) type Notice<C> = Box<dyn FnOnce() -> C + Send>;
+
+/// Who is told of an end.
+pub(crate) enum Watcher {
+    /// An automaton.
+    Cell(Box<dyn FnOnce(End) + Send>),
+    /// A thread or a task.
+    Ticket(oneshot::Sender<End>),
+}
+
+/// What is held until after death.
+pub(crate) type Guard = Box<dyn Send>;
+
+/// All that lies under a cell's lock.
+pub(crate) struct Inbox<C> {
+    queue: Vec<C>,
+    more: Option<Box<More<C>>>,
+}
+
+/// What most cells never need.
+pub(crate) struct More<C> {
+    chunks: VecDeque<Vec<C>>,
+    chunked: usize,
+    system: Vec<System<C>>,
+    watchers: Vec<Watcher>,
+    guards: Vec<Guard>,
+    panic: Option<Panic>,
+    overwrites: bool,
+}
+
+impl<C> More<C> {
+    fn new() -> Self {
+        More {
+            chunks: VecDeque::new(),
+            chunked: 0,
+            system: Vec::new(),
+            watchers: Vec::new(),
+            guards: Vec::new(),
+            panic: None,
+            overwrites: false,
+        }
+    }
+}
+
+impl<C> Inbox<C> {
+    /// Empty; `overwrites` if the oldest command makes room for a new one.
+    pub(crate) fn new(overwrites: bool, guards: Vec<Guard>, watchers: Vec<Watcher>) -> Inbox<C> {
+        let mut inbox = Inbox { queue: Vec::new(), more: None };
+        if overwrites || !guards.is_empty() || !watchers.is_empty() {
+            inbox.more = Some(Box::new(More { overwrites, guards, watchers, ..More::new() }));
+        }
+        inbox
+    }
+
+    fn more(&mut self) -> &mut More<C> {
+        self.more.get_or_insert_with(|| Box::new(More::new()))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len() + self.more.as_ref().map_or(0, |more| more.chunked)
+    }
+
+    pub(crate) fn overwrites(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.overwrites)
+    }
+
+    pub(crate) fn push(&mut self, command: C) {
+        let chunked = self.more.as_ref().is_some_and(|more| more.chunked != 0);
+        if self.queue.len() < CHUNK && !chunked {
+            self.queue.push(command);
+            return;
+        }
+        let more = self.more();
+        more.chunked += 1;
+        match more.chunks.back_mut().filter(|last| last.len() < CHUNK) {
+            Some(last) => last.push(command),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(command);
+                more.chunks.push_back(chunk);
+            }
+        }
+    }
+
+    /// Takes the oldest command out, for one that overwrites. Moves at most one chunk's worth.
+    pub(crate) fn pop_oldest(&mut self) -> Option<C> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let oldest = self.queue.remove(0);
+        if self.queue.is_empty()
+            && let Some(chunk) = self.next_chunk()
+        {
+            self.queue = chunk;
+        }
+        Some(oldest)
+    }
+
+    fn next_chunk(&mut self) -> Option<Vec<C>> {
+        let more = self.more.as_mut()?;
+        let chunk = more.chunks.pop_front()?;
+        more.chunked -= chunk.len();
+        Some(chunk)
+    }
+
+    /// Fills an empty batch with the oldest commands; hands back a buffer to be freed after the unlock.
+    pub(crate) fn fill(&mut self, batch: &mut Vec<C>) -> Vec<C> {
+        debug_assert!(batch.is_empty(), "what was taken is delivered before more is");
+        mem::swap(&mut self.queue, batch);
+        match self.next_chunk() {
+            Some(chunk) => mem::replace(&mut self.queue, chunk),
+            None => Vec::new(),
+        }
+    }
+
+    /// Takes a buffer out if an idle cell must not keep it, to be freed after the unlock (F12).
+    pub(crate) fn shrink(&mut self) -> Vec<C> {
+        debug_assert!(self.len() == 0, "only an empty inbox rests");
+        shrunk(&mut self.queue)
+    }
+
+    pub(crate) fn tell(&mut self, what: System<C>) {
+        self.more().system.push(what);
+    }
+
+    pub(crate) fn take_system(&mut self) -> Vec<System<C>> {
+        self.more.as_mut().map(|more| mem::take(&mut more.system)).unwrap_or_default()
+    }
+
+    pub(crate) fn watch(&mut self, watcher: Watcher) {
+        let watchers = &mut self.more().watchers;
+        // Tickets that nobody waits for any more would pile up on one who lives long.
+        if watchers.len() == watchers.capacity() {
+            watchers.retain(|watcher| !matches!(watcher, Watcher::Ticket(sender) if sender.is_closed()));
+        }
+        watchers.push(watcher);
+    }
+
+    pub(crate) fn attach(&mut self, guard: Guard) {
+        self.more().guards.push(guard);
+    }
+
+    /// All commands, oldest first; nothing comes after them.
+    pub(crate) fn empty(&mut self) -> Vec<Vec<C>> {
+        let mut all = vec![mem::take(&mut self.queue)];
+        while let Some(chunk) = self.next_chunk() {
+            all.push(chunk);
+        }
+        all
+    }
+
+    /// What is settled after death: told too late, watchers, guards. The reason stays.
+    pub(crate) fn settle(&mut self, end: &End) -> Settled<C> {
+        if let End::Panicked(panic) = end {
+            self.more().panic = Some(panic.clone());
+        }
+        match self.more.as_mut() {
+            None => Settled { system: Vec::new(), watchers: Vec::new(), guards: Vec::new() },
+            Some(more) => Settled {
+                system: mem::take(&mut more.system),
+                watchers: mem::take(&mut more.watchers),
+                guards: mem::take(&mut more.guards),
+            },
+        }
+    }
+
+    /// How the dead of this phase ended; `None` for the living.
+    pub(crate) fn end(&self, phase: Phase) -> Option<End> {
+        match phase {
+            Phase::Exited => Some(End::Exited),
+            Phase::Killed => Some(End::Killed),
+            Phase::Panicked => {
+                let panic = self.more.as_ref().and_then(|more| more.panic.clone());
+                Some(End::Panicked(panic.expect("a panic is settled together with its phase")))
+            }
+            Phase::Queued | Phase::Idle | Phase::Running | Phase::Notified => None,
+        }
+    }
+}
+
+/// What must be dropped and told once a cell is dead.
+pub(crate) struct Settled<C> {
+    pub(crate) system: Vec<System<C>>,
+    pub(crate) watchers: Vec<Watcher>,
+    pub(crate) guards: Vec<Guard>,
+}
+
+/// Takes an empty buffer out if it is larger than an idle cell may keep.
+pub(crate) fn shrunk<C>(buffer: &mut Vec<C>) -> Vec<C> {
+    let large = KEPT_LEN < buffer.capacity() || KEPT_BYTES < buffer.capacity().saturating_mul(size_of::<C>());
+    if large && size_of::<C>() != 0 { mem::take(buffer) } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inbox() -> Inbox<u32> {
+        Inbox::new(false, Vec::new(), Vec::new())
+    }
+
+    fn drained(inbox: &mut Inbox<u32>) -> Vec<u32> {
+        let (mut all, mut batch) = (Vec::new(), Vec::new());
+        while inbox.len() != 0 {
+            drop(inbox.fill(&mut batch));
+            all.append(&mut batch);
+        }
+        all
+    }
+
+    #[test]
+    fn commands_come_out_as_they_went_in_across_chunks() {
+        for len in [0, 1, 255, 256, 257, 512, 513, 3_000] {
+            let mut inbox = inbox();
+            (0..len).for_each(|n| inbox.push(n));
+            assert_eq!(inbox.len(), len as usize);
+            assert_eq!(drained(&mut inbox), (0..len).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_is_pushed_while_a_burst_drains_comes_after_it() {
+        let mut inbox = inbox();
+        let (mut next, mut expected, mut batch) = (0, 0, Vec::new());
+        for _ in 0..50 {
+            (0..300).for_each(|_| {
+                inbox.push(next);
+                next += 1;
+            });
+            drop(inbox.fill(&mut batch));
+            for command in batch.drain(..) {
+                assert_eq!(command, expected);
+                expected += 1;
+            }
+        }
+        assert_eq!(drained(&mut inbox), (expected..next).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_oldest_is_the_one_displaced_also_across_chunks() {
+        let mut inbox = inbox();
+        (0..600).for_each(|n| inbox.push(n));
+        (0..600).for_each(|n| {
+            assert_eq!(inbox.pop_oldest(), Some(n));
+            inbox.push(600 + n);
+            assert_eq!(inbox.len(), 600);
+        });
+        assert_eq!(drained(&mut inbox), (600..1200).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_idle_inbox_keeps_at_most_eight_elements_and_256_bytes() {
+        for (pushed, kept) in [(4, true), (8, true), (9, false), (300, false)] {
+            let mut inbox = inbox();
+            (0..pushed).for_each(|n| inbox.push(n));
+            let mut batch = Vec::new();
+            while inbox.len() != 0 {
+                drop(inbox.fill(&mut batch));
+                batch.clear();
+            }
+            drop((inbox.shrink(), shrunk(&mut batch)));
+            let most = inbox.queue.capacity().max(batch.capacity());
+            assert!(most <= KEPT_LEN, "F12: {most} elements are kept after {pushed}");
+            assert_eq!(most != 0, kept, "a small buffer is worth keeping");
+        }
+        let mut wide = vec![[0u8; 100]; 4];
+        wide.clear();
+        assert!(shrunk(&mut wide).capacity() != 0, "F12: 400 bytes are kept");
+    }
+}

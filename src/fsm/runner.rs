@@ -1,0 +1,262 @@
+//! Where automata run: what a runner offers, what a home of cells must do, and how a cell is made.
+
+use super::address::Address;
+use super::automaton::{Automaton, CellId, End, Panic};
+use super::cell::{Cell, Node, Settings, schedule};
+use super::inbox::{Guard, Watcher};
+use super::tape::Tape;
+use super::timers::Timers;
+use super::turn::{Limit, Report};
+use crate::mix::mix;
+use crate::sync::shim::{AtomicU64, Ordering};
+use std::borrow::Cow;
+use std::future::Future;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+/// Something that runs automata: [`Threads`](super::Threads), [`VirtualTime`](super::VirtualTime), or your own.
+///
+/// The conformance suite ([`conformance`](super::conformance)) says what each must do.
+pub trait Runner {
+    /// What can be said of an automaton before it lives.
+    fn builder<A: Automaton>(&self, automaton: A, state: A::State) -> Builder<A>;
+
+    /// Brings an automaton to life, with an inbox without a bound.
+    fn spawn<A: Automaton>(&self, automaton: A, state: A::State) -> Address<A::Command> {
+        self.builder(automaton, state).spawn()
+    }
+
+    /// Waits for a ticket, or any future, in the way of this runner: a thread sleeps, virtual time takes steps.
+    fn block_on<F: Future>(&self, future: F) -> F::Output;
+}
+
+/// Where cells live: what a runner of one's own implements.
+pub trait Home: Send + Sync + 'static {
+    /// Takes a cell that has something to do, once for each wake, from any thread. Each task must be [run](Task::run), later and
+    /// never inside this call; one that is dropped instead kills its automaton.
+    fn schedule(&self, task: Task);
+
+    /// The clock and the wheel of those who live here; [`Timers::thread`] for a home that has none of its own.
+    fn timers(&self) -> &Timers;
+
+    /// Runs a section that may block. A home whose thread others wait for lets them go on first.
+    fn blocking(&self, section: &mut dyn FnMut()) {
+        section();
+    }
+
+    /// The home of what those who live here spawn; `None` is this one.
+    fn children(&self) -> Option<HomeRef> {
+        None
+    }
+
+    /// An automaton panicked, and nobody watches it. The panic hook has printed already.
+    fn panicked(&self, name: &str, panic: Panic) {
+        let _ = (name, panic);
+    }
+}
+
+/// A home, shared by the cells that live in it.
+#[derive(Clone)]
+pub struct HomeRef(Arc<Inside>);
+
+struct Inside {
+    home: Box<dyn Home>,
+    seed: u64,
+    /// How many were spawned here from outside.
+    roots: Arc<AtomicU64>,
+    tape: Option<Arc<Tape>>,
+}
+
+impl HomeRef {
+    /// Shares a home. Its automata draw from a seed of their own.
+    #[must_use]
+    pub fn new(home: impl Home) -> HomeRef {
+        let seed = std::hash::RandomState::new().build_hasher().finish();
+        HomeRef(Arc::new(Inside { home: Box::new(home), seed, roots: Arc::new(AtomicU64::new(0)), tape: None }))
+    }
+
+    /// Shares a home of virtual time: all it does follows from the seed, and is noted.
+    pub(crate) fn taped(home: impl Home, seed: u64, roots: Arc<AtomicU64>, tape: Arc<Tape>) -> HomeRef {
+        HomeRef(Arc::new(Inside { home: Box::new(home), seed, roots, tape: Some(tape) }))
+    }
+
+    pub(crate) fn get(&self) -> &dyn Home {
+        &*self.0.home
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.0.seed
+    }
+
+    pub(crate) fn tape(&self) -> Option<&Arc<Tape>> {
+        self.0.tape.as_ref()
+    }
+
+    /// The name of the next cell that is spawned from outside.
+    fn root(&self) -> CellId {
+        // ORDERING: Relaxed: only the number matters.
+        CellId(mix(self.0.seed, ROOT, self.0.roots.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// Whose children those are that were spawned from outside.
+const ROOT: u64 = u64::MAX;
+
+/// A cell that has something to do. It can be neither cloned nor run twice.
+///
+/// Dropped without having run, it kills its automaton: an end that is told, never a silence.
+pub struct Task(Option<Arc<dyn Node>>);
+
+impl Task {
+    pub(crate) fn new(node: Arc<dyn Node>) -> Task {
+        Task(Some(node))
+    }
+
+    fn node(&self) -> &Arc<dyn Node> {
+        self.0.as_ref().expect("a task is emptied by its run alone, which takes it")
+    }
+
+    /// Runs one turn: what the system has to say, up to `batch` commands, `flush`. What is left comes back to the home by
+    /// [`schedule`](Home::schedule).
+    pub fn run(self) {
+        let _ = self.run_within(Limit::Batch);
+    }
+
+    pub(crate) fn run_within(mut self, limit: Limit) -> Report {
+        let node = self.0.take().expect("a task is emptied by its run alone, which takes it");
+        node.run(limit)
+    }
+
+    /// Which cell.
+    #[must_use]
+    pub fn cell(&self) -> CellId {
+        self.node().head().id
+    }
+
+    /// The automaton's name; empty if it was given none.
+    #[must_use]
+    pub fn name(&self) -> Cow<'static, str> {
+        self.node().name()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(node) = self.0.take() {
+            node.abandon();
+        }
+    }
+}
+
+/// How many commands an inbox holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capacity {
+    /// As many as memory does.
+    Unbounded,
+    /// So many, at least one. What the present turn has in hand does not count.
+    Bounded(u32),
+}
+
+/// What can be said of an automaton before it lives.
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct Builder<A: Automaton> {
+    home: HomeRef,
+    id: CellId,
+    automaton: A,
+    state: A::State,
+    settings: Settings,
+    capacity: Capacity,
+    overwrites: bool,
+    guards: Vec<Guard>,
+    watchers: Vec<Watcher>,
+}
+
+impl<A: Automaton> Builder<A> {
+    /// A cell of that home: how a runner makes its builders.
+    pub fn on(home: &HomeRef, automaton: A, state: A::State) -> Builder<A> {
+        Builder::of(home.clone(), home.root(), automaton, state)
+    }
+
+    /// A child of the cell `parent`, its `nth`.
+    pub(crate) fn child(home: &HomeRef, parent: CellId, nth: u64, automaton: A, state: A::State) -> Builder<A> {
+        let id = CellId(mix(home.seed(), parent.0, nth));
+        Builder::of(home.get().children().unwrap_or_else(|| home.clone()), id, automaton, state)
+    }
+
+    fn of(home: HomeRef, id: CellId, automaton: A, state: A::State) -> Builder<A> {
+        Builder {
+            home,
+            id,
+            automaton,
+            state,
+            settings: Settings::default(),
+            capacity: Capacity::Unbounded,
+            overwrites: false,
+            guards: Vec::new(),
+            watchers: Vec::new(),
+        }
+    }
+
+    /// Bounds the inbox. A post that finds it full is refused.
+    pub fn inbox(mut self, capacity: Capacity) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// A post that finds the inbox full displaces the oldest command, which is dropped and counted, instead of being refused.
+    /// For news of which only the latest matter. What the system tells (drain, timers, death notices) cannot be displaced.
+    pub fn overwrite_oldest(mut self) -> Self {
+        self.overwrites = true;
+        self
+    }
+
+    /// How many commands one turn delivers at most before its flush, at least one; 128 unless said otherwise.
+    pub fn batch(mut self, commands: u32) -> Self {
+        self.settings.batch = commands.max(1);
+        self
+    }
+
+    /// A name for threads, logs and reports.
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// Holds anything until the automaton is dead, then drops it: an event's guard, a permit, an address.
+    pub fn guard(mut self, guard: impl Send + 'static) -> Self {
+        self.guards.push(Box::new(guard));
+        self
+    }
+
+    /// Tells another automaton of the end of this one, as `watch` of a context does.
+    pub fn watched_by<D: Send + 'static>(
+        mut self,
+        watcher: &Address<D>,
+        tell: impl FnOnce(End) -> D + Send + 'static,
+    ) -> Self {
+        self.watchers.push(watcher_of(watcher.downgrade(), tell));
+        self
+    }
+
+    /// Brings the automaton to life. `Start` is the first that it hears.
+    #[must_use = "an automaton whose last address is dropped drains"]
+    pub fn spawn(self) -> Address<A::Command> {
+        let limit = match self.capacity {
+            Capacity::Unbounded => u32::MAX,
+            Capacity::Bounded(limit) => limit.max(1),
+        };
+        let inbox = super::inbox::Inbox::new(self.overwrites, self.guards, self.watchers);
+        let cell = Cell::new(self.home, self.id, limit, inbox, self.settings, self.automaton, self.state);
+        let address = Address::first(Arc::new(cell));
+        schedule(address.port(), super::word::Duty::Schedule);
+        address
+    }
+}
+
+/// A watcher that posts what `tell` makes of the end. The closure runs in the watcher's own turn.
+pub(crate) fn watcher_of<D: Send + 'static>(
+    watcher: super::address::WeakAddress<D>,
+    tell: impl FnOnce(End) -> D + Send + 'static,
+) -> Watcher {
+    Watcher::Cell(Box::new(move |end| watcher.notice(Box::new(move || tell(end)))))
+}

@@ -1,0 +1,286 @@
+//! The timers of one automaton: their commands, by tag, and its movable alarm.
+
+use super::cell::Port;
+use super::extras::Due;
+use super::timers::Timers;
+use super::wheel::Handle;
+use crate::mix::mix;
+use crate::time::Time;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Names a timer of one automaton, for [`cancel`](super::Context::cancel).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timer {
+    tag: u32,
+    generation: u32,
+}
+
+/// The state timeout, among tags.
+const ALARM: u32 = u32::MAX;
+
+/// What a timer does when its time has come.
+enum What<C> {
+    Free,
+    Once(C),
+    Every(Every<C>),
+}
+
+/// A timer that comes again and again.
+struct Every<C> {
+    /// The present deadline without jitter. The next is this one and a period, however late we are.
+    base: Time,
+    period: Duration,
+    /// In 2^-32 of a period.
+    jitter: u64,
+    make: fn() -> C,
+}
+
+struct Slot<C> {
+    generation: u32,
+    at: Time,
+    arming: u64,
+    handle: Option<Handle>,
+    what: What<C>,
+}
+
+/// The state timeout: it moves far more often than it fires, so it is moved here and the wheel left alone.
+struct Alarm<C> {
+    wanted: Option<(Time, u64, C)>,
+    armed: Option<(Time, Handle)>,
+    /// Set by the call in progress: then a change of kind leaves it, for it belongs to the state entered.
+    fresh: bool,
+}
+
+/// Where a timer is armed: the wheel, and whom it signals.
+pub(crate) struct Wire<'a, C: 'static> {
+    pub(crate) port: &'a Arc<dyn Port<C>>,
+    pub(crate) now: Time,
+}
+
+impl<C> Wire<'_, C> {
+    fn timers(&self) -> &Timers {
+        self.port.node().head().home.get().timers()
+    }
+
+    /// The wheel holds the cell weakly (F9).
+    fn arm(&self, at: Time, tag: u32) -> Handle {
+        self.timers().arm(at, tag, Arc::downgrade(&self.port.clone().into_node()))
+    }
+
+    /// For jitter.
+    fn seed(&self) -> u64 {
+        let head = self.port.node().head();
+        head.home.seed() ^ head.id.0
+    }
+}
+
+pub(crate) struct Slots<C> {
+    slots: Vec<Slot<C>>,
+    free: Vec<u32>,
+    alarm: Alarm<C>,
+    armings: u64,
+    /// Due when they were set: these never enter the wheel.
+    pub(crate) ready: Vec<Due>,
+}
+
+impl<C: 'static> Slots<C> {
+    pub(crate) fn new() -> Slots<C> {
+        Slots {
+            slots: Vec::new(),
+            free: Vec::new(),
+            alarm: Alarm { wanted: None, armed: None, fresh: false },
+            armings: 0,
+            ready: Vec::new(),
+        }
+    }
+
+    /// Begins a call of `next` or `flush`.
+    pub(crate) fn begin_call(&mut self) {
+        self.alarm.fresh = false;
+    }
+
+    /// Ends the state timeout of the kind that was left (F7).
+    pub(crate) fn leave_kind(&mut self) -> Option<C> {
+        if self.alarm.fresh { None } else { self.clear_alarm() }
+    }
+
+    /// Forgets the state timeout; the wheel finds nothing when it comes there.
+    pub(crate) fn clear_alarm(&mut self) -> Option<C> {
+        self.alarm.wanted.take().map(|(_, _, command)| command)
+    }
+
+    /// Sets or moves the state timeout. Hands back the command of the one before.
+    pub(crate) fn set_alarm(&mut self, at: Time, command: C, wire: &Wire<'_, C>) -> Option<C> {
+        let before = self.clear_alarm();
+        self.armings += 1;
+        self.alarm.wanted = Some((at, self.armings, command));
+        self.alarm.fresh = true;
+        self.arm_alarm(wire);
+        before
+    }
+
+    /// Sees to it that the wheel wakes us no later than the alarm is wanted.
+    fn arm_alarm(&mut self, wire: &Wire<'_, C>) {
+        let Some(&(at, arming, _)) = self.alarm.wanted.as_ref() else { return };
+        let timer = Timer { tag: ALARM, generation: 0 };
+        if at <= wire.now {
+            self.ready.push(Due { at, arming, timer });
+        } else if self.alarm.armed.is_none_or(|(armed, _)| at < armed) {
+            if let Some((_, handle)) = self.alarm.armed.take() {
+                wire.timers().cancel(handle);
+            }
+            self.alarm.armed = Some((at, wire.arm(at, timer.tag)));
+        }
+    }
+
+    /// Sets a timer that comes once.
+    pub(crate) fn set(&mut self, at: Time, command: C, wire: &Wire<'_, C>) -> Timer {
+        self.insert(at, What::Once(command), wire)
+    }
+
+    /// Sets a timer that comes again and again, first after one period.
+    pub(crate) fn set_every(&mut self, period: Duration, jitter: f64, make: fn() -> C, wire: &Wire<'_, C>) -> Timer {
+        let period = period.max(Duration::from_nanos(1));
+        let jitter = (jitter.clamp(0.0, 1.0) * 4_294_967_296.0) as u64;
+        let every = Every { base: wire.now.after(period), period, jitter, make };
+        self.insert(every.deadline(wire.seed(), self.armings), What::Every(every), wire)
+    }
+
+    fn insert(&mut self, at: Time, what: What<C>, wire: &Wire<'_, C>) -> Timer {
+        let tag = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, at, arming: 0, handle: None, what: What::Free });
+            (self.slots.len() - 1) as u32
+        });
+        self.slots[tag as usize].what = what;
+        self.arm(tag, at, wire);
+        Timer { tag, generation: self.slots[tag as usize].generation }
+    }
+
+    fn arm(&mut self, tag: u32, at: Time, wire: &Wire<'_, C>) {
+        self.armings += 1;
+        let slot = &mut self.slots[tag as usize];
+        (slot.at, slot.arming) = (at, self.armings);
+        if at <= wire.now {
+            let timer = Timer { tag, generation: slot.generation };
+            self.ready.push(Due { at, arming: slot.arming, timer });
+        } else {
+            slot.handle = Some(wire.arm(at, tag));
+        }
+    }
+
+    /// Ends a timer: its command, if it was to come once and was not delivered.
+    pub(crate) fn cancel(&mut self, timer: Timer, timers: &Timers) -> Option<C> {
+        let slot = self.slots.get_mut(timer.tag as usize).filter(|slot| slot.generation == timer.generation)?;
+        if let Some(handle) = slot.handle.take() {
+            timers.cancel(handle);
+        }
+        match self.release(timer.tag) {
+            What::Once(command) => Some(command),
+            What::Every(_) | What::Free => None,
+        }
+    }
+
+    fn release(&mut self, tag: u32) -> What<C> {
+        let slot = &mut self.slots[tag as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.handle = None;
+        self.free.push(tag);
+        mem::replace(&mut slot.what, What::Free)
+    }
+
+    /// The wheel came to `now` and named this tag. Perhaps the timer was cancelled meanwhile, and the tag is another's: what
+    /// counts is whether what stands there now is due.
+    pub(crate) fn signalled(&mut self, tag: u32, now: Time, wire: &Wire<'_, C>) {
+        if tag == ALARM {
+            self.alarm.armed = None;
+            match self.alarm.wanted {
+                Some((at, arming, _)) if at <= now => {
+                    self.ready.push(Due { at, arming, timer: Timer { tag, generation: 0 } });
+                }
+                Some(_) => self.arm_alarm(wire),
+                None => {}
+            }
+        } else if let Some(slot) = self.slots.get_mut(tag as usize)
+            && slot.at <= now
+            && !matches!(slot.what, What::Free)
+        {
+            slot.handle = None;
+            let timer = Timer { tag, generation: slot.generation };
+            self.ready.push(Due { at: slot.at, arming: slot.arming, timer });
+        }
+    }
+
+    /// What is due, in order of deadline, then of arming.
+    pub(crate) fn take_ready(&mut self) -> Vec<Due> {
+        let mut ready = mem::take(&mut self.ready);
+        ready.sort_unstable();
+        ready
+    }
+
+    /// The command of a timer that is due, unless it was cancelled, or moved, since.
+    pub(crate) fn fire(&mut self, due: Due, wire: &Wire<'_, C>) -> Option<C> {
+        if due.timer.tag == ALARM {
+            let same = self.alarm.wanted.as_ref().is_some_and(|wanted| wanted.1 == due.arming);
+            return if same { self.clear_alarm() } else { None };
+        }
+        let slot = &mut self.slots[due.timer.tag as usize];
+        if slot.generation != due.timer.generation || slot.arming != due.arming {
+            return None;
+        }
+        let make = match &mut slot.what {
+            What::Free => return None,
+            What::Once(_) => None,
+            What::Every(every) => Some((every.make, every.again(wire.now, wire.seed(), self.armings))),
+        };
+        match (make, due.timer.tag) {
+            (Some((make, at)), tag) => {
+                self.arm(tag, at, wire);
+                Some(make())
+            }
+            (None, tag) => match self.release(tag) {
+                What::Once(command) => Some(command),
+                What::Every(_) | What::Free => None,
+            },
+        }
+    }
+
+    /// At death: takes what is armed out of the wheel, unless it is so much that the wheel had better skip it when due.
+    pub(crate) fn disarm(&mut self, timers: &Timers) {
+        const FEW: usize = 64;
+        if self.slots.len() < FEW {
+            let slots = self.slots.iter_mut().filter_map(|slot| slot.handle.take());
+            let alarm = self.alarm.armed.take().map(|(_, handle)| handle);
+            slots.chain(alarm).for_each(|handle| timers.cancel(handle));
+        }
+    }
+
+    /// What was to come.
+    pub(crate) fn into_commands(self) -> impl Iterator<Item = C> {
+        let once = self.slots.into_iter().filter_map(|slot| match slot.what {
+            What::Once(command) => Some(command),
+            What::Every(_) | What::Free => None,
+        });
+        once.chain(self.alarm.wanted.map(|(_, _, command)| command))
+    }
+}
+
+impl<C> Every<C> {
+    /// This deadline with its jitter.
+    fn deadline(&self, seed: u64, draw: u64) -> Time {
+        let nanos = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX);
+        let most = (u128::from(nanos) * u128::from(self.jitter)) >> 32;
+        let late = (most * u128::from(mix(seed, ALARM.into(), draw))) >> 64;
+        self.base.after(Duration::from_nanos(late as u64))
+    }
+
+    /// Moves to the next period that is not over: those missed are skipped, none is made up for in a burst, and no lateness
+    /// adds up.
+    fn again(&mut self, now: Time, seed: u64, draw: u64) -> Time {
+        let period = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX);
+        let missed = now.0.saturating_sub(self.base.0) / period;
+        self.base = Time(self.base.0.saturating_add(period.saturating_mul(missed + 1)));
+        self.deadline(seed, draw)
+    }
+}

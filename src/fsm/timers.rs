@@ -1,0 +1,201 @@
+//! A clock, and the wheel that runs by it.
+//!
+//! ```text
+//!   an automaton arms  ──>  Timers { clock, wheel }  ──fire──>  cells: "tag 7 is due"
+//!                                    | wake()
+//!                           whoever drives it sleeps until then: an own thread, the thread of `Timers::thread`, virtual time
+//! ```
+//! The wheel knows a cell weakly and a tag; the command stays with its automaton, which alone delivers or cancels it.
+
+use super::cell::Node;
+use super::runner::Task;
+use super::wheel::{Handle, Wheel};
+use super::word::Duty;
+use crate::sync::lock::Lock;
+use crate::sync::park::{Parker, Unparker};
+use crate::time::Time;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// A clock, and the timers of those who live by it.
+pub struct Timers {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    shard: Lock<Shard>,
+    /// Wakes the thread that drives these timers, if there is one.
+    sleeper: Option<Unparker>,
+}
+
+/// Where the time comes from.
+enum Clock {
+    Real(Instant),
+    Other(Box<dyn Fn() -> Time + Send + Sync>),
+}
+
+struct Shard {
+    wheel: Wheel<Due>,
+    /// Until when the driving thread sleeps; `ZERO` while it is awake. Under the lock, so either an armer sees it, or the
+    /// sleeper sees what was armed.
+    sleeping_until: Time,
+    over: bool,
+}
+
+/// Which timer of which cell.
+struct Due {
+    cell: Weak<dyn Node>,
+    tag: u32,
+}
+
+impl Timers {
+    /// A clock that begins now, driven by whoever owns it: call [`fire`](Self::fire) when [`wake`](Self::wake) says.
+    #[must_use]
+    pub fn new() -> Timers {
+        Timers::with(Clock::Real(Instant::now()), None)
+    }
+
+    /// By another clock; it must never go back.
+    pub(crate) fn by(clock: impl Fn() -> Time + Send + Sync + 'static) -> Timers {
+        Timers::with(Clock::Other(Box::new(clock)), None)
+    }
+
+    /// A clock that begins now, driven by a thread of its own, for a home that has no thread to spare. The thread sleeps
+    /// while nothing is due, and ends when this is dropped.
+    ///
+    /// # Panics
+    /// If the system has no thread left.
+    #[must_use]
+    pub fn thread() -> Timers {
+        let parker = Parker::new();
+        let timers = Timers::with(Clock::Real(Instant::now()), Some(parker.unparker()));
+        let shared = timers.shared.clone();
+        let thread = std::thread::Builder::new().name("timers".into());
+        thread.spawn(move || shared.drive(&parker)).expect("the system has a thread left for timers");
+        timers
+    }
+
+    fn with(clock: Clock, sleeper: Option<Unparker>) -> Timers {
+        let wheel = Wheel::new(clock.now());
+        let shard = Lock::new(Shard { wheel, sleeping_until: Time::ZERO, over: false });
+        Timers { shared: Arc::new(Shared { clock, shard, sleeper }) }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.shared.clock.now()
+    }
+
+    /// A time before which nothing is due; `None` if nothing ever will be.
+    #[must_use]
+    pub fn wake(&self) -> Option<Time> {
+        self.shared.shard.lock().wheel.wake()
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.shared.shard.lock().wheel.next()
+    }
+
+    /// The instant of a time of this clock; `None` is never.
+    #[must_use]
+    pub fn instant(&self, time: Time) -> Option<Instant> {
+        self.shared.clock.instant(time)
+    }
+
+    /// Signals the cells whose timers are due by now.
+    pub fn fire(&self) {
+        self.shared.fire();
+    }
+
+    pub(crate) fn arm(&self, at: Time, tag: u32, cell: Weak<dyn Node>) -> Handle {
+        let mut shard = self.shared.shard.lock();
+        let handle = shard.wheel.insert(at, Due { cell, tag });
+        let early = at < shard.sleeping_until;
+        drop(shard);
+        if early && let Some(sleeper) = &self.shared.sleeper {
+            sleeper.unpark();
+        }
+        handle
+    }
+
+    pub(crate) fn cancel(&self, handle: Handle) {
+        let due = self.shared.shard.lock().wheel.cancel(handle);
+        drop(due); // the memory of a cell, perhaps: not under the lock
+    }
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Timers::new()
+    }
+}
+
+impl Drop for Timers {
+    fn drop(&mut self) {
+        if let Some(sleeper) = &self.shared.sleeper {
+            self.shared.shard.lock().over = true;
+            sleeper.unpark();
+        }
+    }
+}
+
+impl Clock {
+    fn now(&self) -> Time {
+        match self {
+            Clock::Real(start) => Time::ZERO.after(start.elapsed()),
+            Clock::Other(now) => now(),
+        }
+    }
+
+    fn instant(&self, time: Time) -> Option<Instant> {
+        match self {
+            Clock::Real(start) => start.checked_add(Duration::from_nanos(time.0)),
+            Clock::Other(_) => None,
+        }
+    }
+}
+
+impl Shared {
+    fn fire(&self) {
+        let mut shard = self.shard.lock();
+        shard.sleeping_until = Time::ZERO;
+        if shard.wheel.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        let mut all = Vec::new();
+        shard.wheel.advance(now, |_, due| all.push(due));
+        drop(shard);
+        for due in all {
+            if let Some(node) = due.cell.upgrade() {
+                match node.due(due.tag, now) {
+                    Duty::Nothing => {}
+                    Duty::Schedule => node.head().home.get().schedule(Task::new(node.clone())),
+                }
+            }
+        }
+    }
+
+    /// The life of a thread of timers.
+    fn drive(&self, parker: &Parker) {
+        loop {
+            self.fire();
+            let mut shard = self.shard.lock();
+            if shard.over {
+                return;
+            }
+            let wake = shard.wheel.wake();
+            shard.sleeping_until = wake.unwrap_or(Time::MAX);
+            drop(shard);
+            match wake.and_then(|at| self.clock.instant(at)) {
+                Some(at) => {
+                    let _ = parker.park_until(at);
+                }
+                None => parker.park(),
+            }
+        }
+    }
+}

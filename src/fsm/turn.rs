@@ -1,0 +1,306 @@
+//! A turn: what the system has to say, up to `batch` commands, `flush`; and what follows from it.
+//!
+//! ```text
+//!   schedule ──> take ──> Start? ──> stop? ──> Drain? ──> timers, notices ──> commands ──> flush ──> end ──> Idle, or again
+//!                 |                   |                      |  ^                                     |
+//!                 | kill              v                      v  | kind changed                        | drained
+//!                 +───────────────> death <── flush <── Exit    Transition            Exit <──────────+
+//! ```
+//! One `catch_unwind` stands around all of the user's code in a turn. It is sound to go on after it, as state and automaton are
+//! never seen again.
+
+use super::automaton::{Automaton, End, Input, Kind, Panic};
+use super::cell::{Body, Cell, Live, Stage};
+use super::context::Context;
+use super::inbox::{System, shrunk};
+use super::runner::Task;
+use super::word::{DRAIN, KILL, Rest, STOP, Word};
+use crate::sync::turn::TurnGuard;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// How many commands a turn delivers at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// As many as the automaton's batch.
+    Batch,
+    /// 1 + this, modulo the batch.
+    Drawn(u64),
+    /// So many.
+    Exactly(u32),
+}
+
+/// What a turn was, for those who keep a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// Commands delivered.
+    pub(crate) commands: u32,
+    /// The kind before and after; `None` after death.
+    pub(crate) kinds: [Option<u64>; 2],
+    /// Whether this was the last turn.
+    pub(crate) ended: bool,
+}
+
+/// Why the rest of a turn does not take place.
+enum Halt {
+    Stop,
+    Kill,
+}
+
+/// How a visit came out.
+enum Outcome {
+    /// All that was to do is done.
+    Quiet,
+    /// It dies.
+    Ended(End),
+}
+
+/// More transitions in a row than this are a loop.
+const TRANSITIONS_MAX: u32 = 1_000;
+
+/// The user's code and what it is called with, for as long as it cannot be left.
+struct Visit<'a, A: Automaton> {
+    cell: &'a Cell<A>,
+    batch: &'a mut Vec<A::Command>,
+    live: &'a mut Live<A>,
+    context: &'a mut Context<A>,
+    commands: u32,
+}
+
+impl<A: Automaton> Cell<A> {
+    /// One turn. Whoever has the task runs it, once: so nobody else is inside (F1).
+    pub(crate) fn turn(self: &Arc<Self>, limit: Limit) -> Report {
+        let mut guard = self.body.try_enter().expect("F1: one turn at a time: a task exists once");
+        let (word, system) = self.take(&mut guard);
+        self.head.tallies.turns.add(1);
+        let mut context = Context::new(self.clone(), guard.extras.take());
+        let mut report = Report::default();
+        report.kinds[0] = self.kind(&guard);
+        let outcome = if word.has(KILL) {
+            Outcome::Ended(End::Killed)
+        } else {
+            system.into_iter().for_each(|what| context.hear(what));
+            let most = limit.of(context.batch());
+            self.visit(&mut guard, &mut context, &mut report, |visit| visit.all(word, most))
+        };
+        match outcome {
+            Outcome::Quiet => self.rest(guard, context, report),
+            Outcome::Ended(end) => self.end(guard, context, end, report),
+        }
+    }
+
+    /// Takes what waits: Queued -> Running.
+    pub(crate) fn take(&self, body: &mut Body<A>) -> (Word, Vec<System<A::Command>>) {
+        let mut inbox = self.inbox.lock();
+        let word = Word(inbox.payload());
+        let next = word.take().expect("F2: a task is run while its cell is queued");
+        let system = inbox.take_system();
+        let fresh = body.batch.is_empty();
+        let spare = if fresh { inbox.fill(&mut body.batch) } else { Vec::new() };
+        let next = next.with_depth(inbox.len());
+        inbox.unlock_with(|_| next.0);
+        drop(spare);
+        if fresh {
+            body.batch.reverse();
+        }
+        (word, system)
+    }
+
+    /// Runs the user's code, and contains its panic.
+    fn visit(
+        &self,
+        body: &mut Body<A>,
+        context: &mut Context<A>,
+        report: &mut Report,
+        act: impl FnOnce(&mut Visit<'_, A>) -> Result<(), Halt>,
+    ) -> Outcome {
+        let live = body.live.as_mut().expect("a cell that is dead is in no queue");
+        let mut visit = Visit { cell: self, batch: &mut body.batch, live, context, commands: 0 };
+        let result = catch_unwind(AssertUnwindSafe(|| match act(&mut visit) {
+            Ok(()) => Outcome::Quiet,
+            Err(Halt::Stop) => visit.exit(),
+            Err(Halt::Kill) => Outcome::Ended(End::Killed),
+        }));
+        report.commands += visit.commands;
+        result.unwrap_or_else(|payload| Outcome::Ended(End::Panicked(Panic::new(payload))))
+    }
+
+    /// The end of a turn: to the back of the queue, to rest, or to `Exit`.
+    fn rest(
+        self: &Arc<Self>,
+        mut guard: TurnGuard<'_, Body<A>>,
+        mut context: Context<A>,
+        mut report: Report,
+    ) -> Report {
+        report.kinds[1] = self.kind(&guard);
+        let stage = guard.live.as_ref().map_or(Stage::Last, |live| live.stage);
+        let (more, told) = (!guard.batch.is_empty() || context.has_more(), Stage::Draining <= stage);
+        let mut inbox = self.inbox.lock();
+        let mut done = Word(inbox.payload()).end(more, told).expect("F1: who runs is Running");
+        if done.1 == Rest::Drained && stage == Stage::Draining && context.free_postponed() {
+            if let Some(live) = guard.live.as_mut() {
+                live.stage = Stage::Last;
+            }
+            done = Word(inbox.payload()).end(true, told).expect("F1: who runs is Running");
+        }
+        match done {
+            (next, Rest::Drained) => {
+                inbox.unlock_with(|_| next.0);
+                let end = match self.visit(&mut guard, &mut context, &mut report, |_| Err(Halt::Stop)) {
+                    Outcome::Ended(end) => end,
+                    Outcome::Quiet => End::Exited,
+                };
+                self.end(guard, context, end, report)
+            }
+            (next, rest) => {
+                let spare = (rest == Rest::Idle).then(|| (inbox.shrink(), shrunk(&mut guard.batch)));
+                guard.extras = context.into_extras();
+                // Left before the word says so: the next to take this cell must find nobody inside (F1).
+                drop(guard);
+                inbox.unlock_with(|_| next.0);
+                drop(spare);
+                if rest == Rest::Again {
+                    self.head.home.get().schedule(Task::new(self.clone()));
+                }
+                report
+            }
+        }
+    }
+
+    fn end(
+        self: &Arc<Self>,
+        guard: TurnGuard<'_, Body<A>>,
+        context: Context<A>,
+        end: End,
+        mut report: Report,
+    ) -> Report {
+        report.ended = true;
+        self.die(guard, context.into_extras(), end);
+        report
+    }
+
+    /// The kind of the state, for a record.
+    fn kind(&self, body: &Body<A>) -> Option<u64> {
+        self.head.home.tape()?;
+        body.live.as_ref()?.state.as_ref().map(|state| Kind::of(state).number())
+    }
+}
+
+impl Limit {
+    fn of(self, batch: u32) -> u32 {
+        match self {
+            Limit::Batch => batch,
+            Limit::Drawn(draw) => 1 + (draw % u64::from(batch)) as u32,
+            Limit::Exactly(commands) => commands,
+        }
+    }
+}
+
+impl<A: Automaton> Visit<'_, A> {
+    /// All inputs of a turn, in their order.
+    fn all(&mut self, word: Word, most: u32) -> Result<(), Halt> {
+        if self.live.stage == Stage::Born {
+            self.live.stage = Stage::Started;
+            self.deliver(Input::Start)?;
+        }
+        self.halt()?;
+        if word.has(DRAIN) && self.live.stage < Stage::Draining {
+            self.live.stage = Stage::Draining;
+            self.deliver(Input::Drain)?;
+        }
+        self.system()?;
+        for _ in 0..most {
+            let Some(command) = self.context.next_command().or_else(|| self.batch.pop()) else { break };
+            self.commands += 1;
+            self.deliver(Input::Command(command))?;
+        }
+        self.flush();
+        self.halt()
+    }
+
+    /// Timers that are due, then notices. What these bring about comes in the next turn.
+    fn system(&mut self) -> Result<(), Halt> {
+        for due in self.context.take_due() {
+            if let Some(command) = self.context.fire(due) {
+                self.deliver(Input::Command(command))?;
+            }
+        }
+        for _ in 0..self.context.notices() {
+            if let Some(make) = self.context.next_notice() {
+                self.deliver(Input::Command(make()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands in one input, and the transitions that follow from it (F10).
+    fn deliver(&mut self, input: Input<A>) -> Result<(), Halt> {
+        let mut input = input;
+        for _ in 0..TRANSITIONS_MAX {
+            let from = self.call(input);
+            self.halt()?;
+            let to = self.live.state.as_ref().map(Kind::of);
+            if to == Some(from) {
+                return Ok(());
+            }
+            self.context.leave_kind();
+            input = Input::Transition { from };
+        }
+        panic!("a transition was answered by another {TRANSITIONS_MAX} times in a row: `next` does not come to rest")
+    }
+
+    /// One call of `next`. The state is gone if it panics. Returns the kind before.
+    fn call(&mut self, input: Input<A>) -> Kind<A::State> {
+        self.cell.note(&input);
+        self.context.begin_call();
+        let state = self.live.state.take().expect("a call hands a state back, or its panic ends the automaton");
+        let from = Kind::of(&state);
+        self.live.state = Some(self.live.automaton.next(state, input, self.context));
+        from
+    }
+
+    fn flush(&mut self) {
+        let Some(state) = self.live.state.as_mut() else { return };
+        self.context.begin_call();
+        let kind = Kind::of(state);
+        self.live.automaton.flush(state, self.context);
+        debug_assert!(kind == Kind::of(state), "F10: the kind of a state changes in `next` alone, never in `flush`");
+    }
+
+    /// Whether someone, perhaps `next` itself, has asked for the end.
+    fn halt(&self) -> Result<(), Halt> {
+        let word = self.cell.now();
+        match (word.has(KILL), word.has(STOP)) {
+            (true, _) => Err(Halt::Kill),
+            (false, true) => Err(Halt::Stop),
+            (false, false) => Ok(()),
+        }
+    }
+
+    /// `Exit`, and the last `flush`.
+    fn exit(&mut self) -> Outcome {
+        self.call(Input::Exit);
+        if !self.cell.now().has(KILL) {
+            self.flush();
+        }
+        Outcome::Ended(if self.cell.now().has(KILL) { End::Killed } else { End::Exited })
+    }
+}
+
+impl<A: Automaton> Cell<A> {
+    fn note(&self, input: &Input<A>) {
+        let number = match input {
+            Input::Start => 1,
+            Input::Command(_) => 2,
+            Input::Transition { .. } => 3,
+            Input::Drain => 4,
+            Input::Exit => 5,
+        };
+        if number == 2 {
+            self.head.tallies.processed.add(1);
+        }
+        if let Some(tape) = self.head.home.tape() {
+            tape.input(number);
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! Who goes next, and when nobody can, to when time jumps.
+
+use super::clock::{Clock, Leaping};
+use super::trace::{Difference, Record, Rolling, Step, Trace, What};
+use super::{VirtualTime, World};
+use crate::fsm::CellId;
+use crate::fsm::automaton::Panic;
+use crate::fsm::runner::{Home, HomeRef, Task};
+use crate::fsm::tape::Tape;
+use crate::fsm::timers::Timers;
+use crate::fsm::turn::{Limit, Report};
+use crate::mix::mix;
+use crate::sync::lock::Lock;
+use crate::sync::park::NoSleep;
+use crate::sync::shim::{AtomicU64, Ordering};
+use crate::time::Time;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Purposes of draws under a seed.
+const ORDER: u64 = 1;
+const LENGTH: u64 = 2;
+/// The world, among cells.
+const WORLD: CellId = CellId(0);
+
+/// What all handles and homes of one virtual time share.
+pub(super) struct Executor {
+    seed: u64,
+    /// True time, moved by the thread that steps alone.
+    now: Arc<AtomicU64>,
+    roots: Arc<AtomicU64>,
+    tape: Arc<Tape>,
+    state: Lock<State>,
+}
+
+/// Everything that steps change. Never locked while code of a user's runs.
+struct State {
+    /// By key, then by cell: the first one goes.
+    ready: BTreeMap<(u64, CellId), Task>,
+    lives: BTreeMap<CellId, Life>,
+    clocks: Vec<Arc<NodeClock>>,
+    steps: u64,
+    events: u64,
+    hash: Rolling,
+    kept: Option<Vec<Record>>,
+    replay: Option<Replay>,
+    panic: Option<(String, Panic)>,
+    /// The last handle is gone: what comes now is dropped.
+    closed: bool,
+}
+
+/// What is known of one cell.
+#[derive(Default)]
+struct Life {
+    turns: u64,
+    /// Kinds in order of first sight.
+    kinds: Vec<u64>,
+    /// Paused, with the task that waits, if it has one.
+    paused: Option<Option<Task>>,
+}
+
+struct Replay {
+    trace: Trace,
+    difference: Option<Difference>,
+}
+
+/// What a step will be.
+enum Choice {
+    Turn(Task, Limit),
+    World,
+}
+
+/// Kills what is left when the last handle is gone.
+pub(super) struct Host(pub(super) Arc<Executor>);
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.closed = true;
+        let mut left = std::mem::take(&mut state.ready);
+        let lives = std::mem::take(&mut state.lives);
+        state.clocks.clear();
+        drop(state);
+        // In the order of their cells: a task that is dropped kills, and what it drops is the user's.
+        while let Some((_, task)) = left.pop_first() {
+            drop(task);
+        }
+        drop(lives);
+    }
+}
+
+/// The clock of a node, and its wheel.
+pub(super) struct NodeClock {
+    truth: Arc<AtomicU64>,
+    clock: Arc<Lock<Leaping>>,
+    timers: Timers,
+}
+
+impl NodeClock {
+    fn new(truth: Arc<AtomicU64>, clock: Clock) -> NodeClock {
+        let clock = Arc::new(Lock::new(Leaping::new(clock)));
+        let (shown, time) = (clock.clone(), truth.clone());
+        let timers = Timers::by(move || shown.lock().show(read(&time)));
+        NodeClock { truth, clock, timers }
+    }
+
+    pub(super) fn show(&self) -> Time {
+        self.timers.now()
+    }
+
+    pub(super) fn leap(&self, by: Duration) {
+        self.clock.lock().leap(by);
+    }
+
+    /// The true time of its earliest deadline.
+    fn next(&self) -> Option<Time> {
+        let at = self.timers.next()?;
+        Some(self.clock.lock().when(at).max(read(&self.truth)))
+    }
+}
+
+fn read(time: &AtomicU64) -> Time {
+    // ORDERING: Relaxed: one thread steps, and the others of a test see time by what they are told.
+    Time(time.load(Ordering::Relaxed))
+}
+
+/// Where the cells of one clock live.
+struct VirtualHome {
+    executor: Arc<Executor>,
+    clock: Arc<NodeClock>,
+}
+
+impl Home for VirtualHome {
+    fn schedule(&self, task: Task) {
+        self.executor.schedule(task);
+    }
+
+    fn timers(&self) -> &Timers {
+        &self.clock.timers
+    }
+
+    fn panicked(&self, name: &str, panic: Panic) {
+        self.executor.state.lock().panic.get_or_insert_with(|| (name.to_owned(), panic));
+    }
+}
+
+impl Executor {
+    pub(super) fn new(seed: u64) -> Executor {
+        Executor::with(seed, None)
+    }
+
+    pub(super) fn replaying(trace: Trace) -> Executor {
+        Executor::with(trace.seed, Some(Replay { trace, difference: None }))
+    }
+
+    fn with(seed: u64, replay: Option<Replay>) -> Executor {
+        let state = State {
+            ready: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            clocks: Vec::new(),
+            steps: 0,
+            events: 0,
+            hash: Rolling::default(),
+            kept: None,
+            replay,
+            panic: None,
+            closed: false,
+        };
+        Executor {
+            seed,
+            now: Arc::new(AtomicU64::new(0)),
+            roots: Arc::new(AtomicU64::new(0)),
+            tape: Arc::new(Tape::new()),
+            state: Lock::new(state),
+        }
+    }
+
+    pub(super) fn home(self: Arc<Self>, clock: Clock) -> (Arc<NodeClock>, HomeRef) {
+        let clock = Arc::new(NodeClock::new(self.now.clone(), clock));
+        self.state.lock().clocks.push(clock.clone());
+        let (seed, roots, tape) = (self.seed, self.roots.clone(), self.tape.clone());
+        let home = VirtualHome { executor: self, clock: clock.clone() };
+        (clock, HomeRef::taped(home, seed, roots, tape))
+    }
+
+    fn key(&self, cell: CellId, turn: u64) -> u64 {
+        mix(mix(self.seed, ORDER, 0), cell.0, turn)
+    }
+
+    fn schedule(&self, task: Task) {
+        let cell = task.cell();
+        let mut state = self.state.lock();
+        if state.closed {
+            drop(state);
+            return drop(task); // it kills, and what it drops is the user's
+        }
+        let life = state.lives.entry(cell).or_default();
+        match &mut life.paused {
+            Some(waiting) => *waiting = Some(task),
+            None => {
+                let key = self.key(cell, life.turns);
+                state.ready.insert((key, cell), task);
+            }
+        }
+    }
+
+    /// One step, if it comes at `end` or before.
+    pub(super) fn step(&self, time: &VirtualTime, end: Time, world: &mut impl World) -> Option<Record> {
+        let choice = loop {
+            let clocks = self.state.lock().clocks.clone();
+            clocks.iter().for_each(|clock| clock.timers.fire());
+            let due = world.next().is_some_and(|at| at <= self.now());
+            if let Some(choice) = self.choose(due) {
+                break choice;
+            }
+            let wheels = clocks.iter().filter_map(|clock| clock.next());
+            let next = wheels.chain(world.next()).min().filter(|&at| at <= end && at != Time::MAX)?;
+            if self.is_over() {
+                return None;
+            }
+            self.pass(next);
+        };
+        let (cell, report, words) = match choice {
+            Choice::World => (WORLD, None, world.run(time)),
+            Choice::Turn(task, limit) => {
+                let cell = task.cell();
+                let report = {
+                    let _awake = NoSleep::new();
+                    task.run_within(limit)
+                };
+                (cell, Some(report), world.turned(cell, time))
+            }
+        };
+        self.record(cell, report, words)
+    }
+
+    /// Whether a replay has nothing more to say.
+    fn is_over(&self) -> bool {
+        let state = self.state.lock();
+        let over = |replay: &Replay| replay.difference.is_some() || replay.trace.records.len() as u64 == state.steps;
+        state.replay.as_ref().is_some_and(over)
+    }
+
+    /// Who goes now; `None` if nobody can.
+    fn choose(&self, world_due: bool) -> Option<Choice> {
+        let mut state = self.state.lock();
+        if state.replay.is_some() {
+            return state.choose_as_traced(world_due);
+        }
+        let first = state.ready.first_key_value().map(|(&(key, _), _)| key);
+        let world = world_due.then(|| self.key(WORLD, state.events));
+        match (first, world) {
+            (None, None) => None,
+            (Some(key), Some(world)) if world < key => Some(state.world()),
+            (None, Some(_)) => Some(state.world()),
+            (Some(_), _) => {
+                let ((_, cell), task) = state.ready.pop_first()?;
+                let turn = state.turn(cell);
+                Some(Choice::Turn(task, Limit::Drawn(mix(mix(self.seed, LENGTH, 0), cell.0, turn))))
+            }
+        }
+    }
+
+    /// Notes a step; `None` if it is the one in which a replay parts from its trace.
+    fn record(&self, cell: CellId, report: Option<Report>, world: [u64; 3]) -> Option<Record> {
+        let mut state = self.state.lock();
+        let what = match report {
+            None => What { step: Step::World, commands: 0, kinds: [0; 2], ended: false },
+            Some(report) => {
+                let life = state.lives.entry(cell).or_default();
+                let kinds = report.kinds.map(|kind| life.sight(kind));
+                if report.ended {
+                    state.lives.remove(&cell);
+                }
+                What { step: Step::Turn, commands: report.commands, kinds, ended: report.ended }
+            }
+        };
+        let record = Record { time: self.now(), number: state.steps, cell, what, world, digest: self.tape.take() };
+        state.note(record)
+    }
+
+    pub(super) fn now(&self) -> Time {
+        read(&self.now)
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Time moves to `time`, unless it is there or beyond.
+    pub(super) fn pass(&self, time: Time) {
+        // ORDERING: Relaxed, as in `read`.
+        self.now.fetch_max(time.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn pause(&self, cell: CellId) {
+        let mut state = self.state.lock();
+        let life = state.lives.entry(cell).or_default();
+        if life.paused.is_none() {
+            let key = (self.key(cell, life.turns), cell);
+            let task = state.ready.remove(&key);
+            state.lives.entry(cell).or_default().paused = Some(task);
+        }
+    }
+
+    pub(super) fn resume(&self, cell: CellId) {
+        let mut state = self.state.lock();
+        let Some(life) = state.lives.get_mut(&cell) else { return };
+        let (turns, waiting) = (life.turns, life.paused.take());
+        if let Some(Some(task)) = waiting {
+            state.ready.insert((self.key(cell, turns), cell), task);
+        }
+    }
+
+    pub(super) fn take_panic(&self) -> Option<(String, Panic)> {
+        self.state.lock().panic.take()
+    }
+
+    pub(super) fn hash(&self) -> u128 {
+        self.state.lock().hash.value()
+    }
+
+    pub(super) fn keep_trace(&self) {
+        self.state.lock().kept.get_or_insert_default();
+    }
+
+    pub(super) fn trace(&self) -> Trace {
+        Trace { seed: self.seed, records: self.state.lock().kept.clone().unwrap_or_default() }
+    }
+
+    pub(super) fn difference(&self) -> Option<Difference> {
+        self.state.lock().replay.as_ref()?.difference.clone()
+    }
+}
+
+impl State {
+    /// Counts a turn of the cell; returns how many there were before.
+    fn turn(&mut self, cell: CellId) -> u64 {
+        let life = self.lives.entry(cell).or_default();
+        life.turns += 1;
+        life.turns - 1
+    }
+
+    fn world(&mut self) -> Choice {
+        self.events += 1;
+        Choice::World
+    }
+
+    /// The choice that the trace made, if it is possible now.
+    fn choose_as_traced(&mut self, world_due: bool) -> Option<Choice> {
+        let steps = self.steps as usize;
+        let replay = self.replay.as_mut().filter(|replay| replay.difference.is_none())?;
+        let expected = *replay.trace.records.get(steps)?;
+        if expected.what.step == Step::World {
+            return if world_due { Some(self.world()) } else { self.part(expected) };
+        }
+        let cell = expected.cell;
+        let Some(&key) = self.ready.keys().find(|key| key.1 == cell) else { return self.part(expected) };
+        let task = self.ready.remove(&key)?;
+        self.turn(cell);
+        Some(Choice::Turn(task, Limit::Exactly(expected.what.commands)))
+    }
+
+    /// The trace's choice is not possible: that is a difference once nothing else can make it so, which is when something
+    /// else could go instead.
+    fn part(&mut self, expected: Record) -> Option<Choice> {
+        if !self.ready.is_empty()
+            && let Some(replay) = self.replay.as_mut()
+        {
+            replay.difference = Some(Difference { expected: Some(expected), found: None });
+        }
+        None
+    }
+
+    fn note(&mut self, record: Record) -> Option<Record> {
+        let steps = self.steps as usize;
+        if let Some(replay) = self.replay.as_mut() {
+            let expected = replay.trace.records.get(steps).copied();
+            if expected != Some(record) {
+                replay.difference = Some(Difference { expected, found: Some(record) });
+                return None;
+            }
+        }
+        self.steps += 1;
+        self.hash.add(&record);
+        if let Some(kept) = self.kept.as_mut() {
+            kept.push(record);
+        }
+        Some(record)
+    }
+}
+
+impl Life {
+    /// The number of a kind, in order of first sight from 1; 0 is none.
+    fn sight(&mut self, kind: Option<u64>) -> u8 {
+        let Some(kind) = kind else { return 0 };
+        let place = self.kinds.iter().position(|&seen| seen == kind).unwrap_or_else(|| {
+            self.kinds.push(kind);
+            self.kinds.len() - 1
+        });
+        u8::try_from(place + 1).unwrap_or(u8::MAX)
+    }
+}
