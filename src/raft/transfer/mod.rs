@@ -7,15 +7,13 @@
 //!   core: Probe again  <── SnapshotSent, SnapshotFailed            └──> SnapshotReady ──> core: Mark, Install, Matched
 //! ```
 //! A file goes as it is, in pieces that carry their place: whoever has half of it goes on from there, also with another
-//! sender. Lost, doubled and late pieces are harmless. [`Sending`] is pure; [`Sender`] and [`Receiver`] touch the disk alone;
-//! none has a clock.
+//! sender. Lost, doubled and late pieces are harmless. [`Sending`] is pure, [`Receiver`] touches the disk alone;
+//! neither has a clock.
 
 mod receive;
 mod send;
-mod sender;
 #[cfg(test)]
 mod tests;
 
 pub use receive::{Receiver, Taken};
 pub use send::{Pace, Piece, Sending, Verdict};
-pub use sender::Sender;

@@ -1,8 +1,9 @@
 //! Files over a network that loses, doubles and reorders, between disks that crash.
 
-use super::{Pace, Piece, Receiver, Sender, Sending, Verdict};
+use super::{Pace, Piece, Receiver, Sending, Verdict};
 use crate::mix::Draws;
 use crate::raft::storage::simulated::SimulatedDisk;
+use crate::raft::storage::snapshot::SnapshotFile;
 use crate::raft::storage::{Error, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
 use crate::raft::{ClusterId, LogId, Term, Time, Track};
@@ -114,14 +115,35 @@ fn holder(at: LogId, len: usize) -> Snapshots<SimulatedDisk> {
     snapshots
 }
 
+/// A snapshot's file, and its transfer.
+struct Sender(SnapshotFile<SimulatedDisk>, Sending);
+
+impl Sender {
+    fn new(from: &Snapshots<SimulatedDisk>, at: LogId, track: Track) -> Sender {
+        let file = from.open(at).unwrap();
+        let sending = Sending::new(at, Term(4), track, file.total(), pace(), ms(0));
+        Sender(file, sending)
+    }
+
+    /// What goes now, read from the file; and how it ended.
+    fn turn(&mut self, now: Time, there: &mut Vec<Chunk>) -> Option<Verdict> {
+        while let Some(piece) = self.1.piece(now) {
+            let mut bytes = vec![0; piece.len as usize];
+            assert_eq!(self.0.read_at(&mut bytes, piece.offset).unwrap(), bytes.len());
+            there.push(self.1.chunk(piece, bytes.into()));
+        }
+        self.1.verdict(now)
+    }
+}
+
 /// All pieces of a file, in order.
 fn chunks(from: &Snapshots<SimulatedDisk>, at: LogId, track: Track) -> Vec<Chunk> {
-    let mut sender = Sender::new(from, at, Term(4), track, pace(), ms(0)).unwrap();
+    let mut sender = Sender::new(from, at, track);
     let mut chunks: Vec<Chunk> = Vec::new();
-    while sender.turn(ms(0), &mut |chunk| chunks.push(chunk)).unwrap().is_none() {
+    while sender.turn(ms(0), &mut chunks).is_none() {
         let last = chunks.last().unwrap();
         let wanted = last.offset + last.bytes.len() as u64;
-        sender.on_reply(&ChunkReply { track, at, wanted }, ms(0));
+        sender.1.on_reply(&ChunkReply { track, at, wanted }, ms(0));
     }
     chunks
 }
@@ -133,10 +155,10 @@ fn a_file_arrives_whole_whatever_the_network_does() {
         let from = holder(AT, 20_000 + 977 * seed as usize);
         let to = Arc::new(SimulatedDisk::new(seed));
         let mut receiver = Receiver::new(snapshots(&to), LogId::ZERO);
-        let mut sender = Sender::new(&from, AT, Term(4), TRACK, pace(), ms(0)).unwrap();
+        let mut sender = Sender::new(&from, AT, TRACK);
         let (mut there, mut back, mut now, mut ready) = (Vec::<Chunk>::new(), Vec::<ChunkReply>::new(), 0, 0);
         let verdict = loop {
-            if let Some(verdict) = sender.turn(ms(now), &mut |chunk| there.push(chunk)).unwrap() {
+            if let Some(verdict) = sender.turn(ms(now), &mut there) {
                 break verdict;
             }
             now += draws.below(20);
@@ -149,7 +171,7 @@ fn a_file_arrives_whole_whatever_the_network_does() {
             }
             while !back.is_empty() && draws.chance(5, 6) {
                 let which = draws.below(back.len() as u64) as usize;
-                sender.on_reply(&back.swap_remove(which), ms(now));
+                sender.1.on_reply(&back.swap_remove(which), ms(now));
             }
         };
         assert_eq!(verdict, Verdict::Sent, "seed {seed}");
