@@ -1,22 +1,25 @@
-"""Checks the types and the lint of the Python code, in the environment that the tests made under target/."""
+"""Checks the types and the lint of the Python code, in an environment of its own under target/."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "examples" / "grpc"))
+HERE = ROOT / "examples" / "grpc"
+sys.path.insert(0, str(HERE))
 
-import environment  # noqa: E402
+from front_end import environment
 
 
 def main() -> int:
-    """Runs both tools over the example; the exit code is the worse of theirs."""
-    python = environment.prepare(dev=True)
-    here = ROOT / "examples" / "grpc"
-    types = subprocess.run([python, "-m", "mypy", "--config-file", here / "pyproject.toml", "."], cwd=here, check=False)
-    lint = subprocess.run([python, "-m", "ruff", "check", ".", ROOT / "scripts", ROOT / "tests"], cwd=here, check=False)
-    return types.returncode or lint.returncode
+    """Runs the tools over the example and the scripts; the exit code is the worst of theirs."""
+    made = environment.prepare_checks(environment.Progress())
+    types = os.environ | {"MYPYPATH": str(made.stubs)}
+    cache = f"--cache-dir={made.stubs.parent / 'mypy'}"
+    lint = ["--no-cache", "--config", HERE / "pyproject.toml", ".", ROOT / "scripts"]
+    tools = [["mypy", cache], ["ruff", "check", *lint], ["ruff", "format", "--check", "--diff", *lint]]
+    return max(subprocess.run([made.python, "-m", *tool], cwd=HERE, env=types).returncode for tool in tools)
 
 
 if __name__ == "__main__":

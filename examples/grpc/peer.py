@@ -21,7 +21,7 @@ if sys.version_info < (3, 10):  # before anything that an older Python would stu
 
 from front_end import VERSION, log
 from front_end.front import Front, Settings
-from front_end.places import HERE, Refusal, check_stubs, executable, is_address, read_peers, shown
+from front_end.places import HERE, PIP, Refusal, check_stubs, executable, is_address, read_peers, shown
 
 EXAMPLES = """examples:
   python peer.py --id 0
@@ -75,8 +75,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
         raise Refusal(f"no executable at {arguments.executable}; run at the root: cargo build --bin grpc")
     found = arguments.executable or executable()
     if any(importlib.util.find_spec(name) is None for name in ("grpc", "google")):
-        wanted = "python -m pip install -r examples/grpc/requirements.txt"
-        raise Refusal(f"Python package grpcio is missing; run: {wanted}")
+        raise Refusal(f"Python package grpcio is missing; run: {PIP}")
     check_stubs(arguments.stubs)
     if arguments.executable is None:
         log.info(f"executable {shown(found)}, the newest that cargo built")

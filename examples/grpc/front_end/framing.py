@@ -75,7 +75,7 @@ def head(kind: int, rest_length: int) -> bytes:
 
 
 def split(data: bytes) -> tuple[list[tuple[int, int]], int]:
-    """Where the whole chunks in ``data`` begin and end, heads excluded, and how many bytes they take with their heads."""
+    """Where the whole chunks in ``data`` begin and end, heads excluded, and how many bytes they take with them."""
     bounds: list[tuple[int, int]] = []
     at, size = 0, len(data)
     while at < size:

@@ -81,7 +81,7 @@ class Front:
     async def run(self) -> int:
         """Until a signal, the end of a watched stdin, or of the child; the exit code."""
         for caught in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(caught) is not signal.SIG_IGN:  # `nohup` stays in force
+            if caught != signal.SIGHUP or signal.getsignal(caught) is not signal.SIG_IGN:  # `nohup` stays in force
                 self._loop.add_signal_handler(caught, self._on_signal)
         if self._settings.watch_stdin:
             self._loop.add_reader(0, self._on_stdin)

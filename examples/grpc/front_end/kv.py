@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import api_pb2 as api
 
@@ -43,10 +43,10 @@ def _read(request: Any) -> bytes:
     return child.STALE if request.stale else child.READ
 
 
-def _outcome(answer: memoryview) -> int:
+def _outcome(answer: memoryview) -> api.Outcome:
     if not answer or answer[0] > api.WRONG_TYPE:
         raise Malformed("an outcome is unknown")
-    return answer[0]
+    return cast("api.Outcome", answer[0])
 
 
 def _put(index: int, answer: memoryview) -> api.PutReply:

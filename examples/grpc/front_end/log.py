@@ -9,13 +9,13 @@ import time
 LEVELS = ("error", "warn", "info", "debug")
 """From the fewest lines to the most."""
 
-_level = LEVELS.index("info")
+_written = set(LEVELS[:3])
 
 
 def set_level(name: str) -> None:
     """Lines of this level and the ones before it are written from now on."""
-    global _level
-    _level = LEVELS.index(name)
+    _written.clear()
+    _written.update(LEVELS[: LEVELS.index(name) + 1])
 
 
 def line(text: str) -> None:
@@ -24,30 +24,30 @@ def line(text: str) -> None:
         os.write(2, f"{text}\n".encode(errors="surrogateescape"))
 
 
-def _at(level: int, text: str) -> None:
-    if level <= _level:
+def _at(level: str, text: str) -> None:
+    if level in _written:
         now = time.time()
         line(f"{time.strftime('%H:%M:%S', time.gmtime(now))}.{int(now * 1000) % 1000:03} {text}")
 
 
 def error(text: str) -> None:
     """What ends this peer, or should be mended at once."""
-    _at(0, text)
+    _at("error", text)
 
 
 def warn(text: str) -> None:
     """What goes wrong and is lived with."""
-    _at(1, text)
+    _at("warn", text)
 
 
 def info(text: str) -> None:
     """What an operator wants to know."""
-    _at(2, text)
+    _at("info", text)
 
 
 def debug(text: str) -> None:
     """What a developer wants to know."""
-    _at(3, text)
+    _at("debug", text)
 
 
 class Seldom:

@@ -14,6 +14,9 @@ HERE = Path(__file__).resolve().parent.parent
 PROTOC = "python -m grpc_tools.protoc -I. --python_out=./api --grpc_python_out=./api api.proto"
 """How a reader makes the stubs, in ``examples/grpc``."""
 
+PIP = "python -m pip install -r examples/grpc/requirements.txt"
+"""How a reader installs gRPC, at the root."""
+
 
 class Refusal(Exception):
     """Wrong use or set-up: one line that says what to do, and exit code 2."""

@@ -97,27 +97,33 @@ class Kv(api_pb2_grpc.KvServicer):
 
     async def Put(self, request: api.PutRequest, context: Any) -> api.PutReply:
         """Sets a key to a string."""
-        return await self._call("put", request, context)
+        reply: api.PutReply = await self._call("put", request, context)
+        return reply
 
     async def Delete(self, request: api.DeleteRequest, context: Any) -> api.DeleteReply:
         """Removes a key, whatever it holds."""
-        return await self._call("delete", request, context)
+        reply: api.DeleteReply = await self._call("delete", request, context)
+        return reply
 
     async def Cas(self, request: api.CasRequest, context: Any) -> api.CasReply:
         """Sets a key to a string if it holds another."""
-        return await self._call("cas", request, context)
+        reply: api.CasReply = await self._call("cas", request, context)
+        return reply
 
     async def Append(self, request: api.AppendRequest, context: Any) -> api.AppendReply:
         """Adds an item to a list, which an absent key begins."""
-        return await self._call("append", request, context)
+        reply: api.AppendReply = await self._call("append", request, context)
+        return reply
 
     async def Get(self, request: api.GetRequest, context: Any) -> api.GetReply:
         """What a key holds."""
-        return await self._call("get", request, context)
+        reply: api.GetReply = await self._call("get", request, context)
+        return reply
 
     async def Keys(self, request: api.KeysRequest, context: Any) -> api.KeysReply:
         """The keys that begin with a prefix."""
-        return await self._call("keys", request, context)
+        reply: api.KeysReply = await self._call("keys", request, context)
+        return reply
 
     async def Status(self, request: api.StatusRequest, context: Any) -> api.StatusReply:
         """What this peer knows of itself."""
@@ -148,9 +154,11 @@ class Kv(api_pb2_grpc.KvServicer):
 
             self._child.send(self._child.request(caller, verb, body, answered))
             status, told = await future
-            return await self._readable(context, lambda: _done(status, told))
+            done: tuple[int, memoryview] = await self._readable(context, lambda: _done(status, told))
+            return done
         except Failed as failed:
-            return await context.abort(failed.code, failed.text)
+            await context.abort(failed.code, failed.text)
+            raise  # abort has raised
 
     async def _readable(self, context: Any, read: Callable[[], Any]) -> Any:
         """What is read from the executable's answer, which this version may not understand."""

@@ -22,10 +22,23 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from front_end.framing import DRAIN, HELLO, NEWS, PACKETS, REPLY, REQUEST, Splitter, head, read_string, read_varint, varint
+from front_end.framing import (
+    DRAIN,
+    HELLO,
+    NEWS,
+    PACKETS,
+    REPLY,
+    REQUEST,
+    Splitter,
+    head,
+    read_string,
+    read_varint,
+    varint,
+)
 
 Value = bytes | list[bytes]
 
