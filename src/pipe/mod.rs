@@ -14,6 +14,7 @@
 
 mod batch;
 mod chunk;
+mod feed;
 mod outbox;
 mod reader;
 #[cfg(test)]
@@ -21,5 +22,6 @@ mod tests;
 
 pub use batch::{Batch, Torn, put_packet};
 pub use chunk::{CHUNK_MAX, Chunk, Lost, Splitter, put_chunk};
+pub use feed::{Heard, feed};
 pub use outbox::{Outbox, PACKET_MAX};
 pub use reader::{Broken, Reader};

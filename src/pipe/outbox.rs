@@ -11,13 +11,14 @@ use super::batch::put_packet;
 use super::chunk::{CHUNK_MAX, put_chunk};
 use crate::sync::event::Event;
 use crate::sync::lock::Lock;
+use crate::sync::oneshot::{self, Ticket};
 use crate::varint;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Write};
 use std::mem;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 /// A batch is cut where it has come to so many bytes.
 const BATCH_BYTES: usize = 1 << 20;
@@ -60,7 +61,7 @@ struct Packets {
 
 impl Outbox {
     /// Writes to `stream` on a thread of its own, until [`close`](Outbox::close), or until the stream fails: the thread
-    /// then ends, and with it the stream.
+    /// then drops the stream, and ends. The ticket says how.
     ///
     /// Packets go in chunks of kind `packets_kind`, as `varint to | batch`; at most `packet_bytes_max` bytes of them wait.
     ///
@@ -70,13 +71,16 @@ impl Outbox {
         stream: impl Write + Send + 'static,
         packets_kind: u8,
         packet_bytes_max: usize,
-    ) -> io::Result<(Outbox, JoinHandle<io::Result<()>>)> {
+    ) -> io::Result<(Outbox, Ticket<io::Result<()>>)> {
         let shared =
             Shared { waiting: Lock::new(Waiting::default()), wake: Event::new(), packets_kind, packet_bytes_max };
         let outbox = Outbox { shared: Arc::new(shared) };
         let writer = Writer { shared: Arc::clone(&outbox.shared), stream, groups: Vec::new(), out: Vec::new() };
-        let thread = thread::Builder::new().name("pipe writer".into()).spawn(move || writer.run())?;
-        Ok((outbox, thread))
+        let (tell, ended) = oneshot::channel();
+        // Nobody needs to wait for the end.
+        let run = move || drop(tell.send(writer.run()));
+        thread::Builder::new().name("pipe writer".into()).spawn(run)?;
+        Ok((outbox, ended))
     }
 
     /// Takes a chunk that will be written, whatever waits.
@@ -293,7 +297,7 @@ mod tests {
         assert_eq!((sevens.next(), sevens.next(), sevens.next()), (Some(&b"one"[..]), Some(&b"three"[..]), None));
         assert!(packets.contains(&(300, Bytes::from_static(b"two"))));
         assert_eq!(kinds, [3]);
-        writer.join().unwrap().unwrap();
+        writer.wait().unwrap().unwrap();
     }
 
     #[test]
@@ -315,7 +319,7 @@ mod tests {
             packets.iter().map(|(_, packet)| u32::from_le_bytes(packet[..4].try_into().unwrap())).collect();
         assert!(numbers.is_sorted(), "the order stays");
         assert_eq!(numbers[numbers.len() - 90..], (9_910..10_000).collect::<Vec<_>>(), "the newest stay");
-        writer.join().unwrap().unwrap();
+        writer.wait().unwrap().unwrap();
     }
 
     #[test]
@@ -324,7 +328,7 @@ mod tests {
         let (outbox, writer) = Outbox::spawn(to, PACKETS, 1 << 20).unwrap();
         drop(from);
         outbox.keep(3, &[]);
-        assert_eq!(writer.join().unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(writer.wait().unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         outbox.keep(3, &[&[0; 100]]);
         outbox.packet(1, &[0; 100]);
         assert_eq!(outbox.kept_bytes(), 0);
@@ -339,6 +343,6 @@ mod tests {
         outbox.close();
         let (packets, _) = sorted(Reader::new(from).map(Result::unwrap).collect());
         assert_eq!((packets.len(), packets[0].1.len(), outbox.dropped()), (1, PACKET_MAX, 1));
-        writer.join().unwrap().unwrap();
+        writer.wait().unwrap().unwrap();
     }
 }
