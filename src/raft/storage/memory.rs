@@ -9,14 +9,15 @@ use super::past::{Marked, Past, Rule};
 use super::{Error, Reader, Snapshot, Storage};
 use crate::raft::consensus::Record;
 use crate::raft::{Entries, Entry, Incarnation, Index, Recovered, Seq};
+use crate::sync::lock::Lock;
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// The memory store. Everything that was flushed is what [`reopen`](Memory::reopen) finds.
 #[derive(Debug)]
 pub struct Memory {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Lock<Kept>>,
     /// With what is staged; what a record must fit.
     past: Past,
     pending: Vec<Change>,
@@ -47,13 +48,13 @@ impl Memory {
     pub fn new(incarnation: Incarnation) -> Memory {
         let past = Past::new(incarnation);
         let kept = Kept { past: past.clone(), first: Index(1), entries: VecDeque::new() };
-        Memory { kept: Arc::new(Mutex::new(kept)), past, pending: Vec::new(), durable: Seq(0), poisoned: false }
+        Memory { kept: Arc::new(Lock::new(kept)), past, pending: Vec::new(), durable: Seq(0), poisoned: false }
     }
 
     /// What a process that starts anew finds: all that was flushed, nothing that was only staged.
     #[must_use]
     pub fn reopen(&self) -> Memory {
-        let past = lock(&self.kept).past.clone();
+        let past = self.kept.lock().past.clone();
         Memory { kept: Arc::clone(&self.kept), past, pending: Vec::new(), durable: Seq(0), poisoned: false }
     }
 
@@ -80,11 +81,6 @@ impl Memory {
         }
         Ok(None)
     }
-}
-
-/// A lock held by a thread that panicked guards a whole value still: each change of it is one call that cannot fail.
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kept {
@@ -130,7 +126,7 @@ impl Storage for Memory {
 
     fn flush(&mut self, seq: Seq) -> Result<(), Error> {
         self.healthy()?;
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         self.pending.drain(..).for_each(|change| kept.change(change));
         kept.past = self.past.clone();
         self.durable = self.durable.max(seq);
@@ -143,7 +139,7 @@ impl Storage for Memory {
 
     fn release(&mut self, keep: Index) -> Result<(), Error> {
         self.healthy()?;
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         let limit = kept.past.snapshot.index.next();
         let gone = (keep.min(limit).0.saturating_sub(kept.first.0) as usize).min(kept.entries.len());
         kept.entries.drain(..gone);
@@ -166,7 +162,7 @@ impl Storage for Memory {
 /// Reads what has been flushed.
 #[derive(Clone, Debug)]
 pub struct MemoryReader {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Lock<Kept>>,
 }
 
 impl Reader for MemoryReader {
@@ -174,7 +170,7 @@ impl Reader for MemoryReader {
         let mut bytes = 0;
         for index in range.start.0..range.end.0 {
             // One entry at a time, and `each` outside of the lock: it is the caller's, and may take as long as it likes.
-            let entry = lock(&self.kept).entry(index).ok_or(Error::Gone)?;
+            let entry = self.kept.lock().entry(index).ok_or(Error::Gone)?;
             bytes += entry.bytes.len();
             if index != range.start.0 && bytes_max < bytes {
                 break;

@@ -1,18 +1,29 @@
 //! The durable log behind a small trait. (Being built.)
 
+mod begin;
 pub mod disk;
 pub mod error;
+mod format;
+mod index;
 pub mod memory;
 mod past;
 pub mod real;
+mod recovery;
 pub mod remark;
+mod replay;
+mod scan;
+mod segment;
 pub mod simulated;
 pub mod snapshot;
+mod spare;
 pub mod stamp;
+#[cfg(test)]
+mod tests;
 pub mod wal;
 
 pub use disk::Disk;
 pub use error::Error;
+pub use index::WalReader;
 pub use memory::Memory;
 pub use real::RealDisk;
 pub use remark::Remark;

@@ -18,6 +18,10 @@ use std::collections::BTreeMap;
 /// The rule that a record would break.
 pub(crate) type Rule = &'static str;
 
+/// No log grows so long; sums of indexes below it do not overflow.
+pub(crate) const INDEX_MAX: u64 = 1 << 62;
+const BEYOND: Rule = "no log is longer than 2^62";
+
 /// Whether a mark leaves entries in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Marked {
@@ -43,6 +47,9 @@ pub(crate) struct Past {
     first: Index,
     last: Index,
     terms: Vec<(Index, Term)>,
+    /// A mark stands where nothing is known of the log: it may have emptied it. Only while old segments are replayed
+    /// whose predecessors were released.
+    unsure: bool,
 }
 
 impl Past {
@@ -61,12 +68,6 @@ impl Past {
     /// The last index.
     pub(crate) fn last(&self) -> Index {
         self.last
-    }
-
-    /// The first index of which the term is known by an entry held; one after the last if there is none.
-    #[cfg(test)]
-    pub(crate) fn first(&self) -> Index {
-        self.first
     }
 
     /// The term of the entry there, as far as it is held or stands right before what is.
@@ -95,16 +96,22 @@ impl Past {
     pub(crate) fn runs(&mut self, after: Index, entries: &[Entry]) -> Result<(), Rule> {
         let mut index = after.next();
         for run in entries.chunk_by(|one, next| one.term == next.term) {
-            self.entries(index, run[0].term, run)?;
-            index = Index(index.0 + run.len() as u64);
+            self.entries(index, run[0].term, run.len() as u64)?;
+            for entry in run {
+                self.member(index, entry.kind, &entry.bytes);
+                index = index.next();
+            }
         }
         if entries.is_empty() { Err("a record of entries holds at least one") } else { Ok(()) }
     }
 
-    /// `entries`, all of one term, from `index` on; cuts what stood there.
-    pub(crate) fn entries(&mut self, index: Index, term: Term, entries: &[Entry]) -> Result<(), Rule> {
+    /// So many entries, at least one, all of one term, from `index` on; cuts what stood there.
+    pub(crate) fn entries(&mut self, index: Index, term: Term, count: u64) -> Result<(), Rule> {
         if self.last.next() < index {
             return Err("entries leave no hole");
+        }
+        if INDEX_MAX < index.0.saturating_add(count) {
+            return Err(BEYOND);
         }
         if index <= self.snapshot.index {
             return Err("what a snapshot covers is never written again");
@@ -113,17 +120,20 @@ impl Past {
             return Err("terms never fall along the log");
         }
         self.cut(index);
+        self.unsure = false;
         if self.terms.last().is_none_or(|&(_, run)| run != term) {
             self.terms.push((index, term));
         }
-        for (at, entry) in (index.0..).zip(entries) {
-            if entry.kind == EntryKind::Membership {
-                self.membership.push((Index(at), entry.bytes.clone()));
-            }
-        }
-        self.last = Index(index.0 + entries.len() as u64 - 1);
+        self.last = Index(index.0 + count - 1);
         self.raise(term);
         Ok(())
+    }
+
+    /// What an entry says that the past remembers: a membership.
+    pub(crate) fn member(&mut self, index: Index, kind: EntryKind, bytes: &[u8]) {
+        if kind == EntryKind::Membership {
+            self.membership.push((index, Bytes::copy_from_slice(bytes)));
+        }
     }
 
     /// The snapshot at this entry is whole.
@@ -131,21 +141,41 @@ impl Past {
         if at.index < self.snapshot.index || at.index == self.snapshot.index && at != self.snapshot {
             return Err("a mark never falls");
         }
+        if INDEX_MAX < at.index.0 {
+            return Err(BEYOND);
+        }
         self.snapshot = at;
         self.raise(at.term);
-        // Below what is known, in a log whose older part was released: a later mark than this made it dispensable, so
-        // either the entries that follow or that mark say again where the log stands.
-        let unknown = at.index < self.first && self.term_at(at.index).is_none() && at.index <= self.last;
-        if unknown && at.index.next() == self.first {
-            self.before = Some(at.term);
-        }
-        if unknown || at.index <= self.last && self.term_at(at.index) == Some(at.term) {
+        // Below what is known, in a log whose older part was released, which a later mark than this made dispensable:
+        // the entries that follow, that mark, or the next segment's head say again where the log stands.
+        if at.index < self.first && at.index <= self.last && self.term_at(at.index).is_none() {
+            self.unsure = at.index != self.last;
+            if at.index.next() == self.first {
+                self.before = Some(at.term);
+            }
             return Ok(Marked::Held);
         }
+        if at.index <= self.last && self.term_at(at.index) == Some(at.term) {
+            return Ok(Marked::Held);
+        }
+        self.empty();
+        Ok(Marked::Emptied)
+    }
+
+    /// What the next segment says of the last entry before it. It decides what was left open.
+    pub(crate) fn settle(&mut self, first: Index) -> bool {
+        if self.unsure && first == self.snapshot.index.next() {
+            self.empty();
+        }
+        self.last.next() == first
+    }
+
+    /// No entries: the log goes on behind the snapshot.
+    fn empty(&mut self) {
+        let at = self.snapshot;
         self.terms.clear();
         self.membership.clear();
-        (self.first, self.last, self.before) = (at.index.next(), at.index, Some(at.term));
-        Ok(Marked::Emptied)
+        (self.first, self.last, self.before, self.unsure) = (at.index.next(), at.index, Some(at.term), false);
     }
 
     /// Forgets the entries before `first`.

@@ -1,15 +1,38 @@
 //! The durable log: one stream of records in segments.
+//!
+//! ```text
+//!   stage ──> staged, in memory ── flush: one write, one sync ──> durable, found by readers
+//!                 │ does not fit                                        │ release
+//!                 v                                                     v
+//!         finish this segment, begin the next, seal this one    old segments are removed
+//! ```
+//! The first write or sync that fails is the last one: what is on the disk is not known any more, and a second sync
+//! would say that all is well. Every later call answers [`Error::Poisoned`]; opening the directory anew finds out.
 
-use super::{Disk, Error, Memory, Reader, Remark, Snapshot, Stamp, Storage};
+use super::begin::Beginning;
+use super::format::{BODY_MAX, Kind, put_bindings};
+use super::index::{Change, Place, Places, WalReader};
+use super::past::{Marked, Past};
+use super::segment::{Segment, seal};
+use super::spare::{LEN_MIN, LEN_STEP, Spare};
+use super::{Disk, Error, Remark, Snapshot, Stamp, Storage, recovery};
 use crate::raft::consensus::Record;
-use crate::raft::{Entry, Incarnation, Index, Recovered, Seq};
-use std::ops::Range;
+use crate::raft::wire::bytes::Count;
+use crate::raft::wire::entry::{Run, put_run};
+use crate::raft::{Entry, Index, NodeId, Recovered, Seq, Term};
+use crate::sync::lock::Lock;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+/// What the head of an entry takes at most: length and term, kind, checksum.
+const ENTRY_HEAD_MAX: usize = 10 + 10 + 1 + 4;
+/// The bytes of the longest segment: places are 32 bits of 8 bytes.
+const SEGMENT_MAX: u64 = 32 << 30;
 
 /// Settings of the log. They may change from one start to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalOptions {
-    /// The length of a segment: a multiple of 4 KiB, at least 128 KiB. 64 MiB.
+    /// The length of a segment: a multiple of 4 KiB, at least 128 KiB, below 32 GiB. 64 MiB.
     pub segment_bytes: u64,
     /// A flush is padded to a multiple of this: 8, 512 or 4096. 4096.
     ///
@@ -25,24 +48,68 @@ impl WalOptions {
     pub fn new(seed: u64) -> WalOptions {
         WalOptions { segment_bytes: 64 << 20, align: 4096, seed }
     }
+
+    fn check(&self) -> Result<(), Error> {
+        let bytes = self.segment_bytes;
+        if !(LEN_MIN..SEGMENT_MAX).contains(&bytes) || !bytes.is_multiple_of(LEN_STEP) {
+            return Err(Error::Options("segment_bytes must be a multiple of 4 KiB, at least 128 KiB, below 32 GiB"));
+        }
+        if !matches!(self.align, 8 | 512 | 4096) {
+            return Err(Error::Options("align must be 8, 512 or 4096"));
+        }
+        Ok(())
+    }
+
+    /// A record's body is no longer.
+    fn body_max(&self) -> usize {
+        BODY_MAX.min((self.segment_bytes / 4) as usize)
+    }
+
+    /// The end of a segment that entries leave to all else: a vote and a mark find room on a full disk.
+    fn reserve(&self) -> u64 {
+        (64 << 10).min(self.segment_bytes / 16)
+    }
 }
 
 /// The durable log of one peer.
 #[derive(Debug)]
 pub struct Wal<D: Disk> {
     disk: Arc<D>,
-    memory: Memory,
+    options: WalOptions,
     stamp: Stamp,
+    places: Arc<Lock<Places<D>>>,
+    /// Once recovered.
+    open: Option<Open<D>>,
+    poisoned: bool,
+    durable: Seq,
     syncs: u64,
+    remarks: Vec<Remark>,
+}
+
+/// A log that records are given to.
+#[derive(Debug)]
+struct Open<D: Disk> {
+    /// With what is staged.
+    past: Past,
+    /// The index of the last mark that is durable.
+    marked: Index,
+    held: VecDeque<(u64, Index)>,
+    segment: Segment<D>,
+    spare: Spare<D>,
+    /// What readers will find after the next flush.
+    changes: Vec<Change>,
 }
 
 impl<D: Disk> Wal<D> {
-    /// A log in this directory; nothing is read before [`recover`](Storage::recover).
+    /// A log in this directory; nothing is read or written before [`recover`](Storage::recover).
     ///
     /// # Errors
     /// [`Error::Options`] if no log can have these.
     pub fn open(disk: Arc<D>, options: WalOptions, stamp: Stamp) -> Result<Wal<D>, Error> {
-        Ok(Wal { disk, memory: Memory::new(Incarnation(options.seed)), stamp, syncs: 0 })
+        options.check()?;
+        let places = Arc::new(Lock::new(Places::new()));
+        let (open, remarks) = (None, Vec::new());
+        Ok(Wal { disk, options, stamp, places, open, poisoned: false, durable: Seq(0), syncs: 0, remarks })
     }
 
     /// How many times a segment was synced since the start.
@@ -51,77 +118,282 @@ impl<D: Disk> Wal<D> {
         self.syncs
     }
 
+    /// What recovery met that its operator may want to know, a line each.
+    #[must_use]
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
     /// Work for idle moments: call it about 10 ms after a flush. Testifies to the last flush by a record that is not
     /// synced, so that even rot of what was flushed last is told from a torn write.
     ///
     /// # Errors
     /// Any; after one, the store is poisoned.
     pub fn idle(&mut self) -> Result<(), Error> {
-        let _ = (&self.disk, self.stamp);
-        Ok(())
+        self.act(|wal| {
+            let disk = Arc::clone(&wal.disk);
+            wal.opened().segment.anchor(&*disk)
+        })
     }
 
     /// Work for between two flushes: a slice of the next segment. Whether more of it is to be done.
     ///
-    /// Call it again until it says false, again after each flush, and once a second after it found no room.
+    /// Call it until it says false, again after a flush, and once a second when [`room`](Storage::room) is short.
     ///
     /// # Errors
     /// Any but [`Error::Full`], which [`room`](Storage::room) tells; after one, the store is poisoned.
     pub fn prepare(&mut self) -> Result<bool, Error> {
-        Ok(false)
+        self.act(|wal| {
+            let (disk, len) = (Arc::clone(&wal.disk), wal.options.segment_bytes);
+            wal.opened().spare.prepare(&*disk, len)
+        })
     }
 
-    /// What recovery met that its operator may want to know, a line each.
-    #[must_use]
-    pub fn remarks(&self) -> &[Remark] {
-        &[]
+    /// Does it, unless the log is poisoned; poisons it if that fails.
+    fn act<T>(&mut self, act: impl FnOnce(&mut Wal<D>) -> Result<T, Error>) -> Result<T, Error> {
+        if self.poisoned {
+            return Err(Error::Poisoned);
+        }
+        act(self).inspect_err(|_| self.poisoned = true)
+    }
+
+    fn opened(&mut self) -> &mut Open<D> {
+        self.open.as_mut().expect("a log is recovered first")
+    }
+
+    /// Makes room for a record whose body is that long.
+    fn make_room(&mut self, body: usize) -> Result<(), Error> {
+        // Twice: the spare may be one of another length, made before the settings changed.
+        for _ in 0..2 {
+            if self.opened().segment.fits(body) {
+                return Ok(());
+            }
+            self.rotate()?;
+        }
+        if self.opened().segment.fits(body) { Ok(()) } else { Err(Error::TooLarge) }
+    }
+
+    /// Stages a record that is no run of entries.
+    fn put(&mut self, kind: Kind, index: Index, term: Term, body: &[u8]) {
+        self.opened().segment.put(kind, index, term, |out| out.extend_from_slice(body));
+    }
+
+    /// Stages entries of one term: as many records as it takes.
+    fn put_entries(&mut self, mut index: Index, mut run: &[Entry]) -> Result<(), Error> {
+        let (body_max, reserve) = (self.options.body_max(), self.options.reserve());
+        let mut rotated = 0;
+        while let Some(first) = run.first() {
+            let open = self.opened();
+            let taken = fitting(run, body_max.min(open.segment.room(reserve).unwrap_or(0)));
+            if taken == 0 {
+                if body_max < Run::default().len_of(first) || rotated == 2 {
+                    return Err(Error::TooLarge);
+                }
+                self.rotate()?;
+                rotated += 1;
+                continue;
+            }
+            let (part, rest) = run.split_at(taken);
+            open.past.entries(index, first.term, taken as u64).map_err(Error::Rule)?;
+            for (at, entry) in (index.0..).zip(part) {
+                open.past.member(Index(at), entry.kind, &entry.bytes);
+            }
+            let at = open.segment.put(Kind::Entries, index, first.term, |out| put_run(out, part));
+            let place = Place::new(index, open.segment.seq, at);
+            open.changes.push(Change::Put { place, last: open.past.last() });
+            (index, run, rotated) = (open.past.last().next(), rest, 0);
+        }
+        Ok(())
+    }
+
+    /// Finishes this segment and goes on in the next: it is named before the seal says that there is one.
+    fn rotate(&mut self) -> Result<(), Error> {
+        self.write()?;
+        let (disk, options, stamp) = (Arc::clone(&self.disk), self.options, self.stamp);
+        let open = self.opened();
+        let (seq, prev_end, first) = (open.segment.seq + 1, open.segment.tail(), open.past.last().next());
+        let next = Beginning { options: &options, stamp, seq, prev_end, past: &open.past, copied: &[] };
+        let (segment, _) = next.write(&*disk, &mut open.spare)?;
+        seal(&*disk, &open.segment.file, open.segment.nonce, prev_end)?;
+        open.held.push_back((seq, first));
+        let source = segment.source();
+        open.segment = segment;
+        self.syncs += 2;
+        self.places.lock().add(seq, source);
+        Ok(())
+    }
+
+    /// Makes what is staged durable, and visible to readers.
+    fn write(&mut self) -> Result<(), Error> {
+        let disk = Arc::clone(&self.disk);
+        let open = self.opened();
+        let synced = open.segment.flush(&*disk)?;
+        open.marked = open.past.snapshot.index;
+        let changes = std::mem::take(&mut open.changes);
+        self.syncs += u64::from(synced);
+        let mut places = self.places.lock();
+        changes.iter().for_each(|&change| places.apply(change));
+        drop(places);
+        self.opened().changes = reuse(changes);
+        Ok(())
+    }
+
+    fn stage_one(&mut self, record: &Record) -> Result<(), Error> {
+        match record {
+            Record::Bind { node, incarnation } => {
+                let mut body = Vec::with_capacity(16);
+                put_bindings(&mut body, &BTreeMap::from([(*node, *incarnation)]));
+                self.make_room(body.len())?;
+                self.opened().past.bindings.insert(*node, *incarnation);
+                self.put(Kind::Bind, Index(0), Term(0), &body);
+            }
+            Record::Born => {
+                self.make_room(0)?;
+                self.opened().past.born = true;
+                self.put(Kind::Born, Index(0), Term(0), &[]);
+            }
+            Record::State { term, vote } => {
+                self.make_room(8)?;
+                let past = &mut self.opened().past;
+                past.state(*term, *vote).map_err(Error::Rule)?;
+                let commit = past.commit;
+                let body = vote.map(|NodeId(node)| node.to_le_bytes());
+                self.put(Kind::State, commit, *term, body.as_ref().map_or(&[], |body| &body[..]));
+            }
+            Record::Mark { at } => {
+                self.make_room(0)?;
+                let open = self.opened();
+                if open.past.mark(*at).map_err(Error::Rule)? == Marked::Emptied {
+                    open.changes.push(Change::Empty { last: at.index });
+                }
+                self.put(Kind::Mark, at.index, at.term, &[]);
+            }
+            Record::Entries { after, entries } => {
+                if entries.is_empty() {
+                    return Err(Error::Rule("a record of entries holds at least one"));
+                }
+                let mut index = after.next();
+                for run in entries.chunk_by(|one, next| one.term == next.term) {
+                    self.put_entries(index, run)?;
+                    index = Index(index.0 + run.len() as u64);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the records before `keep`, then removes the segments that nothing leads to any more.
+    fn remove_before(&mut self, keep: Index) -> Result<(), Error> {
+        let (disk, shared) = (Arc::clone(&self.disk), Arc::clone(&self.places));
+        let open = self.opened();
+        let keep = keep.min(open.marked.next());
+        shared.lock().forget(keep);
+        let oldest = shared.lock().oldest();
+        if let Some((first, _)) = oldest {
+            open.past.release(first);
+        }
+        let mut removed = false;
+        while let [(seq, _), (_, next), ..] = *open.held.make_contiguous() {
+            if keep < next || oldest.is_some_and(|(_, holds)| holds <= seq) {
+                break;
+            }
+            shared.lock().drop_source(seq);
+            disk.remove(&super::format::name(seq))?;
+            open.held.pop_front();
+            removed = true;
+        }
+        if removed { Ok(disk.sync_dir()?) } else { Ok(()) }
     }
 }
 
-/// Reads durable entries back from the segments.
-#[derive(Debug)]
-pub struct WalReader<D: Disk> {
-    disk: Arc<D>,
-    memory: super::memory::MemoryReader,
+/// How many entries, which begin a run, have together a body that is not longer.
+fn fitting(entries: &[Entry], body_max: usize) -> usize {
+    let (mut run, mut len) = (Run::default(), Count::default());
+    let fits = |entry: &&Entry| {
+        run.put(&mut len, entry);
+        len.0 <= body_max
+    };
+    entries.iter().take_while(fits).count()
 }
 
-impl<D: Disk> Clone for WalReader<D> {
-    fn clone(&self) -> Self {
-        WalReader { disk: Arc::clone(&self.disk), memory: self.memory.clone() }
-    }
-}
-
-impl<D: Disk> Reader for WalReader<D> {
-    fn read(&self, range: Range<Index>, bytes_max: usize, each: &mut dyn FnMut(Entry)) -> Result<(), Error> {
-        self.memory.read(range, bytes_max, each)
-    }
+/// The same memory, empty.
+fn reuse<T>(mut items: Vec<T>) -> Vec<T> {
+    items.clear();
+    items
 }
 
 impl<D: Disk> Storage for Wal<D> {
     type Reader = WalReader<D>;
 
     fn recover(&mut self, newest: Option<Snapshot>) -> Result<Recovered, Error> {
-        self.memory.recover(newest)
+        self.act(|wal| {
+            let opened = recovery::open(&*wal.disk, &wal.options, wal.stamp, newest.as_ref())?;
+            let recovery::Opened { past, places, held, segment, spare, remarks } = opened;
+            *wal.places.lock() = places;
+            wal.remarks = remarks;
+            let owed = newest.as_ref().map(|newest| past.owed(newest)).unwrap_or_default();
+            let marked = past.snapshot.index;
+            wal.open = Some(Open { past, marked, held, segment, spare, changes: Vec::new() });
+            for record in &owed {
+                wal.stage_one(record)?;
+                if let Record::Mark { at } = *record {
+                    wal.remarks.push(Remark::Marked { at });
+                }
+            }
+            wal.write()?;
+            let recovered = wal.opened().past.recovered(newest.as_ref());
+            Ok(recovered.expect("recovery has refused a log that begins behind its snapshot"))
+        })
     }
 
     fn stage(&mut self, record: &Record) -> Result<(), Error> {
-        self.memory.stage(record)
+        self.act(|wal| wal.stage_one(record))
     }
 
     fn flush(&mut self, seq: Seq) -> Result<(), Error> {
-        self.syncs += 1;
-        self.memory.flush(seq)
+        self.act(|wal| {
+            // What a rotation has synced already needs no second sync; nor does an anchor.
+            if wal.opened().segment.is_staged() {
+                wal.write()?;
+            }
+            wal.durable = wal.durable.max(seq);
+            Ok(())
+        })
     }
 
     fn durable(&self) -> Result<Seq, Error> {
-        self.memory.durable()
+        if self.poisoned { Err(Error::Poisoned) } else { Ok(self.durable) }
     }
 
     fn release(&mut self, keep: Index) -> Result<(), Error> {
-        self.memory.release(keep)
+        self.act(|wal| wal.remove_before(keep))
     }
 
     fn reader(&self) -> WalReader<D> {
-        WalReader { disk: Arc::clone(&self.disk), memory: self.memory.reader() }
+        WalReader { disk: Arc::clone(&self.disk), places: Arc::clone(&self.places) }
+    }
+
+    fn commit(&mut self, index: Index) {
+        if let Some(open) = &mut self.open {
+            open.past.commit = open.past.commit.max(index);
+        }
+    }
+
+    fn room(&self) -> usize {
+        let Some(open) = self.open.as_ref().filter(|_| !self.poisoned) else { return 0 };
+        let reserve = self.options.reserve();
+        let next = match open.spare {
+            Spare::NoRoom => 0,
+            Spare::Ready { len, .. } | Spare::Filling { len, .. } => len,
+            Spare::Missing => self.options.segment_bytes,
+        };
+        // What stands before the first entries of a segment, and their padding.
+        let begin = 16 * open.past.bindings.len() as u64 + 3 * u64::from(self.options.align).max(128);
+        let next = next.saturating_sub(reserve + begin) as usize;
+        open.segment.room(reserve).unwrap_or(0) + next
+    }
+
+    fn entry_bytes_max(&self) -> usize {
+        self.options.body_max() - ENTRY_HEAD_MAX
     }
 }

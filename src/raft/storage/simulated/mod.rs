@@ -22,10 +22,11 @@ pub use crash::Crash;
 
 use super::Disk;
 use crate::mix::Draws;
+use crate::sync::lock::Lock;
 use inode::Inode;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// An operation that changes the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +48,7 @@ pub enum Operation {
 /// One directory, in memory, that crashes.
 #[derive(Debug)]
 pub struct SimulatedDisk {
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 /// An open file of a [`SimulatedDisk`]. It does not outlive the process that opened it.
@@ -111,30 +112,30 @@ impl SimulatedDisk {
             struck: None,
             failure: None,
         };
-        SimulatedDisk { state: Mutex::new(state) }
+        SimulatedDisk { state: Lock::new(state) }
     }
 
     /// Another disk with the same content, pending writes included, and chance of its own.
     #[must_use]
     pub fn copy(&self, seed: u64) -> SimulatedDisk {
-        let state = State { draws: Draws::new(seed), ..self.state().clone() };
-        SimulatedDisk { state: Mutex::new(state) }
+        let state = State { draws: Draws::new(seed), ..self.state.lock().clone() };
+        SimulatedDisk { state: Lock::new(state) }
     }
 
     /// Whether a write that is cut short leaves alone what lies beside it in its 512-byte sectors. It does, unless told.
     pub fn set_powersafe(&self, powersafe: bool) {
-        self.state().powersafe = powersafe;
+        self.state.lock().powersafe = powersafe;
     }
 
     /// How many bytes all files together may have.
     pub fn set_capacity(&self, bytes: u64) {
-        self.state().capacity = bytes;
+        self.state.lock().capacity = bytes;
     }
 
     /// Cuts the power in the middle of an operation: of the next one if `after` is 0. What it changes may still land.
     /// From there on every call fails, until [`crash`](SimulatedDisk::crash). `None` takes the fuse out.
     pub fn set_fuse(&self, after: Option<u64>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.fuse = after.map(|after| state.operations + after);
         state.struck = None;
     }
@@ -142,40 +143,40 @@ impl SimulatedDisk {
     /// Where the fuse has cut the power: in which operation, on which file.
     #[must_use]
     pub fn struck(&self) -> Option<(Operation, String)> {
-        self.state().struck.clone()
+        self.state.lock().struck.clone()
     }
 
     /// Makes an operation of this kind fail once, with an input/output error: the next one if `after` is 0.
     pub fn fail(&self, operation: Operation, after: u64) {
-        self.state().failure = Some((operation, after));
+        self.state.lock().failure = Some((operation, after));
     }
 
     /// How many operations there were: makings, writes, syncs, renames, removals, syncs of the directory.
     #[must_use]
     pub fn operations(&self) -> u64 {
-        self.state().operations
+        self.state.lock().operations
     }
 
     /// The process dies: its files are closed, what it wrote stays in the cache.
     pub fn kill(&self) {
-        self.state().life += 1;
+        self.state.lock().life += 1;
     }
 
     /// The power fails and comes back. Says what was lost.
     pub fn crash(&self) -> Crash {
-        self.state().crash()
+        self.state.lock().crash()
     }
 
     /// Flips one bit of a file, on the disk and in the cache. False if the file is shorter, or is not there.
     pub fn rot(&self, name: &str, at: u64, bit: u8) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let inode = state.names.get(name).copied();
         inode.and_then(|inode| state.inodes.get_mut(&inode)).is_some_and(|inode| inode.rot(at, bit))
     }
 
     /// Makes a file vanish, durably, as if it had never been.
     pub fn forget(&self, name: &str) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.names.remove(name);
         state.durable_names.remove(name);
     }
@@ -183,13 +184,8 @@ impl SimulatedDisk {
     /// What a reader of the file sees now.
     #[must_use]
     pub fn content(&self, name: &str) -> Option<Vec<u8>> {
-        let state = self.state();
+        let state = self.state.lock();
         state.names.get(name).and_then(|inode| state.inodes.get(inode)).map(|inode| inode.cache.clone())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A test that panics while it holds the disk has failed already.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -279,13 +275,13 @@ impl Disk for SimulatedDisk {
     type File = SimulatedFile;
 
     fn list(&self) -> io::Result<Vec<String>> {
-        let state = self.state();
+        let state = self.state.lock();
         state.on()?;
         Ok(state.names.keys().cloned().collect())
     }
 
     fn open(&self, name: &str, create: bool) -> io::Result<SimulatedFile> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.on()?;
         let inode = match state.names.get(name) {
             Some(&inode) => inode,
@@ -303,11 +299,11 @@ impl Disk for SimulatedDisk {
     }
 
     fn len(&self, file: &SimulatedFile) -> io::Result<u64> {
-        Ok(self.state().of(file)?.cache.len() as u64)
+        Ok(self.state.lock().of(file)?.cache.len() as u64)
     }
 
     fn read_at(&self, file: &SimulatedFile, bytes: &mut [u8], at: u64) -> io::Result<usize> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let cache = &state.of(file)?.cache;
         let from = cache.len().min(at as usize);
         let read = bytes.len().min(cache.len() - from);
@@ -316,7 +312,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn write_at(&self, file: &SimulatedFile, bytes: &[u8], at: u64) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let growth = (at + bytes.len() as u64).saturating_sub(state.of(file)?.cache.len() as u64);
         if state.capacity.saturating_sub(growth) < state.used() && growth != 0 {
             return Err(io::ErrorKind::StorageFull.into());
@@ -333,7 +329,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn sync(&self, file: &SimulatedFile) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.of(file)?;
         let fate = state.begin(Operation::Sync, &file.name)?;
         let lands = state.draws.chance(1, 2);
@@ -350,7 +346,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let inode = state.names.get(from).copied().ok_or_else(|| not_found(from))?;
         let fate = state.begin(Operation::Rename, to)?;
         if !matches!(fate, Fate::Fails) {
@@ -362,7 +358,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let inode = state.names.get(name).copied().ok_or_else(|| not_found(name))?;
         let fate = state.begin(Operation::Remove, name)?;
         if !matches!(fate, Fate::Fails) {
@@ -373,7 +369,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let fate = state.begin(Operation::SyncDir, ".")?;
         match fate {
             Fate::Done => state.sync_names(),

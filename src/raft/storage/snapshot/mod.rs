@@ -20,10 +20,11 @@ pub use take::Taking;
 
 use super::{Disk, Error, Remark, Snapshot};
 use crate::raft::{ClusterId, LogId};
+use crate::sync::lock::Lock;
 use bytes::Bytes;
 use format::Fault;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 /// The snapshots of one directory.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub struct Snapshots<D: Disk> {
 struct Shared<D: Disk> {
     disk: Arc<D>,
     cluster: ClusterId,
-    ledger: Mutex<Ledger>,
+    ledger: Lock<Ledger>,
 }
 
 /// What is known beside the names in the directory.
@@ -63,7 +64,7 @@ impl<D: Disk> Snapshots<D> {
         for name in disk.list()?.iter().filter(|name| name.starts_with("snap-") && name.ends_with(".tmp")) {
             disk.remove(name)?;
         }
-        Ok(Snapshots { shared: Arc::new(Shared { disk, cluster, ledger: Mutex::default() }) })
+        Ok(Snapshots { shared: Arc::new(Shared { disk, cluster, ledger: Lock::default() }) })
     }
 
     /// The newest one that is whole: every checksum of it is verified. Damaged ones are passed over, with a remark:
@@ -78,7 +79,7 @@ impl<D: Disk> Snapshots<D> {
             match self.shared.verify(at) {
                 Ok(whole) => return Ok(Some(whole)),
                 Err(Error::Corrupt(_)) => {
-                    self.shared.ledger().remarks.push(Remark::PassedOver { file: format::name(at) });
+                    self.shared.ledger.lock().remarks.push(Remark::PassedOver { file: format::name(at) });
                 }
                 Err(error) => return Err(error),
             }
@@ -118,7 +119,7 @@ impl<D: Disk> Snapshots<D> {
     /// [`Error::Io`] of the file system.
     pub fn keep(&self, at: LogId) -> Result<(), Error> {
         let held = self.held()?;
-        let mut ledger = self.shared.ledger();
+        let mut ledger = self.shared.ledger.lock();
         ledger.open.retain(|(_, handle)| handle.strong_count() != 0);
         let stays = |other: &LogId| {
             let under_way = at.index < other.index && ledger.fresh.contains(other);
@@ -138,7 +139,7 @@ impl<D: Disk> Snapshots<D> {
     /// What was found that is worth a line.
     #[must_use]
     pub fn remarks(&self) -> Vec<Remark> {
-        self.shared.ledger().remarks.clone()
+        self.shared.ledger.lock().remarks.clone()
     }
 
     /// By their names.
@@ -148,12 +149,6 @@ impl<D: Disk> Snapshots<D> {
 }
 
 impl<D: Disk> Shared<D> {
-    /// No file is touched under it, but for removing what nobody may open meanwhile.
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        // Each change of the ledger is one call that cannot fail half-way.
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Reads the whole file of the snapshot at this entry.
     fn verify(&self, at: LogId) -> Result<Snapshot, Error> {
         let file = self.disk.open(&format::name(at), false)?;
@@ -182,7 +177,7 @@ impl<D: Disk> Shared<D> {
         self.disk.sync(file)?;
         self.disk.rename(unfinished, &format::name(at))?;
         self.disk.sync_dir()?;
-        self.ledger().fresh.insert(at);
+        self.ledger.lock().fresh.insert(at);
         Ok(())
     }
 }

@@ -1,0 +1,116 @@
+//! Reading a segment from one end to the other.
+//!
+//! ```text
+//!   |head| record record record ? .. .. record .. .. 0 0 0 0 |
+//!          ──────────────────>│ unreadable: from here on, at every 8 bytes, is a head here?
+//! ```
+
+use super::Disk;
+use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead};
+use crate::raft::{LogId, Term};
+use std::io;
+
+/// How much is read at a time: more falls out of the processor's cache.
+const WINDOW: usize = 256 << 10;
+
+/// A file seen through a window that slides forward.
+#[derive(Debug)]
+pub(crate) struct Window<'a, D: Disk> {
+    disk: &'a D,
+    file: &'a D::File,
+    nonce: u64,
+    end: u64,
+    from: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'a, D: Disk> Window<'a, D> {
+    /// The first `end` bytes of a segment with this nonce.
+    pub(crate) fn new(disk: &'a D, file: &'a D::File, nonce: u64, end: u64) -> Window<'a, D> {
+        Window { disk, file, nonce, end, from: 0, bytes: Vec::new() }
+    }
+
+    /// So many bytes from there on; `None` if the file ends before.
+    pub(crate) fn get(&mut self, at: u64, len: usize) -> io::Result<Option<&[u8]>> {
+        if self.end < at.saturating_add(len as u64) {
+            return Ok(None);
+        }
+        let held = self.from..self.from + self.bytes.len() as u64;
+        if at < held.start || held.end < at + len as u64 {
+            self.slide(at, len)?;
+        }
+        let start = (at - self.from) as usize;
+        Ok(self.bytes.get(start..start + len))
+    }
+
+    fn slide(&mut self, at: u64, len: usize) -> io::Result<()> {
+        let wanted = len.max(WINDOW).min((self.end - at) as usize);
+        self.from = at;
+        self.bytes.resize(wanted, 0);
+        let mut done = 0;
+        while done < wanted {
+            match self.disk.read_at(self.file, &mut self.bytes[done..], at + done as u64)? {
+                0 => break,
+                read => done += read,
+            }
+        }
+        self.bytes.truncate(done);
+        Ok(())
+    }
+
+    /// The head of the record there, if one is.
+    pub(crate) fn head(&mut self, at: u64) -> io::Result<Option<RecordHead>> {
+        let nonce = self.nonce;
+        Ok(self.get(at, RECORD_HEAD)?.and_then(|bytes| RecordHead::decode(bytes, nonce, at)))
+    }
+
+    /// The body of the record there, whose head this is, if its checksum is right.
+    pub(crate) fn body(&mut self, at: u64, head: &RecordHead) -> io::Result<Option<&[u8]>> {
+        let body = self.get(at + RECORD_HEAD as u64, head.len)?;
+        Ok(body.filter(|body| crc32c::crc32c(body) == head.body_sum))
+    }
+
+    /// The next head at or behind `at`, record by record or, where none is readable, at every 8 bytes.
+    fn next_head(&mut self, mut at: u64) -> io::Result<Option<(u64, RecordHead)>> {
+        loop {
+            if let Some(head) = self.head(at)? {
+                return Ok(Some((at, head)));
+            }
+            if self.get(at, RECORD_HEAD)?.is_none() {
+                return Ok(None);
+            }
+            // The kind, which is never zero, stands at byte 11: the zeros that end most segments are skipped by it.
+            let bytes = &self.bytes[(at - self.from) as usize..];
+            let places = (bytes.len() - RECORD_HEAD) / 8;
+            let next = (1..=places).find(|place| bytes[place * 8 + 11] != 0);
+            at += 8 * next.unwrap_or(places + 1) as u64;
+        }
+    }
+
+    /// How far the segment is testified to: by what was whole before it got its name, by every head in it, and by its
+    /// seal, which stands where it ends.
+    pub(crate) fn testified(&mut self, segment: &SegmentHead) -> io::Result<u64> {
+        let mut testified = segment.whole;
+        let mut at = segment.first_record();
+        while let Some((found, head)) = self.next_head(at)? {
+            testified = testified.max(head.synced);
+            if head.kind == Kind::Seal {
+                testified = testified.max(found);
+            }
+            at = found + head.record_len();
+        }
+        Ok(testified)
+    }
+
+    /// The greatest entry of which a head at or behind `at` is proof that it was held.
+    pub(crate) fn witnessed(&mut self, mut at: u64) -> io::Result<LogId> {
+        let mut witnessed = LogId::ZERO;
+        while let Some((found, head)) = self.next_head(at)? {
+            if matches!(head.kind, Kind::Entries | Kind::Mark) && head.term != Term(0) {
+                witnessed = witnessed.max(LogId { term: head.term, index: head.index });
+            }
+            at = found + head.record_len();
+        }
+        Ok(witnessed)
+    }
+}
