@@ -22,9 +22,9 @@ def gathered(peers: list[str], statuses: list[dict[str, Any] | None]) -> dict[st
     leaders = [status["leader"] for status in told if status["term"] == term and status["leader"] is not None]
     leader = leaders[0] if leaders else None
     heard: dict[str, int] = {}
-    for status in sorted(told, key=lambda status: int(status["term"])):
-        if status["role"] == "leader":
-            heard = status.get("heard") or {}
+    for known in sorted(told, key=lambda status: int(status["term"])):
+        if known["role"] == "leader":
+            heard = known.get("heard") or {}
     rows = []
     for place, (address, status) in enumerate(zip(peers, statuses, strict=True)):
         row: dict[str, Any] = {**dict.fromkeys(FIELDS), "id": place, "role": "down"}
