@@ -12,6 +12,7 @@
 use super::codec::Codec;
 use super::command::{Caller, Nonce, Open, SessionId};
 use crate::raft::Index;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// How many sessions are held unless the builder says otherwise: one number for the whole cluster.
@@ -137,8 +138,8 @@ impl<R: Codec + Clone> Sessions<R> {
             out.extend_from_slice(&session.nonce.0);
             session.replies.len().encode(out);
             for (sequence, (index, reply)) in &session.replies {
-                (*sequence, index.0).encode(out);
-                reply.encode(out);
+                // With its length: a reply's own bytes may leave open where they end.
+                (*sequence, index.0, reply.to_bytes()).encode(out);
             }
         }
     }
@@ -167,12 +168,12 @@ impl<R: Codec> Session<R> {
         *bytes = rest;
         let mut replies = BTreeMap::new();
         for _ in 0..u64::decode(bytes)? {
-            let (sequence, index) = <(u64, u64)>::decode(bytes)?;
+            let (sequence, index, reply) = <(u64, u64, Bytes)>::decode(bytes)?;
             let rises = replies.last_key_value().is_none_or(|(last, _)| *last < sequence);
             if !rises || sequence < low {
                 return None;
             }
-            replies.insert(sequence, (Index(index), R::decode(bytes)?));
+            replies.insert(sequence, (Index(index), R::from_bytes(&reply)?));
         }
         let nonce = Nonce(*nonce);
         Some((SessionId(id), Session { nonce, window, low, used: Index(used), replies }))
@@ -246,6 +247,28 @@ mod tests {
     #[test]
     fn a_command_of_a_session_that_nobody_holds_is_expired() {
         assert_eq!(with(9, &[1]).judge(caller(SessionId(5), 1, 0), Index(2)), Verdict::Expired);
+    }
+
+    #[test]
+    fn a_kept_reply_comes_back_even_if_its_bytes_do_not_say_where_they_end() {
+        #[derive(Clone, Debug, PartialEq)]
+        struct ToTheEnd(Vec<u8>);
+        impl Codec for ToTheEnd {
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.0);
+            }
+            fn decode(bytes: &mut &[u8]) -> Option<ToTheEnd> {
+                Some(ToTheEnd(std::mem::take(bytes).to_vec()))
+            }
+        }
+        let mut sessions = Sessions::new(4);
+        let id = sessions.open(open(1), Index(1));
+        sessions.keep(caller(id, 1, 1), Index(2), ToTheEnd(vec![7]));
+        sessions.keep(caller(id, 2, 1), Index(3), ToTheEnd(vec![8, 9]));
+        let mut bytes = Vec::new();
+        sessions.encode(&mut bytes);
+        let mut back: Sessions<ToTheEnd> = Sessions::decode(&bytes, 4).expect("it was written so");
+        assert_eq!(back.judge(caller(id, 2, 1), Index(4)), Verdict::Known(Index(3), ToTheEnd(vec![8, 9])));
     }
 
     #[test]
