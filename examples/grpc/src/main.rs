@@ -1,2 +1,4 @@
 //! A raft peer behind unix pipes.
+#[cfg(test)]
+mod kv;
 fn main() {}
