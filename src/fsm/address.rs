@@ -133,7 +133,7 @@ impl<C: 'static> Address<C> {
         into: impl Fn(D) -> C + Send + Sync + 'static,
         back: impl Fn(C) -> D + Send + Sync + 'static,
     ) -> Address<D> {
-        Address { port: Arc::new(Mapped { inner: self.clone(), ways: Arc::new(Ways { into, back }) }) }
+        Address::another(Arc::new(Mapped { inner: self.port.clone(), ways: Arc::new(Ways { into, back }) }))
     }
 
     /// Releases `guard` when this automaton is gone; at once if it is.
@@ -247,9 +247,9 @@ struct Ways<I, B> {
     back: B,
 }
 
-/// A cell seen in another language.
+/// A cell seen in another language. Addresses of it are counted by the cell, like all others.
 struct Mapped<C: 'static, I, B> {
-    inner: Address<C>,
+    inner: Arc<dyn Port<C>>,
     ways: Arc<Ways<I, B>>,
 }
 
@@ -271,20 +271,20 @@ where
     }
 
     fn into_node(self: Arc<Self>) -> Arc<dyn Node> {
-        self.inner.port.clone().into_node()
+        self.inner.clone().into_node()
     }
 
     fn post(&self, command: D) -> Result<Duty, Rejected<D>> {
-        self.inner.port.post((self.ways.into)(command)).map_err(|rejected| rejected.map(&self.ways.back))
+        self.inner.post((self.ways.into)(command)).map_err(|rejected| rejected.map(&self.ways.back))
     }
 
     fn notice(&self, make: Notice<D>) -> Duty {
         let ways = self.ways.clone();
-        self.inner.port.notice(Box::new(move || (ways.into)(make())))
+        self.inner.notice(Box::new(move || (ways.into)(make())))
     }
 
     fn weak(self: Arc<Self>) -> WeakAddress<D> {
-        let weak = WeakMapped { inner: self.inner.downgrade(), ways: self.ways.clone() };
+        let weak = WeakMapped { inner: self.inner.clone().weak(), ways: self.ways.clone() };
         WeakAddress { way: Way::Mapped(Arc::new(weak)) }
     }
 }
@@ -298,7 +298,7 @@ where
 {
     fn upgrade(&self) -> Option<Address<D>> {
         let inner = self.inner.upgrade()?;
-        Some(Address { port: Arc::new(Mapped { inner, ways: self.ways.clone() }) })
+        Some(Address::another(Arc::new(Mapped { inner: inner.port.clone(), ways: self.ways.clone() })))
     }
 
     fn notice(&self, make: Notice<D>) {

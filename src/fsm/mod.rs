@@ -4,6 +4,7 @@
 mod address;
 mod automaton;
 mod cell;
+pub mod conformance;
 mod context;
 mod counters;
 mod death;

@@ -81,7 +81,7 @@ impl<A: Automaton> Cell<A> {
         } else {
             system.into_iter().for_each(|what| context.hear(what));
             let most = limit.of(context.batch());
-            self.visit(&mut guard, &mut context, &mut report, |visit| visit.all(word, most))
+            self.visit(&mut guard, &mut context, &mut report, |visit| visit.all(most))
         };
         match outcome {
             Outcome::Quiet => self.rest(guard, context, report),
@@ -198,24 +198,31 @@ impl Limit {
 
 impl<A: Automaton> Visit<'_, A> {
     /// All inputs of a turn, in their order.
-    fn all(&mut self, word: Word, most: u32) -> Result<(), Halt> {
+    fn all(&mut self, most: u32) -> Result<(), Halt> {
         if self.live.stage == Stage::Born {
             self.live.stage = Stage::Started;
             self.deliver(Input::Start)?;
         }
         self.halt()?;
-        if word.has(DRAIN) && self.live.stage < Stage::Draining {
-            self.live.stage = Stage::Draining;
-            self.deliver(Input::Drain)?;
-        }
+        self.drain()?;
         self.system()?;
         for _ in 0..most {
+            self.drain()?;
             let Some(command) = self.context.next_command().or_else(|| self.batch.pop()) else { break };
             self.commands += 1;
             self.deliver(Input::Command(command))?;
         }
         self.flush();
         self.halt()
+    }
+
+    /// `Drain`, once it is asked for: it overtakes all commands, those of the batch in hand too.
+    fn drain(&mut self) -> Result<(), Halt> {
+        if self.live.stage < Stage::Draining && self.cell.now().has(DRAIN) {
+            self.live.stage = Stage::Draining;
+            self.deliver(Input::Drain)?;
+        }
+        Ok(())
     }
 
     /// Timers that are due, then notices. What these bring about comes in the next turn.

@@ -1,0 +1,112 @@
+//! What every runner must do: the order of inputs and the rest of the contract, as a suite that a runner of one's own can pass.
+//!
+//! ```text
+//!   rule ── generic over a Runner ──+── a thread each
+//!     asserts alone,                +── virtual time, 200 seeds
+//!     waits by `block_on` alone     +── yours
+//! ```
+//! Each rule is a function named as a sentence. [`automata_conform!`](crate::automata_conform) makes a module of tests of them all:
+//!
+//! ```no_run
+//! # mod check {
+//! use rsm::fsm::Threads;
+//! rsm::automata_conform!(threads, Threads, |rule| rule(&Threads));
+//! # }
+//! ```
+
+use super::VirtualTime;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+mod death;
+mod endings;
+mod order;
+mod probe;
+mod timers;
+
+pub use death::*;
+pub use endings::*;
+pub use order::*;
+pub use timers::*;
+
+/// Runs a rule in virtual time once for each seed, and says which one failed.
+///
+/// # Panics
+/// With the panic of the rule.
+pub fn in_virtual_time(seeds: Range<u64>, rule: impl Fn(&VirtualTime)) {
+    for seed in seeds {
+        let time = VirtualTime::new(seed);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| rule(&time))) {
+            eprintln!("the rule failed under VirtualTime::new({seed})");
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// A module of tests, one for each rule of the suite: its name, the type of the runner, and how to run a rule on it.
+#[macro_export]
+macro_rules! automata_conform {
+    ($name:ident, $runner:ty, $run:expr) => {
+        $crate::automata_conform! { $name, $runner, $run;
+            start_comes_first_then_commands_in_order_of_posting
+            a_change_of_kind_is_followed_at_once_by_transition
+            other_data_in_the_same_kind_is_no_transition
+            after_a_change_of_kind_come_the_raised_then_the_postponed_then_the_queued
+            what_flush_raises_comes_next_by_itself
+            a_post_to_oneself_comes_after_all_that_is_queued
+            what_is_postponed_again_keeps_its_place
+            a_freed_command_that_changes_the_kind_frees_again_from_the_beginning
+            what_is_postponed_waits_for_a_change_of_kind
+            what_is_due_comes_before_queued_commands_in_order_of_deadline_then_of_arming
+            timers_come_in_order_and_never_early
+            a_state_timeout_that_is_due_dies_with_its_kind
+            a_state_timeout_set_on_the_arrow_belongs_to_the_state_entered
+            a_later_state_timeout_replaces_the_one_before
+            a_state_timeout_that_is_moved_comes_when_it_was_last_wanted
+            cancel_takes_back_what_is_due_and_not_delivered
+            cancel_before_and_after_the_deadline
+            the_command_of_a_timer_can_be_postponed
+            every_comes_again_and_again_until_it_is_cancelled
+            an_inbox_under_load_does_not_starve_a_timer
+            drain_overtakes_the_queue_which_is_then_delivered
+            posts_are_refused_once_drain_returned
+            a_second_drain_is_nothing
+            what_was_accepted_is_delivered_whoever_drains_meanwhile
+            draining_waits_for_no_timer
+            one_that_lingers_waits_for_its_timers_and_ends_by_stop
+            what_is_still_postponed_at_the_end_comes_once_more
+            the_last_address_dropped_is_a_drain
+            stop_inside_an_input_ends_with_the_state_returned
+            stop_inside_flush_ends_after_it
+            stop_from_outside_ends_after_the_input_in_hand
+            stop_in_drain_is_exit_at_once
+            kill_ends_without_a_word
+            stop_wins_over_drain_and_kill_over_both
+            nothing_begun_in_exit_takes_place
+            a_bounded_inbox_is_never_over_its_bound
+            one_that_overwrites_displaces_the_oldest
+            a_panic_anywhere_is_death_and_is_told
+            who_is_told_of_an_end_sees_all_its_effects
+            a_drop_that_panics_at_death_is_contained
+            a_reply_is_resolved_in_every_death
+            an_end_is_told_to_whoever_asks_before_or_after
+            a_death_notice_overtakes_commands_and_is_never_refused
+            a_parent_spawns_children_and_hears_of_their_ends
+            an_address_in_another_language_leads_there_and_back
+            a_drop_that_posts_meets_no_lock
+        }
+    };
+    ($name:ident, $runner:ty, $run:expr; $($rule:ident)*) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+            $(
+                #[test]
+                fn $rule() {
+                    let run: fn(fn(&$runner)) = $run;
+                    run($crate::fsm::conformance::$rule::<$runner>);
+                }
+            )*
+        }
+    };
+}
