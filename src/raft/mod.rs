@@ -3,6 +3,7 @@
 
 pub mod consensus;
 pub mod entry;
+pub mod invariants;
 pub mod machine;
 pub mod peer;
 pub mod piped;

@@ -3,6 +3,21 @@
 use super::{Bindings, Clock, Consensus, Log, Membership, Options, Role};
 use crate::raft::{Ask, Entry, Identity, Index, NodeId, Seq, Term, Time};
 
+/// How much a core keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Answers not said yet; none after a flush.
+    pub answers: usize,
+    /// Members that answers may be owed to.
+    pub owed: usize,
+    /// Members whose strangers were told.
+    pub told: usize,
+    /// What the cached entries weigh.
+    pub cached: usize,
+    /// Whether the oldest of them may not go, since it is not durable yet.
+    pub oldest_needed: bool,
+}
+
 impl Consensus {
     /// What it was told at its start.
     #[must_use]
@@ -131,6 +146,18 @@ impl Consensus {
     /// proposal is looked for in.
     pub fn uncommitted(&self) -> impl Iterator<Item = (Index, &Entry)> + '_ {
         self.log.cached(self.commit.next())
+    }
+
+    /// How much it keeps that others could make grow.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept {
+            answers: self.answers.len(),
+            owed: self.owed.len(),
+            told: self.clock.told.len(),
+            cached: self.log.cached_weight(),
+            oldest_needed: self.log.needs_oldest(),
+        }
     }
 
     /// Other voters, by rising id.

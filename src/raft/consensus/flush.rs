@@ -82,7 +82,8 @@ impl Consensus {
             seq
         });
         if self.born && !std::mem::replace(&mut said.born, true) {
-            effects.push(Effect::Persist(stream.give(), Record::Born));
+            let (seq, record) = stream.give_born();
+            effects.push(Effect::Persist(seq, record));
         }
         if let Some((seq, record)) = stream.give_state(self.term, self.vote) {
             effects.push(Effect::Persist(seq, record));

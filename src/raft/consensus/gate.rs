@@ -38,20 +38,16 @@ pub(super) fn receive(
 
 /// Another life of a member than the one we know. It counts for nothing but its word on which life of ours it knows.
 fn on_stranger(core: &mut Consensus, role: Role, from: Identity, message: Message) -> Role {
-    match (role, message) {
-        (Role::Newborn(newborn), Message::Attest { bound }) => newborn.on_attest(core, from.node, bound),
+    if let Message::Attest { bound } = message {
         // Two that each know another life of the other would answer each other for ever.
-        (role, Message::Attest { .. }) => role,
-        (role, _) => {
-            let now = core.clock.now();
-            let may_tell = core.clock.told.get(&from.node).is_none_or(|&next| next <= now);
-            if may_tell {
-                core.clock.told.insert(from.node, now.after(core.options.heartbeat));
-                core.owed.entry(from.node).or_default().stranger = Some(from.incarnation);
-            }
-            role
-        }
+        return if let Role::Newborn(newborn) = role { newborn.on_attest(core, from.node, bound) } else { role };
     }
+    let now = core.clock.now();
+    if core.clock.told.get(&from.node).is_none_or(|&next| next <= now) {
+        core.clock.told.insert(from.node, now.after(core.options.heartbeat));
+        core.owed.entry(from.node).or_default().stranger = Some(from.incarnation);
+    }
+    role
 }
 
 /// The gate (§5.1).

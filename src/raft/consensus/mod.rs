@@ -41,6 +41,7 @@ mod reads;
 mod role;
 mod snapshots;
 
+pub use accessors::Kept;
 pub use birth::Bindings;
 pub use candidate::{Candidate, PreCandidate};
 pub use clock::{Alarm, Clock};

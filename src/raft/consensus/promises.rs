@@ -22,19 +22,27 @@ pub(super) struct Stream {
     state: (Term, Option<NodeId>),
     term_given: Seq,
     state_given: Seq,
+    born_given: Seq,
 }
 
 impl Stream {
     /// A stream that has said this, durably.
     pub(super) fn new(term: Term, vote: Option<NodeId>) -> Stream {
         let zero = Seq(0);
-        Stream { given: zero, durable: zero, state: (term, vote), term_given: zero, state_given: zero }
+        let state = (term, vote);
+        Stream { given: zero, durable: zero, state, term_given: zero, state_given: zero, born_given: zero }
     }
 
     /// The number of the next record.
     pub(super) fn give(&mut self) -> Seq {
         self.given = self.given.next();
         self.given
+    }
+
+    /// The record of birth.
+    pub(super) fn give_born(&mut self) -> (Seq, Record) {
+        self.born_given = self.give();
+        (self.born_given, Record::Born)
     }
 
     /// The record of term and vote, if the disk has not been given them yet.
@@ -68,9 +76,9 @@ impl Stream {
         self.durable < self.given
     }
 
-    /// Whether this term is durable.
+    /// Whether this term is durable, and that we may speak in it at all.
     pub(super) fn has_term(&self, term: Term) -> bool {
-        self.state.0 == term && self.term_given <= self.durable
+        self.state.0 == term && self.term_given.max(self.born_given) <= self.durable
     }
 
     /// Whether this vote in this term is durable.
@@ -134,5 +142,14 @@ mod tests {
         let seq = stream.give();
         assert!(stream.on_persisted(seq));
         assert!(!stream.on_persisted(seq));
+    }
+
+    #[test]
+    fn whoever_is_not_durably_born_does_not_speak_even_in_term_zero() {
+        let mut stream = Stream::new(Term(0), None);
+        let (seq, _) = stream.give_born();
+        assert!(!stream.has_term(Term(0)));
+        stream.on_persisted(seq);
+        assert!(stream.has_term(Term(0)));
     }
 }

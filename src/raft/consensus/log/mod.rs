@@ -146,6 +146,25 @@ impl Log {
         &self.memberships[self.memberships.len() - 1].1
     }
 
+    /// The membership in force at `index`.
+    #[must_use]
+    pub fn membership_before(&self, index: Index) -> &Membership {
+        let nth = self.memberships.partition_point(|held| held.0 <= index).saturating_sub(1);
+        &self.memberships[nth].1
+    }
+
+    /// What the cached entries weigh.
+    #[must_use]
+    pub fn cached_weight(&self) -> usize {
+        self.tail.weight()
+    }
+
+    /// Whether the oldest cached entries may not go, since they are not durable yet.
+    #[must_use]
+    pub fn needs_oldest(&self) -> bool {
+        self.tail.oldest_end().is_some_and(|end| self.durable.min(self.staged).next() < end)
+    }
+
     /// Adds a leader's own entry, and says where.
     pub(super) fn push(&mut self, entry: Entry) -> Index {
         let index = self.tail.end();

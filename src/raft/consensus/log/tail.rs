@@ -70,6 +70,16 @@ impl Tail {
         self.end
     }
 
+    /// What all of it weighs.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Where the oldest run ends.
+    pub(super) fn oldest_end(&self) -> Option<Index> {
+        self.runs.front().map(Run::end)
+    }
+
     /// Adds one proposal.
     pub(super) fn push(&mut self, entry: Entry) {
         self.end = self.end.next();

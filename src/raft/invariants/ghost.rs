@@ -1,0 +1,124 @@
+//! What is committed, whoever knows of it: an entry that a quorum has held durably while it was in the entry's term.
+//!
+//! ```text
+//!   disks complete ──> for each term: how far does each hold its leader's entries? ──> the quorum's share is committed
+//! ```
+//! A leader's word is not asked. So a commit that should not be shows at the step that makes it, not minutes later.
+
+use super::shadow::Image;
+use super::{Verdict, holds};
+use crate::raft::consensus::{Membership, quorum};
+use crate::raft::{Index, LogId, NodeId, Term};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Copy, Debug)]
+struct Committed {
+    term: Term,
+    content: u64,
+    /// The term in which it came to be committed.
+    by: Term,
+}
+
+/// One for a cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Ghost {
+    entries: Vec<Committed>,
+    /// For each term, how far each member's disk holds that term's entries.
+    matched: BTreeMap<Term, BTreeMap<NodeId, Index>>,
+    /// The greatest place for which each member's copy was counted.
+    counted: BTreeMap<NodeId, Index>,
+}
+
+impl Ghost {
+    /// How far the log is committed.
+    #[must_use]
+    pub fn len(&self) -> Index {
+        Index(self.entries.len() as u64)
+    }
+
+    /// Whether nothing is committed yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The term of a committed entry.
+    #[must_use]
+    pub fn term_at(&self, index: Index) -> Option<Term> {
+        self.at(index).map(|entry| entry.term)
+    }
+
+    fn at(&self, index: Index) -> Option<&Committed> {
+        self.entries.get(usize::try_from(index.0.checked_sub(1)?).ok()?)
+    }
+
+    /// R6: the disk of `node`, which is in `term`, holds this. What a quorum of that term's membership holds is
+    /// committed from now on.
+    ///
+    /// # Errors
+    /// Another entry was committed there.
+    pub fn holds(&mut self, node: NodeId, term: Term, membership: &Membership, disk: &Image) -> Verdict {
+        let last = disk.last();
+        if last.term != term {
+            return Ok(());
+        }
+        let matched = self.matched.entry(term).or_default();
+        let mine = matched.entry(node).or_default();
+        *mine = (*mine).max(last.index);
+        let agreed = quorum::agreed(membership, |id| matched.get(&id).copied().unwrap_or_default());
+        for (&member, &index) in matched.iter().filter(|_| agreed != Index(0)) {
+            let counted = self.counted.entry(member).or_default();
+            *counted = (*counted).max(agreed.min(index));
+        }
+        let place = agreed.min(self.len());
+        let same = disk.entry(place).is_none_or(|(term, content)| {
+            self.at(place).is_none_or(|entry| (entry.term, entry.content) == (term, content))
+        });
+        holds("R6", same, || format!("two entries are committed at {place}, the second by term {term}"))?;
+        while self.len() < agreed {
+            let Some((term_of, content)) = disk.entry(self.len().next()) else { break };
+            self.entries.push(Committed { term: term_of, content, by: term });
+        }
+        Ok(())
+    }
+
+    /// R7: what a peer takes for committed is committed. Asked for each new commit; `term_at` is of its log.
+    ///
+    /// # Errors
+    /// What it takes for committed.
+    pub fn knows(&self, before: Index, commit: Index, term_at: impl Fn(Index) -> Option<Term>) -> Verdict {
+        holds("R7", commit <= self.len(), || format!("{commit} is taken for committed, {} is", self.len()))?;
+        let mut index = before;
+        while index < commit {
+            index = index.next();
+            let (theirs, ours) = (term_at(index), self.term_at(index));
+            let same = theirs.is_none() || theirs == ours;
+            holds("R7", same, || format!("{index}@{theirs:?} is taken for committed, {index}@{ours:?} is"))?;
+        }
+        Ok(())
+    }
+
+    /// R8: a new leader's log holds what was committed in earlier terms (§5.4).
+    ///
+    /// # Errors
+    /// Which entry it lacks.
+    pub fn elects(&self, term: Term, base: LogId, term_at: impl Fn(Index) -> Option<Term>) -> Verdict {
+        let last = Index(self.entries.partition_point(|entry| entry.by < term) as u64);
+        let held = if last <= base.index {
+            self.term_at(base.index).is_none_or(|term| term == base.term)
+        } else {
+            term_at(last) == self.term_at(last)
+        };
+        holds("R8", held, || format!("the leader of {term} lacks {last}@{:?}", self.term_at(last)))
+    }
+
+    /// R10: nothing is cut that the peer itself knows to be committed, or that was counted as held by it.
+    ///
+    /// # Errors
+    /// What is cut.
+    pub fn cuts(&self, node: NodeId, after: Index, commit: Index) -> Verdict {
+        let counted = self.counted.get(&node).copied().unwrap_or_default();
+        let kept = commit.max(counted) <= after;
+        holds("R10", kept, || format!("{node} cuts its log to {after}; committed {commit}, counted {counted}"))
+    }
+}

@@ -1,0 +1,76 @@
+//! What has happened anywhere, ever: who led, who voted, what was written where, who was born.
+
+use super::{Verdict, holds};
+use crate::raft::consensus::Record;
+use crate::raft::{Entry, Identity, Incarnation, Index, LogId, NodeId, Term};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// One for a cluster, across all crashes.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    leaders: BTreeMap<Term, NodeId>,
+    votes: BTreeMap<(Identity, Term), NodeId>,
+    /// Each entry's content, and the term of the one before it.
+    authors: BTreeMap<LogId, (u64, Option<Term>)>,
+    born: BTreeMap<NodeId, Incarnation>,
+}
+
+/// What an entry's content comes to.
+pub(super) fn digest(entry: &Entry) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (entry.kind, &entry.bytes).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl History {
+    /// R1: at most one leader in a term (§5.2). True if this reign is new.
+    ///
+    /// # Errors
+    /// Who else led.
+    pub fn leads(&mut self, node: NodeId, term: Term) -> Result<bool, super::Violation> {
+        let before = self.leaders.insert(term, node);
+        holds("R1", before.is_none_or(|other| other == node), || format!("{before:?} and {node} lead term {term}"))?;
+        Ok(before.is_none())
+    }
+
+    /// R2: one vote in a term, across restarts too (§5.2). To stand is to vote for oneself.
+    ///
+    /// # Errors
+    /// Whom it voted for before.
+    pub fn votes(&mut self, voter: Identity, term: Term, candidate: NodeId) -> Verdict {
+        let first = *self.votes.entry((voter, term)).or_insert(candidate);
+        holds("R2", first == candidate, || format!("{voter:?} votes for {first} and {candidate} in term {term}"))
+    }
+
+    /// R4: an entry of one term at one place has one content and one predecessor anywhere (§5.3); so logs that hold the
+    /// same entry are equal up to it. `previous`: the term of the entry before the first, if it is known.
+    ///
+    /// # Errors
+    /// Which entry has two.
+    pub fn writes(&mut self, after: Index, previous: Option<Term>, entries: &[Entry]) -> Verdict {
+        let (mut index, mut previous) = (after, previous);
+        for entry in entries {
+            index = index.next();
+            let id = LogId { term: entry.term, index };
+            let (content, before) = self.authors.entry(id).or_insert((digest(entry), previous));
+            let same = *content == digest(entry) && (before.is_none() || previous.is_none() || *before == previous);
+            holds("R4", same, || format!("two entries are {id:?}, after {before:?} and {previous:?}"))?;
+            *before = before.or(previous);
+            previous = Some(entry.term);
+        }
+        Ok(())
+    }
+
+    /// R14: two lives of one member are never both born. Told of each record that is durable.
+    ///
+    /// # Errors
+    /// Which other life was born.
+    pub fn is_durable(&mut self, of: Identity, record: &Record) -> Verdict {
+        if *record != Record::Born {
+            return Ok(());
+        }
+        let first = *self.born.entry(of.node).or_insert(of.incarnation);
+        holds("R14", first == of.incarnation, || format!("two lives of {} are born: {first} and {of:?}", of.node))
+    }
+}

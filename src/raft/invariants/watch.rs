@@ -1,0 +1,175 @@
+//! All rules over one cluster in one thread: told what happens, it says what must not have happened.
+
+use super::{
+    Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, own_term, quorums_meet, state,
+};
+use crate::raft::consensus::{Consensus, Effect, Membership, Message, Record, Role};
+use crate::raft::{EntryKind, Identity, Incarnation, NodeId, Seq, Term};
+use std::collections::BTreeMap;
+
+/// One for a cluster, across all crashes.
+///
+/// ```text
+///   started     after `Machine::new`          crashed, wiped    what happens to a process and its directory
+///   persisted   when a disk completes, before the core is told
+///   stepped     after each `next`: a leader may come and go within a turn
+///   flushed     after each `flush`, before its effects are carried out
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    history: History,
+    ghost: Ghost,
+    peers: BTreeMap<NodeId, Peer>,
+    /// The membership in which each term's leader counts.
+    memberships: BTreeMap<Term, Membership>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Peer {
+    shadow: Shadow,
+    /// The last look, while it lives.
+    glance: Option<Glance>,
+    incarnation: Incarnation,
+}
+
+impl Watch {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new() -> Watch {
+        Watch::default()
+    }
+
+    /// What is committed.
+    #[must_use]
+    pub fn ghost(&self) -> &Ghost {
+        &self.ghost
+    }
+
+    /// What this peer's disk holds.
+    #[must_use]
+    pub fn shadow(&self, node: NodeId) -> Option<&Shadow> {
+        self.peers.get(&node).map(|peer| &peer.shadow)
+    }
+
+    /// A process has begun, from what its store kept.
+    ///
+    /// # Errors
+    /// R11: something durable is lost. R14: this very life is running already.
+    pub fn started(&mut self, core: &Consensus, role: &Role) -> Verdict {
+        let Identity { node, incarnation } = core.me();
+        let peer = self.peers.entry(node).or_default();
+        holds("R14", peer.glance.is_none(), || format!("{node} runs twice"))?;
+        peer.incarnation = incarnation;
+        peer.shadow.restart(core)?;
+        peer.glance = Some(Glance::of(core, role));
+        state(core, role).or_else(|violation| before_the_first_flush(violation, core))
+    }
+
+    /// A process is gone; its disk keeps what was durable, and perhaps more.
+    pub fn crashed(&mut self, node: NodeId) {
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.glance = None;
+        }
+    }
+
+    /// A directory is gone.
+    pub fn wiped(&mut self, node: NodeId) {
+        self.peers.remove(&node);
+    }
+
+    /// A disk has completed everything up to `seq`. `core` is in the state in which it will be told.
+    ///
+    /// # Errors
+    /// R6, R11, R12, R14.
+    pub fn persisted(&mut self, core: &Consensus, seq: Seq) -> Verdict {
+        let Watch { history, ghost, peers, memberships } = self;
+        let node = core.me().node;
+        let Some(peer) = peers.get_mut(&node) else { return Ok(()) };
+        let term = core.term();
+        let membership = memberships.get(&term).unwrap_or(core.membership());
+        peer.shadow.persist(seq, |record, image| {
+            history.is_durable(core.me(), record)?;
+            match record {
+                Record::Entries { .. } | Record::Mark { .. } => ghost.holds(node, term, membership, image),
+                Record::Bind { .. } | Record::Born | Record::State { .. } => Ok(()),
+            }
+        })
+    }
+
+    /// A core has taken an input.
+    ///
+    /// # Errors
+    /// R1, R5, R7, R8, R9, R11.
+    pub fn stepped(&mut self, core: &Consensus, role: &Role) -> Verdict {
+        let after = Glance::of(core, role);
+        let term_at = |index| core.log().term_at(index);
+        if after.leads {
+            if self.history.leads(after.node, after.term)? {
+                self.ghost.elects(after.term, after.base, term_at)?;
+            }
+            self.memberships.insert(after.term, core.membership().clone());
+        }
+        let peer = self.peers.entry(after.node).or_default();
+        if let Some(before) = peer.glance.replace(after) {
+            monotone(&before, &after)?;
+            append_only(&before, &after, term_at)?;
+            own_term(&before, &after, term_at)?;
+            self.ghost.knows(before.commit, after.commit, term_at)?;
+        }
+        Ok(())
+    }
+
+    /// A core has said what follows. `effects`: of this flush alone.
+    ///
+    /// # Errors
+    /// R2, R3, R4, R10, R12, R13, R14, R20.
+    pub fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) -> Verdict {
+        self.stepped(core, role)?;
+        state(core, role)?;
+        effects.iter().try_for_each(|effect| match effect {
+            Effect::Persist(seq, record) => self.on_record(core, *seq, record),
+            Effect::Send { to, message, .. } => self.on_message(core, *to, message, effect),
+            Effect::Load { .. }
+            | Effect::Apply(_)
+            | Effect::Placed { .. }
+            | Effect::Refused { .. }
+            | Effect::Readable { .. }
+            | Effect::SendSnapshot { .. }
+            | Effect::Install { .. }
+            | Effect::Release(_)
+            | Effect::News(_) => Ok(()),
+        })
+    }
+
+    fn on_record(&mut self, core: &Consensus, seq: Seq, record: &Record) -> Verdict {
+        let peer = self.peers.entry(core.me().node).or_default();
+        let cut = peer.shadow.give(seq, record);
+        if let Some(after) = cut {
+            self.ghost.cuts(core.me().node, after, core.commit())?;
+        }
+        let Record::Entries { after, entries } = record else { return Ok(()) };
+        self.history.writes(*after, core.log().term_at(*after), entries)?;
+        let memberships = entries.iter().filter(|entry| entry.kind == EntryKind::Membership);
+        let mut before = None;
+        for next in memberships.filter_map(|entry| Membership::decode(&entry.bytes)) {
+            quorums_meet(before.as_ref().unwrap_or(core.log().membership_before(*after)), &next)?;
+            before = Some(next);
+        }
+        Ok(())
+    }
+
+    fn on_message(&mut self, core: &Consensus, to: NodeId, message: &Message, effect: &Effect) -> Verdict {
+        if let Message::Vote { term, .. } = message {
+            self.history.votes(core.me(), *term, core.me().node)?;
+        }
+        if let Message::VoteReply { term, granted: true } = message {
+            self.history.votes(core.me(), *term, to)?;
+        }
+        self.peers.entry(core.me().node).or_default().shadow.promises(core, effect)
+    }
+}
+
+/// What a start has to say is not said yet: that alone is no growth.
+fn before_the_first_flush(violation: Violation, core: &Consensus) -> Verdict {
+    if violation.rule == "R20" && core.kept().answers != 0 { Ok(()) } else { Err(violation) }
+}
