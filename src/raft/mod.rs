@@ -5,6 +5,7 @@ pub mod consensus;
 pub mod entry;
 pub mod invariants;
 pub mod machine;
+mod mutant;
 pub mod peer;
 pub mod piped;
 pub mod recovered;

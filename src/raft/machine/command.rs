@@ -5,6 +5,7 @@
 //!   open      nonce 16 | varint window
 //! ```
 
+use crate::raft::{Entry, EntryKind};
 use crate::varint;
 use bytes::Bytes;
 
@@ -92,6 +93,29 @@ impl Open {
         let (nonce, mut rest) = entry.split_first_chunk::<16>()?;
         let window = varint::take(&mut rest)?;
         rest.is_empty().then_some(Open { nonce: Nonce(*nonce), window })
+    }
+}
+
+/// What an entry is known by, wherever it stands: its copies bear the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Name {
+    /// A session's command.
+    Command(SessionId, u64),
+    /// An opening.
+    Open(Nonce),
+}
+
+impl Name {
+    /// The name of this entry; `None` for kinds that have none, and for bytes that are not what their kind says.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Option<Name> {
+        match entry.kind {
+            EntryKind::Command => {
+                Caller::of(&entry.bytes).map(|(caller, _)| Name::Command(caller.session, caller.sequence))
+            }
+            EntryKind::Open => Open::of(&entry.bytes).map(|open| Name::Open(open.nonce)),
+            EntryKind::Blank | EntryKind::Membership => None,
+        }
     }
 }
 

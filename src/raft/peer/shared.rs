@@ -1,0 +1,100 @@
+//! What the handles of a peer and its automata have in common.
+
+use super::news::Board;
+use crate::fsm::{Address, Mode};
+use crate::mix::Draws;
+use crate::raft::NodeId;
+use crate::raft::consensus::News;
+use crate::raft::machine::StateMachine;
+use crate::raft::machine::view::Held;
+use crate::raft::replica::gauges::Gauges;
+use crate::raft::replica::in_flight::InFlight;
+use crate::raft::replica::standing::Standing;
+use crate::raft::wire::Door;
+use crate::sync::event::Event;
+use crate::sync::lock::Lock;
+use crate::sync::rwlock::RwLock;
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Reads a state back: the state machine's own `restore`, or what stands in for it where a closure is the machine.
+pub(crate) type Restore<S> = Box<dyn Fn(&mut dyn Read) -> io::Result<S> + Send + Sync>;
+
+/// How many strangers are told of.
+const STRANGERS_MAX: usize = 16;
+
+/// Kills a part; whether there was still one to kill.
+type Kill = Box<dyn Fn() -> bool + Send>;
+
+/// What every part of a peer can reach. Behind locks that are held for moments; no part waits for another.
+pub(crate) struct Shared<S: StateMachine> {
+    pub(crate) door: Door,
+    pub(crate) address: String,
+    /// How long a proposal or a read may take.
+    pub(crate) timeout: Duration,
+    /// How many commands the replica's inbox holds.
+    pub(crate) inbox_max: usize,
+    pub(crate) sessions_max: usize,
+    pub(crate) restore: Restore<S>,
+    /// The machine writes it, everybody reads it.
+    pub(crate) held: Arc<RwLock<Held<S>>>,
+    pub(crate) flight: Lock<InFlight<S::Reply>>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) standing: Lock<Standing>,
+    pub(crate) news: Arc<Board>,
+    /// Why it has ended by itself.
+    pub(crate) fault: Lock<Option<String>>,
+    /// For the nonces of clients' sessions.
+    pub(crate) draws: Lock<Draws>,
+    pub(crate) ended: Arc<Event>,
+    pub(crate) alive: Weak<Alive>,
+    pub(crate) kills: Lock<Vec<Kill>>,
+    pub(crate) strangers: Lock<BTreeSet<NodeId>>,
+}
+
+impl<S: StateMachine> Shared<S> {
+    /// What each part holds while it lives.
+    pub(crate) fn guard(&self) -> Option<Arc<Alive>> {
+        self.alive.upgrade()
+    }
+
+    /// Packets of another cluster come from this member: said once for each.
+    pub(crate) fn stranger(&self, node: NodeId) {
+        let mut strangers = self.strangers.lock();
+        // The ids of strangers are anybody's: only as many as a cluster has members are worth remembering.
+        if strangers.len() < STRANGERS_MAX && strangers.insert(node) {
+            drop(strangers);
+            self.news.publish(News::Stranger { node });
+        }
+    }
+
+    /// A part that a kill of the peer must reach.
+    pub(crate) fn can_kill<C: Send + 'static>(&self, part: &Address<C>) {
+        let part = part.downgrade();
+        let kill = move || {
+            let part = part.upgrade().filter(|part| part.mode() != Mode::Ended);
+            part.inspect(Address::kill).is_some()
+        };
+        let mut kills = self.kills.lock();
+        // Those that are gone by themselves are few: transfers and snapshots.
+        kills.push(Box::new(kill));
+    }
+}
+
+/// Dropped with the last part of a peer: then everything it had open is closed, and observers hear the last of it.
+pub(crate) struct Alive {
+    pub(crate) news: Arc<Board>,
+    pub(crate) ended: Arc<Event>,
+    /// What the user wants to be dropped then.
+    pub(crate) guards: Lock<Vec<Box<dyn Send>>>,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.news.publish(News::Exit);
+        self.ended.set();
+        self.guards.get_mut().clear();
+    }
+}

@@ -1,0 +1,287 @@
+//! The automaton that owns the store: what waits is written and synced at once, while the replica goes on.
+//!
+//! ```text
+//!             Write: stage, say Flush to ourselves          a store that returns early wakes us: Durable
+//!    Idle ──────────────────────────────────────────> Writing ──┐
+//!     ▲  ▲                                             │  ▲ │   │ Write: stage too
+//!     │  │         Flush: all of it is durable         │  └─┼───┘
+//!     │  └─────────────────────────────────────────────┘    │ any fault
+//!     └ after 10 ms: an anchor                               ▼
+//!       between flushes: the next segment                 Failed          for good: what reached the disk is not known
+//! ```
+//! `Flush` stands behind all that was queued before it: so a burst is one write and one sync, and nothing ever lingers.
+
+use crate::fsm::{Automaton, Context, Input, WeakAddress};
+use crate::raft::consensus::Record;
+use crate::raft::replica::gauges::Gauges;
+use crate::raft::storage::{Disk, Error, Memory, Remark, Snapshots, Storage, Wal};
+use crate::raft::{Index, LogId, Seq, Time};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+/// How long the store lies idle before the last flush is testified to.
+const ANCHOR_AFTER: Duration = Duration::from_millis(10);
+/// How often room is sought on a full disk.
+const PREPARE_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a store does besides, in idle moments. The defaults suit one that needs nothing of it.
+pub trait Tended: Storage {
+    /// How many times the log was synced since the start.
+    fn syncs(&self) -> u64 {
+        0
+    }
+
+    /// What opening it found that its operator may want to know.
+    fn remarks(&self) -> Vec<Remark> {
+        Vec::new()
+    }
+
+    /// About 10 ms after a flush, if nothing came meanwhile.
+    ///
+    /// # Errors
+    /// Any; after one, the store is poisoned.
+    fn idle(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Between two flushes: a slice of the next segment. Whether more of it is to be done.
+    ///
+    /// # Errors
+    /// Any; after one, the store is poisoned.
+    fn prepare(&mut self) -> Result<bool, Error> {
+        Ok(false)
+    }
+}
+
+impl Tended for Memory {}
+
+impl<D: Disk> Tended for Wal<D> {
+    fn syncs(&self) -> u64 {
+        Wal::syncs(self)
+    }
+    fn remarks(&self) -> Vec<Remark> {
+        Wal::remarks(self).to_vec()
+    }
+    fn idle(&mut self) -> Result<(), Error> {
+        Wal::idle(self)
+    }
+    fn prepare(&mut self) -> Result<bool, Error> {
+        Wal::prepare(self)
+    }
+}
+
+/// What the store is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Stage these; say once they are durable.
+    Write { records: Vec<(Seq, Record)>, commit: Index },
+    /// Entries before this one will not be read again.
+    Release(Index),
+    /// All that came before this is to become durable.
+    Flush,
+    /// The store's own `durable` may have moved.
+    Durable,
+    /// The flush that began then is over.
+    Measured(Time),
+    /// Nothing has come for a while.
+    Anchor,
+    /// There may be a slice of the next segment to make.
+    Prepare,
+}
+
+/// What the store says.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// Everything up to this is durable, and so many bytes of entries fit still.
+    Persisted(Seq, usize),
+    /// A write or a sync has failed.
+    Failed(String),
+}
+
+/// Whether something is on its way.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Everything is durable.
+    Idle,
+    /// Up to this is staged, up to that given to the store to sync.
+    Writing { staged: Seq, flushing: Option<Seq> },
+    /// A write or a sync has failed.
+    Failed,
+}
+
+/// The store, its snapshots, and whom to tell.
+pub(crate) struct Keeper<T: Tended, D: Disk, C: Send + 'static> {
+    pub(crate) store: T,
+    pub(crate) snapshots: Snapshots<D>,
+    pub(crate) replica: WeakAddress<C>,
+    pub(crate) say: fn(Word) -> C,
+    pub(crate) gauges: Arc<Gauges>,
+    /// A mark among what is staged: once it is durable, older snapshots go.
+    pub(crate) marked: Option<LogId>,
+    pub(crate) preparing: bool,
+}
+
+impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
+    fn tell(&self, word: Word) {
+        if let Some(replica) = self.replica.upgrade() {
+            // A replica that is gone asks for nothing.
+            let _ = replica.post((self.say)(word));
+        }
+    }
+
+    fn fail(&self, error: &Error) -> State {
+        self.tell(Word::Failed(error.to_string()));
+        State::Failed
+    }
+
+    fn stage(&mut self, records: &[(Seq, Record)], commit: Index) -> Result<(), Error> {
+        self.store.commit(commit);
+        for (_, record) in records {
+            if let Record::Mark { at } = record {
+                self.marked = Some(*at);
+            }
+            self.store.stage(record)?;
+        }
+        Ok(())
+    }
+
+    /// What the store says is durable now is told.
+    fn settle(&mut self, staged: Seq, flushing: Seq, context: &mut Context<Self>) -> Result<State, Error> {
+        let durable = self.store.durable()?;
+        self.gauges.syncs(self.store.syncs());
+        if durable < flushing {
+            return Ok(State::Writing { staged, flushing: Some(flushing) });
+        }
+        self.tell(Word::Persisted(durable, self.store.room()));
+        if let Some(at) = self.marked.take_if(|_| durable == staged) {
+            self.snapshots.keep(at)?;
+        }
+        self.prepare_soon(context);
+        if durable < staged {
+            let _ = context.post(Command::Flush);
+            return Ok(State::Writing { staged, flushing: None });
+        }
+        Ok(State::Idle)
+    }
+
+    fn flush_store(&mut self, staged: Seq, context: &mut Context<Self>) -> Result<State, Error> {
+        self.store.flush(staged)?;
+        let began = context.now();
+        let _ = context.post(Command::Measured(began));
+        self.settle(staged, staged, context)
+    }
+
+    fn prepare_soon(&mut self, context: &mut Context<Self>) {
+        if !self.preparing {
+            self.preparing = context.post(Command::Prepare).is_ok();
+        }
+    }
+
+    fn on_write(
+        &mut self,
+        state: State,
+        records: &[(Seq, Record)],
+        commit: Index,
+        context: &mut Context<Self>,
+    ) -> Result<State, Error> {
+        let Some((last, _)) = records.last() else { return Ok(state) };
+        self.stage(records, commit)?;
+        Ok(match state {
+            State::Idle => {
+                // Refused only while the automaton drains: then `Exit` flushes.
+                let _ = context.post(Command::Flush);
+                State::Writing { staged: *last, flushing: None }
+            }
+            State::Writing { flushing, .. } => State::Writing { staged: *last, flushing },
+            State::Failed => State::Failed,
+        })
+    }
+
+    fn on_command(&mut self, state: State, command: Command, context: &mut Context<Self>) -> Result<State, Error> {
+        match (state, command) {
+            (State::Failed, _) => Ok(State::Failed),
+            (state @ (State::Idle | State::Writing { .. }), Command::Write { records, commit }) => {
+                self.on_write(state, &records, commit, context)
+            }
+            (state @ (State::Idle | State::Writing { .. }), Command::Release(keep)) => {
+                self.store.release(keep)?;
+                Ok(state)
+            }
+            (State::Writing { staged, flushing: None }, Command::Flush) => self.flush_store(staged, context),
+            (State::Writing { staged, flushing: Some(flushing) }, Command::Durable) => {
+                self.settle(staged, flushing, context)
+            }
+            (state @ (State::Idle | State::Writing { .. }), Command::Flush | Command::Durable) => Ok(state),
+            (state @ (State::Idle | State::Writing { .. }), Command::Measured(began)) => {
+                self.gauges.flushed(context.now().since(began));
+                Ok(state)
+            }
+            (State::Idle, Command::Anchor) => self.store.idle().map(|()| State::Idle),
+            (state @ State::Writing { .. }, Command::Anchor) => Ok(state),
+            (state @ (State::Idle | State::Writing { .. }), Command::Prepare) => {
+                self.preparing = false;
+                if self.store.prepare()? {
+                    self.prepare_soon(context);
+                } else if self.store.room() == 0 {
+                    context.after(PREPARE_AGAIN, Command::Prepare);
+                }
+                Ok(state)
+            }
+        }
+    }
+}
+
+impl<T: Tended, D: Disk, C: Send + 'static> Automaton for Keeper<T, D, C> {
+    type State = State;
+    type Command = Command;
+
+    fn next(&mut self, state: State, input: Input<Self>, context: &mut Context<Self>) -> State {
+        match (state, input) {
+            (state, Input::Start) => {
+                self.store.on_durable(waker(context.weak()));
+                self.prepare_soon(context);
+                state
+            }
+            (state, Input::Command(command)) => {
+                self.on_command(state, command, context).unwrap_or_else(|error| self.fail(&error))
+            }
+            (State::Idle, Input::Transition { .. }) => {
+                context.state_timeout(ANCHOR_AFTER, Command::Anchor);
+                State::Idle
+            }
+            (State::Writing { staged, .. }, Input::Exit) => {
+                // Nobody waits for it any more; whatever was promised was durable before.
+                let _ = self.store.flush(staged);
+                State::Idle
+            }
+            (state @ (State::Writing { .. } | State::Failed), Input::Transition { .. })
+            | (state @ (State::Idle | State::Failed), Input::Exit)
+            | (state, Input::Drain) => state,
+        }
+    }
+
+    fn label(state: &State) -> &'static str {
+        match state {
+            State::Idle => "idle",
+            State::Writing { .. } => "writing",
+            State::Failed => "failed",
+        }
+    }
+}
+
+/// Posts `Durable` when woken.
+struct Woken(WeakAddress<Command>);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        if let Some(keeper) = self.0.upgrade() {
+            // A keeper that is gone owes nobody a word.
+            let _ = keeper.post(Command::Durable);
+        }
+    }
+}
+
+fn waker(keeper: WeakAddress<Command>) -> Waker {
+    Arc::new(Woken(keeper)).into()
+}

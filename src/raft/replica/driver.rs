@@ -1,0 +1,195 @@
+//! Effects carried out: the end of a replica's turn.
+//!
+//! ```text
+//!   Persist ─────> one batch to the disk        Send, Load ──> one packet for each peer, encoded once
+//!   Apply, Install, Readable ──> machine        Placed, Refused ──> tickets        SendSnapshot ──> a transfer
+//! ```
+//! Every effect may be carried out at once and in any order: the core holds back what it cannot stand by yet.
+
+use super::disk::{self, Tended};
+use super::standing::Standing;
+use super::{Command, Replica, Word, failure_of, transfers};
+use crate::fsm::Context;
+use crate::raft::consensus::{Append, Effect, Message, Record, Refusal, Role};
+use crate::raft::machine::StateMachine;
+use crate::raft::machine::automaton as machine;
+use crate::raft::replica::in_flight::Told;
+use crate::raft::storage::{Disk, Reader};
+use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term, Time, Token};
+use std::ops::Range;
+
+/// What gathers in a turn, in buffers that are used again.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    /// For the disk.
+    records: Vec<(Seq, Record)>,
+    /// For the leader.
+    pub(super) forward: Vec<(Token, Entry)>,
+}
+
+/// An append whose entries only the store holds.
+struct Load {
+    to: NodeId,
+    life: Option<Incarnation>,
+    append: Append,
+    range: Range<Index>,
+    terms: Vec<(Index, Term)>,
+    bytes_max: usize,
+}
+
+impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
+    pub(super) fn carry_out(&mut self, role: &mut Role, context: &mut Context<Self>) {
+        let now = context.now();
+        self.forward(role);
+        let mut effects = std::mem::take(&mut self.effects);
+        self.core.flush(role, now, &mut effects);
+        let mut told = Told::default();
+        for effect in effects.drain(..) {
+            self.carry(role, effect, &mut told, context);
+        }
+        self.effects = effects;
+        told.tell();
+        self.write();
+        let members = self.core.membership();
+        self.outbox.flush(|id| members.members.get(&id).or_else(|| members.outgoing.get(&id)).map(|m| &*m.address));
+        self.note_leader(role, now, context);
+        self.note_copies(role);
+        self.note_mark();
+        self.note_standing(role, now);
+        context.state_timeout(self.core.deadline().since(now), Command(Word::Tick));
+    }
+
+    fn carry(&mut self, role: &Role, effect: Effect, told: &mut Told<S::Reply>, context: &mut Context<Self>) {
+        match effect {
+            Effect::Persist(seq, record) => {
+                if let Record::Entries { entries, .. } = &record {
+                    self.room = self.room.saturating_sub(entries.bytes());
+                }
+                self.carried.records.push((seq, record));
+            }
+            Effect::Send { to, incarnation, message } => self.outbox.say(to, incarnation, message),
+            Effect::Load { to, incarnation, append, range, terms, bytes_max } => {
+                self.load(role, Load { to, life: incarnation, append, range, terms, bytes_max });
+            }
+            Effect::Apply(committed) => self.tell_machine(machine::Command::Apply(committed)),
+            Effect::Install { at } => {
+                self.shared.gauges.installed();
+                self.tell_machine(machine::Command::Install(at));
+            }
+            Effect::Placed { token, .. } => self.shared.flight.lock().sent(token),
+            Effect::Refused { token, why } => self.refused(token, why, told),
+            Effect::Readable { token, index } => {
+                if let Some((until, run)) = self.reads.remove(&token) {
+                    let timeout = until.since(context.now());
+                    self.tell_machine(machine::Command::Read { index, timeout, run });
+                }
+            }
+            Effect::SendSnapshot { to, at, term, track } => self.send_snapshot(to, at, term, track, context),
+            Effect::Release(keep) => self.tell_disk(disk::Command::Release(keep)),
+            Effect::News(news) => self.shared.news.publish(news),
+        }
+    }
+
+    fn refused(&mut self, token: Token, why: Refusal, told: &mut Told<S::Reply>) {
+        if let Some((_, run)) = self.reads.remove(&token) {
+            return run(Err(failure_of(why)));
+        }
+        let mut flight = self.shared.flight.lock();
+        if let Some(name) = flight.name_of(token) {
+            self.copies.take_back(&name);
+        }
+        flight.refused(token, why, told);
+    }
+
+    fn write(&mut self) {
+        if !self.carried.records.is_empty() {
+            let records = std::mem::take(&mut self.carried.records);
+            self.tell_disk(disk::Command::Write { records, commit: self.core.commit() });
+        }
+    }
+
+    /// Reads the entries and sends the append, unless they are no longer what the core thought they were: then the log
+    /// was cut and written anew, and behind this `prev` they would be entries of another history.
+    fn load(&mut self, role: &Role, load: Load) {
+        let Load { to, life, mut append, range, terms, bytes_max } = load;
+        if !role.is_leader() || append.term != self.core.term() {
+            return;
+        }
+        let mut entries = Vec::new();
+        let first = range.start;
+        // A failed read is a lost packet; what is damaged shows when the store is opened again.
+        let read = self.reader.read(range, bytes_max, &mut |entry| entries.push(entry));
+        let term_at = |index: Index| terms.iter().rev().find(|(from, _)| *from <= index).map(|(_, term)| *term);
+        let as_named = |(at, entry): (usize, &Entry)| term_at(Index(first.0 + at as u64)) == Some(entry.term);
+        if read.is_ok() && entries.iter().enumerate().all(as_named) {
+            append.entries = entries.into();
+            self.outbox.say(to, life, Message::Append(append));
+        }
+    }
+
+    fn tell_disk(&self, command: disk::Command) {
+        if let Some(homes) = &self.homes {
+            // One that has ended is heard of by its watcher.
+            let _ = homes.disk.post(command);
+        }
+    }
+
+    fn tell_machine(&self, command: machine::Command<S>) {
+        if let Some(homes) = &self.homes {
+            // One that has ended is heard of by its watcher; a read in the command is then told that it is gone.
+            let _ = homes.machine.post(command);
+        }
+    }
+
+    /// Another leader: what waits is tried there at once.
+    fn note_leader(&mut self, role: &Role, now: Time, context: &mut Context<Self>) {
+        let led_by = self.core.leader(role);
+        if self.led_by == led_by {
+            return;
+        }
+        self.led_by = led_by;
+        let mut flight = self.shared.flight.lock();
+        if led_by.is_some() && !flight.is_empty() {
+            flight.leader_changed(now);
+            context.raise(Command(Word::Retry));
+        }
+    }
+
+    fn note_copies(&mut self, role: &Role) {
+        if role.is_leader() {
+            self.copies.placed(self.core.log().last().index);
+            self.copies.committed(self.core.commit());
+        } else {
+            self.copies.clear();
+        }
+    }
+
+    /// A snapshot up to the last mark is not needed any more.
+    fn note_mark(&mut self) {
+        let mark = self.core.log().snapshot();
+        if self.mark < mark
+            && let Some(homes) = &self.homes
+        {
+            self.mark = mark;
+            // One that has ended is heard of by its watcher.
+            let _ = homes.receiver.post(transfers::Incoming::Mark(mark));
+        }
+    }
+
+    fn note_standing(&mut self, role: &Role, now: Time) {
+        let others = self.core.membership().ids();
+        let heard = others.filter_map(|id| self.core.heard(id).map(|at| (id, now.since(at))));
+        let heard = if role.is_leader() { heard.collect() } else { Vec::new() };
+        let mut standing = self.shared.standing.lock();
+        *standing = Standing {
+            role: role.name(),
+            draining: self.draining,
+            term: self.core.term(),
+            leader: self.led_by,
+            first: self.core.log().base().index.next(),
+            last: self.core.log().last().index,
+            commit: self.core.commit(),
+            heard,
+        };
+    }
+}

@@ -1,0 +1,78 @@
+//! What goes out at the end of a turn: all messages to one peer in one packet, encoded once.
+
+use crate::raft::consensus::Message;
+use crate::raft::wire::{Body, Door, Head, Packer};
+use crate::raft::{Incarnation, NodeId};
+use bytes::Bytes;
+use std::fmt;
+
+/// A packet that has grown to this is closed, and another begun.
+const PACKET_BYTES: usize = 1 << 20;
+
+/// The user's network: to whom, at which address, what. It must not block.
+pub(crate) type Send = Box<dyn FnMut(u64, &str, Bytes) + std::marker::Send>;
+
+/// Messages that wait for the end of the turn.
+pub(crate) struct Outbox {
+    door: Door,
+    packer: Packer,
+    letters: Vec<Letter>,
+    send: Send,
+}
+
+struct Letter {
+    to: NodeId,
+    life: Option<Incarnation>,
+    body: Body,
+}
+
+impl Letter {
+    /// Letters with equal envelopes share a packet. `Hello` names no life of its receiver, so it travels alone.
+    fn envelope(&self) -> (NodeId, Option<Incarnation>) {
+        (self.to, self.life)
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(door: Door, send: Send) -> Outbox {
+        Outbox { door, packer: Packer::default(), letters: Vec::new(), send }
+    }
+
+    /// Says this at the end of the turn.
+    pub(crate) fn put(&mut self, to: NodeId, life: Option<Incarnation>, body: Body) {
+        self.letters.push(Letter { to, life, body });
+    }
+
+    /// Says this at the end of the turn.
+    pub(crate) fn say(&mut self, to: NodeId, life: Option<Incarnation>, message: Message) {
+        self.put(to, life, Body::Message(message));
+    }
+
+    /// Sends all, each to the address that `address` knows; what goes to nobody known is dropped.
+    pub(crate) fn flush<'a>(&mut self, address: impl Fn(NodeId) -> Option<&'a str>) {
+        self.letters.sort_by_key(Letter::envelope);
+        for letters in self.letters.chunk_by(|one, next| one.envelope() == next.envelope()) {
+            let (to, to_life) = letters[0].envelope();
+            let Some(at) = address(to) else { continue };
+            let head = Head { cluster: self.door.cluster, from: self.door.us, to, to_life };
+            self.packer.begin(&head);
+            let mut empty = true;
+            for letter in letters {
+                if !empty && PACKET_BYTES <= self.packer.len() {
+                    (self.send)(to.0, at, Bytes::copy_from_slice(self.packer.seal()));
+                    self.packer.begin(&head);
+                }
+                self.packer.put(&letter.body);
+                empty = false;
+            }
+            (self.send)(to.0, at, Bytes::copy_from_slice(self.packer.seal()));
+        }
+        self.letters.clear();
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outbox({} letters)", self.letters.len())
+    }
+}

@@ -1,0 +1,172 @@
+//! How the replica tries tickets: to the core if it leads, else to the leader; again until they are resolved.
+
+use super::disk::Tended;
+use super::{Command, Replica, Word};
+use crate::fsm::Context;
+use crate::raft::consensus::{Input, Message, Role};
+use crate::raft::machine::{Caller, Name, Open, SessionId, StateMachine};
+use crate::raft::peer::{Answer, Failure};
+use crate::raft::storage::Disk;
+use crate::raft::{Entries, Entry, Identity, Incarnation, Time, Token};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// What a caller wants to stand in the log.
+#[derive(Debug)]
+pub(crate) struct Proposal<R> {
+    pub(crate) whose: Whose<R>,
+    pub(crate) timeout: Duration,
+}
+
+/// In whose name, and whom to answer.
+#[derive(Debug)]
+pub(crate) enum Whose<R> {
+    /// In the peer's own session.
+    Ours(Bytes, Answer<R>),
+    /// In a client's.
+    Theirs(Caller, Bytes, Answer<R>),
+    /// A session for a client.
+    Session(Open, Answer<SessionId>),
+}
+
+impl<R> Whose<R> {
+    pub(crate) fn refuse(self, why: Failure) {
+        match self {
+            Whose::Ours(_, answer) | Whose::Theirs(_, _, answer) => answer.give(Err(why)),
+            Whose::Session(_, answer) => answer.give(Err(why)),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Whose::Ours(bytes, _) | Whose::Theirs(_, bytes, _) => bytes.len(),
+            Whose::Session(..) => 0,
+        }
+    }
+}
+
+/// What a session adds to a command: three varints.
+const SESSION_BYTES: usize = 30;
+
+impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
+    pub(super) fn on_proposal(
+        &mut self,
+        role: Role,
+        proposal: Proposal<S::Reply>,
+        context: &mut Context<Self>,
+    ) -> Role {
+        let Proposal { whose, timeout } = proposal;
+        if self.draining {
+            whose.refuse(Failure::Draining);
+            return role;
+        }
+        if self.settings.entry_bytes_max.saturating_sub(SESSION_BYTES) < whose.bytes() {
+            whose.refuse(Failure::TooLarge);
+            return role;
+        }
+        let now = context.now();
+        let until = now.after(timeout);
+        let mut flight = self.shared.flight.lock();
+        let told = match whose {
+            Whose::Ours(command, answer) => flight.propose(command, answer, until),
+            Whose::Theirs(caller, command, answer) => flight.propose_as(caller, &command, answer, until),
+            Whose::Session(open, answer) => flight.open(open, answer, until),
+        };
+        drop(flight);
+        told.tell();
+        if !self.repeating {
+            self.repeating = true;
+            context.after(self.settings.heartbeat, Command(Word::Repeat));
+        }
+        self.try_fresh(role, now)
+    }
+
+    /// Tries those that have not been tried.
+    pub(super) fn try_fresh(&mut self, role: Role, now: Time) -> Role {
+        let fresh = self.shared.flight.lock().take_fresh(now);
+        self.try_all(role, fresh, now)
+    }
+
+    /// A heartbeat has passed: some may be overdue, some are to be tried again.
+    pub(super) fn on_repeat(&mut self, role: Role, context: &mut Context<Self>) -> Role {
+        let now = context.now();
+        let mut flight = self.shared.flight.lock();
+        let told = flight.overdue(now);
+        let due = flight.take_due(now);
+        self.repeating = !flight.is_empty();
+        drop(flight);
+        told.tell();
+        if self.repeating {
+            context.after(self.settings.heartbeat, Command(Word::Repeat));
+        }
+        let role = self.try_all(role, due, now);
+        self.try_fresh(role, now)
+    }
+
+    /// There is another leader.
+    pub(super) fn on_retry(&mut self, role: Role, now: Time) -> Role {
+        let due = self.shared.flight.lock().take_due(now);
+        self.try_all(role, due, now)
+    }
+
+    fn try_all(&mut self, mut role: Role, tickets: Vec<(Token, Entry)>, now: Time) -> Role {
+        for (token, entry) in tickets {
+            if !role.is_leader() {
+                self.carried.forward.push((token, entry));
+            } else if Name::of(&entry).is_none_or(|name| self.copies.admit(name)) {
+                role = self.core.next(role, Input::Propose { entry, token }, now);
+            } else {
+                // A copy of it is in the log already: that is as good as placed.
+                self.shared.flight.lock().sent(token);
+            }
+        }
+        role
+    }
+
+    /// Hands a message to the core. From what is forwarded to a leader, copies of what is on its way are struck.
+    pub(super) fn on_message(
+        &mut self,
+        role: Role,
+        from: Identity,
+        to: Option<Incarnation>,
+        message: Message,
+        now: Time,
+    ) -> Role {
+        let message = match message {
+            Message::Forward { entries } if role.is_leader() => {
+                let admit = |entry: &&Entry| Name::of(entry).is_some_and(|name| self.copies.admit(name));
+                let entries: Entries = entries.iter().filter(admit).cloned().collect();
+                if entries.is_empty() {
+                    return role;
+                }
+                Message::Forward { entries }
+            }
+            message => message,
+        };
+        self.core.next(role, Input::Receive { from, to, message }, now)
+    }
+
+    /// Sends what is to be forwarded, if a leader is known; else it is tried again when there is one.
+    pub(super) fn forward(&mut self, role: &Role) {
+        let tickets = std::mem::take(&mut self.carried.forward);
+        let Some(leader) = self.core.leader(role).filter(|leader| *leader != self.core.me().node) else { return };
+        let life = self.life_of(leader);
+        let mut run = Vec::new();
+        let mut bytes = 0;
+        let mut flight = self.shared.flight.lock();
+        for (token, entry) in tickets {
+            flight.sent(token);
+            bytes += entry.bytes.len();
+            run.push(entry);
+            if self.settings.append_bytes_max <= bytes {
+                let entries = std::mem::take(&mut run).into();
+                self.outbox.say(leader, life, Message::Forward { entries });
+                bytes = 0;
+            }
+        }
+        drop(flight);
+        if !run.is_empty() {
+            self.outbox.say(leader, life, Message::Forward { entries: run.into() });
+        }
+    }
+}

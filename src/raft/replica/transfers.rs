@@ -1,0 +1,255 @@
+//! The automata that move snapshots: big bytes never pass through the replica's hands, but as packets.
+//!
+//! ```text
+//!   leader     Send: a file, four pieces on their way        one for each peer that is brought one; ends with it
+//!   follower   Receive: a .tmp, then the file whole          one for the peer's life
+//! ```
+
+use super::Word as ReplicaWord;
+use super::disk::Tended;
+use super::{Command, Replica};
+use crate::fsm::{Automaton, Context, Input as Inbox, WeakAddress};
+use crate::raft::consensus::{Input, Role};
+use crate::raft::machine::StateMachine;
+use crate::raft::storage::snapshot::SnapshotFile;
+use crate::raft::storage::{Disk, Error, Snapshots};
+use crate::raft::transfer::{Pace, Piece, Receiver, Sending, Taken, Verdict};
+use crate::raft::wire::{Body, Chunk, ChunkReply, membership};
+use crate::raft::{Identity, LogId, NodeId, Term, Time, Track};
+use bytes::Bytes;
+
+/// What transfers say.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// Send this to that peer.
+    Say(NodeId, Body),
+    /// A snapshot from that peer is whole and durable here.
+    Ready { from: NodeId, term: Term, track: Track, at: LogId, membership: Bytes },
+    /// That peer holds it, or did not answer.
+    Over(NodeId, Track, Verdict),
+    /// The disk does not take what came.
+    Failed(String),
+}
+
+/// A piece, from whom.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Chunk(NodeId, Chunk),
+    /// A mark is durable.
+    Mark(LogId),
+}
+
+/// Takes in snapshots.
+pub(crate) struct Receive<D: Disk, C: Send + 'static> {
+    receiver: Receiver<D>,
+    replica: WeakAddress<C>,
+    say: fn(Word) -> C,
+}
+
+impl<D: Disk, C: Send + 'static> Receive<D, C> {
+    pub(crate) fn new(snapshots: Snapshots<D>, mark: LogId, replica: WeakAddress<C>, say: fn(Word) -> C) -> Self {
+        Receive { receiver: Receiver::new(snapshots, mark), replica, say }
+    }
+
+    fn take(&mut self, from: NodeId, chunk: &Chunk) {
+        match self.receiver.take(chunk) {
+            Ok(None) | Err(Error::Full) => {}
+            Ok(Some(Taken { reply, ready })) => {
+                tell(&self.replica, (self.say)(Word::Say(from, Body::ChunkReply(reply))));
+                if let Some(ready) = ready {
+                    let (at, membership) = (ready.at, ready.membership);
+                    let word = Word::Ready { from, term: chunk.term, track: chunk.track, at, membership };
+                    tell(&self.replica, (self.say)(word));
+                }
+            }
+            Err(error) => tell(&self.replica, (self.say)(Word::Failed(error.to_string()))),
+        }
+    }
+}
+
+impl<D: Disk, C: Send + 'static> Automaton for Receive<D, C> {
+    type State = ();
+    type Command = Incoming;
+
+    fn next(&mut self, (): (), input: Inbox<Self>, _context: &mut Context<Self>) {
+        match input {
+            Inbox::Command(Incoming::Chunk(from, chunk)) => self.take(from, &chunk),
+            Inbox::Command(Incoming::Mark(at)) => self.receiver.on_mark(at),
+            Inbox::Start | Inbox::Transition { .. } | Inbox::Drain | Inbox::Exit => {}
+        }
+    }
+}
+
+/// Hears of answers, and of time.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Reply(ChunkReply),
+    Tick,
+}
+
+/// Which snapshot goes to whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Errand {
+    pub(crate) to: NodeId,
+    pub(crate) at: LogId,
+    pub(crate) term: Term,
+    pub(crate) track: Track,
+    pub(crate) pace: Pace,
+}
+
+/// Brings one snapshot to one peer.
+pub(crate) struct Bring<D: Disk, C: Send + 'static> {
+    errand: Errand,
+    snapshots: Snapshots<D>,
+    replica: WeakAddress<C>,
+    say: fn(Word) -> C,
+    under_way: Option<(SnapshotFile<D>, Sending)>,
+}
+
+impl<D: Disk, C: Send + 'static> Bring<D, C> {
+    fn begin(&mut self, now: Time) {
+        let Errand { at, term, track, pace, .. } = self.errand;
+        // A file that a newer one has replaced: the transfer fails, and the core begins another.
+        if let Ok(file) = self.snapshots.open(at) {
+            let sending = Sending::new(at, term, track, file.total(), pace, now);
+            self.under_way = Some((file, sending));
+        }
+    }
+
+    fn go_on(&mut self, context: &mut Context<Self>) {
+        let now = context.now();
+        let to = self.errand.to;
+        let Some((file, sending)) = &mut self.under_way else {
+            return self.end(Verdict::Failed, context);
+        };
+        while let Some(piece) = sending.piece(now) {
+            let Some(bytes) = read(file, piece) else { return self.end(Verdict::Failed, context) };
+            let chunk = sending.chunk(piece, bytes);
+            tell(&self.replica, (self.say)(Word::Say(to, Body::Chunk(chunk))));
+        }
+        if let Some(verdict) = sending.verdict(now) {
+            return self.end(verdict, context);
+        }
+        context.state_timeout(sending.deadline().since(now), Outgoing::Tick);
+    }
+
+    fn end(&mut self, verdict: Verdict, context: &mut Context<Self>) {
+        tell(&self.replica, (self.say)(Word::Over(self.errand.to, self.errand.track, verdict)));
+        context.stop();
+    }
+}
+
+/// All bytes of the piece, or none.
+fn read<D: Disk>(file: &SnapshotFile<D>, piece: Piece) -> Option<Bytes> {
+    let mut bytes = vec![0; usize::try_from(piece.len).ok()?];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], piece.offset + filled as u64) {
+            Ok(0) | Err(_) => return None,
+            Ok(read) => filled += read,
+        }
+    }
+    Some(bytes.into())
+}
+
+fn tell<C: Send + 'static>(replica: &WeakAddress<C>, command: C) {
+    if let Some(replica) = replica.upgrade() {
+        // A replica that is gone has no use for it.
+        let _ = replica.post(command);
+    }
+}
+
+impl<D: Disk, C: Send + 'static> Automaton for Bring<D, C> {
+    type State = ();
+    type Command = Outgoing;
+
+    fn next(&mut self, (): (), input: Inbox<Self>, context: &mut Context<Self>) {
+        match input {
+            Inbox::Start => self.begin(context.now()),
+            Inbox::Command(Outgoing::Reply(reply)) => {
+                if let Some((_, sending)) = &mut self.under_way {
+                    sending.on_reply(&reply, context.now());
+                }
+            }
+            Inbox::Command(Outgoing::Tick) | Inbox::Transition { .. } | Inbox::Drain | Inbox::Exit => {}
+        }
+    }
+
+    fn flush(&mut self, (): &mut (), context: &mut Context<Self>) {
+        self.go_on(context);
+    }
+}
+
+impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
+    /// Who is newborn takes nothing.
+    pub(super) fn on_chunk(&mut self, role: &Role, from: Identity, chunk: Chunk) {
+        if self.life_of(from.node) != Some(from.incarnation) {
+            return;
+        }
+        match (role, &self.homes) {
+            (Role::Newborn(_), _) | (_, None) => {}
+            (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), Some(homes)) => {
+                // One that has ended is heard of by its watcher.
+                let _ = homes.receiver.post(Incoming::Chunk(from.node, chunk));
+            }
+        }
+    }
+
+    pub(super) fn on_chunk_reply(&mut self, from: Identity, reply: ChunkReply) {
+        if let Some(sender) = self.homes.as_ref().and_then(|homes| homes.senders.get(&from.node)) {
+            // One that has ended needs no answer.
+            let _ = sender.post(Outgoing::Reply(reply));
+        }
+    }
+
+    pub(super) fn send_snapshot(
+        &mut self,
+        to: NodeId,
+        at: LogId,
+        term: Term,
+        track: Track,
+        context: &mut Context<Self>,
+    ) {
+        let pace = Pace::new(self.settings.heartbeat, self.settings.election);
+        let errand = Errand { to, at, term, track, pace };
+        let say = |word| Command(ReplicaWord::Transfer(word));
+        let bring = Bring { errand, snapshots: self.snapshots.clone(), replica: context.weak(), say, under_way: None };
+        let sender = context.builder(bring, ()).name("transfer").guard(self.shared.guard()).spawn();
+        self.shared.can_kill(&sender);
+        if let Some(homes) = &mut self.homes
+            && let Some(former) = homes.senders.insert(to, sender)
+        {
+            former.stop();
+        }
+    }
+
+    pub(super) fn on_transfer(&mut self, role: Role, word: Word, context: &mut Context<Self>) -> Role {
+        match word {
+            Word::Say(to, body) => {
+                self.outbox.put(to, self.life_of(to), body);
+                role
+            }
+            Word::Ready { from, term, track, at, membership } => {
+                let now = context.now();
+                let members = if membership.is_empty() {
+                    // A place up to the last mark: the core just acknowledges, and asks for no members.
+                    Some(self.core.membership().clone())
+                } else {
+                    membership::take(&membership)
+                };
+                let Some(membership) = members else {
+                    return self.fail(role, format!("the snapshot at {at:?} names no members"), context);
+                };
+                self.core.next(role, Input::SnapshotReady { from, term, track, at, membership }, now)
+            }
+            Word::Over(to, track, verdict) => {
+                let input = match verdict {
+                    Verdict::Sent => Input::SnapshotSent { to, track },
+                    Verdict::Failed => Input::SnapshotFailed { to, track },
+                };
+                self.core.next(role, input, context.now())
+            }
+            Word::Failed(why) => self.fail(role, format!("disk: {why}"), context),
+        }
+    }
+}
