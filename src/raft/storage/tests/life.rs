@@ -1,0 +1,253 @@
+//! What a peer counts on, from its first start to a full disk.
+
+use super::bench::{Bench, entries, fails, mark, put, read, state};
+use crate::raft::consensus::Record;
+use crate::raft::storage::simulated::Operation;
+use crate::raft::storage::{Disk, Error, Reader, SimulatedDisk, Storage, Wal, WalOptions, format};
+use crate::raft::{Entry, Incarnation, Index, LogId, NodeId, Seq, Term};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Fills segments until there are so many.
+fn grow(bench: &Bench, wal: &mut Wal<SimulatedDisk>, after: u64, segments: u64) -> u64 {
+    let text = "y".repeat(20_000);
+    let mut last = after;
+    while *bench.segments().last().unwrap() < segments {
+        put(wal, &[entries(last, 1, [text.as_str()])]);
+        last += 1;
+    }
+    last
+}
+
+#[test]
+fn bindings_birth_and_vote_outlive_the_segments_that_they_were_written_in() {
+    let bench = Bench::new();
+    let mut wal = bench.open().unwrap().0;
+    let bind = Record::Bind { node: NodeId(2), incarnation: Incarnation(77) };
+    put(&mut wal, &[bind, Record::Born, state(1, Some(0))]);
+    let last = grow(&bench, &mut wal, 0, 4);
+    bench.take(last, 1);
+    put(&mut wal, &[mark(last, 1)]);
+    wal.release(Index(last + 1)).unwrap();
+    assert_eq!(bench.segments(), [4]);
+    bench.disk.crash();
+    let (mut wal, recovered) = bench.open().unwrap();
+    assert_eq!(recovered.bindings.get(&NodeId(2)), Some(&Incarnation(77)));
+    assert!(recovered.born);
+    assert_eq!((recovered.term, recovered.vote), (Term(1), Some(NodeId(0))));
+    assert!(fails(wal.stage(&state(1, Some(1)))).contains("R2: one vote a term"));
+}
+
+#[test]
+fn a_vote_for_node_0_is_a_vote_after_a_crash() {
+    let bench = Bench::new();
+    put(&mut bench.open().unwrap().0, &[Record::Born, state(5, Some(0))]);
+    bench.disk.crash();
+    let (mut wal, recovered) = bench.open().unwrap();
+    assert_eq!((recovered.term, recovered.vote), (Term(5), Some(NodeId(0))));
+    assert!(fails(wal.stage(&state(5, Some(1)))).contains("R2: one vote a term"));
+    let (mut wal, _) = bench.open().unwrap();
+    assert!(fails(wal.stage(&state(5, None))).contains("R2: one vote a term"));
+    let (mut wal, _) = bench.open().unwrap();
+    put(&mut wal, &[state(5, Some(0)), state(6, Some(1))]);
+}
+
+#[test]
+fn a_directory_keeps_its_incarnation_and_another_gets_another() {
+    let bench = Bench::new();
+    let first = bench.recovered().incarnation;
+    let again = Bench { seed: 99, ..bench.clone() };
+    assert_eq!(again.recovered().incarnation, first);
+    assert_ne!(Bench { seed: 99, ..Bench::new() }.recovered().incarnation, first);
+}
+
+#[test]
+fn a_failed_sync_poisons_the_log_for_ever() {
+    for operation in [Operation::Write, Operation::Sync] {
+        let bench = Bench::filled();
+        let mut wal = bench.open().unwrap().0;
+        wal.stage(&entries(3, 1, ["d"])).unwrap();
+        bench.disk.fail(operation, 0);
+        assert!(matches!(wal.flush(Seq(1)), Err(Error::Io(_))));
+        for _ in 0..2 {
+            assert!(matches!(wal.flush(Seq(2)), Err(Error::Poisoned)));
+            assert!(matches!(wal.stage(&Record::Born), Err(Error::Poisoned)));
+            assert!(matches!(wal.durable(), Err(Error::Poisoned)));
+            assert!(matches!(wal.release(Index(1)), Err(Error::Poisoned)));
+            assert!(matches!(wal.idle(), Err(Error::Poisoned)));
+            assert!(matches!(wal.prepare(), Err(Error::Poisoned)));
+            assert_eq!(wal.room(), 0);
+        }
+        assert_eq!(read(&wal, 1, 4).unwrap(), ["a", "b", "c"], "what was durable is read still");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_by_room_before_it_is_met_and_votes_find_room_still() {
+    let bench = Bench::new();
+    bench.disk.set_capacity(128 << 10);
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[Record::Born, state(1, None)]);
+    assert!(!wal.prepare().unwrap() || !wal.prepare().unwrap(), "no room for a spare");
+    let mut last = 0;
+    let text = "z".repeat(1_000);
+    while 1_100 <= wal.room() {
+        put(&mut wal, &[entries(last, 1, [text.as_str()])]);
+        last += 1;
+    }
+    assert!(100 < last && *bench.segments().last().unwrap() == 1);
+    for term in 2..20 {
+        put(&mut wal, &[state(term, Some(0))]);
+    }
+    let taking = bench.snapshots().unwrap().take(LogId::new(1, last), Bytes::new());
+    assert!(matches!(taking, Err(Error::Full)), "the log stays long");
+    assert!(!bench.disk.list().unwrap().iter().any(|name| name.ends_with(".tmp")));
+    put(&mut wal, &[state(20, Some(0))]);
+}
+
+#[test]
+fn room_comes_back_when_space_does() {
+    let bench = Bench::new();
+    bench.disk.set_capacity(128 << 10);
+    let mut wal = bench.open().unwrap().0;
+    while wal.prepare().unwrap() {}
+    let without = wal.room();
+    bench.disk.set_capacity(u64::MAX);
+    while wal.prepare().unwrap() {}
+    assert!(without + 100_000 < wal.room());
+}
+
+#[test]
+fn a_log_starts_on_a_full_disk_if_its_spare_is_ready() {
+    let bench = Bench::filled();
+    let mut wal = bench.open().unwrap().0;
+    while wal.prepare().unwrap() {}
+    bench.disk.set_capacity(0);
+    assert_eq!(bench.recovered().last.index, Index(3));
+    assert!(matches!(bench.open(), Err(Error::Full)), "the second start finds no spare");
+}
+
+#[test]
+fn an_entry_that_no_segment_takes_is_refused_at_the_limit() {
+    let bench = Bench::new();
+    let mut wal = bench.open().unwrap().0;
+    let max = wal.entry_bytes_max();
+    put(&mut wal, &[state(1, None), entries(0, 1, ["e".repeat(max).as_str()])]);
+    assert!(matches!(wal.stage(&entries(1, 1, ["e".repeat(max + 32).as_str()])), Err(Error::TooLarge)));
+    assert_eq!(bench.recovered().last.index, Index(1));
+}
+
+#[test]
+fn settings_may_change_between_two_starts() {
+    let bench = Bench::new();
+    let mut last = 0;
+    for (segment_bytes, align) in [(128 << 10, 8), (1 << 20, 4096), (256 << 10, 512), (128 << 10, 8)] {
+        let options = WalOptions { segment_bytes, align, seed: last };
+        let mut wal = Wal::open(Arc::clone(&bench.disk), options, bench.stamp).unwrap();
+        let recovered = wal.recover(None).unwrap();
+        assert_eq!(recovered.last.index, Index(last));
+        put(&mut wal, &[state(1, None)]);
+        while wal.prepare().unwrap() {}
+        for _ in 0..10 {
+            let text = "o".repeat(wal.entry_bytes_max());
+            put(&mut wal, &[entries(last, 1, [text.as_str()])]);
+            last += 1;
+        }
+    }
+}
+
+#[test]
+fn settings_that_no_log_can_have_are_refused() {
+    let bench = Bench::new();
+    for (segment_bytes, align) in [(64 << 10, 8), ((128 << 10) + 8, 8), (64 << 30, 8), (1 << 20, 1024), (1 << 20, 0)] {
+        let options = WalOptions { segment_bytes, align, seed: 1 };
+        let refused = Wal::open(Arc::clone(&bench.disk), options, bench.stamp);
+        assert!(matches!(refused, Err(Error::Options(_))), "{segment_bytes} {align}");
+    }
+}
+
+#[test]
+fn a_seed_that_is_used_again_takes_no_record_of_a_spare_that_was_begun_before() {
+    let bench = Bench::filled();
+    // A recovery that dies after it has written the fresh segment, before it has named it.
+    bench.disk.fail(Operation::Rename, 1);
+    assert!(bench.open().is_err());
+    bench.disk.kill();
+    let begun = bench.disk.content("spare").unwrap();
+    assert_ne!(begun[..128], [0; 128]);
+    // Its tail is not what it was: the last record has rotted, which passes for torn.
+    let (records, _) = bench.records(1);
+    bench.disk.rot(&format::name(1), records.last().unwrap().0 + 33, 0);
+    let recovered = bench.recovered();
+    assert_eq!(recovered.last.index, Index(2));
+    assert_eq!(bench.recovered().last.index, Index(2), "no record of the spare's former life came back");
+}
+
+#[test]
+fn what_is_staged_is_not_read_and_what_is_flushed_is() {
+    let bench = Bench::filled();
+    let mut wal = bench.open().unwrap().0;
+    let reader = wal.reader();
+    let texts = |from: u64, to: u64| {
+        let mut texts = Vec::new();
+        let each = &mut |entry: Entry| texts.push(String::from_utf8(entry.bytes.to_vec()).unwrap());
+        reader.read(Index(from)..Index(to), usize::MAX, each).map(|()| texts)
+    };
+    wal.stage(&state(2, None)).unwrap();
+    wal.stage(&entries(1, 2, ["B", "C", "D"])).unwrap();
+    assert_eq!(texts(1, 4).unwrap(), ["a", "b", "c"], "the cut is not durable either");
+    assert!(matches!(texts(4, 5), Err(Error::Gone)));
+    wal.flush(Seq(1)).unwrap();
+    assert_eq!(texts(1, 5).unwrap(), ["a", "B", "C", "D"]);
+}
+
+#[test]
+fn a_read_gives_at_least_one_entry_and_stops_at_its_limit() {
+    let bench = Bench::new();
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[state(1, None), entries(0, 1, ["one", "two", "three", "four"]), entries(4, 1, ["five"])]);
+    let count = |from: u64, bytes_max| {
+        let mut count = 0;
+        wal.reader().read(Index(from)..Index(6), bytes_max, &mut |_| count += 1).unwrap();
+        count
+    };
+    assert_eq!([count(1, 0), count(1, 3), count(1, 6), count(1, 10), count(1, 11)], [1, 1, 2, 2, 3]);
+    assert_eq!([count(4, 4), count(4, 8), count(2, usize::MAX)], [1, 2, 4]);
+}
+
+#[test]
+fn what_was_released_is_gone_and_the_rest_is_read() {
+    let bench = Bench::new();
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[state(1, None)]);
+    let last = grow(&bench, &mut wal, 0, 5);
+    let marked = last - 2;
+    put(&mut wal, &[mark(marked, 1)]);
+    wal.release(Index(last + 1)).unwrap();
+    assert!(matches!(read(&wal, marked, last + 1), Err(Error::Gone)), "the mark limits what may go");
+    assert_eq!(read(&wal, marked + 1, last + 1).unwrap().len(), 2);
+    assert!(bench.segments()[0] > 2);
+}
+
+#[test]
+fn nothing_is_released_beyond_the_last_durable_mark() {
+    let bench = Bench::new();
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[state(1, None)]);
+    let last = grow(&bench, &mut wal, 0, 3);
+    wal.stage(&mark(last, 1)).unwrap();
+    wal.release(Index(last + 1)).unwrap();
+    assert_eq!(bench.segments(), [1, 2, 3]);
+}
+
+#[test]
+fn each_flush_costs_one_sync_and_one_without_records_none() {
+    let bench = Bench::new();
+    let mut wal = bench.open().unwrap().0;
+    let before = wal.syncs();
+    put(&mut wal, &[state(1, None), entries(0, 1, ["a", "b"])]);
+    assert_eq!(wal.syncs(), before + 1);
+    wal.idle().unwrap();
+    put(&mut wal, &[]);
+    assert_eq!(wal.syncs(), before + 1);
+}
