@@ -13,6 +13,7 @@ use super::timers::Timers;
 use super::word::{DRAIN, STOP};
 use crate::mix::mix;
 use crate::time::Time;
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,12 +30,13 @@ pub struct Context<A: Automaton> {
 struct Data<C: 'static> {
     port: Arc<dyn Port<C>>,
     extras: Option<Box<Extras<C>>>,
-    now: Option<Time>,
+    now: Cell<Option<Time>>,
 }
 
 impl<A: Automaton> Context<A> {
     /// The time of this turn, since the runner began: read once, when first asked for, and the same throughout the turn.
-    pub fn now(&mut self) -> Time {
+    #[must_use]
+    pub fn now(&self) -> Time {
         self.data.now()
     }
 
@@ -110,7 +112,6 @@ impl<A: Automaton> Context<A> {
     /// late we are; periods that were missed are skipped. Each is late by a share of the period up to `jitter` (0 to 1), drawn
     /// anew, so that many of one period do not come together.
     pub fn every(&mut self, period: Duration, jitter: f64, make: fn() -> A::Command) -> Timer {
-        self.data.now();
         let (extras, wire) = self.data.wired();
         extras.slots.set_every(period, jitter, make, &wire)
     }
@@ -181,11 +182,10 @@ impl<C: 'static> Data<C> {
         self.port.node().head().home.get().timers()
     }
 
-    fn now(&mut self) -> Time {
-        match self.now {
-            Some(now) => now,
-            None => *self.now.insert(self.timers().now()),
-        }
+    fn now(&self) -> Time {
+        let now = self.now.get().unwrap_or_else(|| self.timers().now());
+        self.now.set(Some(now));
+        now
     }
 
     /// What is set aside, and the way to the wheel.
@@ -199,7 +199,7 @@ impl<C: 'static> Data<C> {
 /// What the turn does with it.
 impl<A: Automaton> Context<A> {
     pub(crate) fn new(port: Arc<dyn Port<A::Command>>, extras: Option<Box<Extras<A::Command>>>) -> Context<A> {
-        Context { data: Data { port, extras, now: None }, automaton: PhantomData }
+        Context { data: Data { port, extras, now: Cell::new(None) }, automaton: PhantomData }
     }
 
     pub(crate) fn into_extras(self) -> Option<Box<Extras<A::Command>>> {

@@ -31,6 +31,7 @@ pub(super) struct Executor {
     now: Arc<AtomicU64>,
     roots: Arc<AtomicU64>,
     tape: Arc<Tape>,
+    clocks: Lock<Vec<Arc<NodeClock>>>,
     state: Lock<State>,
 }
 
@@ -39,7 +40,6 @@ struct State {
     /// By key, then by cell: the first one goes.
     ready: BTreeMap<(u64, CellId), Task>,
     lives: BTreeMap<CellId, Life>,
-    clocks: Vec<Arc<NodeClock>>,
     steps: u64,
     events: u64,
     hash: Rolling,
@@ -80,13 +80,13 @@ impl Drop for Host {
         state.closed = true;
         let mut left = std::mem::take(&mut state.ready);
         let lives = std::mem::take(&mut state.lives);
-        state.clocks.clear();
         drop(state);
+        let clocks = std::mem::take(&mut *self.0.clocks.lock());
         // In the order of their cells: a task that is dropped kills, and what it drops is the user's.
         while let Some((_, task)) = left.pop_first() {
             drop(task);
         }
-        drop(lives);
+        drop((lives, clocks));
     }
 }
 
@@ -158,7 +158,6 @@ impl Executor {
         let state = State {
             ready: BTreeMap::new(),
             lives: BTreeMap::new(),
-            clocks: Vec::new(),
             steps: 0,
             events: 0,
             hash: Rolling::default(),
@@ -172,13 +171,14 @@ impl Executor {
             now: Arc::new(AtomicU64::new(0)),
             roots: Arc::new(AtomicU64::new(0)),
             tape: Arc::new(Tape::new()),
+            clocks: Lock::new(Vec::new()),
             state: Lock::new(state),
         }
     }
 
     pub(super) fn home(self: Arc<Self>, clock: Clock) -> (Arc<NodeClock>, HomeRef) {
         let clock = Arc::new(NodeClock::new(self.now.clone(), clock));
-        self.state.lock().clocks.push(clock.clone());
+        self.clocks.lock().push(clock.clone());
         let (seed, roots, tape) = (self.seed, self.roots.clone(), self.tape.clone());
         let home = VirtualHome { executor: self, clock: clock.clone() };
         (clock, HomeRef::taped(home, seed, roots, tape))
@@ -208,18 +208,17 @@ impl Executor {
     /// One step, if it comes at `end` or before.
     pub(super) fn step(&self, time: &VirtualTime, end: Time, world: &mut impl World) -> Option<Record> {
         let choice = loop {
-            let clocks = self.state.lock().clocks.clone();
-            clocks.iter().for_each(|clock| clock.timers.fire());
+            self.clocks.lock().iter().for_each(|clock| clock.timers.fire());
             let due = world.next().is_some_and(|at| at <= self.now());
             if let Some(choice) = self.choose(due) {
                 break choice;
             }
-            let wheels = clocks.iter().filter_map(|clock| clock.next());
-            let next = wheels.chain(world.next()).min().filter(|&at| at <= end && at != Time::MAX)?;
             if self.is_over() {
                 return None;
             }
-            self.pass(next);
+            let wheels = self.clocks.lock().iter().filter_map(|clock| clock.next()).min();
+            let next = wheels.into_iter().chain(world.next()).min();
+            self.pass(next.filter(|&at| at <= end && at != Time::MAX)?);
         };
         let (cell, report, words) = match choice {
             Choice::World => (WORLD, None, world.run(time)),
@@ -353,10 +352,10 @@ impl State {
         let replay = self.replay.as_mut().filter(|replay| replay.difference.is_none())?;
         let expected = *replay.trace.records.get(steps)?;
         if expected.what.step == Step::World {
-            return if world_due { Some(self.world()) } else { self.part(expected) };
+            return if world_due { Some(self.world()) } else { self.part(expected, false) };
         }
         let cell = expected.cell;
-        let Some(&key) = self.ready.keys().find(|key| key.1 == cell) else { return self.part(expected) };
+        let Some(&key) = self.ready.keys().find(|key| key.1 == cell) else { return self.part(expected, world_due) };
         let task = self.ready.remove(&key)?;
         self.turn(cell);
         Some(Choice::Turn(task, Limit::Exactly(expected.what.commands)))
@@ -364,8 +363,8 @@ impl State {
 
     /// The trace's choice is not possible: that is a difference once nothing else can make it so, which is when something
     /// else could go instead.
-    fn part(&mut self, expected: Record) -> Option<Choice> {
-        if !self.ready.is_empty()
+    fn part(&mut self, expected: Record, world_due: bool) -> Option<Choice> {
+        if (world_due || !self.ready.is_empty())
             && let Some(replay) = self.replay.as_mut()
         {
             replay.difference = Some(Difference { expected: Some(expected), found: None });
