@@ -15,7 +15,9 @@ use crate::raft::machine::automaton::{Machine, Policy};
 use crate::raft::machine::view::Held;
 use crate::raft::machine::{Codec, SESSIONS_MAX, Sessions, StateMachine, snapshot};
 use crate::raft::replica::in_flight::InFlight;
-use crate::raft::replica::{Command, MakeMachine, Outbox, Parts, Replica, Send as SendPacket, Settings, Tended, Word};
+use crate::raft::replica::{
+    Command, MakeMachine, Observer, Outbox, Parts, Replica, Send as SendPacket, Settings, Tended, Word,
+};
 use crate::raft::storage::stamp::fnv;
 use crate::raft::storage::{Disk, Memory, Reader, RealDisk, SimulatedDisk, Snapshots, Stamp, Wal, WalOptions};
 use crate::raft::wire::Door;
@@ -59,6 +61,7 @@ pub struct Builder<S: StateMachine> {
     inbox_max: usize,
     tickets_max: usize,
     guards: Vec<Box<dyn Send>>,
+    observer: Option<Box<dyn Observer>>,
 }
 
 impl<S: StateMachine> Builder<S> {
@@ -89,6 +92,7 @@ impl<S: StateMachine> Builder<S> {
             inbox_max: 16_384,
             tickets_max: 65_536,
             guards: Vec::new(),
+            observer: None,
         }
     }
 
@@ -193,6 +197,12 @@ impl<S: StateMachine> Builder<S> {
         self
     }
 
+    /// Shows each step of the replica's core to this one: for simulators and tracers.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
     /// Brings the peer to life, with a thread for each of its parts.
     ///
     /// # Errors
@@ -202,7 +212,8 @@ impl<S: StateMachine> Builder<S> {
         match self.dir.clone() {
             Some(dir) => {
                 let opened = RealDisk::open(&dir).map_err(SpawnError::Store);
-                let spawned = opened.and_then(|disk| self.on_disk(&Threads, Time::ZERO, Arc::new(disk), seed));
+                let spawned =
+                    opened.and_then(|disk| self.on_disk(&Threads, Time::ZERO, Arc::new(disk), seed, |log| log));
                 spawned.map_err(|error| error.of(dir))
             }
             None => {
@@ -214,21 +225,35 @@ impl<S: StateMachine> Builder<S> {
         }
     }
 
-    /// Brings the peer to life on any runner and any disk: for simulators. `now` is the runner's present time.
+    /// Brings the peer to life on any runner and any disk: for simulators. `now` is the runner's present time, and the
+    /// peer keeps its log in what `wrap` makes of the log on that disk.
     ///
     /// # Errors
     /// As [`spawn`](Builder::spawn).
-    pub fn spawn_on<D: Disk>(self, runner: &impl Runner, now: Time, disk: Arc<D>) -> Result<Peer<S>, SpawnError> {
+    pub fn spawn_on<D: Disk, T: Tended>(
+        self,
+        runner: &impl Runner,
+        now: Time,
+        disk: Arc<D>,
+        wrap: impl FnOnce(Wal<D>) -> T,
+    ) -> Result<Peer<S>, SpawnError> {
         let seed = self.seed.unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish());
-        self.on_disk(runner, now, disk, seed)
+        self.on_disk(runner, now, disk, seed, wrap)
     }
 
-    fn on_disk<D: Disk>(self, runner: &impl Runner, now: Time, disk: Arc<D>, seed: u64) -> Result<Peer<S>, SpawnError> {
+    fn on_disk<D: Disk, T: Tended>(
+        self,
+        runner: &impl Runner,
+        now: Time,
+        disk: Arc<D>,
+        seed: u64,
+        wrap: impl FnOnce(Wal<D>) -> T,
+    ) -> Result<Peer<S>, SpawnError> {
         let (members, cluster) = self.identity()?;
         let options = WalOptions { segment_bytes: self.segment_bytes, align: self.align, seed: mix(seed, STORE, 0) };
         let stamp = Stamp::new(cluster, self.id, &members);
         let store = Wal::open(Arc::clone(&disk), options, stamp).map_err(SpawnError::Store)?;
-        self.build(runner, now, Store { store, disk, members, cluster, seed })
+        self.build(runner, now, Store { store: wrap(store), disk, members, cluster, seed })
     }
 
     /// The members as they are told, and the cluster that they are.
@@ -331,7 +356,7 @@ impl<S: StateMachine> Builder<S> {
         let machine = begin.machine(Arc::clone(&shared), snapshots.clone(), store.reader());
         let outbox = Outbox::new(shared.door, self.send);
         let parts = Parts { store, snapshots, machine };
-        let replica = Replica::new(core, Arc::clone(&shared), outbox, parts, settings);
+        let replica = Replica::new(core, Arc::clone(&shared), outbox, parts, settings).observed(self.observer);
         let address = runner.builder(replica, role).name("replica").guard(alive).spawn();
         shared.can_kill(&address);
         Ok(Peer::new(address, shared, remarks))

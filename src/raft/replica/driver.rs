@@ -42,7 +42,13 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let now = context.now();
         self.forward(role);
         let mut effects = std::mem::take(&mut self.effects);
+        if let Some(observer) = &mut self.observer {
+            observer.flushing(&self.core, role, now);
+        }
         self.core.flush(role, now, &mut effects);
+        if let Some(observer) = &mut self.observer {
+            observer.flushed(&self.core, role, &effects);
+        }
         let mut told = Told::default();
         for effect in effects.drain(..) {
             self.carry(role, effect, &mut told, context);

@@ -16,12 +16,14 @@ pub(crate) mod disk;
 mod driver;
 pub(crate) mod gauges;
 pub(crate) mod in_flight;
+mod observer;
 mod outbox;
 pub(crate) mod standing;
 mod tickets;
 mod transfers;
 
 pub use disk::Tended;
+pub use observer::Observer;
 pub(crate) use outbox::{Outbox, Send};
 pub(crate) use tickets::{Proposal, Whose};
 
@@ -105,6 +107,7 @@ pub(crate) struct Settings {
 /// The core and its driver.
 pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     core: Consensus,
+    observer: Option<Box<dyn Observer>>,
     shared: Arc<Shared<S>>,
     outbox: Outbox,
     reader: T::Reader,
@@ -140,6 +143,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         Replica {
             mark: core.log().snapshot(),
             core,
+            observer: None,
             shared,
             outbox,
             reader: parts.store.reader(),
@@ -164,6 +168,20 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     #[must_use]
     pub fn core(&self) -> &Consensus {
         &self.core
+    }
+
+    /// Has every step of the core shown to this one.
+    pub(crate) fn observed(mut self, observer: Option<Box<dyn Observer>>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    fn step(&mut self, role: Role, input: Input, now: Time) -> Role {
+        let Some(observer) = &mut self.observer else { return self.core.next(role, input, now) };
+        observer.before(&self.core, &role, &input, now);
+        let role = self.core.next(role, input, now);
+        observer.stepped(&self.core, &role);
+        role
     }
 
     fn start(&mut self, context: &mut Context<Self>) {
@@ -202,17 +220,17 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             Word::Drain => self.on_drain(role, context),
             Word::Disk(disk::Word::Persisted(seq, room)) => {
                 self.room = room;
-                self.core.next(role, Input::Persisted(seq), now)
+                self.step(role, Input::Persisted(seq), now)
             }
             Word::Machine(machine::Word::Look) => self.try_fresh(role, now),
             Word::Machine(machine::Word::Snapshotted { at, membership }) => {
-                self.core.next(role, Input::Snapshotted { at, membership }, now)
+                self.step(role, Input::Snapshotted { at, membership }, now)
             }
             Word::Transfer(word) => self.on_transfer(role, word, context),
             Word::Disk(disk::Word::Failed(why)) => self.fail(role, format!("disk: {why}"), context),
             Word::Machine(machine::Word::Failed(why)) => self.fail(role, format!("state machine: {why}"), context),
             Word::Ended(part, end) => self.on_ended(role, part, &end, context),
-            Word::Tick => self.core.next(role, Input::Tick, now),
+            Word::Tick => self.step(role, Input::Tick, now),
             Word::Repeat => self.on_repeat(role, context),
             Word::Retry => self.on_retry(role, now),
             Word::DrainOver => {
@@ -225,7 +243,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     /// The core hears of it before it is handed what might not fit.
     fn tell_room(&mut self, role: Role, now: Time) -> Role {
         let roomy = self.settings.append_bytes_max <= self.room;
-        if mem::replace(&mut self.roomy, roomy) == roomy { role } else { self.core.next(role, Input::Room(roomy), now) }
+        if mem::replace(&mut self.roomy, roomy) == roomy { role } else { self.step(role, Input::Room(roomy), now) }
     }
 
     fn on_packet(&mut self, mut role: Role, packet: Packet, now: Time) -> Role {
@@ -258,7 +276,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.reads_seen += 1;
         let token = Token(1 << 63 | self.reads_seen);
         self.reads.insert(token, (until, run));
-        self.core.next(role, Input::Read { token, until }, now)
+        self.step(role, Input::Read { token, until }, now)
     }
 
     fn on_drain(&mut self, role: Role, context: &mut Context<Self>) -> Role {
@@ -266,7 +284,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             return role;
         }
         context.after(DRAIN, Command(Word::DrainOver));
-        self.core.next(role, Input::Drain, context.now())
+        self.step(role, Input::Drain, context.now())
     }
 
     fn on_ended(&mut self, role: Role, part: &str, end: &End, context: &mut Context<Self>) -> Role {

@@ -114,7 +114,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             if !role.is_leader() {
                 self.carried.forward.push((token, entry));
             } else if Name::of(&entry).is_none_or(|name| self.copies.admit(name)) {
-                role = self.core.next(role, Input::Propose { entry, token }, now);
+                role = self.step(role, Input::Propose { entry, token }, now);
             } else {
                 // A copy of it is in the log already: that is as good as placed.
                 self.shared.flight.lock().sent(token);
@@ -143,7 +143,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             message => message,
         };
-        self.core.next(role, Input::Receive { from, to, message }, now)
+        self.step(role, Input::Receive { from, to, message }, now)
     }
 
     /// Sends what is to be forwarded, if a leader is known; else it is tried again when there is one.

@@ -240,14 +240,14 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 let Some(membership) = members else {
                     return self.fail(role, format!("the snapshot at {at:?} names no members"), context);
                 };
-                self.core.next(role, Input::SnapshotReady { from, term, track, at, membership }, now)
+                self.step(role, Input::SnapshotReady { from, term, track, at, membership }, now)
             }
             Word::Over(to, track, verdict) => {
                 let input = match verdict {
                     Verdict::Sent => Input::SnapshotSent { to, track },
                     Verdict::Failed => Input::SnapshotFailed { to, track },
                 };
-                self.core.next(role, input, context.now())
+                self.step(role, input, context.now())
             }
             Word::Failed(why) => self.fail(role, format!("disk: {why}"), context),
         }
