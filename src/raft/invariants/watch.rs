@@ -62,6 +62,9 @@ impl Watch {
         peer.incarnation = incarnation;
         peer.shadow.restart(core)?;
         peer.glance = Some(Glance::of(core, role));
+        // What reached the disk unannounced counts from now on: this peer may acknowledge it.
+        let membership = self.memberships.get(&core.term()).unwrap_or(core.membership());
+        self.ghost.holds(node, core.term(), membership, peer.shadow.durable())?;
         state(core, role).or_else(|violation| before_the_first_flush(violation, core))
     }
 
