@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod disk;
+pub mod script;
 
 use rsm::raft::consensus::{Effect, Machine, Membership, Message, Options};
 use rsm::raft::{Entry, EntryKind, NodeId, Term, Time};

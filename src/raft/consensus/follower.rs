@@ -74,6 +74,8 @@ impl Follower {
         match core.log.attach(append.term, append.prev, &append.entries, core.commit) {
             Met::Equal(index) => {
                 self.verified = self.verified.max(index);
+                // One answer is owed, for the whole of it: none before for what it merely follows.
+                self.acked = self.acked.max(append.prev.index.min(core.log.durable()));
                 self.answer = Some(Answer::Acknowledge);
             }
             Met::Conflict { term, index } => self.answer = Some(Answer::Conflict { term, index }),
