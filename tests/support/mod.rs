@@ -4,6 +4,7 @@
 pub mod cluster;
 pub mod disk;
 pub mod script;
+pub mod solo;
 
 use rsm::raft::consensus::{Effect, Machine, Membership, Message, Options};
 use rsm::raft::{Entry, EntryKind, NodeId, Term, Time};
