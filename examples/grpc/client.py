@@ -89,7 +89,7 @@ def import_grpc(arguments: argparse.Namespace) -> None:
         check_stubs(arguments.stubs)
         try:
             import api_pb2_grpc  # noqa: F401
-        except (RuntimeError, ImportError, TypeError):
+        except Exception:  # each version of each package has a class of its own for this
             raise Refusal(f"stubs were made by another grpcio-tools; run: {PROTOC}") from None
     except Refusal:
         made = environment.made()

@@ -60,6 +60,7 @@ class Child:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )
+        self._loop = asyncio.get_running_loop()
         assert self.process.stdin is not None and self.process.stdout is not None
         self._in, self._out = self.process.stdin.fileno(), self.process.stdout.fileno()
         for descriptor in (self._in, self._out):
@@ -84,8 +85,7 @@ class Child:
         self._closed = False
 
     def attach(self, sinks: dict[int, Callable[[bytes], None]]) -> None:
-        """Begins to speak and to hear, on the running loop; ``sinks`` take the batches for each other peer."""
-        self._loop = asyncio.get_running_loop()
+        """Begins to speak and to hear; ``sinks`` take the batches for each other peer."""
         self._sinks = sinks
         self._turn = {to: [] for to in sinks}
         self._dropped = log.Seldom("the executable reads too slowly: {count} batches of packets dropped")

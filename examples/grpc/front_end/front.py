@@ -114,7 +114,7 @@ class Front:
         sys.path.insert(0, str(self._settings.stubs))
         try:
             import api_pb2_grpc  # noqa: F401
-        except (RuntimeError, ImportError, TypeError) as error:  # protobuf's VersionError is a RuntimeError
+        except Exception as error:  # each version of each package has a class of its own for this
             log.debug(f"{type(error).__name__}: {' '.join(str(error).split())}")
             raise Refusal(f"stubs were made by another grpcio-tools; run: {PROTOC}") from None
 
