@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 FIELDS = (
@@ -15,7 +16,7 @@ TITLES = ("peer", "address", "role", "term", "last", "committed", "applied", "be
 BOLD, RED, YELLOW, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
 
 
-def gathered(peers: list[str], statuses: list[dict[str, Any] | None]) -> dict[str, Any]:
+def gathered(peers: list[str], statuses: Sequence[dict[str, Any] | None]) -> dict[str, Any]:
     """One object for the whole cluster, from what each peer has told."""
     told = [status for status in statuses if status is not None]
     term = max((status["term"] for status in told), default=0)

@@ -213,6 +213,7 @@ class Fake:
             elif habit.startswith("exit:"):
                 os._exit(int(habit[5:]))
             elif habit == "close":
+                self.writing.acquire()  # nothing is written any more
                 os.close(1)
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 signal.pause()

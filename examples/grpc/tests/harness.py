@@ -39,7 +39,7 @@ HERE = TESTS.parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
-from front_end import environment, places
+from front_end import environment, framing, places
 
 _made = environment.prepare(environment.Progress())
 if Path(sys.prefix) != _made.python.parent.parent:
@@ -57,7 +57,7 @@ T = TypeVar("T")
 Code = grpc.StatusCode
 
 
-def wait(condition: Callable[[], T], within: float, what: str | Callable[[], str]) -> T:
+def wait(condition: Callable[[], T | None], within: float, what: str | Callable[[], str]) -> T:
     """Waits until a condition gives something true, and gives it back; fails with ``what`` if the time is over."""
     deadline = time.monotonic() + within
     pause = threading.Event()
@@ -156,6 +156,8 @@ class Program:
         self.process.kill()
         self.process.wait()
         self._ear.join(5.0)
+        if self.process.stdout is not None and not self._ear.is_alive():
+            self.process.stdout.close()
 
 
 class Peer:
@@ -188,6 +190,8 @@ class Peer:
         command = [sys.executable, str(HERE / "peer.py"), "--id", str(self.id), "--watch-stdin"]
         command += ["--peers", str(self.cluster.peers_file), "--stubs", str(STUBS), "--dir", str(self.directory)]
         command += ["--executable", str(self.cluster.executable), *self.cluster.options, *options]
+        if self._program is not None and self._program.process.poll() is not None:
+            self._program.end()  # closes its pipes
         self._program = Program(command, self.cluster.env)
         if listening:
             self._pid = int(self.program.hear(r"listening on \S+, executable pid (\d+)")[1])
@@ -308,7 +312,8 @@ class Cluster:
 
     def client(self, *words: str, within: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Runs client.py."""
-        command = [sys.executable, str(HERE / "client.py"), "--stubs", str(STUBS), "--peers", str(self.peers_file), *words]
+        command = [sys.executable, str(HERE / "client.py"), "--stubs", str(STUBS), "--peers", str(self.peers_file)]
+        command += words
         return subprocess.run(command, capture_output=True, text=True, timeout=within, check=False)
 
     def text(self) -> str:
@@ -352,9 +357,17 @@ def script(*command: str | Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def fake(size: int = 1, habits: str = "", start: bool = True) -> Iterator[Cluster]:
     """Peers whose executable is the stand-in, with habits (see fake_child.py); each is a cluster of one."""
-    with script(sys.executable, TESTS / "fake_child.py") as executable:
-        with Cluster(size, executable=executable, env={"FAKE": habits}, start=start) as cluster:
-            yield cluster
+    with (
+        script(sys.executable, TESTS / "fake_child.py") as executable,
+        Cluster(size, executable=executable, env={"FAKE": habits}, start=start) as cluster,
+    ):
+        yield cluster
+
+
+def batch_of(size: int) -> bytes:
+    """A batch of so many bytes that holds one packet."""
+    length = next(n for n in range(1, 6) if len(framing.varint(size - n)) == n)
+    return framing.varint(size - length) + bytes(size - length)
 
 
 class Test(unittest.TestCase):
@@ -369,6 +382,21 @@ class Test(unittest.TestCase):
         self.assertEqual((raised.exception.code(), raised.exception.details()), (code, words))
 
 
-def main() -> None:
-    """Runs the tests of the file that was started."""
-    unittest.main(verbosity=2)
+def main(together: bool = True) -> None:
+    """Runs the tests of the file that was started: its classes side by side, since they mostly wait."""
+    tests = [name for name, value in vars(sys.modules["__main__"]).items() if isinstance(value, type)]
+    tests = [name for name in tests if issubclass(getattr(sys.modules["__main__"], name), Test)]
+    if len(sys.argv) > 1 or not together or len(tests) < 2:
+        unittest.main(verbosity=2, warnings="default")
+    running = [
+        subprocess.Popen(
+            [sys.executable, *sys.argv, name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+        for name in tests
+    ]
+    for process in running:
+        sys.stdout.write(process.communicate()[0].decode(errors="replace"))
+    sys.exit(max(process.returncode != 0 for process in running))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import harness
+
 from front_end import child, framing
 from front_end.framing import FramingLost, Malformed, Splitter, head, read_varint, split, varint
 
@@ -119,7 +120,11 @@ class Reading(harness.Test):
 
     def test_news_that_are_none_are_refused(self) -> None:
         whole = golden()["news_leader"][2:]
-        for wrong in (*(whole[:cut] for cut in range(len(whole))), b"\x09" + whole[1:], whole[:2] + b"\x02" + whole[3:]):
+        for wrong in (
+            *(whole[:cut] for cut in range(len(whole))),
+            b"\x09" + whole[1:],
+            whole[:2] + b"\x02" + whole[3:],
+        ):
             self.assertRaises(Malformed, child.read_news, wrong)
 
     def test_a_batch_names_its_receiver_by_a_varint(self) -> None:

@@ -11,9 +11,10 @@ import tempfile
 from pathlib import Path
 
 import harness
+from harness import HERE, STUBS
+
 from front_end import VERSION
 from front_end.places import PROTOC
-from harness import HERE, STUBS
 
 LISTS = {
     "peers.yml line 2 is no `- host:port`: 127.0.0.1:4001": "- 127.0.0.1:4000\n127.0.0.1:4001\n",
@@ -36,14 +37,14 @@ class Refusals(harness.Test):
 
     def refused(self, script: str, *words: str | Path, says: str, env: dict[str, str] | None = None) -> None:
         """Runs a script, which says this one line and exits 2."""
-        command = [sys.executable, HERE / script, *words]
+        command: list[str | Path] = [sys.executable, HERE / script, *words]
         environment = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"} | (env or {})
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment, check=False)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (2, "", f"{script}: {says}\n"))
 
     def peer(self, *words: str | Path, says: str, env: dict[str, str] | None = None) -> None:
         """Runs peer 0 with everything in order but for what the words change."""
-        usual = ["--id", "0", "--peers", self.peers, "--stubs", STUBS, "--dir", self.home / "0"]
+        usual: list[str | Path] = ["--id", "0", "--peers", self.peers, "--stubs", STUBS, "--dir", self.home / "0"]
         with harness.script(sys.executable, harness.TESTS / "fake_child.py") as executable:
             self.refused("peer.py", *usual, "--executable", executable, *words, says=says, env=env)
 
@@ -59,7 +60,11 @@ class Refusals(harness.Test):
                 self.peers.write_text(text)
                 self.peer(says=says)
         missing = self.home / "none.yml"
-        self.peer("--peers", missing, says=f"cannot read {missing}: No such file or directory; name a list of peers with --peers")
+        self.peer(
+            "--peers",
+            missing,
+            says=f"cannot read {missing}: No such file or directory; name a list of peers with --peers",
+        )
 
     def test_no_stubs(self) -> None:
         """As in a clone where `mkdir api` was forgotten: the copy has no api/."""
@@ -91,7 +96,7 @@ class Refusals(harness.Test):
         shutil.copytree(HERE, copy / "examples" / "grpc", ignore=shutil.ignore_patterns("api", "data", "tests", "src"))
         (copy / "Cargo.toml").write_text("[workspace]\n")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CARGO")}
-        command = [sys.executable, copy / "examples/grpc/peer.py", "--id", "0", "--stubs", STUBS]
+        command: list[str | Path] = [sys.executable, copy / "examples/grpc/peer.py", "--id", "0", "--stubs", STUBS]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment, check=False)
         says = "no executable; run at the root: cargo build --bin grpc   (looked in target/release, target/debug)"
         self.assertEqual((done.returncode, done.stderr), (2, f"peer.py: {says}\n"))
@@ -105,16 +110,20 @@ class Refusals(harness.Test):
         with harness.fake(1, "stranger", start=False) as cluster:
             program = cluster.peers[0].start(listening=False).program
             self.assertEqual(program.wait(), 2)
-            says = "peer 0: the executable does not speak the pipe's language: the first chunk is no hello of this version"
+            says = (
+                "peer 0: the executable does not speak the pipe's language: the first chunk is no hello of this version"
+            )
             self.assertEqual(program.lines[-1], says)
 
     def test_no_grpc(self) -> None:
         """In a Python that has nothing but its standard library."""
         says = "Python package grpcio is missing; run: python -m pip install -r examples/grpc/requirements.txt"
         base = Path(sys.base_prefix) / "bin" / "python3"
-        command = [base, "-I", "-S", HERE / "peer.py", "--id", "0", "--peers", self.peers, "--executable", self.peers]
-        bare = [base, "-S", *command[3:]]
-        done = subprocess.run(bare, capture_output=True, text=True, timeout=30, env={"PATH": "/usr/bin:/bin"}, check=False)
+        bare: list[str | Path] = [base, "-S", HERE / "peer.py", "--id", "0"]
+        bare += ["--peers", self.peers, "--executable", self.peers]
+        done = subprocess.run(
+            bare, capture_output=True, text=True, timeout=30, env={"PATH": "/usr/bin:/bin"}, check=False
+        )
         self.assertEqual((done.returncode, done.stderr), (2, f"peer.py: {says}\n"))
 
     def test_a_port_in_use(self) -> None:
@@ -161,7 +170,7 @@ class Refusals(harness.Test):
             (("--color", "pink"), None),
             (("--peers", "x"), "argument --peers: invalid int value: 'x'; see cluster.py --help"),
         ):
-            command = [sys.executable, HERE / "cluster.py", *words]
+            command: list[str | Path] = [sys.executable, HERE / "cluster.py", *words]
             done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(done.returncode, 2)
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
@@ -179,8 +188,9 @@ class Refusals(harness.Test):
 
     def output(self, script: str, *words: str) -> str:
         """What a script prints, with exit code 0."""
-        command = [sys.executable, HERE / script, *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+        command: list[str | Path] = [sys.executable, HERE / script, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        return done.stdout
 
     def test_the_version_is_the_packages(self) -> None:
         self.assertIn(f'version = "{VERSION}"', (HERE / "Cargo.toml").read_text())
