@@ -17,5 +17,7 @@ pub mod wire;
 
 pub use crate::time::Time;
 pub use entry::{Entries, Entry, EntryKind};
+pub use machine::{Applied, Caller, Codec, SessionId, StateMachine};
+pub use peer::{Builder, Done, Failure, FromFn, Outcome, Peer, Pending, SpawnError, Status};
 pub use recovered::{Damage, Recovered};
 pub use types::{Ask, ClusterId, Identity, Incarnation, Index, LogId, NodeId, Round, Seq, Term, Token, Track};

@@ -109,9 +109,10 @@ impl<S: StateMachine> Builder<S> {
     }
 
     /// The network: called with a member's id, its address and a packet, at the end of a turn. It must not block; packets
-    /// may be lost, doubled, late and reordered. Without it nothing leaves: a cluster of one.
-    pub fn send(mut self, send: impl FnMut(u64, &str, Bytes) + Send + 'static) -> Self {
-        self.send = Box::new(send);
+    /// may be lost, doubled, late and reordered, so what the closure returns is of no interest. Without it nothing leaves:
+    /// a cluster of one.
+    pub fn send<R>(mut self, mut send: impl FnMut(u64, &str, Bytes) -> R + Send + 'static) -> Self {
+        self.send = Box::new(move |to, address, packet| drop(send(to, address, packet)));
         self
     }
 
