@@ -1,4 +1,97 @@
 //! Automata: an inbox, a state, transitions, timers, draining. One thread of thought owns one state.
+//!
+//! ```text
+//!     post                inbox              one turn at a time                  what it says
+//!   address ──────> [ c c c c c c ] ──batch──> next(state, input) -> state ──flush──> other addresses, replies, timers
+//!   address ──────>        ^                        |
+//!                          |  Drain, timers, notices|overtake          runs on: a thread each | virtual time | your own runner
+//!                          +────────────────────────+
+//! ```
+//! Reach for an automaton when something has a state that others may change only by asking: a connection, a session, a replica.
+//! For a value that many threads read, a lock of [`sync`](crate::sync) is shorter. There is no ask: a request carries a
+//! [`oneshot::Sender`](crate::sync::oneshot::Sender) or an [`Address`] for its reply, so no cycle of waits can form, and a reply
+//! that will never come is an error and not a hang.
+//!
+//! A whole automaton, as its drawing. It runs unchanged on a thread, and in virtual time, where a minute takes no time:
+//!
+//! ```
+//! use rsm::fsm::{Automaton, Context, Input, Runner, VirtualTime};
+//! use std::time::Duration;
+//!
+//! //          30 s            25 s, or Walk           4 s
+//! //   Red ----------> Green ---------------> Yellow ------> Red        Walk waits while Yellow, and is served in Red
+//! #[derive(Clone, Copy, Debug, PartialEq)]
+//! enum Light { Red, Green, Yellow }
+//! enum Order { Change, Walk }
+//! struct Crossing { lamps: Lamps }
+//!
+//! impl Automaton for Crossing {
+//!     type State = Light;
+//!     type Command = Order;
+//!
+//!     fn next(&mut self, light: Light, input: Input<Self>, context: &mut Context<Self>) -> Light {
+//!         use {Input::*, Light::*, Order::*};
+//!         match (light, input) {
+//!             (_, Start | Transition { .. }) => {
+//!                 let seconds = match light { Red => 30, Green => 25, Yellow => 4 };
+//!                 context.state_timeout(Duration::from_secs(seconds), Change);   // dies with the state
+//!                 self.lamps.show(&light);
+//!                 light
+//!             }
+//!             (Red, Command(Change)) => Green,
+//!             (Green, Command(Change | Walk)) => Yellow,
+//!             (Yellow, Command(Change)) => Red,
+//!             (Yellow, Command(Walk)) => { context.postpone(Walk); Yellow }      // comes again once we are Red
+//!             (Red, Command(Walk)) => { self.lamps.walk(); Red }
+//!             (Red | Green | Yellow, Drain | Exit) => light,
+//!         }
+//!     }
+//! }
+//! # #[derive(Default)] struct Lamps { walks: u32 }
+//! # impl Lamps { fn show(&mut self, _: &Light) {} fn walk(&mut self) { self.walks += 1 } }
+//!
+//! let time = VirtualTime::new(1);                                // or `Threads`
+//! let crossing = time.spawn(Crossing { lamps: Lamps::default() }, Light::Red);
+//! time.run_for(Duration::from_secs(57), &mut ());                // Red 30 s, Green 25 s: Yellow since 2 s
+//! crossing.post(Order::Walk)?;
+//! time.run_for(Duration::from_secs(1), &mut ());
+//! assert_eq!(time.look::<Crossing, _>(&crossing, |it, light| (it.lamps.walks, *light)), Some((0, Light::Yellow)));
+//! time.run_for(Duration::from_secs(1), &mut ());
+//! assert_eq!(time.look::<Crossing, _>(&crossing, |it, light| (it.lamps.walks, *light)), Some((1, Light::Red)));
+//! # Ok::<(), rsm::fsm::Rejected<Order>>(())
+//! ```
+//!
+//! # The order of inputs
+//!
+//! A **turn** is: system inputs (`Drain`, timers due, death notices), then up to `batch` commands, then `flush`. Turns never overlap,
+//! and each sees what the one before wrote. Every row is a test of the suite [`conformance`], which a runner of one's own can pass.
+//!
+//! | situation | what is delivered |
+//! |---|---|
+//! | spawn, then posts | `Start` first, whatever was posted meanwhile; then commands, per sender in order of posting |
+//! | `next` changes the kind | before anything else the state timeout ends and postponed commands are put back in front, in order of arrival; then `Transition { from }` |
+//! | `raise` and a change of kind in one call | `Transition`, then the raised, then the postponed, then what is queued |
+//! | `raise`, `post`, `postpone`, timers in `flush` | as in `next`; what is raised comes next, by itself |
+//! | a postponed command is postponed again | it keeps its place by arrival |
+//! | timers due | before queued commands, in order of deadline, then of arming; a due state timeout is one of them |
+//! | the first of two timers due changes the kind, the second was the state timeout | the second is not delivered |
+//! | `cancel` of a timer that is due and not delivered yet | gives the command back; it is not delivered |
+//! | `drain` | every post is refused from then on; `Drain` overtakes all commands; then these, then `flush`, `Exit`, `flush`, death |
+//! | timers while draining | due ones as long as commands remain; the rest is cancelled, unless one [lingers](Context::linger) |
+//! | still postponed at the end of draining | delivered once more; what is postponed even then is dropped and counted |
+//! | `stop` inside an input or `flush` | this call completes; no `Transition`; `Exit` with the state returned, `flush`, death. What is queued is dropped |
+//! | `stop` from outside | the same after the input in hand |
+//! | `kill` | death after the input in hand: no `Exit`, no `flush` |
+//! | a panic anywhere | death, [`End::Panicked`]: no `Exit`, no `flush`; automaton and queue are dropped |
+//! | last [`Address`] dropped | as `drain` |
+//! | `raise`, `postpone`, timers in `Exit` | dropped |
+//! | death | state, automaton, batch and inbox are dropped; then guards are released; then death notices come; then `ended()` resolves |
+//!
+//! A `Drop` that panics at death is contained. One that panics while a panic unwinds aborts the process, as everywhere in Rust.
+//!
+//! Two automata that hold each other's address keep each other alive: hold the way back [weakly](WeakAddress).
+//!
+//! Next: [`raft`](crate::raft), an automaton that agrees with others.
 #![forbid(unsafe_code)]
 
 mod address;
