@@ -98,6 +98,29 @@ impl Cluster {
         cluster
     }
 
+    /// `n` peers that are born, with these terms and logs, none of which has started yet.
+    pub fn of_logs(seed: u64, logs: &[(u64, &[u64])]) -> Cluster {
+        let n = logs.len() as u64;
+        let mut cluster = Cluster::new(n, seed, Faults::NONE, |_| {});
+        cluster.queue.clear();
+        for (id, (term, log)) in (0..n).zip(logs) {
+            let peer = cluster.peers.get_mut(&NodeId(id)).expect("a member");
+            peer.disk = Disk::born(id, n, *term, log);
+            for record in peer.disk.records() {
+                cluster.watch.keeps(NodeId(id), &record).expect("a good disk");
+            }
+            cluster.at(0, Event::Start(NodeId(id)));
+        }
+        cluster
+    }
+
+    /// Packets between two groups are lost from now on, both ways.
+    pub fn part(&mut self, some: &[u64], others: &[u64]) {
+        for (&a, &b) in some.iter().flat_map(|a| others.iter().map(move |b| (a, b))) {
+            self.cut.extend([(NodeId(a), NodeId(b)), (NodeId(b), NodeId(a))]);
+        }
+    }
+
     fn at(&mut self, after: u64, event: Event) {
         self.count += 1;
         self.queue.insert((Time(self.now.0 + after), self.count), event);

@@ -40,6 +40,16 @@ impl Disk {
         disk
     }
 
+    /// The records that come to what it holds.
+    pub fn records(&self) -> Vec<Record> {
+        let held = &self.recovered;
+        let bind = |(&node, &incarnation)| Record::Bind { node, incarnation };
+        let entries = self.entries.values().cloned().collect();
+        let state = Record::State { term: held.term, vote: held.vote };
+        let others = [Record::Born, state, Record::Entries { after: held.base.index, entries }];
+        held.bindings.iter().map(bind).chain(others).collect()
+    }
+
     pub fn stage(&mut self, seq: Seq, record: Record) {
         self.staged.push_back((seq, record));
     }

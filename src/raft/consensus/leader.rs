@@ -283,8 +283,13 @@ fn replicate(
     while progress.may_send(options.window_appends, full) {
         let previous = progress.next.previous();
         let Some(term) = core.log.term_at(previous) else {
-            progress.begin_snapshot(core.log.snapshot());
-            break;
+            if progress.is_worth_entries() {
+                progress.begin_snapshot(core.log.snapshot());
+                break;
+            }
+            // Nobody answers: a snapshot would go to waste. Where the log begins is asked for until somebody does.
+            progress.next = core.log.first();
+            continue;
         };
         if progress.mode == Mode::Replicate && core.log.last().index < progress.next {
             break;

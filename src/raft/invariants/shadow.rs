@@ -100,6 +100,14 @@ impl Shadow {
         &self.durable
     }
 
+    /// A record that was there from the beginning.
+    ///
+    /// # Errors
+    /// As [`Image::apply`].
+    pub fn keep(&mut self, record: &Record) -> Verdict {
+        self.durable.apply(record)
+    }
+
     /// The disk was given a record. Says to where the log is cut by it, if it is.
     pub fn give(&mut self, seq: Seq, record: &Record) -> Option<Index> {
         let cut = match record {

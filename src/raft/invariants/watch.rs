@@ -51,6 +51,14 @@ impl Watch {
         self.peers.get(&node).map(|peer| &peer.shadow)
     }
 
+    /// A disk holds this from before anything was watched.
+    ///
+    /// # Errors
+    /// As [`Image::apply`](super::Image::apply).
+    pub fn keeps(&mut self, node: NodeId, record: &Record) -> Verdict {
+        self.peers.entry(node).or_default().shadow.keep(record)
+    }
+
     /// A process has begun, from what its store kept.
     ///
     /// # Errors

@@ -1,9 +1,7 @@
 //! Whole clusters of cores over a bad network: every rule, after every step, over many seeds.
 
-mod support;
-
+use super::support::cluster::{Cluster, Faults};
 use rsm::raft::NodeId;
-use support::cluster::{Cluster, Faults};
 
 /// Faults for some seconds, then calm: everyone must agree.
 fn storm(n: u64, seed: u64) -> Cluster {
