@@ -50,6 +50,9 @@ const EXECUTIONS_MIN: u64 = 100;
 /// Runs `body` in every interleaving with at most `preemptions` preemptions, prints how many executions there were and how
 /// long they took, and holds that they were enough. A model too small for that repeats its round until it is not.
 ///
+/// With three preemptions or more, which is for models of two threads, looks before an exchange see whatever memory may show;
+/// with fewer, which is for more threads, they see the newest value.
+///
 /// It runs twice: once as it is, and once with a switch of threads in the windows of each hand-over, which costs no preemption.
 ///
 /// # Panics
@@ -64,6 +67,7 @@ pub fn model(name: &str, preemptions: usize, body: impl Fn() + Sync + Send + 'st
         builder.preemption_bound = Some(preemptions);
         builder.max_branches = 10_000;
         YIELDS.set(yields);
+        LOOKS_ARE_NEW.set(preemptions < 3);
         builder.check(move || {
             counted.fetch_add(1, Relaxed);
             body();
@@ -88,6 +92,7 @@ thread_local! {
     static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) };
     static OVERDUE: Cell<Overdue> = const { Cell::new(Overdue::Never) };
     static YIELDS: Cell<bool> = const { Cell::new(false) };
+    static LOOKS_ARE_NEW: Cell<bool> = const { Cell::new(false) };
     static MARKS: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
@@ -133,6 +138,11 @@ pub(super) fn is_overdue() -> bool {
 /// Whether threads switch in the windows of a hand-over.
 pub(super) fn yields() -> bool {
     YIELDS.get()
+}
+
+/// Whether looks before an exchange see the newest value.
+pub(super) fn looks_are_new() -> bool {
+    LOOKS_ARE_NEW.get()
 }
 
 /// Counts a place.

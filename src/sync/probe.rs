@@ -1,6 +1,6 @@
 //! What a model may switch on in the product's code, and count there. Outside models all of it is nothing at all.
 
-use super::shim::Ordering;
+use super::shim::{AtomicU64, Ordering};
 
 /// A fault that a model switches on, to show that it would be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,19 @@ pub(crate) fn has(_mutant: Mutant) -> bool {
 #[inline(always)]
 pub(crate) fn unless(mutant: Mutant, order: Ordering) -> Ordering {
     if has(mutant) { Ordering::Relaxed } else { order }
+}
+
+/// A look at a word before an exchange that decides: an ordinary load that orders nothing.
+///
+/// Models of two threads see whatever memory may show to it, models of more the newest value, or they would never end: an old
+/// one does no more than make the exchange fail.
+#[inline(always)]
+pub(crate) fn look(word: &AtomicU64) -> u64 {
+    #[cfg(rsm_loom)]
+    if super::model::looks_are_new() {
+        return word.fetch_or(0, Ordering::Relaxed);
+    }
+    word.load(Ordering::Relaxed)
 }
 
 /// Counts that a model has come by here.

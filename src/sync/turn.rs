@@ -7,7 +7,7 @@
 //!             guard dropped
 //! ```
 //! For whoever knows from elsewhere that the cell is free, as an automaton's runner knows that nobody else runs it: `try_enter`
-//! then always succeeds, and costs one swap, half of a [`Lock`](super::lock::Lock). Sound without trusting that knowledge. It
+//! then always succeeds, and costs one exchange, half of a [`Lock`](super::lock::Lock). Sound without trusting that knowledge. It
 //! never waits and has no queue; who wants to wait wants a `Lock`.
 //!
 //! - T1 A guard lives => busy, and it is the only one.
@@ -85,9 +85,10 @@ impl<T> Turn<T> {
             self.busy.store(true, Ordering::Release);
             return (!busy).then(|| TurnGuard { turn: self, visits: PhantomData });
         }
+        // An exchange and not a swap: one that fails writes nothing, so a store alone says who is in.
         // ORDERING: Acquire pairs with the Release in the guard's drop: T2 (model `turn_enter_leave`).
-        let busy = self.busy.swap(true, Ordering::Acquire);
-        (!busy).then(|| TurnGuard { turn: self, visits: PhantomData })
+        let entered = self.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+        entered.is_ok().then(|| TurnGuard { turn: self, visits: PhantomData })
     }
 
     /// The value of a turn that is not shared.

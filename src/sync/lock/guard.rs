@@ -202,7 +202,7 @@ impl<T, Q: Strategy> Lock<T, Q> {
     /// # Safety
     /// The lock is held by a guard that has been forgotten, and nobody else has unlocked, or will unlock, on its behalf.
     pub unsafe fn force_unlock(&self) {
-        self.raw.unlock(self.payload(), false);
+        self.raw.unlock(None, false);
     }
 
     /// As [`Guard::unlock_with`], on behalf of a forgotten guard.
@@ -218,7 +218,7 @@ impl<T, Q: Strategy> Lock<T, Q> {
     /// # Safety
     /// As [`force_unlock`](Self::force_unlock).
     pub unsafe fn force_unlock_fair(&self) {
-        self.raw.unlock(self.payload(), true);
+        self.raw.unlock(None, true);
     }
 
     /// For the owner only.
@@ -241,15 +241,14 @@ impl<'a, T, Q: Strategy> Guard<'a, T, Q> {
     pub fn unlock_with(self, change: impl FnOnce(u32) -> u32) -> u32 {
         let before = self.payload();
         let after = change(before);
-        self.let_go().raw.unlock(after, false);
+        self.let_go().raw.unlock(Some(after), false);
         before
     }
 
     /// Unlocks; the lock goes to whoever has waited longest (in the order of its strategy), even if others come by meanwhile.
     /// With it on every unlock the order is strict, which costs much on short sections.
     pub fn unlock_fair(self) {
-        let payload = self.payload();
-        self.let_go().raw.unlock(payload, true);
+        self.let_go().raw.unlock(None, true);
     }
 
     /// The lock, still locked; from here on that is the caller's affair.
@@ -282,7 +281,7 @@ impl<T, Q: Strategy> DerefMut for Guard<'_, T, Q> {
 impl<T, Q: Strategy> Drop for Guard<'_, T, Q> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.raw.unlock(self.lock.payload(), false);
+        self.lock.raw.unlock(None, false);
     }
 }
 

@@ -43,7 +43,7 @@ impl<Q: Strategy> Raw<Q> {
     /// The word, by a load that orders nothing.
     pub(super) fn look(&self) -> Word {
         // ORDERING: Relaxed: true at some instant, and no more is promised.
-        Word(self.word.load(Ordering::Relaxed))
+        Word(probe::look(&self.word))
     }
 
     /// The word, and what the last owner wrote before it released.
@@ -132,16 +132,18 @@ impl<Q: Strategy> Raw<Q> {
             }
             heirship.held.set(false);
             let late = sleep(&node, deadline).is_none();
+            model_yield();
             if late && self.unlink(&node) {
                 return false;
             }
-            heirship.held.set(true);
-            await_verdict(&node);
-            place = Place::Heir { overdue: node.is_overdue() };
-            // One who was popped while it gave up is the heir all the same: if it can have the lock now, that is a success.
             if late {
+                await_verdict(&node);
                 probe::mark("popped while giving up");
             }
+            debug_assert!(self.look().has_heir(), "W6: one who is told that it is the heir finds HEIR set");
+            heirship.held.set(true);
+            place = Place::Heir { overdue: node.is_overdue() };
+            // One who was popped while it gave up is the heir all the same: if it can have the lock now, that is a success.
             let taken = if late { self.take_or_quit(change, place) } else { self.compete(change, place) };
             if taken || late {
                 return heirship.ends(taken);
@@ -190,9 +192,6 @@ impl<Q: Strategy> Raw<Q> {
     /// Takes a lock that is free, or given to us.
     fn take(&self, change: &impl Fn(u32) -> u32, place: Place) -> bool {
         let Place::Heir { .. } = place else { return self.try_lock_with(change) };
-        if probe::has(Mutant::InheritTwice) && self.note(Word::step_down).is_ok() {
-            return self.try_lock_with(change);
-        }
         self.acquire(|word| match (word.is_given(), word.is_locked()) {
             (true, _) => word.take_up(change(word.payload())),
             (false, false) => word.inherit(change(word.payload())),
@@ -203,6 +202,9 @@ impl<Q: Strategy> Raw<Q> {
 
     /// The heir's turn: it competes with those who come by; overdue, it demands to be handed the lock while it is awake.
     fn compete(&self, change: &impl Fn(u32) -> u32, place: Place) -> bool {
+        if probe::has(Mutant::InheritTwice) && self.note(Word::step_down).is_ok() {
+            return self.try_lock_with(change);
+        }
         let overdue = place == Place::Heir { overdue: true };
         while overdue && self.note(Word::demand).is_err() {
             if self.take(change, place) {
@@ -233,59 +235,59 @@ impl<Q: Strategy> Raw<Q> {
         }
     }
 
-    /// Lets go of the lock, leaving `payload`. `fair`: to whoever waits longest, if anyone does.
+    /// Lets go of the lock, leaving `payload`, or the one that is there. `fair`: to whoever is next in line, if anyone is.
     #[inline]
-    pub(super) fn unlock(&self, payload: u32, fair: bool) {
+    pub(super) fn unlock(&self, payload: Option<u32>, fair: bool) {
         let now = self.look();
-        if let Some(next) = now.free(payload)
-            && !(fair && now.pending() > 0)
-            && self.release(now, next)
-        {
-            return;
+        let payload = payload.unwrap_or(now.payload());
+        match now.free(payload).filter(|_| !fair || now.pending() == 0).map(|next| self.release(now, next)) {
+            Some(Ok(())) => {}
+            Some(Err(now)) => self.unlock_slow(now, payload, fair),
+            None => self.unlock_slow(now, payload, fair),
         }
-        self.unlock_slow(payload, fair);
     }
 
     #[cold]
-    fn unlock_slow(&self, payload: u32, fair: bool) {
+    fn unlock_slow(&self, mut now: Word, payload: u32, fair: bool) {
         let mut popped: Option<Pop> = None;
         let mut has_heir = false;
         loop {
-            let now = self.look();
             let seen = if fair { now.owing() } else { now };
             let next = match has_heir {
                 false => seen.free(payload).or(seen.give_warm(payload)),
                 true => seen.free_waking(payload).or(seen.give_cold(payload)),
             };
-            match next {
-                Some(next) if self.release(now, next) => {
-                    probe::mark(match (has_heir, next.is_given()) {
-                        (false, false) => "free",
-                        (false, true) => "give_warm",
-                        (true, false) => "free_waking",
-                        (true, true) => "give_cold",
-                    });
-                    break;
-                }
-                Some(_) => {}
-                None => {
-                    // If the ring is empty, all of them have quit meanwhile.
-                    popped = self.pop();
-                    has_heir = popped.is_some();
-                    if probe::has(Mutant::WokenBeforeCas) {
-                        popped.take().into_iter().for_each(wake);
+            if let Some(next) = next {
+                match self.release(now, next) {
+                    Ok(()) => {
+                        probe::mark(match (has_heir, next.is_given()) {
+                            (false, false) => "free",
+                            (false, true) => "give_warm",
+                            (true, false) => "free_waking",
+                            (true, true) => "give_cold",
+                        });
+                        break;
                     }
+                    Err(seen) => now = seen,
                 }
+            } else {
+                // If the ring is empty, all of them have quit meanwhile.
+                popped = self.pop();
+                has_heir = popped.is_some();
+                if probe::has(Mutant::WokenBeforeCas) {
+                    popped.take().into_iter().for_each(wake);
+                }
+                model_yield();
+                now = self.look();
             }
-            model_yield();
         }
         popped.into_iter().for_each(wake);
     }
 
     #[inline]
-    fn release(&self, now: Word, next: Word) -> bool {
+    fn release(&self, now: Word, next: Word) -> Result<(), Word> {
         // ORDERING: Release hands the owner's writes to the Acquire of whoever takes the lock next (model `lock_lock`).
-        self.exchange(now, next, Ordering::Release).is_ok()
+        self.exchange(now, next, Ordering::Release)
     }
 
     /// The one way in which the word changes, but for `bar_in`. In a model it is also where W1 to W4 are held.
@@ -342,7 +344,7 @@ impl<Q: Strategy> Heirship<'_, Q> {
 impl<Q: Strategy> Drop for Heirship<'_, Q> {
     fn drop(&mut self) {
         if self.held.get() && self.raw.take_or_quit(&|payload| payload, Place::Heir { overdue: false }) {
-            self.raw.unlock(self.raw.look().payload(), false);
+            self.raw.unlock(None, false);
         }
     }
 }

@@ -19,6 +19,7 @@
 //! - W3 GIVEN => LOCKED, HEIR, not OWED.
 //! - W4 OWED => LOCKED.
 //! - W5 The payload changes only in `lock`, `inherit`, `take_up` and the four releases: by the owner, or the owner-to-be.
+//! - W6 One who is told that it is the heir finds HEIR set: the word is changed first. It stays set until the heir settles.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(pub(super) u64);
@@ -51,6 +52,10 @@ impl Word {
 
     pub(super) const fn is_locked(self) -> bool {
         self.has(LOCKED)
+    }
+
+    pub(super) const fn has_heir(self) -> bool {
+        self.has(HEIR)
     }
 
     /// For the heir: whether the lock is its, to be taken up.

@@ -74,7 +74,7 @@ pub(super) fn link<P: Policy>(policy: &P, node: &Waiter, who: Sleeper, again: bo
     drop(node.swap_who(Some(who)));
     let mut ring = policy.queue().hold();
     // ORDERING: Relaxed, as the exchange below looks again.
-    let mut now = policy.word().load(Ordering::Relaxed);
+    let mut now = probe::look(policy.word());
     loop {
         let (next, linked) = match policy.decide(now) {
             Decision::Take(next) => (next, Linked::Taken),
@@ -82,7 +82,7 @@ pub(super) fn link<P: Policy>(policy: &P, node: &Waiter, who: Sleeper, again: bo
             Decision::Retry => return Linked::Retry,
         };
         if probe::has(Mutant::NoSecondLook) {
-            now = policy.word().load(Ordering::Relaxed);
+            now = probe::look(policy.word());
         }
         // ORDERING: Acquire for what is taken here (model `park_link_link_pop`); counting oneself orders nothing: whoever sees
         // the count takes the bit, and so sees the link.
@@ -109,7 +109,7 @@ pub(super) fn give_up<P: Policy>(policy: &P, node: &Waiter) -> Option<Verdict> {
     }
     ring.unlink(node);
     // ORDERING: Relaxed: leaving the count orders nothing.
-    let mut now = policy.word().load(Ordering::Relaxed);
+    let mut now = probe::look(policy.word());
     while let Err(seen) =
         policy.word().compare_exchange_weak(now, policy.quit(now), Ordering::Relaxed, Ordering::Relaxed)
     {

@@ -44,7 +44,7 @@ impl Raw {
     /// The word, by a load that orders nothing.
     pub(super) fn look(&self) -> Word {
         // ORDERING: Relaxed: true at some instant, and no more is promised.
-        Word(self.word.load(Ordering::Relaxed))
+        Word(probe::look(&self.word))
     }
 
     /// Exchanges as long as `change` applies; whether it did.
@@ -158,6 +158,7 @@ impl Raw {
                 continue;
             }
             let late = sleep(&node, deadline).is_none();
+            model_yield();
             if late && self.unlink(&node) {
                 self.settle();
                 return false;
@@ -287,7 +288,7 @@ impl Raw {
                     (Some(_), _) => Some(now.leave_waking(leaves)),
                     (None, 0) if leaves == Leaves::WriterToRead => Some(now.leave_to_read()),
                     (None, 0) => None, // all of them have given up meanwhile
-                    (None, count) => Some(now.leave_granting(leaves, count)),
+                    (None, count) => now.leave_granting(leaves, count),
                 }
             });
             if next.is_some_and(|next| self.let_go(now, next)) {

@@ -172,9 +172,10 @@ impl Word {
         }
     }
 
-    /// Leaves and lets in `count` readers, just popped. A debt is theirs who are next: it is paid.
-    pub(super) const fn leave_granting(self, leaves: Leaves, count: u32) -> Word {
-        self.without(leaves).granted(count)
+    /// Leaves and lets in `count` readers, just popped; not if this word is older than their coming. A debt is theirs who are
+    /// next: it is paid.
+    pub(super) const fn leave_granting(self, leaves: Leaves, count: u32) -> Option<Word> {
+        if self.pending() < count { None } else { Some(self.without(leaves).granted(count)) }
     }
 
     /// Stays as a reader, with a writer next in turn.
@@ -255,7 +256,11 @@ mod tests {
         ),
         (
             "leave_granting",
-            |word| (leaves(word, Leaves::Writer) && popped(word, 1)).then(|| word.leave_granting(Leaves::Writer, 1)),
+            |word| {
+                (leaves(word, Leaves::Writer) && popped(word, 1))
+                    .then(|| word.leave_granting(Leaves::Writer, 1))
+                    .flatten()
+            },
             1,
             -1,
         ),

@@ -1,0 +1,255 @@
+use loom::sync::Arc;
+use loom::thread;
+use rsm::sync::lock::{Lock, Snapshot, Strategy};
+use rsm::sync::model::{Mutant, Overdue, finds, model, reached, strike, with_overdue};
+use std::time::{Duration, Instant};
+
+/// One ownership: the payload counts the owners so far, and agrees with a plain counter behind the lock.
+fn own<Q: Strategy>(lock: &Lock<u32, Q>) {
+    let mut count = lock.lock_with(|owners| owners + 1);
+    *count += 1;
+    assert_eq!(*count, count.payload(), "W5: the payload changes with the owner");
+}
+
+/// At the end everybody has been served and nobody is counted.
+fn is_at_rest<Q: Strategy>(lock: &Lock<u32, Q>, owners: u32) {
+    assert_eq!(lock.snapshot_acquire(), Snapshot { payload: owners, pending: 0, is_locked: false });
+}
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(1_000_000)
+}
+
+/// Once with nobody overdue, once with everybody: the demand path is explored, too.
+fn overdue_and_not(run: impl Fn()) {
+    with_overdue(Overdue::Never, &run);
+    with_overdue(Overdue::Always, &run);
+}
+
+fn lock_lock() {
+    model("lock_lock", 3, || {
+        let lock = Arc::new(Lock::new(0));
+        let other = {
+            let lock = lock.clone();
+            thread::spawn(move || (0..2).for_each(|_| own(&lock)))
+        };
+        (0..2).for_each(|_| own(&lock));
+        other.join().unwrap();
+        is_at_rest(&lock, 4);
+    });
+}
+
+fn lock_lock_lock() {
+    model("lock_lock_lock", 2, || {
+        let lock = Arc::new(Lock::new(0));
+        let others = [lock.clone(), lock.clone()].map(|lock| thread::spawn(move || own(&lock)));
+        own(&lock);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        is_at_rest(&lock, 3);
+    });
+}
+
+#[test]
+fn two_threads_own_in_turn_and_see_each_other() {
+    overdue_and_not(lock_lock);
+    reached(&["wait", "free_waking", "sleep_again", "give_cold"]);
+}
+
+#[test]
+fn three_threads_are_all_served() {
+    overdue_and_not(lock_lock_lock);
+    reached(&["wait", "free_waking", "sleep_again", "give_cold", "give_warm"]);
+}
+
+/// Two lock, one tries: whether or not it gets in, the count is exact.
+fn lock_try_lock() {
+    model("lock_try_lock", 3, || {
+        let lock = Arc::new(Lock::new(0));
+        let other = {
+            let lock = lock.clone();
+            thread::spawn(move || own(&lock))
+        };
+        let mut owners = 2;
+        own(&lock);
+        if let Some(mut count) = lock.try_lock_with(|owners| owners + 1) {
+            *count += 1;
+            owners += 1;
+        }
+        other.join().unwrap();
+        is_at_rest(&lock, owners);
+    });
+}
+
+#[test]
+fn a_try_takes_the_lock_or_leaves_it_alone() {
+    overdue_and_not(lock_try_lock);
+}
+
+/// The clock strikes at any moment: a wait that gives up is not counted as an owner, and nobody waits for it.
+fn lock_until_clock() {
+    model("lock_until_clock", 2, || {
+        let lock = Arc::new(Lock::new(0));
+        let clock = thread::spawn(strike);
+        let other = {
+            let lock = lock.clone();
+            thread::spawn(move || own(&lock))
+        };
+        let mut owners = 1;
+        if let Ok(mut count) = lock.lock_with_until(far(), |owners| owners + 1) {
+            *count += 1;
+            owners += 1;
+        }
+        clock.join().unwrap();
+        other.join().unwrap();
+        is_at_rest(&lock, owners);
+    });
+}
+
+#[test]
+fn a_wait_that_gives_up_leaves_no_trace() {
+    overdue_and_not(lock_until_clock);
+    reached(&["quit", "popped while giving up"]);
+}
+
+/// Two lock, and a third whose deadline is over before it comes: whoever is woken in its stead is not forgotten.
+fn lock_lock_late() {
+    model("lock_lock_late", 2, || {
+        let lock = Arc::new(Lock::new(0));
+        let other = {
+            let lock = lock.clone();
+            thread::spawn(move || own(&lock))
+        };
+        let late = {
+            let lock = lock.clone();
+            thread::spawn(move || match lock.lock_with_until(Instant::now(), |owners| owners + 1) {
+                Ok(mut count) => {
+                    *count += 1;
+                    1
+                }
+                Err(_) => 0,
+            })
+        };
+        own(&lock);
+        other.join().unwrap();
+        let owners = 2 + late.join().unwrap();
+        is_at_rest(&lock, owners);
+    });
+}
+
+#[test]
+fn one_who_is_woken_while_it_gives_up_wakes_the_next() {
+    overdue_and_not(lock_lock_late);
+    reached(&["quit", "quit_heir", "popped while giving up"]);
+}
+
+/// The last of two owners frees the lock: the one before it has left it for good.
+#[test]
+fn the_next_owner_may_free_the_lock() {
+    struct Shared(*const Lock<u32>);
+    // SAFETY: the lock is shared, which `Lock<u32>` allows; it is freed by the last owner.
+    unsafe impl Send for Shared {}
+    fn own_and_free(shared: Shared) {
+        // SAFETY: it is freed by whoever leaves as the last, which is us or one who comes later.
+        let lock = unsafe { &*shared.0 };
+        let mut left = lock.lock();
+        *left -= 1;
+        let last = *left == 0;
+        // The reference ends here; what follows is `unlock`, which must not touch the lock once another can own it.
+        drop(left);
+        if last {
+            // SAFETY: nobody else will come.
+            drop(unsafe { Box::from_raw(shared.0.cast_mut()) });
+        }
+    }
+    overdue_and_not(|| {
+        model("lock_freed_by_next_owner", 3, || {
+            let shared: *const Lock<u32> = Box::into_raw(Box::new(Lock::new(2)));
+            let here = Shared(shared);
+            let there = Shared(shared);
+            let other = thread::spawn(move || own_and_free(there));
+            own_and_free(here);
+            other.join().unwrap();
+        });
+    });
+}
+
+/// What an owner wrote elsewhere is seen by who finds its mark in the payload.
+#[test]
+fn a_snapshot_shows_what_came_before_it() {
+    use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    model("lock_snapshot", 3, || {
+        let shared = Arc::new((Lock::new(()), AtomicU32::new(0)));
+        let other = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                for round in 1..=3 {
+                    let guard = shared.0.lock();
+                    shared.1.store(round, Relaxed);
+                    guard.unlock_with(|_| round);
+                }
+            })
+        };
+        for _ in 0..2 {
+            let seen = shared.0.snapshot_acquire().payload;
+            assert!(shared.1.load(Relaxed) >= seen);
+        }
+        other.join().unwrap();
+    });
+}
+
+/// A fair unlock hands over: who waited comes before one who comes by.
+#[test]
+fn a_fair_unlock_serves_who_waits() {
+    model("lock_fair", 2, || {
+        let lock = Arc::new(Lock::new(0));
+        let others = [lock.clone(), lock.clone()].map(|lock| {
+            thread::spawn(move || {
+                let mut count = lock.lock_with(|owners| owners + 1);
+                *count += 1;
+                assert_eq!(*count, count.payload());
+                count.unlock_fair();
+            })
+        });
+        let mut count = lock.lock_with(|owners| owners + 1);
+        *count += 1;
+        count.unlock_fair();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        is_at_rest(&lock, 3);
+    });
+}
+
+#[test]
+fn the_other_end_is_served_as_well() {
+    overdue_and_not(|| {
+        model("lock_lifo", 2, || {
+            let lock = Arc::new(Lock::lifo(0));
+            let others = [lock.clone(), lock.clone()].map(|lock| {
+                thread::spawn(move || {
+                    let mut count = lock.lock();
+                    *count += 1;
+                    count.unlock_with(|owners| owners + 1);
+                })
+            });
+            let mut count = lock.lock();
+            *count += 1;
+            count.unlock_with(|owners| owners + 1);
+            others.into_iter().for_each(|other| other.join().unwrap());
+            is_at_rest(&lock, 3);
+        });
+    });
+}
+
+#[test]
+fn an_heir_told_before_the_word_says_so_is_found() {
+    finds(Mutant::WokenBeforeCas, lock_lock);
+}
+
+#[test]
+fn an_inheritance_in_two_steps_is_found() {
+    finds(Mutant::InheritTwice, lock_lock_lock);
+}
+
+#[test]
+fn a_waiter_that_does_not_look_again_is_found() {
+    finds(Mutant::NoSecondLook, lock_lock);
+}

@@ -1,0 +1,52 @@
+use loom::thread;
+use rsm::sync::model::{Mutant, finds, model, strike};
+use rsm::sync::park::Parker;
+use std::time::{Duration, Instant};
+
+/// A token carries what was done before it, and none is lost.
+fn token() {
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    model("park_token", 3, || {
+        let parker = Parker::new();
+        let done = Arc::new(AtomicU32::new(0));
+        let other = {
+            let (unparker, done) = (parker.unparker(), done.clone());
+            thread::spawn(move || {
+                done.store(1, Relaxed);
+                unparker.unpark();
+            })
+        };
+        parker.park();
+        assert_eq!(done.load(Relaxed), 1);
+        assert!(!parker.try_park());
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_token_is_never_lost() {
+    token();
+}
+
+#[test]
+fn a_verdict_that_orders_nothing_is_found() {
+    finds(Mutant::RelaxedState, token);
+}
+
+/// The clock against the token: if the wait gave up, the token is still there.
+#[test]
+fn a_token_survives_a_wait_that_gives_up() {
+    model("park_token_clock", 2, || {
+        let parker = Parker::new();
+        let clock = thread::spawn(strike);
+        let other = {
+            let unparker = parker.unparker();
+            thread::spawn(move || unparker.unpark())
+        };
+        let taken = parker.park_until(Instant::now() + Duration::from_secs(1_000_000));
+        other.join().unwrap();
+        clock.join().unwrap();
+        assert_eq!(parker.try_park(), !taken);
+    });
+}

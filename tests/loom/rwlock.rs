@@ -1,0 +1,184 @@
+use loom::sync::{Arc, Notify};
+use loom::thread;
+use rsm::sync::model::{Mutant, Overdue, finds, model, strike, with_overdue};
+use rsm::sync::rwlock::RwLock;
+use std::time::{Duration, Instant};
+
+type Pair = RwLock<(u32, u32)>;
+
+fn write(lock: &Pair) {
+    let mut pair = lock.write();
+    pair.0 += 1;
+    pair.1 += 1;
+}
+
+fn read(lock: &Pair) -> u32 {
+    let pair = lock.read();
+    assert_eq!(pair.0, pair.1, "R1: no writer beside a reader");
+    pair.0
+}
+
+fn is_at_rest(lock: &Pair, writes: u32) {
+    assert_eq!((lock.readers(), lock.pending()), (0, 0));
+    assert_eq!(*lock.try_read().expect("nobody is in"), (writes, writes));
+}
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(1_000_000)
+}
+
+fn overdue_and_not(run: impl Fn()) {
+    with_overdue(Overdue::Never, &run);
+    with_overdue(Overdue::Always, &run);
+}
+
+fn shared() -> Arc<Pair> {
+    Arc::new(RwLock::new((0, 0)))
+}
+
+fn spawn<T: 'static>(lock: &Arc<Pair>, run: impl FnOnce(&Pair) -> T + 'static) -> thread::JoinHandle<T> {
+    let lock = lock.clone();
+    thread::spawn(move || run(&lock))
+}
+
+fn read_write() {
+    model("rwlock_read_write", 3, || {
+        let lock = shared();
+        let writer = spawn(&lock, |lock| (0..2).for_each(|_| write(lock)));
+        let first = read(&lock);
+        assert!(first <= read(&lock), "what was read stays");
+        writer.join().unwrap();
+        is_at_rest(&lock, 2);
+    });
+}
+
+#[test]
+fn a_reader_sees_a_writers_work_whole() {
+    overdue_and_not(read_write);
+}
+
+fn write_write() {
+    model("rwlock_write_write", 3, || {
+        let lock = shared();
+        let other = spawn(&lock, |lock| (0..2).for_each(|_| write(lock)));
+        (0..2).for_each(|_| write(&lock));
+        other.join().unwrap();
+        is_at_rest(&lock, 4);
+    });
+}
+
+#[test]
+fn writers_are_one_at_a_time() {
+    overdue_and_not(write_write);
+}
+
+#[test]
+fn two_readers_and_a_writer_are_all_served() {
+    overdue_and_not(|| {
+        model("rwlock_read_read_write", 2, || {
+            let lock = shared();
+            let readers = [spawn(&lock, read), spawn(&lock, read)];
+            write(&lock);
+            readers.into_iter().for_each(|reader| assert!(reader.join().unwrap() <= 1));
+            is_at_rest(&lock, 1);
+        });
+    });
+}
+
+#[test]
+fn a_reader_that_gives_up_leaves_no_trace() {
+    model("rwlock_read_until_clock", 2, || {
+        let lock = shared();
+        let clock = thread::spawn(strike);
+        let writer = spawn(&lock, write);
+        drop(lock.read_until(far()).map(|pair| assert_eq!(pair.0, pair.1)));
+        clock.join().unwrap();
+        writer.join().unwrap();
+        is_at_rest(&lock, 1);
+    });
+}
+
+/// R8, rust-lang/rust#121949: the reader behind a writer that gives up comes in beside the reader that is inside, who leaves
+/// only after it has come.
+fn quit_lets_readers_in() {
+    model("rwlock_quit_lets_readers_in", 2, || {
+        let lock = shared();
+        let inside = lock.read();
+        let writer = spawn(&lock, |lock| drop(lock.write_until(Instant::now())));
+        let behind = spawn(&lock, read);
+        behind.join().unwrap();
+        drop(inside);
+        writer.join().unwrap();
+        is_at_rest(&lock, 0);
+    });
+}
+
+#[test]
+fn readers_never_wait_for_readers_alone() {
+    overdue_and_not(quit_lets_readers_in);
+}
+
+#[test]
+fn a_writer_that_gives_up_and_forgets_the_readers_is_found() {
+    finds(Mutant::QuitWithoutReaders, quit_lets_readers_in);
+}
+
+/// R8: of two readers that join while a writer leaves, each stays in until the other has come.
+#[test]
+fn readers_that_join_while_a_writer_leaves_come_in_together() {
+    model("rwlock_readers_join", 2, || {
+        let lock = shared();
+        let come = Arc::new([Notify::new(), Notify::new()]);
+        let writer = lock.write();
+        let readers = [0, 1].map(|me: usize| {
+            let come = come.clone();
+            spawn(&lock, move |lock| {
+                let inside = lock.read();
+                come[1 - me].notify();
+                come[me].wait();
+                drop(inside);
+            })
+        });
+        drop(writer);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        is_at_rest(&lock, 0);
+    });
+}
+
+#[test]
+fn a_downgrade_lets_no_writer_in_between() {
+    overdue_and_not(|| {
+        model("rwlock_downgrade", 2, || {
+            let lock = shared();
+            let reader = spawn(&lock, read);
+            let other = spawn(&lock, write);
+            let mut pair = lock.write();
+            pair.0 += 1;
+            pair.1 += 1;
+            let seen = *pair;
+            let pair = pair.downgrade();
+            assert_eq!(*pair, seen);
+            drop(pair);
+            reader.join().unwrap();
+            other.join().unwrap();
+            is_at_rest(&lock, 2);
+        });
+    });
+}
+
+/// A writer whose deadline is over, one that waits, and a reader: no flag and no count stays behind.
+#[test]
+fn a_writer_that_gives_up_leaves_no_trace() {
+    overdue_and_not(|| {
+        model("rwlock_write_write_late", 2, || {
+            let lock = shared();
+            let late =
+                spawn(&lock, |lock| lock.write_until(Instant::now()).map(|mut pair| *pair = (pair.0 + 1, pair.1 + 1)));
+            let other = spawn(&lock, write);
+            write(&lock);
+            other.join().unwrap();
+            let writes = 2 + late.join().unwrap().is_ok() as u32;
+            is_at_rest(&lock, writes);
+        });
+    });
+}
