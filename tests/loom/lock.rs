@@ -87,7 +87,7 @@ fn a_try_takes_the_lock_or_leaves_it_alone() {
 
 /// The clock strikes at any moment: a wait that gives up is not counted as an owner, and nobody waits for it.
 fn lock_until_clock() {
-    model("lock_until_clock", 2, || {
+    model("lock_until_clock", 3, || {
         let lock = Arc::new(Lock::new(0));
         let clock = thread::spawn(strike);
         let other = {

@@ -87,7 +87,7 @@ fn two_readers_and_a_writer_are_all_served() {
 
 #[test]
 fn a_reader_that_gives_up_leaves_no_trace() {
-    model("rwlock_read_until_clock", 2, || {
+    model("rwlock_read_until_clock", 3, || {
         let lock = shared();
         let clock = thread::spawn(strike);
         let writer = spawn(&lock, write);

@@ -158,7 +158,6 @@ impl Raw {
                 continue;
             }
             let late = sleep(&node, deadline).is_none();
-            model_yield();
             if late && self.unlink(&node) {
                 self.settle();
                 return false;
