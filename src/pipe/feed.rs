@@ -88,7 +88,7 @@ pub fn feed<C: Send + 'static>(
 }
 
 /// Posts the command, as soon as there is room; false if there never will be.
-fn offer<C>(address: &Address<C>, mut command: C) -> bool {
+pub(crate) fn offer<C>(address: &Address<C>, mut command: C) -> bool {
     let mut wait = WAIT;
     loop {
         match address.post(command) {

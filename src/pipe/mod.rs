@@ -22,6 +22,7 @@ mod tests;
 
 pub use batch::{Batch, Torn, put_packet};
 pub use chunk::{CHUNK_MAX, Chunk, Lost, Splitter, put_chunk};
+pub(crate) use feed::offer;
 pub use feed::{Heard, feed};
 pub use outbox::{Outbox, PACKET_MAX};
 pub use reader::{Broken, Reader};

@@ -19,5 +19,6 @@ pub use crate::time::Time;
 pub use entry::{Entries, Entry, EntryKind};
 pub use machine::{Applied, Caller, Codec, SessionId, StateMachine};
 pub use peer::{Builder, Done, Failure, FromFn, Outcome, Peer, Pending, SpawnError, Status};
+pub use piped::Piped;
 pub use recovered::{Damage, Recovered};
 pub use types::{Ask, ClusterId, Identity, Incarnation, Index, LogId, NodeId, Round, Seq, Term, Token, Track};

@@ -96,6 +96,11 @@ impl<S: StateMachine> Builder<S> {
         }
     }
 
+    /// The members, as they were told.
+    pub(crate) fn told_members(&self) -> Vec<(NodeId, String)> {
+        self.members.clone()
+    }
+
     /// Where log and snapshots lie: made if it is not there. Without it they lie in memory, and a restart begins anew.
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());

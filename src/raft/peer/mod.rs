@@ -103,10 +103,16 @@ impl<S: StateMachine> Peer<S> {
     /// counted. Never waits.
     pub fn receive(&self, packet: impl Into<Bytes>) {
         let packet = packet.into();
+        let held = packet.len();
+        self.receive_part(packet, held);
+    }
+
+    /// As [`receive`](Peer::receive), for a packet that keeps an allocation of `held` bytes in memory.
+    pub(crate) fn receive_part(&self, packet: Bytes, held: usize) {
         match Packet::open(packet.clone(), &self.shared.door) {
             Ok(packet) if self.address.depth() < self.shared.inbox_max => {
                 // To a peer that has ended it is a lost packet.
-                let _ = self.address.post(Command(Word::Packet(packet)));
+                let _ = self.address.post(Command(Word::Packet(packet.held(held))));
             }
             Ok(_) => {}
             Err(why) => {
@@ -118,6 +124,11 @@ impl<S: StateMachine> Peer<S> {
                 }
             }
         }
+    }
+
+    /// Counts something that was dropped before it came to a packet.
+    pub(crate) fn count_refused(&self, why: Refused) {
+        self.shared.gauges.refused(why);
     }
 
     /// Proposes a command. From any peer; forwarded to the leader, repeated until it is applied here, applied once.
@@ -299,6 +310,11 @@ impl<S: StateMachine> Peer<S> {
     #[must_use]
     pub fn news(&self) -> NewsReader {
         self.shared.news.reader()
+    }
+
+    /// As [`news`](Peer::news), but from the first that is still kept: right after the start, from the very first.
+    pub(crate) fn all_news(&self) -> NewsReader {
+        self.shared.news.reader_of_all()
     }
 
     /// Takes nothing new; open proposals and reads are answered for at most a second, then [`Failure::Unknown`]; what is

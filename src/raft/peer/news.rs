@@ -55,10 +55,21 @@ impl Board {
 
     /// A reader of what comes from now on.
     pub(crate) fn reader(self: &Arc<Board>) -> NewsReader {
+        let mut reader = self.reader_of_all();
+        let pinned = self.pinned.lock();
+        if !pinned.ended {
+            reader.next = pinned.first + pinned.news.len() as u64;
+        }
+        drop(pinned);
+        reader
+    }
+
+    /// A reader of what is kept, and of what comes.
+    pub(crate) fn reader_of_all(self: &Arc<Board>) -> NewsReader {
         let event = Arc::new(Event::new());
         let mut pinned = self.pinned.lock();
         pinned.readers.push(Arc::downgrade(&event));
-        let next = if pinned.ended { pinned.first } else { pinned.first + pinned.news.len() as u64 };
+        let next = pinned.first;
         drop(pinned);
         NewsReader { board: Arc::clone(self), event, next, over: false }
     }

@@ -3,8 +3,8 @@
 use crate::raft::NodeId;
 use crate::raft::consensus::options::Unfit;
 use crate::raft::storage::Error;
-use std::fmt;
 use std::path::PathBuf;
+use std::{fmt, io};
 
 /// What did not fit, in one line that says what to do.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub enum SpawnError {
     Store(Error),
     /// What the store holds cannot be worked with, or the settings cannot.
     Unfit(Unfit),
+    /// The pipe of a piped peer cannot be used.
+    Pipe(io::Error),
     /// As the other says, of this directory.
     Dir(PathBuf, Box<SpawnError>),
 }
@@ -49,6 +51,7 @@ impl fmt::Display for SpawnError {
             SpawnError::Twice(id) => write!(f, "{id} is listed twice among the members: each needs an id of its own"),
             SpawnError::Store(error) => error.fmt(f),
             SpawnError::Unfit(unfit) => unfit.fmt(f),
+            SpawnError::Pipe(error) => write!(f, "the pipe cannot be used: {error}"),
             SpawnError::Dir(dir, error) => write!(f, "{}: {error}", dir.display()),
         }
     }
@@ -59,6 +62,7 @@ impl std::error::Error for SpawnError {
         match self {
             SpawnError::Store(error) => Some(error),
             SpawnError::Unfit(unfit) => Some(unfit),
+            SpawnError::Pipe(error) => Some(error),
             SpawnError::Dir(_, error) => Some(&**error),
             SpawnError::NotAMember { .. } | SpawnError::Twice(_) => None,
         }

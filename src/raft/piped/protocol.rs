@@ -145,20 +145,6 @@ pub(super) enum Role {
     Draining = 5,
 }
 
-impl Role {
-    /// Its name in a status.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Role::Newborn => "newborn",
-            Role::Follower => "follower",
-            Role::PreCandidate => "pre-candidate",
-            Role::Candidate => "candidate",
-            Role::Leader => "leader",
-            Role::Draining => "draining",
-        }
-    }
-}
-
 /// The rest of a chunk of news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bulletin {
