@@ -32,7 +32,7 @@ pub(crate) enum Kind {
     Entries = 1,
     /// Term and vote.
     State = 2,
-    /// A snapshot is whole.
+    /// A snapshot is whole, and the log holds the last entry that it covers.
     Mark = 3,
     /// Testifies to the flush before it, and says nothing else.
     Anchor = 4,
@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     Bind = 7,
     /// This life may vote.
     Born = 8,
+    /// A snapshot is whole, the log did not hold its last entry, and is empty now.
+    Reset = 9,
 }
 
 impl Kind {
@@ -57,6 +59,7 @@ impl Kind {
             6 => Kind::Pad,
             7 => Kind::Bind,
             8 => Kind::Born,
+            9 => Kind::Reset,
             _ => return None,
         })
     }

@@ -1,6 +1,7 @@
 //! The durable log behind a small trait. (Being built.)
 
 mod begin;
+pub mod conformance;
 pub mod disk;
 pub mod error;
 mod format;

@@ -47,9 +47,6 @@ pub(crate) struct Past {
     first: Index,
     last: Index,
     terms: Vec<(Index, Term)>,
-    /// A mark stands where nothing is known of the log: it may have emptied it. Only while old segments are replayed
-    /// whose predecessors were released.
-    unsure: bool,
 }
 
 impl Past {
@@ -120,7 +117,6 @@ impl Past {
             return Err("terms never fall along the log");
         }
         self.cut(index);
-        self.unsure = false;
         if self.terms.last().is_none_or(|&(_, run)| run != term) {
             self.terms.push((index, term));
         }
@@ -136,46 +132,50 @@ impl Past {
         }
     }
 
-    /// The snapshot at this entry is whole.
+    /// The snapshot at this entry is whole. The log keeps its entries if it holds that one.
     pub(crate) fn mark(&mut self, at: LogId) -> Result<Marked, Rule> {
+        self.may_mark(at)?;
+        let held = at.index <= self.last && self.term_at(at.index) == Some(at.term);
+        let marked = if held { Marked::Held } else { Marked::Emptied };
+        self.marked(at, marked);
+        Ok(marked)
+    }
+
+    /// A mark as it was recorded. What it did to the log is not asked anew: the entry may stand in a part of the log
+    /// that was released, and of which nothing is known here.
+    pub(crate) fn replay_mark(&mut self, at: LogId, marked: Marked) -> Result<(), Rule> {
+        self.may_mark(at)?;
+        let holds = self.term_at(at.index).map(|term| term == at.term && at.index <= self.last);
+        let agrees = match marked {
+            Marked::Held => at.index <= self.last && holds != Some(false),
+            Marked::Emptied => holds != Some(true),
+        };
+        if !agrees {
+            return Err("a mark says whether the log held its entry");
+        }
+        self.marked(at, marked);
+        Ok(())
+    }
+
+    fn may_mark(&self, at: LogId) -> Result<(), Rule> {
         if at.index < self.snapshot.index || at.index == self.snapshot.index && at != self.snapshot {
             return Err("a mark never falls");
         }
-        if INDEX_MAX < at.index.0 {
-            return Err(BEYOND);
-        }
+        if INDEX_MAX < at.index.0 { Err(BEYOND) } else { Ok(()) }
+    }
+
+    fn marked(&mut self, at: LogId, marked: Marked) {
         self.snapshot = at;
         self.raise(at.term);
-        // Below what is known, in a log whose older part was released, which a later mark than this made dispensable:
-        // the entries that follow, that mark, or the next segment's head say again where the log stands.
-        if at.index < self.first && at.index <= self.last && self.term_at(at.index).is_none() {
-            self.unsure = at.index != self.last;
-            if at.index.next() == self.first {
-                self.before = Some(at.term);
+        match marked {
+            Marked::Held if at.index.next() == self.first => self.before = Some(at.term),
+            Marked::Held => {}
+            Marked::Emptied => {
+                self.terms.clear();
+                self.membership.clear();
+                (self.first, self.last, self.before) = (at.index.next(), at.index, Some(at.term));
             }
-            return Ok(Marked::Held);
         }
-        if at.index <= self.last && self.term_at(at.index) == Some(at.term) {
-            return Ok(Marked::Held);
-        }
-        self.empty();
-        Ok(Marked::Emptied)
-    }
-
-    /// What the next segment says of the last entry before it. It decides what was left open.
-    pub(crate) fn settle(&mut self, first: Index) -> bool {
-        if self.unsure && first == self.snapshot.index.next() {
-            self.empty();
-        }
-        self.last.next() == first
-    }
-
-    /// No entries: the log goes on behind the snapshot.
-    fn empty(&mut self) {
-        let at = self.snapshot;
-        self.terms.clear();
-        self.membership.clear();
-        (self.first, self.last, self.before, self.unsure) = (at.index.next(), at.index, Some(at.term), false);
     }
 
     /// Forgets the entries before `first`.

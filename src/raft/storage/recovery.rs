@@ -175,7 +175,7 @@ impl<D: Disk> Recovery<'_, D> {
         };
         let stamp = Stamp { addresses: before.head.stamp.addresses, ..head.stamp };
         let past = &mut self.past;
-        let same = past.settle(head.first)
+        let same = past.last().next() == head.first
             && (past.term, past.vote, past.born) == (head.term, head.vote, head.born)
             && (past.snapshot, past.incarnation) == (head.snapshot, head.incarnation)
             && stamp == before.head.stamp;

@@ -26,8 +26,12 @@ pub(super) fn replay(
             Ok(None)
         }
         Kind::Mark if body.is_empty() => {
-            let emptied = past.mark(LogId { term: head.term, index: head.index })? == Marked::Emptied;
-            Ok(emptied.then_some(Change::Empty { last: head.index }))
+            past.replay_mark(LogId { term: head.term, index: head.index }, Marked::Held)?;
+            Ok(None)
+        }
+        Kind::Reset if body.is_empty() => {
+            past.replay_mark(LogId { term: head.term, index: head.index }, Marked::Emptied)?;
+            Ok(Some(Change::Empty { last: head.index }))
         }
         Kind::Bind => {
             past.bindings.extend(take_bindings(body).ok_or(BODY)?);
@@ -39,7 +43,7 @@ pub(super) fn replay(
         }
         Kind::Pad => Ok(None),
         Kind::Anchor | Kind::Seal if body.is_empty() => Ok(None),
-        Kind::Mark | Kind::Born | Kind::Anchor | Kind::Seal => Err(BODY),
+        Kind::Mark | Kind::Reset | Kind::Born | Kind::Anchor | Kind::Seal => Err(BODY),
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::Disk;
 use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead};
-use crate::raft::{LogId, Term};
+use crate::raft::LogId;
 use std::io;
 
 /// How much is read at a time: more falls out of the processor's cache.
@@ -106,7 +106,7 @@ impl<'a, D: Disk> Window<'a, D> {
     pub(crate) fn witnessed(&mut self, mut at: u64) -> io::Result<LogId> {
         let mut witnessed = LogId::ZERO;
         while let Some((found, head)) = self.next_head(at)? {
-            if matches!(head.kind, Kind::Entries | Kind::Mark) && head.term != Term(0) {
+            if matches!(head.kind, Kind::Entries | Kind::Mark | Kind::Reset) {
                 witnessed = witnessed.max(LogId { term: head.term, index: head.index });
             }
             at = found + head.record_len();

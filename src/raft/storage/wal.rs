@@ -263,10 +263,14 @@ impl<D: Disk> Wal<D> {
             Record::Mark { at } => {
                 self.make_room(0)?;
                 let open = self.opened();
-                if open.past.mark(*at).map_err(Error::Rule)? == Marked::Emptied {
-                    open.changes.push(Change::Empty { last: at.index });
-                }
-                self.put(Kind::Mark, at.index, at.term, &[]);
+                let kind = match open.past.mark(*at).map_err(Error::Rule)? {
+                    Marked::Held => Kind::Mark,
+                    Marked::Emptied => {
+                        open.changes.push(Change::Empty { last: at.index });
+                        Kind::Reset
+                    }
+                };
+                self.put(kind, at.index, at.term, &[]);
             }
             Record::Entries { after, entries } => {
                 if entries.is_empty() {

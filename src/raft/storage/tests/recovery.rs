@@ -274,7 +274,7 @@ fn records_that_break_a_rule_are_damage() {
     mixed.extend(run(2, &["e"]));
     let one = 1u64.to_le_bytes();
     let unordered: Vec<u8> = [2u64, 1, 1, 1].iter().flat_map(|number| number.to_le_bytes()).collect();
-    let forgeries: [(&str, Kind, u64, u64, &[u8]); 16] = [
+    let forgeries: [(&str, Kind, u64, u64, &[u8]); 21] = [
         ("entries leave a hole", Kind::Entries, 5, 1, &good),
         ("a run does not end at its length", Kind::Entries, 4, 1, &long),
         ("an empty run", Kind::Entries, 4, 1, &[]),
@@ -290,7 +290,12 @@ fn records_that_break_a_rule_are_damage() {
         ("bindings that do not rise", Kind::Bind, 0, 0, &unordered),
         ("a birth with a body", Kind::Born, 0, 0, &one),
         ("a mark with a body", Kind::Mark, 3, 1, &one),
-        ("a mark beyond all logs", Kind::Mark, u64::MAX, 1, &[]),
+        ("a mark beyond all logs", Kind::Reset, u64::MAX, 1, &[]),
+        ("a mark of an entry that the log does not hold", Kind::Mark, 3, 2, &[]),
+        ("a mark behind the log's end", Kind::Mark, 4, 1, &[]),
+        ("a reset at an entry that the log holds", Kind::Reset, 3, 1, &[]),
+        ("a reset with a body", Kind::Reset, 4, 1, &one),
+        ("a run of an unknown kind of entry", Kind::Entries, 4, 1, &[3, 1, 200, b'x']),
     ];
     for (what, kind, index, term, body) in forgeries {
         let bench = Bench::filled();
@@ -354,6 +359,22 @@ fn a_mark_that_the_log_does_not_hold_empties_it() {
         assert_eq!((recovered.snapshot, recovered.base, recovered.last), (at, at, at));
         assert!(matches!(read(&wal, 1, 2), Err(Error::Gone)));
     }
+}
+
+#[test]
+fn a_stale_tail_stays_cut_when_what_stood_before_it_is_released() {
+    let bench = Bench::filled();
+    bench.open().unwrap().0.idle().unwrap();
+    // The last segment begins behind entry 3, and holds a stale entry 4; then a snapshot of another entry 3 comes.
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[state(2, None), entries(3, 2, ["stale"])]);
+    bench.take(3, 5);
+    put(&mut wal, &[state(5, None), mark(3, 5)]);
+    wal.release(Index(4)).unwrap();
+    assert_eq!(bench.segments(), [3]);
+    let at = LogId::new(5, 3);
+    let recovered = bench.recovered();
+    assert_eq!((recovered.snapshot, recovered.base, recovered.last), (at, at, at));
 }
 
 #[test]

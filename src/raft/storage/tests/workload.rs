@@ -1,11 +1,12 @@
 //! A peer's life with its store, drawn from a seed: what the core may say, in any order that it may say it.
 
-use super::oracle::Oracle;
 use crate::mix::Draws;
 use crate::raft::consensus::Record;
+use crate::raft::storage::conformance::history::History;
+use crate::raft::storage::conformance::oracle::Oracle;
 use crate::raft::storage::simulated::{Crash, Operation, SimulatedFile};
 use crate::raft::storage::{Disk, Error, SimulatedDisk, Snapshots, Stamp, Storage, Wal, WalOptions};
-use crate::raft::{ClusterId, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Seq, Term};
+use crate::raft::{ClusterId, Index, LogId, NodeId, Seq};
 use bytes::Bytes;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -119,7 +120,8 @@ impl Tally {
 pub(super) struct World {
     pub(super) disk: Arc<TestDisk>,
     pub(super) setting: Setting,
-    pub(super) draws: Draws,
+    history: History,
+    draws: Draws,
     pub(super) oracle: Oracle,
     pub(super) tally: Tally,
     /// The newest snapshot whose file is whole and durable.
@@ -127,7 +129,6 @@ pub(super) struct World {
     /// Begun, so it may be there.
     begun: Vec<LogId>,
     lives: u64,
-    unique: u64,
 }
 
 /// One life: the store and the snapshots of one process.
@@ -145,13 +146,13 @@ impl World {
         World {
             disk: Arc::new(TestDisk { disk, skip_sync, skip_sync_dir }),
             setting,
+            history: History::new(seed.rotate_left(9), 20_000),
             draws: Draws::new(!seed),
             oracle: Oracle::default(),
             tally: Tally::default(),
             whole: LogId::ZERO,
             begun: Vec::new(),
             lives: 0,
-            unique: 0,
         }
     }
 
@@ -175,10 +176,7 @@ impl World {
         let options = WalOptions { segment_bytes: 128 << 10, align: self.setting.align, seed };
         let mut store = S::make(Arc::clone(&self.disk), options);
         let found = store.recover(newest.clone())?;
-        if self.oracle.acknowledged.incarnation == Incarnation(0) {
-            // Nothing was ever told: the directory may have been made anew.
-            self.oracle.acknowledged.incarnation = found.incarnation;
-        }
+        self.oracle.meet(found.incarnation);
         let judged = self.oracle.judge(&found, &store.reader(), newest.as_ref());
         if let Err(why) = judged {
             return Ok(Err(why));
@@ -240,12 +238,10 @@ impl World {
     /// One thing that a peer does with its store.
     fn act<S: Tended>(&mut self, life: &mut Life<S>) -> Result<(), Error> {
         match self.draws.below(20) {
-            0..=8 => {
-                for record in self.records() {
-                    self.stage(life, &record)?;
-                }
-                Ok(())
-            }
+            0..=8 => match self.history.next(&self.oracle.staged) {
+                Some(record) => self.stage(life, &record),
+                None => Ok(()),
+            },
             9..=14 => self.flush(life),
             15 => life.store.idle(),
             16 | 17 => life.store.prepare().map(|_| ()),
@@ -276,21 +272,8 @@ impl World {
 
     /// Takes one, or installs one that lies ahead or in another history; then, mostly, marks it.
     pub(super) fn snapshot<S: Tended>(&mut self, life: &mut Life<S>) -> Result<(), Error> {
-        let model = &self.oracle.acknowledged;
-        let (lowest, last) = (self.oracle.staged.snapshot.index.0.max(self.whole.index.0) + 1, model.last().index.0);
-        if !model.born {
-            return Ok(());
-        }
-        let at = if lowest <= last && self.draws.chance(4, 5) {
-            let index = Index(lowest + self.draws.below(last - lowest + 1));
-            match model.at(index) {
-                Some(at) => at,
-                None => return Ok(()),
-            }
-        } else {
-            let ahead = lowest.max(last) + self.draws.below(9);
-            LogId::new(model.term.0.max(self.oracle.staged.term.0) + self.draws.below(2), ahead)
-        };
+        let Oracle { acknowledged, staged, .. } = &self.oracle;
+        let Some(at) = self.history.snapshot(acknowledged, staged, self.whole.index) else { return Ok(()) };
         self.take(life, at)?;
         if self.draws.chance(4, 5) {
             if self.oracle.staged.term < at.term {
@@ -308,55 +291,6 @@ impl World {
         taking.finish()?;
         self.whole = at;
         Ok(())
-    }
-
-    /// What the core may say next.
-    fn records(&mut self) -> Vec<Record> {
-        let model = &self.oracle.staged;
-        let (term, vote) = (model.term, model.vote);
-        match self.draws.below(12) {
-            0 => {
-                let node = NodeId(self.draws.below(6));
-                vec![Record::Bind { node, incarnation: Incarnation(self.draws.bits()) }]
-            }
-            1 => vec![Record::Born],
-            2 | 3 => {
-                let vote = self.draws.chance(1, 2).then(|| NodeId(self.draws.below(3)));
-                vec![Record::State { term: Term(term.0 + 1 + self.draws.below(2)), vote }]
-            }
-            4 if vote.is_none() && term != Term(0) => {
-                vec![Record::State { term, vote: Some(NodeId(self.draws.below(3))) }]
-            }
-            _ if term == Term(0) || !model.born => Vec::new(),
-            _ => vec![self.entries()],
-        }
-    }
-
-    /// Behind the last, or now and then behind an earlier one, of one term or of several.
-    fn entries(&mut self) -> Record {
-        let model = &self.oracle.staged;
-        let last = model.last().index.0;
-        let back = if self.draws.chance(1, 6) { self.draws.below(last - model.snapshot.index.0 + 1) } else { 0 };
-        let after = Index(last - back);
-        let mut term = model.at(after).map_or(Term(1), |at| at.term).max(Term(1));
-        let now = model.term;
-        let count = 1 + self.draws.below(4);
-        let entries = (0..count).map(|_| {
-            if self.draws.chance(1, 3) {
-                term = Term(term.0 + self.draws.below(now.0.saturating_sub(term.0) + 1));
-            }
-            self.unique += 1;
-            let len = match self.draws.below(8) {
-                0 => self.draws.below(20_000),
-                1 | 2 => self.draws.below(2_000),
-                _ => self.draws.below(100),
-            };
-            let kind = if self.draws.chance(1, 8) { EntryKind::Membership } else { EntryKind::Command };
-            let mut bytes = self.unique.to_le_bytes().to_vec();
-            bytes.resize(8 + len as usize, self.unique as u8);
-            Entry::new(term, kind, bytes.into())
-        });
-        Record::Entries { after, entries: entries.collect::<Vec<_>>().into() }
     }
 
     /// The power fails.

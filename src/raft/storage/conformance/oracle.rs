@@ -8,26 +8,26 @@ use std::collections::BTreeMap;
 
 /// The whole of a peer's past: no file, no segment, no place.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Model {
-    pub(super) incarnation: Incarnation,
-    pub(super) term: Term,
-    pub(super) vote: Option<NodeId>,
-    pub(super) born: bool,
-    pub(super) bindings: BTreeMap<NodeId, Incarnation>,
-    pub(super) snapshot: LogId,
+pub(crate) struct Model {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) term: Term,
+    pub(crate) vote: Option<NodeId>,
+    pub(crate) born: bool,
+    pub(crate) bindings: BTreeMap<NodeId, Incarnation>,
+    pub(crate) snapshot: LogId,
     /// Before the first entry ever written since the log was last emptied.
-    pub(super) floor: LogId,
-    pub(super) entries: Vec<Entry>,
+    pub(crate) floor: LogId,
+    pub(crate) entries: Vec<Entry>,
 }
 
 impl Model {
-    pub(super) fn last(&self) -> LogId {
+    pub(crate) fn last(&self) -> LogId {
         let term = self.entries.last().map_or(self.floor.term, |entry| entry.term);
         LogId { term, index: Index(self.floor.index.0 + self.entries.len() as u64) }
     }
 
     /// The identity of what stands there, from the floor on.
-    pub(super) fn at(&self, index: Index) -> Option<LogId> {
+    pub(crate) fn at(&self, index: Index) -> Option<LogId> {
         let term = match index.0.checked_sub(self.floor.index.0)? {
             0 => self.floor.term,
             nth => self.entries.get(nth as usize - 1)?.term,
@@ -40,7 +40,7 @@ impl Model {
         &self.entries[(after.0 - self.floor.index.0) as usize..]
     }
 
-    pub(super) fn apply(&mut self, record: &Record) {
+    pub(crate) fn apply(&mut self, record: &Record) {
         match record {
             Record::Bind { node, incarnation } => {
                 self.bindings.insert(*node, *incarnation);
@@ -93,26 +93,34 @@ impl Model {
 
 /// What was acknowledged, and all that was given since.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Oracle {
-    pub(super) acknowledged: Model,
-    pub(super) since: Vec<Record>,
+pub(crate) struct Oracle {
+    pub(crate) acknowledged: Model,
+    pub(crate) since: Vec<Record>,
     /// With all that was given.
-    pub(super) staged: Model,
+    pub(crate) staged: Model,
 }
 
 impl Oracle {
-    pub(super) fn stage(&mut self, record: &Record) {
+    pub(crate) fn stage(&mut self, record: &Record) {
         self.staged.apply(record);
         self.since.push(record.clone());
     }
 
-    pub(super) fn flushed(&mut self) {
+    pub(crate) fn flushed(&mut self) {
         self.acknowledged = self.staged.clone();
         self.since.clear();
     }
 
+    /// A store that has told nothing yet may draw its life anew.
+    pub(crate) fn meet(&mut self, incarnation: Incarnation) {
+        if self.acknowledged.incarnation == Incarnation(0) {
+            self.acknowledged.incarnation = incarnation;
+            self.staged.incarnation = incarnation;
+        }
+    }
+
     /// Judges what a store says after it was opened anew, and takes it for the past from now on.
-    pub(super) fn judge<R: Reader>(
+    pub(crate) fn judge<R: Reader>(
         &mut self,
         found: &Recovered,
         reader: &R,
