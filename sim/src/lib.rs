@@ -1,6 +1,27 @@
-//! A cluster in a seed: real peers on simulated network, clocks and disks.
+//! A cluster in a seed: real peers on simulated network, clocks and disks, with everything that can go wrong.
+//!
+//! ```text
+//!   seed ──> swarm, plan ──> World (network, disks, clients, faults) ──┐
+//!                                                                      ├──> VirtualTime: one step after another
+//!            Peer (replica, log, state machine, transfers: the real) ──┘        │ after each: Check, the rules
+//!                                                                               v
+//!                                                     Report: what happened, a hash of it, what was broken
+//! ```
+//! The peers are those that a user runs; replaced are `send`, the disk, the clock, the seed, and threads. A run is a
+//! function of its seed.
+#![forbid(unsafe_code)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::float_arithmetic)]
 
+pub mod check;
+pub mod client;
+pub mod lists;
 pub mod net;
+pub mod node;
 pub mod plan;
 pub mod queue;
+pub mod run;
+pub mod store;
 pub mod stream;
+mod strike;
+pub mod sums;
+pub mod world;

@@ -49,6 +49,11 @@ impl<E> Queue<E> {
         Some((at, event))
     }
 
+    /// All that wait, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &E> + '_ {
+        self.slab.iter().flatten()
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -32,6 +32,10 @@ pub enum Purpose {
     Tie,
     /// The executor.
     Executor,
+    /// Which steps are taken twice.
+    Check,
+    /// A node's store, when its directory is new.
+    Wipe,
 }
 
 /// The stream of one part.

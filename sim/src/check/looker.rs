@@ -1,0 +1,76 @@
+//! Looks over one replica's shoulder.
+
+use super::Check;
+use crate::stream::{Purpose, fate};
+use rsm::raft::consensus::{Consensus, Effect, Input, Role};
+use rsm::raft::replica::Observer;
+use rsm::raft::{NodeId, Time};
+use rsm::sync::lock::Lock;
+use std::sync::Arc;
+
+/// One step in so many is taken twice.
+const SAMPLE: u64 = 64;
+
+/// Tells the check of each step of a core, and takes some of them a second time, on a copy: a pure function comes to the
+/// same (R22).
+pub struct Looker {
+    node: NodeId,
+    seed: u64,
+    steps: u64,
+    check: Arc<Lock<Check>>,
+    next: Option<(Consensus, Role)>,
+    flush: Option<(Consensus, Role, Vec<Effect>)>,
+}
+
+impl Looker {
+    /// For one life of a node.
+    #[must_use]
+    pub fn new(node: NodeId, seed: u64, check: Arc<Lock<Check>>) -> Looker {
+        Looker { node, seed, steps: 0, check, next: None, flush: None }
+    }
+
+    fn samples(&mut self) -> bool {
+        self.steps += 1;
+        fate(self.seed, Purpose::Check, self.node.0, self.steps).is_multiple_of(SAMPLE)
+    }
+}
+
+impl Observer for Looker {
+    fn before(&mut self, core: &Consensus, role: &Role, input: &Input, now: Time) {
+        if self.samples() {
+            let mut copy = core.clone();
+            let role = copy.next(role.clone(), input.clone(), now);
+            self.next = Some((copy, role));
+        }
+    }
+
+    fn stepped(&mut self, core: &Consensus, role: &Role) {
+        let mut check = self.check.lock();
+        check.stepped(core, role);
+        if let Some(copy) = self.next.take() {
+            check.repeated += 1;
+            if (&copy.0, &copy.1) != (core, role) {
+                check.break_rule("R22", format!("a step of {} comes to another state the second time", self.node));
+            }
+        }
+    }
+
+    fn flushing(&mut self, core: &Consensus, role: &Role, now: Time) {
+        if self.samples() {
+            let (mut copy, mut role, mut effects) = (core.clone(), role.clone(), Vec::new());
+            copy.flush(&mut role, now, &mut effects);
+            self.flush = Some((copy, role, effects));
+        }
+    }
+
+    fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) {
+        let mut check = self.check.lock();
+        check.flushed(core, role, effects);
+        if let Some((copy, copied, said)) = self.flush.take() {
+            check.repeated += 1;
+            if (&copy, &copied, said.as_slice()) != (core, role, effects) {
+                check.break_rule("R22", format!("a flush of {} says another thing the second time", self.node));
+            }
+        }
+    }
+}

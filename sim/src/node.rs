@@ -1,0 +1,149 @@
+//! One member of the cluster: a process that comes and goes, on a disk that stays.
+
+use crate::check::{Check, Looker};
+use crate::lists::Lists;
+use crate::plan::Swarm;
+use crate::store::{Handle, SlowLog};
+use crate::stream::{Purpose, fate};
+use bytes::Bytes;
+use rsm::fsm::{CellId, VirtualTime};
+use rsm::raft::consensus::{Consensus, Role};
+use rsm::raft::peer::{Peer, SpawnError};
+use rsm::raft::replica::Replica;
+use rsm::raft::storage::SimulatedDisk;
+use rsm::raft::{NodeId, Time};
+use rsm::sync::lock::Lock;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The replica as the simulator spawns it.
+pub type Simulated = Replica<Lists, SlowLog<SimulatedDisk>, SimulatedDisk>;
+
+/// A packet that has left a peer.
+#[derive(Debug)]
+pub struct Sent {
+    /// From whom.
+    pub from: usize,
+    /// To whom.
+    pub to: usize,
+    /// What.
+    pub bytes: Bytes,
+}
+
+/// What all nodes are given.
+#[derive(Clone)]
+pub struct Common {
+    /// The seed of the run.
+    pub seed: u64,
+    /// Sizes and options.
+    pub swarm: Arc<Swarm>,
+    /// What watches.
+    pub check: Arc<Lock<Check>>,
+    /// Where packets leave.
+    pub sent: Arc<Lock<Vec<Sent>>>,
+}
+
+/// A process that runs.
+pub struct Process {
+    /// The handle.
+    pub peer: Peer<Lists>,
+    /// Its log.
+    pub log: Handle<SimulatedDisk>,
+}
+
+/// A member.
+pub struct Node {
+    /// Its id, and its place among the nodes.
+    pub id: usize,
+    /// The executor, with this node's clock.
+    pub time: VirtualTime,
+    /// Its disk.
+    pub disk: Arc<SimulatedDisk>,
+    /// Its process, while one runs.
+    pub process: Option<Process>,
+    /// How many processes it has had: names the present one.
+    pub life: u64,
+    /// How often its directory was emptied.
+    pub wipes: u64,
+    /// No disk operation completes before.
+    pub stuck_until: Time,
+    /// How many flushes were asked for, of all lives.
+    pub flushes: u64,
+    /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
+    pub fuse: Option<u64>,
+    /// A sync is to fail, and the process starts again so much later.
+    pub broken: Option<u64>,
+    common: Common,
+}
+
+impl Node {
+    /// A node without a process, on an empty disk.
+    #[must_use]
+    pub fn new(id: usize, time: VirtualTime, common: Common) -> Node {
+        let disk = Arc::new(SimulatedDisk::new(fate(common.seed, Purpose::Disk, id as u64, 0)));
+        let (stuck_until, process) = (Time::ZERO, None);
+        Node { id, time, disk, process, life: 0, wipes: 0, stuck_until, flushes: 0, fuse: None, broken: None, common }
+    }
+
+    /// Starts a process on what the disk holds.
+    ///
+    /// # Errors
+    /// Why the peer does not start.
+    pub fn start(&mut self) -> Result<(), SpawnError> {
+        self.life += 1;
+        let Common { seed, swarm, check, sent } = self.common.clone();
+        let (id, node) = (self.id, NodeId(self.id as u64));
+        let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();
+        let own_seed = fate(seed, Purpose::Node, self.id as u64, self.life);
+        let mut log = None;
+        let peer = Peer::<Lists>::builder(self.id as u64, members)
+            .seed(own_seed)
+            .heartbeat(swarm.heartbeat)
+            .election(swarm.election)
+            .timeout(Duration::from_secs(2))
+            .snapshot_entries(swarm.snapshot_entries)
+            .segment_bytes(swarm.segment_bytes)
+            .sessions_max(swarm.sessions_max)
+            .observer(Looker::new(node, own_seed, Arc::clone(&check)))
+            .send(move |to, _, bytes| sent.lock().push(Sent { from: id, to: to as usize, bytes }))
+            .spawn_on(&self.time, self.time.node_time(), Arc::clone(&self.disk), |wal| {
+                let (slow, handle) = SlowLog::new(node, wal, Arc::clone(&check));
+                log = Some(handle);
+                slow
+            })?;
+        let log = log.expect("a peer that was spawned has opened its log");
+        self.process = Some(Process { peer, log });
+        self.look(|core, role| check.lock().started(core, role));
+        Ok(())
+    }
+
+    /// Looks at the core of the process that runs.
+    pub fn look<R>(&self, look: impl FnOnce(&Consensus, &Role) -> R) -> Option<R> {
+        let process = self.process.as_ref()?;
+        self.time.look::<Simulated, R>(process.peer.replica(), |replica, role| look(replica.core(), role))
+    }
+
+    /// The cell of the replica that runs.
+    #[must_use]
+    pub fn cell(&self) -> Option<CellId> {
+        self.process.as_ref().map(|process| process.peer.replica().cell())
+    }
+
+    /// Ends the process, whatever it was doing; says nothing more.
+    pub fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.common.check.lock().crashed(NodeId(self.id as u64));
+            process.peer.kill();
+            self.time.resume(process.peer.replica());
+        }
+        (self.fuse, self.broken) = (None, None);
+        self.disk.set_fuse(None);
+    }
+
+    /// Empties the directory.
+    pub fn wipe(&mut self) {
+        self.wipes += 1;
+        self.disk = Arc::new(SimulatedDisk::new(fate(self.common.seed, Purpose::Wipe, self.id as u64, self.wipes)));
+        self.common.check.lock().wiped(NodeId(self.id as u64));
+    }
+}

@@ -1,0 +1,109 @@
+//! One seed, from its first step to its verdict.
+
+use crate::check::agree;
+use crate::plan::{Swarm, plan, swarm};
+use crate::stream::{Purpose, stream};
+use crate::sums::Sums;
+use crate::world::World;
+use rsm::fsm::VirtualTime;
+use rsm::raft::Time;
+use rsm::raft::invariants::Violation;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// No run of a few simulated seconds takes so many steps: beyond it something turns in circles.
+const STEPS_MAX_PER_SECOND: u64 = 2_000_000;
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// What has happened.
+    pub sums: Sums,
+    /// The hash of all steps.
+    pub hash: u128,
+    /// The first rule that was broken.
+    pub broken: Option<Violation>,
+}
+
+/// Runs a seed for so long, in simulated time.
+#[must_use]
+pub fn run(seed: u64, lasts: Duration) -> Report {
+    let swarm = swarm(seed);
+    let plan = plan(seed, &swarm, Time::ZERO.after(lasts));
+    run_plan(seed, swarm, plan, lasts)
+}
+
+/// Runs a seed with these sizes and this plan instead of its own.
+#[must_use]
+pub fn run_plan(seed: u64, swarm: Swarm, plan: Vec<crate::plan::Fault>, lasts: Duration) -> Report {
+    let time = VirtualTime::new(stream(seed, Purpose::Executor, 0).bits());
+    let mut world = World::new(seed, swarm, plan, &time);
+    let mut steps = 0;
+    let panicked = catch_unwind(AssertUnwindSafe(|| steps = go(&time, &mut world, lasts))).err();
+    if let Some(panic) = panicked {
+        let words =
+            panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        world.check.lock().break_rule("R23", format!("a panic: {}", words.unwrap_or("of no words")));
+    }
+    let hash = time.hash();
+    let mut sums = world.sums();
+    (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, lasts.as_millis() as u64);
+    let broken = world.check.lock().broken().cloned();
+    Report { seed, sums, hash, broken }
+}
+
+fn go(time: &VirtualTime, world: &mut World, lasts: Duration) -> u64 {
+    let end = Time::ZERO.after(lasts);
+    let most = STEPS_MAX_PER_SECOND * (1 + lasts.as_secs());
+    let mut steps = 0;
+    while time.now() < end && !world.is_broken() {
+        if time.step(world).is_none() {
+            break;
+        }
+        steps += 1;
+        if most < steps {
+            world.check.lock().break_rule("R20", format!("{steps} steps, and no end"));
+        }
+    }
+    world.end(time);
+    steps
+}
+
+impl World {
+    /// Holds all that was said against all that is there, then ends every process: each call must have been answered.
+    fn end(&mut self, time: &VirtualTime) {
+        let mut states = Vec::new();
+        for node in &self.nodes {
+            let Some(process) = &node.process else { continue };
+            let state = process.peer.state();
+            let view = state.read();
+            self.answers.fits(&mut self.check.lock(), node.id as u64, view.index().0, &view);
+            states.push((node.id as u64, (*view).clone()));
+        }
+        agree(&mut self.check.lock(), &states);
+        self.nodes.iter_mut().for_each(crate::node::Node::kill);
+        time.run_for(Duration::from_millis(1), &mut ());
+        self.gather();
+        self.answers.all_resolved(&mut self.check.lock());
+        self.account();
+    }
+
+    fn sums(&self) -> Sums {
+        let (traffic, check) = (self.net.traffic, self.check.lock());
+        Sums {
+            elections: check.elections,
+            commits: check.committed(),
+            repeated: check.repeated,
+            acknowledged: self.answers.count(),
+            packets: traffic.sent,
+            lost: traffic.lost,
+            doubled: traffic.doubled,
+            reordered: traffic.reordered,
+            flipped: traffic.flipped,
+            cut_off: traffic.cut,
+            ..self.sums
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A node's log on a disk that takes its time.
+//!
+//! ```text
+//!   keeper ── flush(seq) ──> asked for, nothing done yet          what a crash in between finds: nothing of it
+//!   world  ── after the disk's latency: complete() ──> written and synced, the keeper is woken
+//! ```
+//! The flush is carried out whole when its latency has passed, so a crash before finds none of it; a crash in the midst
+//! of it is the disk's fuse.
+
+use crate::check::Check;
+use rsm::raft::consensus::Record;
+use rsm::raft::replica::Tended;
+use rsm::raft::storage::{Disk, Error, Remark, Snapshot, Storage, Wal};
+use rsm::raft::{Index, NodeId, Recovered, Seq};
+use rsm::sync::lock::Lock;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// The log, as the peer sees it.
+pub struct SlowLog<D: Disk> {
+    node: NodeId,
+    check: Arc<Lock<Check>>,
+    inner: Arc<Lock<Inner<D>>>,
+}
+
+struct Inner<D: Disk> {
+    log: Wal<D>,
+    asked: Option<Seq>,
+    waker: Option<Waker>,
+}
+
+/// The log, as the world sees it.
+pub struct Handle<D: Disk>(Arc<Lock<Inner<D>>>);
+
+impl<D: Disk> SlowLog<D> {
+    /// A log whose flushes wait for the world, and whose records are compared with what the core has said.
+    pub fn new(node: NodeId, log: Wal<D>, check: Arc<Lock<Check>>) -> (SlowLog<D>, Handle<D>) {
+        let inner = Arc::new(Lock::new(Inner { log, asked: None, waker: None }));
+        (SlowLog { node, check, inner: Arc::clone(&inner) }, Handle(inner))
+    }
+}
+
+impl<D: Disk> Handle<D> {
+    /// The flush that was asked for since the last look.
+    #[must_use]
+    pub fn asked(&self) -> Option<Seq> {
+        self.0.lock().asked.take()
+    }
+
+    /// Carries out a flush.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn complete(&self, seq: Seq) -> Result<(), Error> {
+        self.0.lock().log.flush(seq)
+    }
+
+    /// Tells the peer that the log has got on, or has failed.
+    pub fn wake(&self) {
+        let waker = self.0.lock().waker.clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<D: Disk> Storage for SlowLog<D> {
+    type Reader = <Wal<D> as Storage>::Reader;
+
+    fn recover(&mut self, newest: Option<Snapshot>) -> Result<Recovered, Error> {
+        self.inner.lock().log.recover(newest)
+    }
+
+    fn stage(&mut self, record: &Record) -> Result<(), Error> {
+        self.check.lock().given(self.node, record);
+        self.inner.lock().log.stage(record)
+    }
+
+    fn flush(&mut self, seq: Seq) -> Result<(), Error> {
+        let mut inner = self.inner.lock();
+        inner.log.durable()?;
+        inner.asked = Some(seq);
+        Ok(())
+    }
+
+    fn durable(&self) -> Result<Seq, Error> {
+        self.inner.lock().log.durable()
+    }
+
+    fn release(&mut self, keep: Index) -> Result<(), Error> {
+        self.inner.lock().log.release(keep)
+    }
+
+    fn reader(&self) -> Self::Reader {
+        self.inner.lock().log.reader()
+    }
+
+    fn on_durable(&mut self, waker: Waker) {
+        self.inner.lock().waker = Some(waker);
+    }
+
+    fn commit(&mut self, index: Index) {
+        self.inner.lock().log.commit(index);
+    }
+
+    fn room(&self) -> usize {
+        self.inner.lock().log.room()
+    }
+
+    fn entry_bytes_max(&self) -> usize {
+        self.inner.lock().log.entry_bytes_max()
+    }
+}
+
+impl<D: Disk> Tended for SlowLog<D> {
+    fn syncs(&self) -> u64 {
+        self.inner.lock().log.syncs()
+    }
+
+    fn remarks(&self) -> Vec<Remark> {
+        self.inner.lock().log.remarks().to_vec()
+    }
+
+    fn idle(&mut self) -> Result<(), Error> {
+        self.inner.lock().log.idle()
+    }
+
+    fn prepare(&mut self) -> Result<bool, Error> {
+        self.inner.lock().log.prepare()
+    }
+}

@@ -1,0 +1,84 @@
+//! What has happened in a run, or in many: the proof that faults were faults.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+/// Declares the sums: a name, and what it counts.
+macro_rules! sums {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// Counts of one run, or of many.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Sums {
+            $($(#[doc = $doc])* pub $name: u64,)*
+        }
+
+        impl AddAssign for Sums {
+            fn add_assign(&mut self, other: Sums) {
+                $(self.$name += other.$name;)*
+            }
+        }
+
+        impl fmt::Display for Sums {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let all = [$((stringify!($name), self.$name),)*];
+                let words = all.iter().map(|(name, count)| format!("{} {count}", name.replace('_', " ")));
+                f.write_str(&words.collect::<Vec<_>>().join(", "))
+            }
+        }
+    };
+}
+
+sums! {
+    /// Runs.
+    seeds,
+    /// Turns of automata, and events of the world.
+    steps,
+    /// Simulated milliseconds.
+    simulated_ms,
+    /// Elections won.
+    elections,
+    /// Entries committed.
+    commits,
+    /// Numbers acknowledged to clients.
+    acknowledged,
+    /// Packets sent.
+    packets,
+    /// Packets lost.
+    lost,
+    /// Packets doubled.
+    doubled,
+    /// Packets that came after a later one.
+    reordered,
+    /// Packets that were spoiled.
+    flipped,
+    /// Packets that met a cut link.
+    cut_off,
+    /// Partitions begun.
+    cuts,
+    /// Links clogged.
+    clogs,
+    /// Processes that lost power.
+    crashes,
+    /// Of those, in the midst of a disk operation.
+    at_disk,
+    /// All processes at once.
+    blackouts,
+    /// Crashes that cost bytes that were not synced.
+    lost_bytes,
+    /// Crashes that left a write torn.
+    torn,
+    /// Crashes that cost a change of names.
+    lost_names,
+    /// Processes that stood still.
+    pauses,
+    /// Disks that were stuck.
+    stuck,
+    /// Syncs that failed.
+    broken,
+    /// Directories emptied.
+    wipes,
+    /// Faults of the plan that had no effect: the node was down, the budget spent.
+    withheld,
+    /// Steps of the core that were taken twice and compared.
+    repeated,
+}

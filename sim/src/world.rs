@@ -1,0 +1,290 @@
+//! Everything around the peers: network, disks, clients, and the plan of what goes wrong.
+//!
+//! ```text
+//!   turn of a cell ──> turned: packets it sent, flushes it asked for, answers it gave ──> events to come
+//!   event          ──> run:    a packet arrives, a flush is over, a client acts, a fault strikes
+//! ```
+
+use crate::check::{Answers, Check};
+use crate::client::{Client, Next, Told};
+use crate::net::{Copy, Net};
+use crate::node::{Common, Node, Sent};
+use crate::plan::{Fault, MS, Swarm};
+use crate::queue::Queue;
+use crate::stream::{Purpose, exponential, fate, stream};
+use crate::sums::Sums;
+use bytes::Bytes;
+use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
+use rsm::raft::{Seq, Time};
+use rsm::sync::lock::Lock;
+use std::sync::Arc;
+
+/// What will happen.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The nth fault of the plan strikes.
+    Fault(usize),
+    /// A packet arrives.
+    Arrive { from: usize, to: usize, copy: Copy, bytes: Bytes },
+    /// A flush is over.
+    Flushed { node: usize, life: u64, seq: Seq },
+    /// A process begins.
+    Start { node: usize },
+    /// A process that stood still goes on.
+    Resume { node: usize, life: u64 },
+    /// A client acts.
+    Client(usize),
+}
+
+/// The world of one run.
+pub struct World {
+    pub(crate) seed: u64,
+    pub(crate) swarm: Arc<Swarm>,
+    pub(crate) net: Net,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) plan: Vec<Fault>,
+    pub(crate) check: Arc<Lock<Check>>,
+    pub(crate) answers: Answers,
+    pub(crate) sums: Sums,
+    queue: Queue<Event>,
+    clients: Vec<Client>,
+    told: Arc<Lock<Vec<Told>>>,
+    sent: Arc<Lock<Vec<Sent>>>,
+    events: u64,
+    pub(crate) now: Time,
+}
+
+impl World {
+    /// Nodes that start at once, clients that begin soon, and a plan.
+    #[must_use]
+    pub fn new(seed: u64, swarm: Swarm, plan: Vec<Fault>, time: &VirtualTime) -> World {
+        let (swarm, check, sent) = (Arc::new(swarm), Arc::new(Lock::new(Check::default())), Arc::default());
+        let common = Common { seed, swarm: Arc::clone(&swarm), check: Arc::clone(&check), sent: Arc::clone(&sent) };
+        let node = |id: usize| Node::new(id, time.with_clock(clock(seed, id, swarm.drift_ppm)), common.clone());
+        let told = Arc::new(Lock::new(Vec::new()));
+        let client = |id: usize| Client::new(id, stream(seed, Purpose::Client, id as u64), Arc::clone(&told));
+        let mut world = World {
+            seed,
+            net: Net::new(seed, swarm.nodes, swarm.weather),
+            nodes: (0..swarm.nodes).map(node).collect(),
+            clients: (0..swarm.clients).map(client).collect(),
+            swarm,
+            plan,
+            check,
+            answers: Answers::default(),
+            sums: Sums::default(),
+            queue: Queue::default(),
+            told,
+            sent,
+            events: 0,
+            now: Time::ZERO,
+        };
+        (0..world.nodes.len()).for_each(|node| world.push(Time(node as u64), Event::Start { node }));
+        (0..world.clients.len()).for_each(|client| world.push(Time(MS), Event::Client(client)));
+        let faults: Vec<Time> = world.plan.iter().map(|fault| fault.at).collect();
+        faults.into_iter().enumerate().for_each(|(nth, at)| world.push(at, Event::Fault(nth)));
+        world
+    }
+
+    pub(crate) fn push(&mut self, at: Time, event: Event) {
+        self.events += 1;
+        let tie = if self.swarm.ties { fate(self.seed, Purpose::Tie, 0, self.events) as u32 } else { 0 };
+        self.queue.push(at.max(self.now), tie, event);
+    }
+
+    pub(crate) fn later(&mut self, by: u64, event: Event) {
+        self.push(Time(self.now.0.saturating_add(by)), event);
+    }
+
+    /// Whether a rule was broken.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.check.lock().broken().is_some()
+    }
+
+    /// A name for an event in the record of its step: its kind, its node, a hash of its bytes.
+    fn name(event: &Event) -> [u64; 3] {
+        match event {
+            Event::Fault(nth) => [1, *nth as u64, 0],
+            Event::Arrive { from, to, copy, bytes } => {
+                let flip = copy.flip.map_or(0, |bit| bit | 1 << 63);
+                [2 | (*from as u64) << 8 | (*to as u64) << 16, copy.number, u64::from(crc(bytes)) ^ flip]
+            }
+            Event::Flushed { node, seq, .. } => [3, *node as u64, seq.0],
+            Event::Start { node } => [4, *node as u64, 0],
+            Event::Resume { node, .. } => [5, *node as u64, 0],
+            Event::Client(client) => [6, *client as u64, 0],
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Fault(nth) => self.strike(nth),
+            Event::Arrive { from, to, copy, bytes } => self.arrive(from, to, copy, bytes),
+            Event::Flushed { node, life, seq } => self.flushed(node, life, seq),
+            Event::Start { node } => self.start(node),
+            Event::Resume { node, life } => self.resume(node, life),
+            Event::Client(client) => self.act(client),
+        }
+    }
+
+    fn arrive(&mut self, from: usize, to: usize, copy: Copy, bytes: Bytes) {
+        let Some(process) = &self.nodes[to].process else {
+            return self.net.arrive(from, to, copy, false);
+        };
+        self.net.arrive(from, to, copy, true);
+        let Some(bit) = copy.flip else { return process.peer.receive(bytes) };
+        let spoiled = spoil(&bytes, bit);
+        let refused = |peer: &rsm::raft::peer::Peer<_>| peer.status().refused.iter().map(|(_, n)| n).sum::<u64>();
+        let before = refused(&process.peer);
+        process.peer.receive(spoiled);
+        if refused(&process.peer) != before + 1 {
+            self.check.lock().break_rule("R23", format!("a spoiled packet from {from} was let in by {to}"));
+        }
+    }
+
+    fn flushed(&mut self, node: usize, life: u64, seq: Seq) {
+        let node = &mut self.nodes[node];
+        let Some(process) = node.process.as_ref().filter(|_| node.life == life) else { return };
+        let done = process.log.complete(seq);
+        if node.disk.struck().is_some() {
+            return; // seen after this step: the power has failed in the midst of it
+        }
+        if done.is_ok() {
+            node.look(|core, _| self.check.lock().persisted(core, seq));
+        }
+        process.log.wake();
+    }
+
+    fn act(&mut self, client: usize) {
+        let up = self.nodes.iter().filter_map(|node| node.process.as_ref());
+        let peers: Vec<_> = up.map(|process| process.peer.clone()).collect();
+        self.clients[client].act(&peers, &mut self.answers);
+        if peers.is_empty() {
+            self.later(self.swarm.rest, Event::Client(client));
+        }
+    }
+
+    /// What cells have done since the last look.
+    fn collect(&mut self) {
+        self.blown_fuses();
+        let sent = std::mem::take(&mut *self.sent.lock());
+        for packet in sent {
+            self.send(packet);
+        }
+        for node in 0..self.nodes.len() {
+            self.ask_disk(node);
+            self.ended(node);
+        }
+        let told = std::mem::take(&mut *self.told.lock());
+        for told in told {
+            self.tell(told);
+        }
+    }
+
+    fn send(&mut self, packet: Sent) {
+        let Sent { from, to, bytes } = packet;
+        // A node that has lost power in this turn has said nothing.
+        if self.nodes[from]
+            .look(|core, _| self.check.lock().departs(core, rsm::raft::NodeId(to as u64), &bytes))
+            .is_none()
+        {
+            return;
+        }
+        for copy in self.net.send(from, to, self.now).into_iter().flatten() {
+            self.push(copy.at, Event::Arrive { from, to, copy, bytes: bytes.clone() });
+        }
+    }
+
+    fn ask_disk(&mut self, id: usize) {
+        let node = &mut self.nodes[id];
+        let Some(seq) = node.process.as_ref().and_then(|process| process.log.asked()) else { return };
+        node.flushes += 1;
+        let latency = exponential(fate(self.seed, Purpose::Disk, id as u64, node.flushes), self.swarm.disk_mean);
+        let (at, life) = (Time(self.now.0 + latency).max(node.stuck_until), node.life);
+        self.push(at, Event::Flushed { node: id, life, seq });
+    }
+
+    /// The last answers: nobody acts on them any more.
+    pub(crate) fn gather(&mut self) {
+        let told = std::mem::take(&mut *self.told.lock());
+        for told in told {
+            self.clients[told.client].on_told(told, &mut self.answers);
+        }
+    }
+
+    /// Every packet was delivered, lost, or is on its way.
+    pub(crate) fn account(&self) {
+        let traffic = self.net.traffic;
+        let on_way = self.queue.iter().filter(|event| matches!(event, Event::Arrive { .. })).count() as u64;
+        let went = traffic.delivered + traffic.missed + traffic.lost + traffic.cut + on_way;
+        if traffic.sent + traffic.doubled != went {
+            self.check
+                .lock()
+                .break_rule("R20", format!("packets are not accounted for: {traffic:?}, {on_way} on their way"));
+        }
+    }
+
+    fn tell(&mut self, told: Told) {
+        let client = &mut self.clients[told.client];
+        let pause = exponential(client.draw(), self.swarm.rest);
+        match client.on_told(told, &mut self.answers) {
+            Next::Stale => {}
+            Next::Rest | Next::Again => self.later(pause, Event::Client(told.client)),
+            Next::Violated { floor, seen } => {
+                self.check
+                    .lock()
+                    .break_rule("R17", format!("a read saw {seen} where {floor} were acknowledged before"));
+            }
+        }
+    }
+}
+
+impl Around for World {
+    fn next(&self) -> Option<Time> {
+        self.queue.next()
+    }
+
+    fn run(&mut self, time: &VirtualTime) -> [u64; 3] {
+        self.now = time.now();
+        let Some((_, event)) = self.queue.pop() else { return [0; 3] };
+        let name = World::name(&event);
+        self.on_event(event);
+        self.collect();
+        name
+    }
+
+    fn turned(&mut self, cell: CellId, time: &VirtualTime) -> [u64; 3] {
+        self.now = time.now();
+        self.collect();
+        let node = self.nodes.iter().find(|node| node.cell() == Some(cell));
+        let seen =
+            node.and_then(|node| node.look(|core, _| [core.term().0, core.log().last().index.0, core.commit().0]));
+        seen.unwrap_or([0; 3])
+    }
+}
+
+/// Somewhere, a little fast or slow; sometimes just before a number of milliseconds that does not fit 32 bits.
+fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
+    let mut draws = stream(seed, Purpose::Clock, node as u64);
+    let offset = if draws.chance(1, 16) {
+        let edge = [(1u64 << 31) * MS, (1u64 << 32) * MS, 1 << 63][draws.below(3) as usize];
+        edge - draws.below(2_000 * MS)
+    } else {
+        draws.bits() >> 20
+    };
+    let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
+    Clock { offset: Time(offset), ppm: ppm as i32 }
+}
+
+fn spoil(bytes: &Bytes, bit: u64) -> Bytes {
+    let mut spoiled = bytes.to_vec();
+    let bit = bit % (spoiled.len() as u64 * 8);
+    spoiled[(bit / 8) as usize] ^= 1 << (bit % 8);
+    spoiled.into()
+}
+
+/// The packet's own checksum names its bytes.
+fn crc(bytes: &Bytes) -> u32 {
+    bytes.get(..4).and_then(|head| head.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
