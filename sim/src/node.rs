@@ -73,6 +73,8 @@ pub struct Node {
     pub fuse: Option<u64>,
     /// A sync is to fail, and the process starts again so much later.
     pub broken: Option<u64>,
+    /// The disk as it was when the process began.
+    pub(crate) former: Option<Arc<SimulatedDisk>>,
     common: Common,
 }
 
@@ -82,7 +84,9 @@ impl Node {
     pub fn new(id: usize, time: VirtualTime, common: Common) -> Node {
         let disk = Arc::new(SimulatedDisk::new(fate(common.seed, Purpose::Disk, id as u64, 0)));
         let (stuck_until, process) = (Time::ZERO, None);
-        Node { id, time, disk, process, life: 0, wipes: 0, stuck_until, flushes: 0, fuse: None, broken: None, common }
+        let (life, wipes, flushes) = (0, 0, 0);
+        let (fuse, broken, former) = (None, None, None);
+        Node { id, time, disk, process, life, wipes, stuck_until, flushes, fuse, broken, former, common }
     }
 
     /// Starts a process on what the disk holds.
@@ -95,6 +99,7 @@ impl Node {
         let (id, node) = (self.id, NodeId(self.id as u64));
         let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();
         let own_seed = fate(seed, Purpose::Node, self.id as u64, self.life);
+        self.former = Some(Arc::new(self.disk.copy(own_seed)));
         let mut log = None;
         let peer = Peer::<Lists>::builder(self.id as u64, members)
             .seed(own_seed)

@@ -6,6 +6,7 @@ use crate::world::{Event, World};
 use rsm::raft::Time;
 use rsm::raft::peer::SpawnError;
 use rsm::raft::storage::{Error, simulated::Operation};
+use std::sync::Arc;
 
 impl World {
     pub(crate) fn strike(&mut self, nth: usize) {
@@ -48,6 +49,11 @@ impl World {
                 Node { process: None, .. } => self.sums.withheld += 1,
             },
             What::Wipe { node, down } => self.wipe(node, down),
+            What::Rollback { node, down } => {
+                let former = self.nodes[node].former.take();
+                self.crash(node, down);
+                self.nodes[node].disk = former.unwrap_or_else(|| Arc::clone(&self.nodes[node].disk));
+            }
         }
     }
 

@@ -1,0 +1,91 @@
+//! Five hundred clusters, each in a seed, with everything that can go wrong; and what shows that the checks bite.
+
+use rsm::time::Time;
+use rsm_sim::plan::{Families, Fault, MS, What, plan, swarm};
+use rsm_sim::run::{Report, run, run_plan};
+use rsm_sim::sums::Sums;
+use std::time::Duration;
+
+const LASTS: Duration = Duration::from_secs(5);
+
+/// Runs seeds on both cores.
+fn run_all(seeds: u64) -> Vec<Report> {
+    let half =
+        |odd: u64| (0..seeds).filter(move |seed| seed % 2 == odd).map(|seed| run(seed, LASTS)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(move || half(1));
+        let mut all = half(0);
+        all.extend(other.join().expect("a run's panic is its report's"));
+        all
+    })
+}
+
+#[test]
+fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
+    let reports = run_all(500);
+    for report in &reports {
+        assert_eq!(report.broken, None, "again: cargo sim --seed {}", report.seed);
+    }
+    let mut sums = Sums::default();
+    reports.iter().for_each(|report| sums += report.sums);
+    eprintln!("{sums}");
+    assert!(2_000 <= sums.elections, "{sums}");
+    let mut commits: Vec<u64> = reports.iter().map(|report| report.sums.commits).collect();
+    commits.sort_unstable();
+    assert!(50 <= commits[commits.len() / 2], "the median seed commits {}", commits[commits.len() / 2]);
+    let faults = [
+        ("lost", sums.lost),
+        ("doubled", sums.doubled),
+        ("reordered", sums.reordered),
+        ("flipped", sums.flipped),
+        ("cut off", sums.cut_off),
+        ("cuts", sums.cuts),
+        ("clogs", sums.clogs),
+        ("crashes", sums.crashes),
+        ("at disk", sums.at_disk),
+        ("blackouts", sums.blackouts),
+        ("lost bytes", sums.lost_bytes),
+        ("torn", sums.torn),
+        ("lost names", sums.lost_names),
+        ("pauses", sums.pauses),
+        ("stuck", sums.stuck),
+        ("broken", sums.broken),
+        ("wipes", sums.wipes),
+    ];
+    for (kind, times) in faults {
+        assert!(100 <= times, "{kind}: {times} times only; {sums}");
+    }
+}
+
+#[test]
+fn a_run_is_a_function_of_its_seed() {
+    for seed in [3, 8, 21] {
+        let (once, again) = (run(seed, LASTS), run(seed, LASTS));
+        assert_eq!((once.hash, once.sums), (again.hash, again.sums), "seed {seed}");
+    }
+    assert_ne!(run(3, LASTS).hash, run(4, LASTS).hash);
+}
+
+#[test]
+fn a_fault_less_leads_to_another_run() {
+    let mut swarm = swarm(5);
+    swarm.families = Families { crashes: true, cuts: true, ..Families::default() };
+    let faults = plan(5, &swarm, Time::ZERO.after(LASTS));
+    let whole = run_plan(5, swarm.clone(), faults.clone(), LASTS);
+    let shorter = run_plan(5, swarm, faults[1..].to_vec(), LASTS);
+    assert_ne!(whole.hash, shorter.hash);
+}
+
+/// A disk that forgets what it had made durable is beyond every promise: some rule must break, and say so.
+#[test]
+fn a_disk_that_forgets_is_found_out() {
+    let mut found = 0;
+    for seed in 0..10 {
+        let mut swarm = swarm(seed);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let fault = Fault { at: Time(3_000 * MS), what: What::Rollback { node: 1, down: 10 * MS } };
+        let report = run_plan(seed, swarm, vec![fault], LASTS);
+        found += u64::from(report.broken.is_some_and(|violation| violation.rule == "R11"));
+    }
+    assert_eq!(found, 10);
+}
