@@ -11,48 +11,47 @@
 
 use rsm::raft::{FromFn, NodeId, Peer, Term, consensus::News};
 use rsm::sync::lock::Lock;
-use std::collections::BTreeMap;
-use std::error::Error;
-use std::sync::Arc;
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
-type Counter = FromFn<u64, u64, u64>;
-type Peers = Arc<Lock<BTreeMap<u64, Peer<Counter>>>>;
+/// Nothing is replicated here.
+type Nothing = FromFn<(), (), ()>;
 
-fn spawn(id: u64, peers: &Peers) -> Result<Peer<Counter>, Box<dyn Error>> {
-    let network = Arc::clone(peers);
-    let builder = Peer::from_fn(id, [(1, "one"), (2, "two"), (3, "three")], |sum: &mut u64, add, _| {
-        *sum += add;
-        *sum
-    });
-    Ok(builder.send(move |to, _, packet| network.lock().get(&to).map(|peer| peer.receive(packet))).spawn()?)
-}
-
-/// The leader that all of them name, in a term after this one.
-fn agreed<'a>(peers: impl Iterator<Item = &'a Peer<Counter>> + Clone, after: Term) -> (NodeId, Term) {
-    let mut news = peers.clone().next().expect("somebody is there").news();
+/// The leader that this peer follows, in a term after that one.
+fn led(peer: &Peer<Nothing>, after: Term) -> (Term, NodeId) {
+    let mut news = peer.news();
     loop {
-        let views =
-            peers.clone().map(|peer| peer.status()).map(|status| status.leader.map(|leader| (leader, status.term)));
-        let mut views = views.collect::<Vec<_>>().into_iter();
-        let first = views.next().flatten();
-        match first {
-            Some((leader, term)) if after < term && views.all(|view| view == first) => return (leader, term),
+        let status = peer.status();
+        match status.leader {
+            Some(leader) if after < status.term => return (status.term, leader),
             _ => assert_ne!(news.next(), Some(News::Exit)),
         }
     }
 }
 
+/// The leader that all of them follow.
+fn agreed<'a>(peers: impl Iterator<Item = &'a Peer<Nothing>> + Clone, mut after: Term) -> (Term, NodeId) {
+    loop {
+        let views: Vec<_> = peers.clone().map(|peer| led(peer, after)).collect();
+        match (views.iter().min(), views.iter().max()) {
+            (Some(least), Some(greatest)) if least == greatest => return *least,
+            (_, greatest) => after = greatest.map_or(after, |(term, _)| Term(term.0 - 1)),
+        }
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let peers = Peers::default();
+    let peers: Arc<Lock<BTreeMap<u64, Peer<Nothing>>>> = Arc::default();
     for id in 1..=3 {
-        let peer = spawn(id, &peers)?;
+        let network = Arc::clone(&peers);
+        let peer = Peer::from_fn(id, [(1, "one"), (2, "two"), (3, "three")], |_: &mut (), (), _| ())
+            .send(move |to, _, packet| network.lock().get(&to).map(|peer| peer.receive(packet)))
+            .spawn()?;
         peers.lock().insert(id, peer);
     }
     let all = peers.lock().clone();
-    let (leader, term) = agreed(all.values(), Term(0));
-    println!("all three follow one leader");
+    let (term, leader) = agreed(all.values(), Term(0));
+    println!("all three follow one leader\nthe leader is gone");
     all[&leader.0].kill();
-    println!("the leader is gone");
     agreed(all.values().filter(|peer| peer.identity().node != leader), term);
     println!("the others follow another, in a later term");
     Ok(())
