@@ -261,7 +261,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
 
     fn snapshot_by_policy(&mut self, context: &mut Context<Self>) {
         let due = self.policy.entries <= self.since.0 || self.policy.bytes <= self.since.1;
-        if self.writing || !due {
+        if self.writing || self.since.0 == 0 || !due {
             return;
         }
         let members = snapshot::encode_membership(&self.membership);

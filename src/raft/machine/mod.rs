@@ -1,4 +1,13 @@
-//! Above the log: the user's state, and the sessions by which each command takes effect once. (Being built.)
+//! Above the log: the user's state, and the sessions by which each command takes effect once.
+//!
+//! ```text
+//!   entry ──> session: new? ──> decode ──> apply(&mut state, command, at) ──> reply, kept for who asks again
+//!                │ known: the kept reply, without applying
+//!                │ expired: nothing
+//!   every so often: snapshot = sessions + state, written aside
+//! ```
+//! [`StateMachine`] is what a user writes, [`Codec`] how commands and replies travel, [`Sessions`] the table of who has
+//! proposed what. The automaton that owns all three never shares them; others see the state through [`State`].
 
 pub(crate) mod automaton;
 pub mod codec;

@@ -28,6 +28,7 @@ use crate::sync::rwlock::RwLock;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -283,6 +284,13 @@ impl<S: StateMachine> Builder<S> {
         Ok((members, ClusterId(fnv(&bytes))))
     }
 
+    /// Each start begins a segment, so a peer that often restarts fills its directory with nearly empty ones, long before
+    /// there are entries enough for a snapshot: then the first entry brings one, and nothing is kept before it.
+    fn is_crowded(&self, disk: &impl Disk) -> io::Result<bool> {
+        let segments = disk.list()?.iter().filter(|name| name.ends_with(".log")).count() as u64;
+        Ok(4 * self.snapshot_bytes.max(self.segment_bytes) < segments * self.segment_bytes)
+    }
+
     fn options(&self, members: Membership, entry_bytes_max: usize) -> Options {
         let mut options = Options::new(self.id, members);
         options.heartbeat = self.heartbeat;
@@ -303,7 +311,7 @@ impl<S: StateMachine> Builder<S> {
         found: Store<T, D>,
     ) -> Result<Peer<S>, SpawnError> {
         let Store { mut store, disk, members, cluster, seed } = found;
-        let snapshots = Snapshots::new(disk, cluster).map_err(SpawnError::Store)?;
+        let snapshots = Snapshots::new(Arc::clone(&disk), cluster).map_err(SpawnError::Store)?;
         let newest = snapshots.newest().map_err(SpawnError::Store)?;
         let recovered = store.recover(newest).map_err(SpawnError::Store)?;
         snapshots.keep(recovered.snapshot).map_err(SpawnError::Store)?;
@@ -311,7 +319,11 @@ impl<S: StateMachine> Builder<S> {
 
         let at = recovered.snapshot;
         let us = Identity { node: self.id, incarnation: recovered.incarnation };
-        let options = self.options(members.clone(), store.entry_bytes_max());
+        let crowded = self.is_crowded(&*disk).map_err(|error| SpawnError::Store(error.into()))?;
+        let mut options = self.options(members.clone(), store.entry_bytes_max());
+        if crowded {
+            options.margin = 0;
+        }
         let settings = Settings {
             heartbeat: options.heartbeat,
             election: options.election,
@@ -358,7 +370,7 @@ impl<S: StateMachine> Builder<S> {
             kills: Lock::default(),
             strangers: Lock::default(),
         });
-        let begin = Begin { sessions: begun.sessions, membership: begun.membership, at, policy };
+        let begin = Begin { sessions: begun.sessions, membership: begun.membership, at, policy, crowded };
         let machine = begin.machine(Arc::clone(&shared), snapshots.clone(), store.reader());
         let outbox = Outbox::new(shared.door, self.send);
         let parts = Parts { store, snapshots, machine };
@@ -375,6 +387,7 @@ struct Begin<R> {
     membership: Membership,
     at: LogId,
     policy: Policy,
+    crowded: bool,
 }
 
 impl<R: Codec + Clone> Begin<R> {
@@ -384,7 +397,7 @@ impl<R: Codec + Clone> Begin<R> {
         snapshots: Snapshots<D>,
         reader: K,
     ) -> MakeMachine<S, K, D> {
-        let Begin { sessions, membership, at, policy } = self;
+        let Begin { sessions, membership, at, policy, crowded } = self;
         shared.gauges.applied(at.index);
         Box::new(move |replica| Machine {
             shared,
@@ -394,7 +407,7 @@ impl<R: Codec + Clone> Begin<R> {
             reader,
             snapshots,
             policy,
-            since: (0, 0),
+            since: (0, if crowded { policy.bytes } else { 0 }),
             writing: false,
             replica,
             say: |word| Command(Word::Machine(word)),

@@ -10,7 +10,7 @@ use super::disk::{self, Tended};
 use super::standing::Standing;
 use super::{Command, Replica, Word, failure_of, transfers};
 use crate::fsm::Context;
-use crate::raft::consensus::{Append, Effect, Message, Record, Refusal, Role};
+use crate::raft::consensus::{Append, Effect, Message, News, Record, Refusal, Role};
 use crate::raft::machine::StateMachine;
 use crate::raft::machine::automaton as machine;
 use crate::raft::replica::in_flight::Told;
@@ -23,6 +23,8 @@ use std::ops::Range;
 pub(super) struct Carried {
     /// For the disk.
     records: Vec<(Seq, Record)>,
+    /// For observers.
+    news: Vec<News>,
     /// For the leader.
     pub(super) forward: Vec<(Token, Entry)>,
 }
@@ -62,6 +64,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.note_copies(role);
         self.note_mark();
         self.note_standing(role, now);
+        // Only now: who hears of it and looks, sees it.
+        self.carried.news.drain(..).for_each(|news| self.shared.news.publish(news));
         context.state_timeout(self.core.deadline().since(now), Command(Word::Tick));
     }
 
@@ -92,7 +96,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             Effect::SendSnapshot { to, at, term, track } => self.send_snapshot(to, at, term, track, context),
             Effect::Release(keep) => self.tell_disk(disk::Command::Release(keep)),
-            Effect::News(news) => self.shared.news.publish(news),
+            Effect::News(news) => self.carried.news.push(news),
         }
     }
 

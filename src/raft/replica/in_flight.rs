@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::time::Duration;
 
+/// The longest pause between two tries.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
 /// What came of an entry, as the machine that applied it saw.
 #[derive(Debug)]
 pub(crate) enum Came<R> {
@@ -277,7 +280,7 @@ impl<R> InFlight<R> {
     fn try_again(&mut self, token: Token, now: Time) -> Option<(Token, Entry)> {
         let ticket = self.tickets.get_mut(&token)?;
         ticket.again = now.after(ticket.pause);
-        ticket.pause *= 2;
+        ticket.pause = (ticket.pause * 2).min(PAUSE_MAX);
         Some((token, ticket.entry.clone()))
     }
 
@@ -390,3 +393,6 @@ impl<R> InFlight<R> {
         Told(tickets.into_values().map(|ticket| (ticket.tell, Err(why))).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

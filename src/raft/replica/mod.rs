@@ -332,6 +332,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Automaton for Replica<S, T, D> {
             Inbox::Transition { .. } => role,
             // Of the runner, or because no handle is left: nobody can be heard any more, so nothing can be finished.
             Inbox::Drain => {
+                self.draining = true;
                 self.give_up(Failure::Unknown);
                 role
             }

@@ -1,6 +1,10 @@
 //! Whole peers: on threads, and in virtual time.
 
+mod endings;
+mod exactly_once;
 mod local;
+mod restarts;
+mod town;
 
 use crate::raft::machine::{Applied, Codec, StateMachine};
 use std::io::{self, Read, Write};

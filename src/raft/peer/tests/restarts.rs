@@ -1,0 +1,94 @@
+//! What is acknowledged outlives crashes, and whoever missed much is brought a snapshot.
+
+use super::town::{Town, Tune};
+use std::collections::BTreeSet;
+
+const OFTEN: Tune = |builder| builder.snapshot_entries(20);
+
+fn digests(town: &Town) -> BTreeSet<(u64, u32)> {
+    town.peers().iter().map(|peer| peer.digest().expect("written")).map(|(index, digest)| (index.0, digest)).collect()
+}
+
+/// All hold the same state, snapshots included.
+fn settled(town: &mut Town) {
+    town.until("one state at all", |town| digests(town).len() == 1);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_all_crash_at_once() {
+    let mut town = Town::new(1, 3, |builder| builder);
+    town.leader();
+    for number in 0..10 {
+        town.add(number % 3, number).expect("a quorum");
+    }
+    (0..3).for_each(|id| town.crash(id));
+    (0..3).for_each(|id| town.start(id));
+    town.leader();
+    assert_eq!(town.read(1), Ok((0..10).collect()));
+    assert_eq!(town.add(2, 10), Ok(55), "it goes on from there");
+}
+
+#[test]
+fn who_restarts_reads_its_snapshot_and_then_its_log() {
+    let mut town = Town::new(2, 3, OFTEN);
+    town.leader();
+    for number in 0..50 {
+        town.add(0, number).expect("a quorum");
+    }
+    town.until("a log that was cut", |town| town.peers().iter().all(|peer| 1 < peer.status().first.0));
+    (0..3).for_each(|id| town.crash(id));
+    (0..3).for_each(|id| town.start(id));
+    let applied = town.peer(0).status().applied;
+    assert!(20 <= applied.0, "the snapshot is there before anything else: {applied}");
+    assert_eq!(town.read(0), Ok((0..50).collect()));
+    settled(&mut town);
+}
+
+#[test]
+fn who_was_away_while_the_log_was_cut_is_brought_a_snapshot() {
+    let mut town = Town::new(3, 3, OFTEN);
+    let leader = town.leader();
+    let away = (leader + 1) % 3;
+    town.add(away, 0).expect("a quorum");
+    town.crash(away);
+    for number in 1..80 {
+        town.add(leader, number).expect("a quorum");
+    }
+    town.until("a log that was cut", |town| 20 < town.peer(leader).status().first.0);
+    town.start(away);
+    town.until("a snapshot", |town| town.peer(away).status().snapshots_installed == 1);
+    assert_eq!(town.read(away), Ok((0..80).collect()));
+    settled(&mut town);
+    assert_eq!(town.add(away, 80), Ok((0..=80).sum()), "its sessions go on");
+}
+
+#[test]
+fn who_was_brought_a_snapshot_crashes_and_has_it_still() {
+    let mut town = Town::new(4, 3, OFTEN);
+    let leader = town.leader();
+    let away = (leader + 1) % 3;
+    town.cut(away);
+    for number in 0..80 {
+        town.add(leader, number).expect("a quorum");
+    }
+    town.heal();
+    town.until("a snapshot", |town| 0 < town.peer(away).status().snapshots_installed);
+    settled(&mut town);
+    town.crash(away);
+    town.start(away);
+    assert!(20 <= town.peer(away).status().applied.0);
+    assert_eq!(town.read(away), Ok((0..80).collect()));
+}
+
+#[test]
+fn one_run_is_like_another_with_the_same_seed() {
+    let run = |seed| {
+        let mut town = Town::new(seed, 3, OFTEN);
+        for number in 0..30 {
+            town.add(number % 3, number).expect("a quorum");
+        }
+        town.time.hash()
+    };
+    assert_eq!(run(5), run(5));
+    assert_ne!(run(5), run(6));
+}
