@@ -114,7 +114,9 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     fn write(&mut self) {
         if !self.carried.records.is_empty() {
             let records = std::mem::take(&mut self.carried.records);
-            self.tell_disk(disk::Command::Write { records, commit: self.core.commit() });
+            // Recovery takes it for committed as far as its log goes: so only what is in that log already, durably.
+            let commit = self.core.commit().min(self.core.log().durable());
+            self.tell_disk(disk::Command::Write { records, commit });
         }
     }
 
