@@ -242,8 +242,8 @@ impl Codec for Query {
 }
 
 impl Answer {
-    /// Its bytes. Nobody here ever reads them back: which query they answer, only the asker knows.
-    pub(crate) fn to_bytes(&self) -> Bytes {
+    /// Its bytes, as they go to whoever asked.
+    pub(crate) fn said(&self) -> Said {
         let mut out = Vec::new();
         match self {
             Answer::Value(value) => {
@@ -256,7 +256,21 @@ impl Answer {
             }
             Answer::NoSuchKey => NO_SUCH_KEY.encode(&mut out),
         }
-        out.into()
+        Said(out)
+    }
+}
+
+/// The bytes of an answer. Which query they answer, only the asker knows: here they stay bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said(Vec<u8>);
+
+impl Codec for Said {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Said> {
+        Some(Said(std::mem::take(bytes).to_vec()))
     }
 }
 

@@ -123,10 +123,10 @@ fn commands_queries_and_replies_look_as_their_page_says() {
         (Query::Keys { prefix: text("") }.to_bytes(), b"\x01\0"),
         (Reply::Appended(300).to_bytes(), b"\0\xac\x02"),
         (Reply::NotSwapped(text("no")).to_bytes(), b"\x02\x02no"),
-        (Answer::Value(Value::String(text("v"))).to_bytes(), b"\0\0\x01v"),
-        (Answer::Value(Value::List(vec![text("v"), text("")])).to_bytes(), b"\0\x01\x02\x01v\0"),
-        (Answer::Keys(vec![text("a"), text("b")]).to_bytes(), b"\0\x02\x01a\x01b"),
-        (Answer::NoSuchKey.to_bytes(), b"\x01"),
+        (Answer::Value(Value::String(text("v"))).said().to_bytes(), b"\0\0\x01v"),
+        (Answer::Value(Value::List(vec![text("v"), text("")])).said().to_bytes(), b"\0\x01\x02\x01v\0"),
+        (Answer::Keys(vec![text("a"), text("b")]).said().to_bytes(), b"\0\x02\x01a\x01b"),
+        (Answer::NoSuchKey.said().to_bytes(), b"\x01"),
     ];
     for (bytes, expected) in cases {
         assert_eq!(bytes, expected);
