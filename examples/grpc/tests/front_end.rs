@@ -57,3 +57,29 @@ fn the_front_end_before_a_stand_in() {
 fn the_client() {
     shared("test_client.py");
 }
+
+#[test]
+fn a_cluster_from_one_command() {
+    shared("test_cluster.py");
+}
+
+#[test]
+fn what_was_acknowledged_survives() {
+    shared("test_survival.py");
+}
+
+#[test]
+fn damage_is_dropped_and_counted() {
+    shared("test_packets.py");
+}
+
+#[test]
+fn the_five_commands_of_the_readme() {
+    shared("test_five.py");
+}
+
+#[test]
+fn at_least_half_of_what_can_be_had() {
+    let _machine = MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    run("ceiling.py");
+}

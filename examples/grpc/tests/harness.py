@@ -72,20 +72,41 @@ def wait(condition: Callable[[], T | None], within: float, what: str | Callable[
 _ports: list[IO[str]] = []  # locks on the ports that this process has taken, held until it ends
 
 
-def free_port() -> int:
-    """A port below those that the system gives to outgoing connections, ours until this process ends."""
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row, ours until this process ends.
+
+    They lie below those that the system gives to outgoing connections: one of those could come in between.
+    """
     claims = Path(tempfile.gettempdir()) / "rsm-ports"
     claims.mkdir(exist_ok=True)
     for _ in range(1000):
-        port = random.randrange(10_000, 32_000)
-        claim = (claims / str(port)).open("w")
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        first = random.randrange(10_000, 32_000 - count)
+        claimed = [_claim(claims / str(port), port) for port in range(first, first + count)]
+        ours = [claim for claim in claimed if claim is not None]
+        if len(ours) == count:
+            _ports.extend(ours)
+            return first
+        for claim in ours:
+            claim.close()
+    raise AssertionError("no ports are free between 10,000 and 32,000")
+
+
+def _claim(path: Path, port: int) -> IO[str] | None:
+    """The lock on a port that nobody listens at."""
+    claim = path.open("w")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
-            _ports.append(claim)
-            return port
+    except OSError:
         claim.close()
-    raise AssertionError("no port is free between 10,000 and 32,000")
+        return None
+    return claim
+
+
+def free_port() -> int:
+    """One port, ours until this process ends."""
+    return free_ports(1)
 
 
 class Program:

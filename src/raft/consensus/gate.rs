@@ -8,7 +8,6 @@
 
 use super::follower::Beat;
 use super::leader::Reply;
-use super::log::PLACES;
 use super::reads::Reader;
 use super::snapshots::Arrived;
 use super::{Candidate, Consensus, Follower, Message, Role, leader};
@@ -230,7 +229,7 @@ pub(super) fn on_snapshot_ready(core: &mut Consensus, role: Role, from: NodeId, 
         Role::Newborn(newborn) => return Role::Newborn(newborn),
         Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {}
     }
-    if term < core.term || term < arrived.at.term || PLACES <= arrived.at.index.0 {
+    if term < core.term || term < arrived.at.term {
         return role;
     }
     let role = if core.term < term { adopt(core, role, term) } else { role };

@@ -1,0 +1,101 @@
+"""README's five commands, taken from its text, run by a shell in a fresh clone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import harness
+from harness import HERE, ROOT, STUBS, Program
+
+
+def five_commands() -> str:
+    """The block of README.md that begins with `cargo build --bin grpc`."""
+    blocks = re.findall(r"```[a-z]*\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    found: list[str] = [block for block in blocks if block.startswith("cargo build --bin grpc\n")]
+    assert len(found) == 1, "README.md has one such block"
+    assert len(found[0].splitlines()) == 5, found[0]
+    return found[0]
+
+
+class FiveCommands(harness.Test):
+    """A peer is up after them, whether cluster.py has run there before or not."""
+
+    def setUp(self) -> None:
+        home = tempfile.TemporaryDirectory(prefix="rsm-", ignore_cleanup_errors=True)
+        self.addCleanup(home.cleanup)
+        self.clone = Path(home.name) / "clone"
+        subprocess.run(["git", "clone", "--quiet", ROOT, self.clone], check=True, capture_output=True)
+        self.ports = harness.free_ports(3)
+        self.peers = self.clone / "examples" / "grpc" / "peers.yml"
+        self.peers.write_text("".join(f"- 127.0.0.1:{self.ports + n}\n" for n in range(3)))
+        # `python` is that of an environment that is activated, as README says; nothing else of ours is in sight.
+        hidden = ("CARGO", "RSM_", "PYTHON", "RUST_", "VIRTUAL_ENV")
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+        self.env |= {name: os.environ[name] for name in ("CARGO_HOME", "RUSTUP_HOME") if name in os.environ}
+        # The commands are README's; how hard cargo works at them is ours: a third of the time.
+        self.env |= {"CARGO_PROFILE_DEV_OPT_LEVEL": "0", "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "0"}
+        self.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def shell(self, text: str) -> Program:
+        """Runs lines in the clone by a shell that stops at the first that fails."""
+        program = Program(["env", "-i", *(f"{name}={value}" for name, value in self.env.items()), "sh", "-ec", text])
+        self.addCleanup(self.end, program)
+        return program
+
+    def end(self, program: Program) -> None:
+        """SIGTERM to all that a shell has started, and then to it."""
+        if program.process.poll() is None:
+            os.killpg(program.pid, signal.SIGTERM)
+            program.wait(8.0)
+        program.end()
+
+    def client(self, *words: str) -> str:
+        """What client.py prints."""
+        command = [sys.executable, str(HERE / "client.py"), "--stubs", str(STUBS), "--peers", str(self.peers), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def cluster_of_three(self, turn: str) -> None:
+        """The five commands, peers 1 and 2 beside them, a key, and all of them drained."""
+        first = self.shell(f"cd {self.clone}\n{five_commands()}")
+        first.hear(rf"^\S+ listening on 127\.0\.0\.1:{self.ports}, executable pid \d+, dir data/0", 300.0)
+        where = self.clone / "examples" / "grpc"
+        others = [self.shell(f"cd {where}\nexec python peer.py --id {id}") for id in (1, 2)]
+        for other in others:
+            other.hear("listening on")
+        self.assertEqual(self.client("put", "turn", turn), "ok\n")
+        self.assertEqual(self.client("get", "turn"), f"{turn}\n")
+        for program in (first, *others):
+            os.killpg(program.pid, signal.SIGTERM)
+        for program in (first, *others):
+            program.wait(8.0)
+            program.hear("drained, exit 0$")
+
+    def test_they_work_before_cluster_py_has_run_and_after(self) -> None:
+        self.cluster_of_three("one")
+        executable = self.clone / "target" / "debug" / "grpc"
+        self.assertTrue(executable.is_file())
+        api = self.clone / "examples" / "grpc" / "api"
+        shutil.rmtree(api)
+        run = self.shell(f"cd {self.clone}\nexec python3 examples/grpc/cluster.py --executable {executable}")
+        run.hear(r"^rsm: 3 peers up, peer \d leads", 60.0)
+        self.assertFalse(api.exists(), "the reader's own")
+        run.send(signal.SIGINT)
+        self.assertEqual(run.wait(8.0), 0, run.text())
+        self.cluster_of_three("two")
+        changed = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=self.clone, capture_output=True, text=True, check=True
+        )
+        self.assertEqual(changed.stdout, " M examples/grpc/peers.yml\n", "what they make is ignored by git")
+
+
+if __name__ == "__main__":
+    harness.main()
