@@ -34,7 +34,12 @@ impl Level {
 }
 
 /// A process has one stderr, so it has one level.
+#[cfg(not(rsm_loom))]
 static LEVEL: AtomicU32 = AtomicU32::new(Level::Info as u32);
+#[cfg(rsm_loom)] // a model's atomics are not made at compile time
+loom::lazy_static! {
+    static ref LEVEL: AtomicU32 = AtomicU32::new(Level::Info as u32);
+}
 
 /// Lines of this level and of those that matter more are written from now on. `Info`, unless told.
 pub fn set_level(level: Level) {
