@@ -7,7 +7,6 @@ use crate::raft::consensus::Record;
 use crate::raft::storage::{Error, Reader, Snapshot, Storage};
 use crate::raft::{Entry, EntryKind, Incarnation, Index, LogId, NodeId, Recovered, Seq, Term};
 use bytes::Bytes;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 fn entry(term: u64, text: &str) -> Entry {
@@ -208,19 +207,17 @@ pub(super) fn a_read_gives_at_least_one_entry_and_stops_at_its_limit<S: Storage>
 pub(super) fn readers_on_other_threads_see_whole_entries_throughout<S: Storage>(mut open: impl FnMut() -> S) {
     let (mut store, _) = opened(&mut open, None);
     put(&mut store, &[state(1, None), entries(0, 1, &["first"])]);
-    let done = AtomicBool::new(false);
     let reader = store.reader();
     thread::scope(|scope| {
-        let done = &done;
         scope.spawn(move || {
-            while !done.load(Relaxed) {
+            // Until the last one is durable.
+            while reader.read(Index(50)..Index(51), usize::MAX, &mut |_| ()).is_err() {
                 assert_eq!(read(&reader, 1, 2), [entry(1, "first")]);
             }
         });
         for index in 1..50 {
             put(&mut store, &[entries(index, 1, &["more"])]);
         }
-        done.store(true, Relaxed);
     });
 }
 

@@ -13,6 +13,8 @@ mod file;
 pub(crate) mod format;
 mod receive;
 mod take;
+#[cfg(test)]
+mod tests;
 
 pub use file::{SnapshotFile, State};
 pub use receive::Receiving;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod crash;
+mod directory;
 mod life;
 mod mutants;
 mod recovery;

@@ -1,0 +1,72 @@
+//! The file system itself.
+
+use super::bench::{entries, put, read, state};
+use super::suites::Scratch;
+use super::workload::STAMP;
+use crate::raft::storage::{Disk, Error, RealDisk, Storage, Wal, WalOptions};
+use std::fs;
+use std::sync::Arc;
+
+fn wal(disk: RealDisk) -> Wal<RealDisk> {
+    let options = WalOptions { segment_bytes: 128 << 10, ..WalOptions::new(1) };
+    Wal::open(Arc::new(disk), options, STAMP).unwrap()
+}
+
+#[test]
+fn a_directory_is_made_with_those_above_it_and_is_locked_while_it_is_open() {
+    let scratch = Scratch::new("locked");
+    let path = scratch.0.join("a/b/c");
+    let disk = RealDisk::open(&path).unwrap();
+    assert!(path.is_dir());
+    assert!(matches!(RealDisk::open(&path), Err(Error::Locked)));
+    drop(disk);
+    assert!(RealDisk::open(&path).is_ok());
+}
+
+#[test]
+fn a_file_where_the_directory_should_be_is_an_error_and_not_a_panic() {
+    let scratch = Scratch::new("file");
+    fs::write(&scratch.0, b"not a directory").unwrap();
+    assert!(matches!(RealDisk::open(&scratch.0), Err(Error::Io(_))));
+    fs::remove_file(&scratch.0).unwrap();
+}
+
+#[test]
+fn the_disk_does_what_its_calls_say() {
+    let scratch = Scratch::new("calls");
+    let disk = RealDisk::open(&scratch.0).unwrap();
+    assert!(disk.open("a", false).is_err());
+    let file = disk.open("a", true).unwrap();
+    disk.write_at(&file, b"behind a hole", 10).unwrap();
+    assert_eq!(disk.len(&file).unwrap(), 23);
+    let mut bytes = [1; 30];
+    assert_eq!(disk.read_at(&file, &mut bytes, 8).unwrap(), 15);
+    assert_eq!(&bytes[..15], b"\0\0behind a hole");
+    disk.sync(&file).unwrap();
+    let again = disk.open("a", true).unwrap();
+    assert_eq!(disk.len(&again).unwrap(), 23, "opening cuts nothing");
+    disk.rename("a", "b").unwrap();
+    disk.sync_dir().unwrap();
+    let mut names = disk.list().unwrap();
+    names.sort();
+    assert_eq!(names, ["LOCK", "b"]);
+    disk.remove("b").unwrap();
+    assert_eq!(disk.list().unwrap(), ["LOCK"]);
+}
+
+#[test]
+fn a_log_in_a_directory_goes_on_where_it_was() {
+    let scratch = Scratch::new("goes-on");
+    for life in 0..3u64 {
+        let mut wal = wal(RealDisk::open(&scratch.0).unwrap());
+        let recovered = wal.recover(None).unwrap();
+        assert_eq!(recovered.last.index.0, life * 3);
+        put(&mut wal, &[state(life + 1, Some(0)), entries(life * 3, life + 1, ["a", "b", "c"])]);
+        assert_eq!(read(&wal, 1, life * 3 + 4).unwrap().len() as u64, life * 3 + 3);
+    }
+    let mut names: Vec<String> =
+        fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let logs = [1, 2, 3].map(|seq| format!("{seq:016x}.log"));
+    assert_eq!(names, [&logs[..], &["LOCK".to_string()]].concat());
+}
