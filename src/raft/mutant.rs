@@ -39,6 +39,7 @@ mod switch {
     }
 
     thread_local! {
+        #[cfg_attr(not(rsm_mutant), expect(clippy::missing_const_for_thread_local, reason = "under `rsm_mutant` it is not"))]
         static CHOSEN: Cell<Option<Fault>> = Cell::new(named());
     }
 

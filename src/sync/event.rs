@@ -34,7 +34,8 @@
 //! Counting many things wants a [`Semaphore`](super::semaphore::Semaphore), one value a [`Ticket`](super::oneshot::Ticket).
 //!
 //! E1 each time the guards fall to 0, exactly one last drop sets. E2 auto: sets = grants + SET, but for sets that found it set.
-//! E3 auto, the queue's bit being free: pending > 0 => not SET.
+//! E3 auto, the queue's bit being free: pending > 0 => not SET. E4 manual: a set releases all who were queued before it, and none
+//! who comes after a later reset.
 
 pub(crate) mod word;
 

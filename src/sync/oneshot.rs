@@ -49,6 +49,7 @@
 
 use super::backoff::Backoff;
 use super::park::{NoSleep, Sleeper};
+use super::probe::{self, Mutant};
 use super::shim::{AtomicU32, Deadline, Ordering::*, UnsafeCell, park, thread};
 use super::{Closed, WaitError};
 use std::cell::LazyCell;
@@ -206,7 +207,7 @@ impl<T> Ticket<T> {
             return Ok(None);
         }
         let mut backoff = Backoff::new();
-        while state & WAITING != 0 && !skips_waiting() {
+        while state & WAITING != 0 && !probe::has(Mutant::WaitingNotAwaited) {
             backoff.wait();
             // ORDERING: Acquire pairs with the sender's last touch: it has left the box (model `send_recv_until`).
             state = this.state.load(Acquire);
@@ -280,15 +281,6 @@ impl<T> Ticket<T> {
         }
         ours
     }
-}
-
-/// Whether a model has switched this fault on.
-#[inline(always)]
-fn skips_waiting() -> bool {
-    #[cfg(rsm_loom)]
-    return super::model::has(super::model::Mutant::WaitingNotAwaited);
-    #[cfg(not(rsm_loom))]
-    false
 }
 
 /// Frees the box and gives its value. Both cells are visited, so that a model sees whoever is still inside.

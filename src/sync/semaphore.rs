@@ -44,6 +44,7 @@ pub(crate) mod word;
 use super::lock::{Fifo, Lifo, Strategy};
 use super::park::{Decision, End, Policy, Queue, Verdict, Wait, wait};
 pub use super::permit::{OwnedPermit, Permit};
+use super::probe::{self, Mutant};
 use super::shim::{AtomicU64, Deadline, Ordering, Ordering::*, const_fn};
 use super::{Closed, WaitError};
 use std::error::Error;
@@ -306,11 +307,7 @@ impl<'a, Q: Strategy> Policy for Acquiring<'a, Q> {
 
     /// The quitter may have wanted ten with three there, and the next wants one.
     fn has_quit(&self) {
-        #[cfg(rsm_loom)]
-        if super::model::has(super::model::Mutant::QuitWithoutSettle) {
-            return;
-        }
-        if self.semaphore.pending() > 0 {
+        if self.semaphore.pending() > 0 && !probe::has(Mutant::QuitWithoutSettle) {
             self.semaphore.settle();
         }
     }

@@ -6,7 +6,12 @@
 //! Two-thread models run with three preemptions, those of three threads with two. Each prints its executions and its time.
 #![cfg(rsm_loom)]
 
+mod common;
+mod event;
 mod lock;
+mod mpsc;
+mod oneshot;
 mod park;
 mod rwlock;
+mod semaphore;
 mod turn;

@@ -229,6 +229,15 @@ impl Cluster {
     pub fn step(&mut self, id: NodeId, input: Input) {
         let now = self.now;
         let Some(machine) = &mut self.peers.get_mut(&id).expect("a member").machine else { return };
+        if self.count.is_multiple_of(64) {
+            let (mut once, mut twice) = (machine.clone(), machine.clone());
+            let mut said = [Vec::new(), Vec::new()];
+            for (machine, effects) in [&mut once, &mut twice].into_iter().zip(&mut said) {
+                machine.step(input.clone(), now);
+                machine.flush(now, effects);
+            }
+            assert!(once == twice && said[0] == said[1], "R22: the same input, the same state and effects");
+        }
         let (led, term) = (machine.role().is_leader(), machine.core().term());
         machine.step(input, now);
         self.elections += u64::from(machine.role().is_leader() && (!led || term != machine.core().term()));

@@ -2,7 +2,7 @@
 
 use super::effect::Committed;
 use super::{Alarm, Consensus, Effect, Message, News, Outcome, Record, Role};
-use crate::raft::{Index, LogId, NodeId, Term, Time};
+use crate::raft::{Index, LogId, NodeId, Seq, Term, Time, invariants};
 
 /// What was said already.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -10,7 +10,7 @@ pub(super) struct Said {
     born: bool,
     /// The snapshot whose mark was given to the disk, and with which record.
     mark: LogId,
-    mark_seq: crate::raft::Seq,
+    mark_seq: Seq,
     /// The snapshot that observers know of.
     checkpoint: LogId,
     installed: bool,
@@ -24,7 +24,7 @@ impl Said {
         Said {
             born,
             mark,
-            mark_seq: crate::raft::Seq(0),
+            mark_seq: Seq(0),
             checkpoint: mark,
             installed: false,
             commit: Index(0),
@@ -64,6 +64,7 @@ impl Consensus {
         self.ask_leader(role, effects);
         self.apply(effects);
         self.compact(effects);
+        debug_assert_eq!(invariants::state(self, role), Ok(()), "after each flush");
     }
 
     /// When to come back if nothing happens.

@@ -8,6 +8,7 @@
 
 use super::follower::Beat;
 use super::leader::Reply;
+use super::log::PLACES;
 use super::reads::Reader;
 use super::snapshots::Arrived;
 use super::{Candidate, Consensus, Follower, Message, Role, leader};
@@ -229,7 +230,7 @@ pub(super) fn on_snapshot_ready(core: &mut Consensus, role: Role, from: NodeId, 
         Role::Newborn(newborn) => return Role::Newborn(newborn),
         Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {}
     }
-    if term < core.term || term < arrived.at.term {
+    if term < core.term || term < arrived.at.term || PLACES <= arrived.at.index.0 {
         return role;
     }
     let role = if core.term < term { adopt(core, role, term) } else { role };

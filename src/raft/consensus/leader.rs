@@ -3,7 +3,7 @@
 use super::progress::{Mode, Progress};
 use super::reads::{Reader, Rounds};
 use super::{Alarm, Append, Consensus, Effect, Follower, Message, Refusal, Role, quorum};
-use crate::raft::{Entries, Entry, EntryKind, Incarnation, Index, NodeId, Round, Token, Track};
+use crate::raft::{Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Round, Term, Token, Track};
 use std::collections::BTreeMap;
 
 /// What only a leader knows.
@@ -169,7 +169,7 @@ impl Leader {
         }
     }
 
-    fn say_placed(&mut self, term: crate::raft::Term, effects: &mut Vec<Effect>) {
+    fn say_placed(&mut self, term: Term, effects: &mut Vec<Effect>) {
         effects.extend(self.placed.drain(..).map(|(token, index)| Effect::Placed { token, index, term }));
     }
 
@@ -297,7 +297,7 @@ fn replicate(
         if progress.next < core.log.cached_from() {
             progress.on_uncached();
         }
-        let prev = crate::raft::LogId { term, index: previous };
+        let prev = LogId { term, index: previous };
         progress.told = progress.told.max(core.commit.min(progress.matched));
         let commit = core.commit.min(progress.matched);
         let mut append = Append { term: core.term, track: progress.track, prev, entries: Entries::NONE, commit };

@@ -58,7 +58,7 @@ pub use options::{Options, Unfit};
 pub use progress::{Mode, Progress};
 pub use role::{Role, RoleName};
 
-use crate::raft::{Ask, Identity, Index, LogId, NodeId, Recovered, Round, Term, Time, Token};
+use crate::raft::{Ask, Entry, Identity, Index, LogId, NodeId, Recovered, Round, Seq, Term, Time, Token};
 use flush::Said;
 use promises::{Owed, Stream};
 use reads::Asks;
@@ -187,7 +187,7 @@ impl Consensus {
         }
     }
 
-    fn on_propose(&mut self, role: Role, entry: crate::raft::Entry, token: Token) -> Role {
+    fn on_propose(&mut self, role: Role, entry: Entry, token: Token) -> Role {
         let why = match role {
             _ if self.draining => Refusal::Draining,
             Role::Leader(mut leader) => {
@@ -223,7 +223,7 @@ impl Consensus {
         }
     }
 
-    fn on_persisted(&mut self, role: Role, seq: crate::raft::Seq) -> Role {
+    fn on_persisted(&mut self, role: Role, seq: Seq) -> Role {
         if !self.stream.on_persisted(seq) {
             return role;
         }

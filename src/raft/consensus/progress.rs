@@ -66,7 +66,7 @@ pub struct Progress {
 
 impl Progress {
     /// Nothing is known but where our own log ends.
-    pub(super) fn new(track: Track, next: Index) -> Progress {
+    pub(crate) fn new(track: Track, next: Index) -> Progress {
         Progress {
             track,
             matched: Index(0),
@@ -106,7 +106,7 @@ impl Progress {
     }
 
     /// An append with entries up to before `end` has been sent.
-    pub(super) fn on_sent(&mut self, end: Index, weight: usize) {
+    pub(crate) fn on_sent(&mut self, end: Index, weight: usize) {
         match &mut self.mode {
             Mode::Probe { tried, waits } => (*tried, *waits) = (tried.saturating_add(1), true),
             Mode::Replicate => {
@@ -134,7 +134,7 @@ impl Progress {
     }
 
     /// It holds, durably, everything up to `index`, which our log holds too. True if that is news.
-    pub(super) fn on_matched(&mut self, index: Index, base: Index) -> bool {
+    pub(crate) fn on_matched(&mut self, index: Index, base: Index) -> bool {
         let news = self.matched < index;
         self.matched = self.matched.max(index);
         self.next = self.next.max(self.matched.next());

@@ -8,8 +8,8 @@
 //! check-quorum (when was each heard?), elections (has it granted?). While the membership changes there are two sets of
 //! voters, and what is agreed on must be so in each of them (§6).
 
-use super::membership::Membership;
-use crate::raft::NodeId;
+use super::membership::{Membership, Set};
+use crate::raft::types::NodeId;
 
 /// The greatest value that a majority of every set of voters has reached; the least of all if there are no voters.
 ///
@@ -18,7 +18,7 @@ pub fn agreed<T: Ord + Copy + Default>(membership: &Membership, value: impl Fn(N
     membership.sets().map(|set| agreed_in(set, &value)).min().unwrap_or_default()
 }
 
-fn agreed_in<T: Ord + Copy + Default>(set: super::membership::Set<'_>, value: &impl Fn(NodeId) -> T) -> T {
+fn agreed_in<T: Ord + Copy + Default>(set: Set<'_>, value: &impl Fn(NodeId) -> T) -> T {
     let majority = set.voters().count() / 2 + 1;
     let has_reached = |least: T| set.voters().filter(|&voter| least <= value(voter)).count() >= majority;
     set.voters().map(value).filter(|&reached| has_reached(reached)).max().unwrap_or_default()

@@ -15,7 +15,7 @@ use super::sessions::{Sessions, Verdict};
 use super::snapshot;
 use super::state_machine::{Applied, StateMachine};
 use super::view::Held;
-use crate::fsm::{Automaton, Context, Input, WeakAddress};
+use crate::fsm::{Address, Automaton, Context, Input, WeakAddress};
 use crate::raft::consensus::{Committed, Membership};
 use crate::raft::mutant::mutate;
 use crate::raft::peer::{Failure, Shared};
@@ -34,6 +34,9 @@ const READ_BYTES: usize = 1 << 20;
 
 /// A read: what to do with the state, or why it cannot be.
 pub(crate) type Reading<S> = Box<dyn FnOnce(Result<&Held<S>, Failure>) + Send>;
+
+/// What came of an entry, and which it was.
+type Named<R> = (Name, Came<R>);
 
 /// What the machine is told.
 pub(crate) enum Command<S> {
@@ -90,16 +93,18 @@ pub(crate) struct Machine<S: StateMachine, K: Reader, D: Disk, C: Send + 'static
     pub(crate) policy: Policy,
     /// Entries and bytes applied since the last snapshot.
     pub(crate) since: (u64, u64),
-    /// A child is writing a snapshot.
-    pub(crate) writing: bool,
+    /// The child that is writing a snapshot.
+    pub(crate) writer: Option<Address<()>>,
     pub(crate) shared: Arc<Shared<S>>,
     pub(crate) replica: WeakAddress<C>,
     pub(crate) say: fn(Word) -> C,
     /// By the index that they wait for, and the order in which they came.
     pub(crate) reads: BTreeMap<(Index, u64), (Time, Reading<S>)>,
     pub(crate) reads_seen: u64,
+    /// A timer will give up those that wait too long.
+    pub(crate) watching: bool,
     /// What came of this turn's entries.
-    pub(crate) came: Vec<(Name, Came<S::Reply>)>,
+    pub(crate) came: Vec<Named<S::Reply>>,
 }
 
 impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C> {
@@ -158,12 +163,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         Ok(())
     }
 
-    fn apply_one(
-        &mut self,
-        state: &mut S,
-        entry: &Entry,
-        index: Index,
-    ) -> Result<Option<(Name, Came<S::Reply>)>, String> {
+    fn apply_one(&mut self, state: &mut S, entry: &Entry, index: Index) -> Result<Option<Named<S::Reply>>, String> {
         // A peer that skipped what it cannot read, beside one that can, would fork the state.
         let unreadable =
             || format!("entry {index} ({:?}) does not decode; was it written by another version?", entry.kind);
@@ -244,12 +244,15 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         let until = context.now().after(timeout);
         self.reads_seen += 1;
         self.reads.insert((index, self.reads_seen), (until, run));
-        if self.applied.index < index {
+        if self.applied.index < index && !self.watching {
+            self.watching = true;
             context.at(until, Command::Overdue);
         }
     }
 
-    fn overdue(&mut self, now: Time) {
+    /// Gives up the reads that have waited long enough; comes again for the others.
+    fn overdue(&mut self, context: &mut Context<Self>) {
+        let now = context.now();
         let late: Vec<(Index, u64)> =
             self.reads.iter().filter(|(_, (until, _))| *until <= now).map(|(key, _)| *key).collect();
         for key in late {
@@ -257,11 +260,16 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
                 run(Err(Failure::Unknown));
             }
         }
+        let next = self.reads.values().map(|(until, _)| *until).min();
+        self.watching = next.is_some();
+        if let Some(until) = next {
+            context.at(until, Command::Overdue);
+        }
     }
 
     fn snapshot_by_policy(&mut self, context: &mut Context<Self>) {
         let due = self.policy.entries <= self.since.0 || self.policy.bytes <= self.since.1;
-        if self.writing || self.since.0 == 0 || !due {
+        if self.writer.is_some() || self.since.0 == 0 || !due {
             return;
         }
         let members = snapshot::encode_membership(&self.membership);
@@ -270,15 +278,14 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         let write = snapshot::prepare(&held.state, &self.sessions, snapshots, self.applied, members);
         drop(held);
         self.since = (0, 0);
-        self.writing = true;
         let writer = Writer { write: Some(Box::new(write)), machine: context.weak() };
-        // The child's address is dropped at once: it drains, having done its work in `Start`.
         let writer = context.builder(writer, ()).name("snapshot").guard(self.shared.guard()).spawn();
         self.shared.can_kill(&writer);
+        self.writer = Some(writer);
     }
 
     fn on_written(&mut self, written: Result<Snapshot, Error>) -> Result<(), String> {
-        self.writing = false;
+        self.writer = None;
         match written {
             Ok(Snapshot { at, membership }) => {
                 let membership = membership::take(&membership).expect("a membership that was encoded here decodes");
@@ -301,7 +308,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
                 self.on_read(index, timeout, run, context);
             }
             (State::Current | State::Behind, Command::Written(written)) => self.on_written(written)?,
-            (State::Current | State::Behind, Command::Overdue) => self.overdue(context.now()),
+            (State::Current | State::Behind, Command::Overdue) => self.overdue(context),
         }
         Ok(state)
     }
@@ -355,6 +362,7 @@ impl<S: Send + 'static> Automaton for Writer<S> {
                 // A machine that is gone takes no snapshots.
                 let _ = machine.post(Command::Written(written));
             }
+            context.stop();
         }
     }
 }

@@ -367,7 +367,7 @@ impl<S: StateMachine> Builder<S> {
             draws: Lock::new(Draws::new(mix(seed, CLIENTS, 0))),
             ended,
             alive: Arc::downgrade(&alive),
-            kills: Lock::default(),
+            parts: Lock::default(),
             strangers: Lock::default(),
         });
         let begin = Begin { sessions: begun.sessions, membership: begun.membership, at, policy, crowded };
@@ -408,11 +408,12 @@ impl<R: Codec + Clone> Begin<R> {
             snapshots,
             policy,
             since: (0, if crowded { policy.bytes } else { 0 }),
-            writing: false,
+            writer: None,
             replica,
             say: |word| Command(Word::Machine(word)),
             reads: BTreeMap::new(),
             reads_seen: 0,
+            watching: false,
             came: Vec::new(),
         })
     }

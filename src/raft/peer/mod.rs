@@ -327,10 +327,7 @@ impl<S: StateMachine> Peer<S> {
     /// Ends it as a failing power supply would: not a word is said, nothing more is written. Open tickets are
     /// [`Failure::Gone`]. For tests of what a crash leaves behind.
     pub fn kill(&self) {
-        let kills = self.shared.kills.lock();
-        kills.iter().rev().for_each(|kill| {
-            kill();
-        });
+        self.shared.parts.lock().iter().rev().for_each(|part| part.kill());
     }
 
     /// Blocks until the peer is gone: its log is synced, its directory free. Not in virtual time, where nobody may block.

@@ -1,7 +1,7 @@
 //! What the handles of a peer and its automata have in common.
 
 use super::news::Board;
-use crate::fsm::{Address, Mode};
+use crate::fsm::{Address, Mode, WeakAddress};
 use crate::mix::Draws;
 use crate::raft::NodeId;
 use crate::raft::consensus::News;
@@ -25,8 +25,22 @@ pub(crate) type Restore<S> = Box<dyn Fn(&mut dyn Read) -> io::Result<S> + Send +
 /// How many strangers are told of.
 const STRANGERS_MAX: usize = 16;
 
-/// Kills a part; whether there was still one to kill.
-type Kill = Box<dyn Fn() -> bool + Send>;
+/// A part of a peer, for whoever must end it without a word.
+pub(crate) trait Part: Send {
+    /// Whether there is still something to kill.
+    fn is_alive(&self) -> bool;
+    /// Kills it.
+    fn kill(&self);
+}
+
+impl<C: Send + 'static> Part for WeakAddress<C> {
+    fn is_alive(&self) -> bool {
+        self.upgrade().is_some_and(|part| part.mode() != Mode::Ended)
+    }
+    fn kill(&self) {
+        self.upgrade().inspect(Address::kill);
+    }
+}
 
 /// What every part of a peer can reach. Behind locks that are held for moments; no part waits for another.
 pub(crate) struct Shared<S: StateMachine> {
@@ -50,7 +64,7 @@ pub(crate) struct Shared<S: StateMachine> {
     pub(crate) draws: Lock<Draws>,
     pub(crate) ended: Arc<Event>,
     pub(crate) alive: Weak<Alive>,
-    pub(crate) kills: Lock<Vec<Kill>>,
+    pub(crate) parts: Lock<Vec<Box<dyn Part>>>,
     pub(crate) strangers: Lock<BTreeSet<NodeId>>,
 }
 
@@ -72,14 +86,9 @@ impl<S: StateMachine> Shared<S> {
 
     /// A part that a kill of the peer must reach.
     pub(crate) fn can_kill<C: Send + 'static>(&self, part: &Address<C>) {
-        let part = part.downgrade();
-        let kill = move || {
-            let part = part.upgrade().filter(|part| part.mode() != Mode::Ended);
-            part.inspect(Address::kill).is_some()
-        };
-        let mut kills = self.kills.lock();
-        // Those that are gone by themselves are few: transfers and snapshots.
-        kills.push(Box::new(kill));
+        let mut parts = self.parts.lock();
+        parts.retain(|part| part.is_alive());
+        parts.push(Box::new(part.downgrade()));
     }
 }
 

@@ -39,7 +39,10 @@ pub(crate) enum Came<R> {
 /// Whom to tell, and what: for the caller of this table to do once the lock is released.
 #[must_use = "an answer that is not told says Gone"]
 #[derive(Debug)]
-pub(crate) struct Told<R>(Vec<(Tell<R>, Result<Came<R>, Failure>)>);
+pub(crate) struct Told<R>(Vec<Resolved<R>>);
+
+/// Whom to tell, and what.
+type Resolved<R> = (Tell<R>, Result<Came<R>, Failure>);
 
 impl<R> Default for Told<R> {
     fn default() -> Told<R> {

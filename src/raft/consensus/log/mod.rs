@@ -20,6 +20,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use tail::Tail;
 
+/// No log is as long as this: whoever names such a place is not to be believed.
+pub(super) const PLACES: u64 = 1 << 62;
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Log {
@@ -355,7 +358,7 @@ fn is_well_formed(term: Term, prev: LogId, entries: &Entries) -> bool {
     let after_prev = entries.first().is_none_or(|entry| prev.term <= entry.term && entry.term != Term(0));
     let not_above = entries.last().map_or(prev.term, |entry| entry.term) <= term;
     let memberships = entries.iter().filter(|entry| entry.kind == EntryKind::Membership);
-    let places_exist = prev.index.0.checked_add(entries.len() as u64).is_some_and(|end| end < u64::MAX);
+    let places_exist = prev.index.0.checked_add(entries.len() as u64).is_some_and(|end| end < PLACES);
     terms_rise
         && after_prev
         && not_above

@@ -1,9 +1,11 @@
 //! Whole peers: on threads, and in virtual time.
 
+mod directories;
 mod endings;
 mod exactly_once;
 mod local;
 mod restarts;
+mod strangers;
 mod town;
 
 use crate::raft::machine::{Applied, Codec, StateMachine};

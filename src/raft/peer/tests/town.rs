@@ -101,6 +101,14 @@ impl Town {
         self.run(DELAY);
     }
 
+    /// The power of a peer fails, and somebody empties its directory.
+    pub(super) fn wipe(&mut self, id: u64) {
+        self.crash(id);
+        self.starts += 1;
+        self.disks.insert(id, Arc::new(SimulatedDisk::new(self.starts)));
+        self.start(id);
+    }
+
     pub(super) fn peer(&self, id: u64) -> Peer<Adder> {
         self.net.peers[&id].clone()
     }
@@ -116,6 +124,17 @@ impl Town {
 
     pub(super) fn disk(&self, id: u64) -> &SimulatedDisk {
         &self.disks[&id]
+    }
+
+    /// A packet on its way from one peer to another.
+    pub(super) fn packet(&mut self, from: u64, to: u64) -> Bytes {
+        let mut found = None;
+        self.until("a packet", |town| {
+            let mut packets = town.net.under_way.values();
+            found = packets.find(|(sender, receiver, _)| (*sender, *receiver) == (from, to)).cloned();
+            found.is_some()
+        });
+        found.expect("it was just seen").2
     }
 
     /// Nothing comes to this peer or from it.

@@ -1,0 +1,182 @@
+//! `sync/event`: no set is lost, none is granted twice, and the last guard speaks for all.
+
+use crate::common::{Alarm, Cell, block_on, poll};
+use loom::thread;
+use rsm::sync::event::Event;
+use rsm::sync::model::{model, strike};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(1);
+
+#[test]
+fn set_wait() {
+    model("set_wait", 3, || {
+        let event = Arc::new(Event::new());
+        let cell = Arc::new(Cell::new(0));
+        for round in 1..3 {
+            let setting = thread::spawn({
+                let (event, cell) = (event.clone(), cell.clone());
+                move || {
+                    cell.set(round);
+                    event.set();
+                }
+            });
+            event.wait();
+            assert_eq!(cell.get(), round, "what was written before the set is seen after the wait");
+            setting.join().unwrap();
+        }
+        assert!(!event.is_set());
+    });
+}
+
+#[test]
+fn set_set_wait() {
+    model("set_set_wait", 2, || {
+        let event = Arc::new(Event::new());
+        let setters = [1, 2].map(|_| {
+            let event = event.clone();
+            thread::spawn(move || event.set())
+        });
+        event.wait();
+        setters.into_iter().for_each(|setter| setter.join().unwrap());
+        // E2: two sets are a grant and a SET, or one SET that both found.
+        event.try_wait();
+        assert!(!event.try_wait() && event.pending() == 0);
+    });
+}
+
+#[test]
+fn set_wait_wait() {
+    model("set_wait_wait", 2, || {
+        let event = Arc::new(Event::new());
+        let waiters = [1, 2].map(|_| {
+            let event = event.clone();
+            thread::spawn(move || {
+                event.wait();
+                event.set(); // for the other
+            })
+        });
+        event.set();
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        assert!(event.is_set() && event.pending() == 0);
+    });
+}
+
+#[test]
+fn set_wait_until() {
+    model("set_wait_until", 2, || {
+        let event = Arc::new(Event::new());
+        let clock = thread::spawn(strike);
+        let setting = thread::spawn({
+            let event = event.clone();
+            move || event.set()
+        });
+        let passed = event.wait_timeout(SOON).is_ok();
+        setting.join().unwrap();
+        clock.join().unwrap();
+        assert_eq!(event.try_wait(), !passed, "a set is taken by the wait, or is still there");
+        assert_eq!(event.pending(), 0);
+    });
+}
+
+#[test]
+fn guards() {
+    model("guards", 2, || {
+        let event = Arc::new(Event::manual());
+        let cells = [Arc::new(Cell::new(0)), Arc::new(Cell::new(0))];
+        let guard = event.owned_guard();
+        let workers = cells.clone().map(|cell| {
+            let guard = guard.clone();
+            thread::spawn(move || {
+                cell.set(1);
+                drop(guard);
+            })
+        });
+        drop(guard);
+        event.wait();
+        assert!(cells.iter().all(|cell| cell.get() == 1), "E1: the last one speaks for all");
+        assert_eq!(event.guards(), 0);
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+    });
+}
+
+#[test]
+fn guard_clone_drop_wait() {
+    model("guard_clone_drop_wait", 2, || {
+        let event = Arc::new(Event::new());
+        let guard = event.owned_guard();
+        let other = guard.clone();
+        let first = thread::spawn(move || drop(guard.clone()));
+        let second = thread::spawn(move || drop(other));
+        event.wait();
+        first.join().unwrap();
+        second.join().unwrap();
+        assert!(!event.is_set(), "E1: exactly one last drop sets");
+    });
+}
+
+#[test]
+fn set_reset_wait() {
+    model("set_reset_wait", 3, || {
+        let event = Arc::new(Event::manual());
+        let waiting = thread::spawn({
+            let event = event.clone();
+            move || event.wait()
+        });
+        event.set();
+        event.reset();
+        // One who had linked before the set is released by it; one who came too late needs this.
+        event.set();
+        waiting.join().unwrap();
+        assert_eq!(event.pending(), 0);
+    });
+}
+
+/// Who saw the event set, reset it and waits anew is not released by the set that it had seen.
+#[test]
+fn set_see_reset_wait() {
+    model("set_see_reset_wait", 2, || {
+        let event = Arc::new(Event::manual());
+        let other = thread::spawn({
+            let event = event.clone();
+            move || event.wait_timeout(SOON)
+        });
+        let setting = thread::spawn({
+            let event = event.clone();
+            move || event.set()
+        });
+        if event.reset() {
+            let alarm = Alarm::new();
+            let mut late = Box::pin(event.wait_async());
+            assert!(poll(late.as_mut(), &alarm).is_pending());
+            setting.join().unwrap();
+            assert!(poll(late.as_mut(), &alarm).is_pending(), "the set was over before");
+        } else {
+            setting.join().unwrap();
+        }
+        strike();
+        let _ = other.join().unwrap();
+    });
+}
+
+#[test]
+fn future_drop_set_wait() {
+    model("future_drop_set_wait", 2, || {
+        let event = Arc::new(Event::new());
+        let mut dropped = Box::pin(event.wait_async());
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let setting = thread::spawn({
+            let event = event.clone();
+            move || event.set()
+        });
+        let waiting = thread::spawn({
+            let event = event.clone();
+            move || block_on(event.wait_async())
+        });
+        drop(dropped);
+        setting.join().unwrap();
+        waiting.join().unwrap();
+        assert!(!event.is_set() && event.pending() == 0, "E2: handed on, once");
+    });
+}

@@ -1,0 +1,192 @@
+//! `sync/mpsc`: no message and no wake is lost, and nothing is dropped twice.
+
+use crate::common::{Alarm, poll};
+use loom::thread;
+use rsm::sync::model::{model, strike};
+use rsm::sync::mpsc::{SendTimeoutError, bounded, unbounded};
+use rsm::sync::{Closed, WaitError};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(1);
+
+#[test]
+fn send_send_take() {
+    model("send_send_take", 2, || {
+        let (sender, mut receiver) = unbounded();
+        let sending = [1, 2].map(|number| {
+            let sender = sender.clone();
+            thread::spawn(move || sender.send(Box::new(number)).expect("the receiver is there"))
+        });
+        drop(sender);
+        let mut sum = 0;
+        while let Ok(batch) = receiver.take() {
+            sum += batch.map(|number| *number).sum::<i32>();
+        }
+        assert_eq!(sum, 3);
+        sending.into_iter().for_each(|sending| sending.join().unwrap());
+    });
+}
+
+#[test]
+fn send_park() {
+    model("send_park", 3, || {
+        let (sender, mut receiver) = unbounded();
+        let sending = thread::spawn(move || {
+            sender.send(1).expect("the receiver is there");
+            sender.send(2).expect("the receiver is there");
+            sender
+        });
+        assert_eq!((receiver.recv(), receiver.recv()), (Ok(1), Ok(2)));
+        drop(sending.join().unwrap());
+        assert_eq!(receiver.recv(), Err(Closed));
+    });
+}
+
+#[test]
+fn drop_receiver_send() {
+    model("drop_receiver_send", 3, || {
+        let value = Arc::new(());
+        let (sender, receiver) = unbounded();
+        let sending = thread::spawn({
+            let value = value.clone();
+            move || {
+                let _ = sender.send(value.clone());
+                let _ = sender.send(value);
+            }
+        });
+        drop(receiver);
+        sending.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1, "each message is dropped once");
+    });
+}
+
+#[test]
+fn drop_last_sender() {
+    model("drop_last_sender", 2, || {
+        let (sender, mut receiver) = unbounded();
+        let other = sender.clone();
+        let first = thread::spawn(move || sender.send(1).expect("the receiver is there"));
+        let second = thread::spawn(move || drop(other));
+        assert_eq!(receiver.recv(), Ok(1), "the end comes behind all that was sent");
+        assert_eq!(receiver.recv(), Err(Closed));
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}
+
+#[test]
+fn bounded_send_send_take() {
+    model("bounded_send_send_take", 2, || {
+        let (sender, mut receiver) = bounded(1);
+        let sending = [1, 2].map(|number| {
+            let sender = sender.clone();
+            thread::spawn(move || sender.send(number).expect("the receiver is there"))
+        });
+        assert_eq!(receiver.recv().unwrap() + receiver.recv().unwrap(), 3);
+        sending.into_iter().for_each(|sending| sending.join().unwrap());
+        assert!(sender.try_send(3).is_ok(), "B2: no place is lost");
+    });
+}
+
+#[test]
+fn bounded_send_until_take() {
+    model("bounded_send_until_take", 2, || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(1).expect("there is room");
+        let clock = thread::spawn(strike);
+        let sending = thread::spawn({
+            let sender = sender.clone();
+            move || sender.send_timeout(2, SOON)
+        });
+        assert_eq!(receiver.recv(), Ok(1));
+        let sent = sending.join().unwrap();
+        clock.join().unwrap();
+        match sent {
+            Ok(()) => assert_eq!(receiver.try_recv(), Ok(2)),
+            Err(why) => assert_eq!(why, SendTimeoutError::TimedOut(2)),
+        }
+        assert!(sender.try_send(3).is_ok(), "B2: no place is lost");
+    });
+}
+
+#[test]
+fn bounded_send_dropped_take() {
+    model("bounded_send_dropped_take", 3, || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(1).expect("there is room");
+        let sending = thread::spawn(move || {
+            let mut dropped = Box::pin(sender.send_async(2));
+            let also_two = poll(dropped.as_mut(), &Alarm::new()).is_ready();
+            drop(dropped);
+            sender.send(3).expect("the receiver is there");
+            also_two
+        });
+        let received: Vec<_> = receiver.iter().collect();
+        assert_eq!(received, if sending.join().unwrap() { vec![1, 2, 3] } else { vec![1, 3] });
+    });
+}
+
+#[test]
+fn close_while_a_sender_waits() {
+    model("close_while_a_sender_waits", 3, || {
+        let value = Arc::new(());
+        let (sender, receiver) = bounded(1);
+        sender.send(value.clone()).expect("there is room");
+        let sending = thread::spawn({
+            let value = value.clone();
+            move || sender.send(value).is_err()
+        });
+        drop(receiver);
+        assert!(sending.join().unwrap(), "it was full until the end");
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn recv_dropped_send() {
+    model("recv_dropped_send", 3, || {
+        let (sender, mut receiver) = unbounded();
+        let sending = thread::spawn(move || sender.send(1).expect("the receiver is there"));
+        let mut recv = Box::pin(receiver.recv_async());
+        let polled = poll(recv.as_mut(), &Alarm::new());
+        drop(recv);
+        if polled.is_pending() {
+            assert_eq!(receiver.recv(), Ok(1), "the dropped future has taken nothing");
+        }
+        assert_eq!(receiver.recv(), Err(Closed));
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn recv_until_send() {
+    model("recv_until_send", 2, || {
+        let (sender, mut receiver) = unbounded();
+        let clock = thread::spawn(strike);
+        let sending = thread::spawn(move || sender.send(1).expect("the receiver is there"));
+        let mut received = receiver.recv_timeout(SOON);
+        if received == Err(WaitError::TimedOut) {
+            received = receiver.recv().map_err(WaitError::from);
+        }
+        assert_eq!(received, Ok(1));
+        assert_eq!(receiver.recv(), Err(Closed));
+        sending.join().unwrap();
+        clock.join().unwrap();
+    });
+}
+
+#[test]
+fn poll_again_send() {
+    model("poll_again_send (mpsc)", 3, || {
+        let (sender, mut receiver) = unbounded();
+        let sending = thread::spawn(move || sender.send(1).expect("the receiver is there"));
+        let (first, second) = (Alarm::new(), Alarm::new());
+        let mut recv = Box::pin(receiver.recv_async());
+        if poll(recv.as_mut(), &first).is_pending() && poll(recv.as_mut(), &second).is_pending() {
+            second.wait();
+            assert!(poll(recv.as_mut(), &first).is_ready());
+        }
+        sending.join().unwrap();
+    });
+}

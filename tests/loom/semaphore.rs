@@ -1,0 +1,166 @@
+//! `sync/semaphore`: permits are neither lost nor doubled, and nobody sleeps beside what it wants.
+
+use crate::common::{Alarm, Cell, block_on, poll};
+use loom::thread;
+use rsm::sync::model::{Mutant, finds, model, strike};
+use rsm::sync::semaphore::Semaphore;
+use rsm::sync::{Closed, WaitError};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(1);
+
+#[test]
+fn acquire_release() {
+    model("acquire_release", 3, || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let cell = Arc::new(Cell::new(0));
+        let work = {
+            let (semaphore, cell) = (semaphore.clone(), cell.clone());
+            move || {
+                let _permit = semaphore.acquire(1).expect("it is not closed");
+                cell.set(cell.get() + 1);
+            }
+        };
+        let other = thread::spawn(work.clone());
+        work();
+        other.join().unwrap();
+        assert_eq!(cell.get(), 2);
+        assert_eq!((semaphore.available(), semaphore.pending()), (1, 0));
+    });
+}
+
+#[test]
+fn acquire_two_release_release() {
+    model("acquire_two_release_release", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let cells = [Arc::new(Cell::new(0)), Arc::new(Cell::new(0))];
+        let releasing = cells.clone().map(|cell| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || {
+                cell.set(1);
+                semaphore.release(1);
+            })
+        });
+        semaphore.acquire(2).expect("it is not closed").forget();
+        assert!(cells.iter().all(|cell| cell.get() == 1), "what both releasers did is seen");
+        releasing.into_iter().for_each(|releasing| releasing.join().unwrap());
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
+    });
+}
+
+#[test]
+fn acquire_until_release() {
+    model("acquire_until_release", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let clock = thread::spawn(strike);
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release(1)
+        });
+        let acquired = match semaphore.acquire_timeout(1, SOON) {
+            Ok(permit) => {
+                permit.forget();
+                1
+            }
+            Err(why) => {
+                assert_eq!(why, WaitError::TimedOut);
+                0
+            }
+        };
+        releasing.join().unwrap();
+        clock.join().unwrap();
+        assert_eq!(semaphore.available() + acquired, 1, "S1");
+        assert_eq!(semaphore.pending(), 0);
+    });
+}
+
+#[test]
+fn close_acquire_release() {
+    model("close_acquire_release", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let acquiring = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.acquire(1).map(|permit| permit.forget())
+        });
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release(1)
+        });
+        semaphore.close();
+        let acquired = acquiring.join().unwrap();
+        releasing.join().unwrap();
+        assert!(acquired.is_ok() || acquired == Err(Closed));
+        assert_eq!(
+            semaphore.available() + u32::from(acquired.is_ok()),
+            1,
+            "S1: a grant made before the closing stays made"
+        );
+        assert_eq!(semaphore.pending(), 0, "S3");
+    });
+}
+
+/// One wants two and gives up, one wants one, and one is released.
+fn quit_settle_body() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let alarm = Alarm::new();
+    let mut two = Box::pin(semaphore.acquire_async(2));
+    assert!(poll(two.as_mut(), &alarm).is_pending());
+    let one = thread::spawn({
+        let semaphore = semaphore.clone();
+        move || semaphore.acquire(1).expect("it is not closed").forget()
+    });
+    let releasing = thread::spawn({
+        let semaphore = semaphore.clone();
+        move || semaphore.release(1)
+    });
+    drop(two);
+    one.join().unwrap();
+    releasing.join().unwrap();
+    assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
+}
+
+#[test]
+fn quit_settle() {
+    model("quit_settle", 2, quit_settle_body);
+}
+
+#[test]
+fn a_quitter_that_does_not_settle_is_found() {
+    finds(Mutant::QuitWithoutSettle, || model("quit_settle, mutant", 2, quit_settle_body));
+}
+
+#[test]
+fn future_drop_release_acquire() {
+    model("future_drop_release_acquire", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut dropped = Box::pin(semaphore.acquire_async(1));
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release(1)
+        });
+        let acquiring = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || block_on(semaphore.acquire_async(1)).expect("it is not closed").forget()
+        });
+        drop(dropped);
+        releasing.join().unwrap();
+        acquiring.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
+    });
+}
+
+#[test]
+fn last_come_first_served() {
+    model("last_come_first_served", 2, || {
+        let semaphore = Arc::new(Semaphore::lifo(0));
+        let waiters = [1, 2].map(|count| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || semaphore.acquire(count).expect("it is not closed").forget())
+        });
+        semaphore.release(3);
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
+    });
+}
