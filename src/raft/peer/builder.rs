@@ -342,10 +342,6 @@ impl<S: StateMachine> Builder<S> {
             snapshot::restore(&snapshots, at, self.sessions_max, &self.restore).map_err(SpawnError::Store)?
         };
 
-        let news = Arc::new(Board::default());
-        let ended = Arc::new(Event::manual());
-        let alive = Alive { news: Arc::clone(&news), ended: Arc::clone(&ended), guards: Lock::new(self.guards) };
-        let alive = Arc::new(alive);
         let shared = Arc::new(Shared {
             door: Door { cluster, us },
             address: self
@@ -362,14 +358,15 @@ impl<S: StateMachine> Builder<S> {
             flight: Lock::new(InFlight::new(mix(seed, TICKETS, 0), self.heartbeat, self.tickets_max)),
             gauges: Arc::default(),
             standing: Lock::default(),
-            news,
+            news: Arc::new(Board::default()),
             fault: Lock::default(),
             draws: Lock::new(Draws::new(mix(seed, CLIENTS, 0))),
-            ended,
-            alive: Arc::downgrade(&alive),
+            ended: Event::manual(),
+            alive: Lock::default(),
             parts: Lock::default(),
             strangers: Lock::default(),
         });
+        let alive = Alive::new(Arc::clone(&shared), self.guards);
         let begin = Begin { sessions: begun.sessions, membership: begun.membership, at, policy, crowded };
         let machine = begin.machine(Arc::clone(&shared), snapshots.clone(), store.reader());
         let outbox = Outbox::new(shared.door, self.send);

@@ -27,7 +27,7 @@ pub(crate) use shared::Shared;
 pub use spawn_error::SpawnError;
 pub use status::Status;
 
-use crate::fsm::{Address, Rejected};
+use crate::fsm::{Address, End, Rejected};
 use crate::raft::machine::view::Held;
 use crate::raft::machine::{
     Applied, CLIENT_WINDOW, Caller, Codec, Nonce, Open, SessionId, State, StateMachine, snapshot,
@@ -350,7 +350,12 @@ impl<S: StateMachine> Peer<S> {
     /// Why the peer ended by itself, if it did: its disk failed, its state machine panicked.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        self.shared.fault.lock().clone()
+        let fault = self.shared.fault.lock().clone();
+        // Nobody watches the replica: its own end says whether it panicked.
+        fault.or_else(|| match self.address.ended().try_take() {
+            Ok(Some(End::Panicked(panic))) => Some(format!("replica: {}", panic.message())),
+            Ok(Some(End::Exited | End::Killed) | None) | Err(_) => None,
+        })
     }
 
     /// Who it is, and which life of it.

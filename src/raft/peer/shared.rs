@@ -1,5 +1,6 @@
 //! What the handles of a peer and its automata have in common.
 
+use super::Failure;
 use super::news::Board;
 use crate::fsm::{Address, Mode, WeakAddress};
 use crate::mix::Draws;
@@ -62,16 +63,16 @@ pub(crate) struct Shared<S: StateMachine> {
     pub(crate) fault: Lock<Option<String>>,
     /// For the nonces of clients' sessions.
     pub(crate) draws: Lock<Draws>,
-    pub(crate) ended: Arc<Event>,
-    pub(crate) alive: Weak<Alive>,
+    pub(crate) ended: Event,
+    pub(crate) alive: Lock<Weak<Alive<S>>>,
     pub(crate) parts: Lock<Vec<Box<dyn Part>>>,
     pub(crate) strangers: Lock<BTreeSet<NodeId>>,
 }
 
 impl<S: StateMachine> Shared<S> {
     /// What each part holds while it lives.
-    pub(crate) fn guard(&self) -> Option<Arc<Alive>> {
-        self.alive.upgrade()
+    pub(crate) fn guard(&self) -> Option<Arc<Alive<S>>> {
+        self.alive.lock().upgrade()
     }
 
     /// Packets of another cluster come from this member: said once for each.
@@ -92,18 +93,28 @@ impl<S: StateMachine> Shared<S> {
     }
 }
 
-/// Dropped with the last part of a peer: then everything it had open is closed, and observers hear the last of it.
-pub(crate) struct Alive {
-    pub(crate) news: Arc<Board>,
-    pub(crate) ended: Arc<Event>,
+/// Dropped with the last part of a peer: then everything it had open is closed, nobody waits any more, and observers hear
+/// the last of it.
+pub(crate) struct Alive<S: StateMachine> {
+    shared: Arc<Shared<S>>,
     /// What the user wants to be dropped then.
-    pub(crate) guards: Lock<Vec<Box<dyn Send>>>,
+    guards: Lock<Vec<Box<dyn Send>>>,
 }
 
-impl Drop for Alive {
+impl<S: StateMachine> Alive<S> {
+    pub(crate) fn new(shared: Arc<Shared<S>>, guards: Vec<Box<dyn Send>>) -> Arc<Alive<S>> {
+        let alive = Arc::new(Alive { shared, guards: Lock::new(guards) });
+        *alive.shared.alive.lock() = Arc::downgrade(&alive);
+        alive
+    }
+}
+
+impl<S: StateMachine> Drop for Alive<S> {
     fn drop(&mut self) {
-        self.news.publish(News::Exit);
-        self.ended.set();
+        let told = self.shared.flight.lock().give_up(Failure::Gone);
+        told.tell();
+        self.shared.news.publish(News::Exit);
+        self.shared.ended.set();
         self.guards.get_mut().clear();
     }
 }

@@ -24,6 +24,8 @@ use std::time::Duration;
 const ANCHOR_AFTER: Duration = Duration::from_millis(10);
 /// How often room is sought on a full disk.
 const PREPARE_AGAIN: Duration = Duration::from_secs(1);
+/// With less room than this, more of it is sought.
+const ROOM_WANTED: usize = 1 << 20;
 
 /// What a store does besides, in idle moments. The defaults suit one that needs nothing of it.
 pub trait Tended: Storage {
@@ -88,6 +90,8 @@ pub(crate) enum Command {
     Anchor,
     /// There may be a slice of the next segment to make.
     Prepare,
+    /// There may be room again on a full disk.
+    Seek,
 }
 
 /// What the store says.
@@ -95,6 +99,8 @@ pub(crate) enum Command {
 pub(crate) enum Word {
     /// Everything up to this is durable, and so many bytes of entries fit still.
     Persisted(Seq, usize),
+    /// So many bytes of entries fit, more than was said last.
+    Room(usize),
     /// A write or a sync has failed.
     Failed(String),
 }
@@ -120,6 +126,10 @@ pub(crate) struct Keeper<T: Tended, D: Disk, C: Send + 'static> {
     /// A mark among what is staged: once it is durable, older snapshots go.
     pub(crate) marked: Option<LogId>,
     pub(crate) preparing: bool,
+    /// A timer will seek room.
+    pub(crate) seeking: bool,
+    /// What was said last of the room that there is.
+    pub(crate) room: usize,
 }
 
 impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
@@ -153,7 +163,8 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         if durable < flushing {
             return Ok(State::Writing { staged, flushing: Some(flushing) });
         }
-        self.tell(Word::Persisted(durable, self.store.room()));
+        self.room = self.store.room();
+        self.tell(Word::Persisted(durable, self.room));
         if let Some(at) = self.marked.take_if(|_| durable == staged) {
             self.snapshots.keep(at)?;
         }
@@ -166,10 +177,27 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
     }
 
     fn flush_store(&mut self, staged: Seq, context: &mut Context<Self>) -> Result<State, Error> {
-        self.store.flush(staged)?;
+        // Before the flush: a turn has one time, that of its first use.
         let began = context.now();
+        self.store.flush(staged)?;
         let _ = context.post(Command::Measured(began));
         self.settle(staged, staged, context)
+    }
+
+    /// More room than was said is said: who has heard of little takes nothing in, and would never write again.
+    fn tell_room(&mut self) {
+        let room = self.store.room();
+        if self.room < room {
+            self.room = room;
+            self.tell(Word::Room(room));
+        }
+    }
+
+    fn seek_room(&mut self, context: &mut Context<Self>) {
+        if !self.seeking && self.store.room() < ROOM_WANTED {
+            self.seeking = true;
+            context.after(PREPARE_AGAIN, Command::Seek);
+        }
     }
 
     fn prepare_soon(&mut self, context: &mut Context<Self>) {
@@ -206,6 +234,8 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
             }
             (state @ (State::Idle | State::Writing { .. }), Command::Release(keep)) => {
                 self.store.release(keep)?;
+                self.tell_room();
+                self.prepare_soon(context);
                 Ok(state)
             }
             (State::Writing { staged, flushing: None }, Command::Flush) => self.flush_store(staged, context),
@@ -223,9 +253,15 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
                 self.preparing = false;
                 if self.store.prepare()? {
                     self.prepare_soon(context);
-                } else if self.store.room() == 0 {
-                    context.after(PREPARE_AGAIN, Command::Prepare);
+                } else {
+                    self.tell_room();
+                    self.seek_room(context);
                 }
+                Ok(state)
+            }
+            (state @ (State::Idle | State::Writing { .. }), Command::Seek) => {
+                self.seeking = false;
+                self.prepare_soon(context);
                 Ok(state)
             }
         }

@@ -73,7 +73,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         match effect {
             Effect::Persist(seq, record) => {
                 if let Record::Entries { entries, .. } = &record {
-                    self.room = self.room.saturating_sub(entries.bytes());
+                    self.unsynced.push_back((seq, entries.bytes()));
+                    self.unsynced_bytes += entries.bytes();
                 }
                 self.carried.records.push((seq, record));
             }

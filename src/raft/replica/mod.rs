@@ -34,10 +34,10 @@ use crate::raft::machine::automaton::{self as machine, Machine};
 use crate::raft::peer::{Failure, Shared};
 use crate::raft::storage::{Disk, Snapshots};
 use crate::raft::wire::{Body, Packet, Refused};
-use crate::raft::{Incarnation, LogId, NodeId, Time, Token};
+use crate::raft::{Incarnation, LogId, NodeId, Seq, Time, Token};
 use copies::Copies;
 use driver::Carried;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,8 +121,11 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     /// Until when, and what to do with the state.
     reads: BTreeMap<Token, (Time, machine::Reading<S>)>,
     reads_seen: u64,
-    /// What the store had room for when it last said so, less what was staged since.
+    /// What the store had room for when it last said so.
     room: usize,
+    /// Bytes of entries that it had perhaps not counted then.
+    unsynced: VecDeque<(Seq, usize)>,
+    unsynced_bytes: usize,
     /// What the core was told of it.
     roomy: bool,
     led_by: Option<NodeId>,
@@ -149,6 +152,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             reader: parts.store.reader(),
             snapshots: parts.snapshots.clone(),
             room: parts.store.room(),
+            unsynced: VecDeque::new(),
+            unsynced_bytes: 0,
             parts: Some(parts),
             homes: None,
             settings,
@@ -195,6 +200,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             gauges: Arc::clone(&shared.gauges),
             marked: None,
             preparing: false,
+            seeking: false,
+            room: self.room,
         };
         let disk = context.builder(keeper, disk::State::Idle).name("disk").guard(shared.guard()).spawn();
         context.watch(&disk, |end| Command(Word::Ended("disk", end)));
@@ -218,8 +225,15 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             Word::Propose(proposal) => self.on_proposal(role, proposal, context),
             Word::Read { run, timeout } => self.on_read(role, run, now.after(timeout), now),
             Word::Drain => self.on_drain(role, context),
+            Word::Disk(disk::Word::Room(room)) => {
+                self.room = room;
+                self.tell_room(role, now)
+            }
             Word::Disk(disk::Word::Persisted(seq, room)) => {
                 self.room = room;
+                while let Some((_, bytes)) = self.unsynced.pop_front_if(|(at, _)| *at <= seq) {
+                    self.unsynced_bytes -= bytes;
+                }
                 self.step(role, Input::Persisted(seq), now)
             }
             Word::Machine(machine::Word::Look) => self.try_fresh(role, now),
@@ -242,7 +256,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
 
     /// The core hears of it before it is handed what might not fit.
     fn tell_room(&mut self, role: Role, now: Time) -> Role {
-        let roomy = self.settings.append_bytes_max <= self.room;
+        let roomy = self.settings.append_bytes_max <= self.room.saturating_sub(self.unsynced_bytes);
         if mem::replace(&mut self.roomy, roomy) == roomy { role } else { self.step(role, Input::Room(roomy), now) }
     }
 

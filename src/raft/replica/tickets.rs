@@ -64,6 +64,11 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             whose.refuse(Failure::TooLarge);
             return role;
         }
+        // Nor will we lead while we have none.
+        if !self.roomy && self.core.leader(&role).is_none() {
+            whose.refuse(Failure::Full);
+            return role;
+        }
         let now = context.now();
         let until = now.after(timeout);
         let mut flight = self.shared.flight.lock();

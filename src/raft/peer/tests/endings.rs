@@ -100,6 +100,44 @@ fn a_peer_that_nobody_holds_any_more_ends_and_answers() {
 }
 
 #[test]
+fn a_peer_that_is_killed_answers_all_the_same() {
+    let mut town = Town::new(7, 3, |builder| builder);
+    town.leader();
+    let peer = town.peer(0);
+    let mut open = peer.propose(7).expect("room");
+    let mut read = peer.read(|adder| adder.sum).expect("room");
+    peer.kill();
+    let late = peer.propose(8).err();
+    town.run(Duration::from_millis(1));
+    assert_eq!(open.try_take(), Some(Err(Failure::Gone)));
+    assert_eq!(read.try_take(), Some(Err(Failure::Gone)));
+    assert_eq!(late, Some(Failure::Gone));
+    assert!(peer.has_ended());
+}
+
+#[test]
+fn a_full_disk_refuses_loses_nothing_and_goes_on_once_there_is_room() {
+    let mut town = Town::new(8, 1, |builder| builder.segment_bytes(128 << 10));
+    town.leader();
+    town.disk(0).set_capacity(512 << 10);
+    let mut added = 0;
+    let refused = loop {
+        match town.add(0, 1) {
+            Ok(sum) => added = sum,
+            Err(why) => break why,
+        }
+    };
+    assert_eq!(refused, Failure::Full);
+    assert!(50 < added, "only {added} fitted");
+    assert_eq!(town.peer(0).fault(), None);
+    town.run(Duration::from_secs(5));
+    assert_eq!(town.add(0, 1).err(), Some(Failure::Full), "still");
+    town.disk(0).set_capacity(u64::MAX);
+    town.run(Duration::from_secs(5));
+    assert_eq!(town.add(0, 1), Ok(added + 1));
+}
+
+#[test]
 fn a_peer_without_others_and_without_a_directory_serves_alone() {
     let peer: Peer<Adder> = Peer::builder(0, [(0, "here")]).spawn().expect("nothing refuses it");
     assert_eq!(peer.propose(7).expect("room").wait(), Ok(7));
