@@ -118,8 +118,8 @@ class Child:
         else:
             session, sequence, low = caller
             named = b"\1" + varint(session) + varint(sequence) + varint(low)
-        rest = varint(self._ticket) + named + verb + body
-        return framing.head(framing.REQUEST, len(rest)) + rest
+        before = varint(self._ticket) + named + verb
+        return b"".join((framing.head(framing.REQUEST, len(before) + len(body)), before, body))  # one copy
 
     def send(self, chunks: bytes) -> None:
         """Writes whole chunks, at once if nothing waits before them."""

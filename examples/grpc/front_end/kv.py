@@ -22,9 +22,12 @@ Read = Callable[[int, memoryview], Any]
 """Makes the reply to a call from the index and the executable's answer."""
 
 
-def string(text: bytes) -> bytes:
-    """``varint length | bytes``"""
-    return varint(len(text)) + text
+def _body(number: int, *strings: bytes) -> bytes:
+    """A command or a query: its number, then its strings, each ``varint length | bytes``."""
+    parts = [bytes((number,))]
+    for text in strings:
+        parts += (varint(len(text)), text)
+    return b"".join(parts)
 
 
 class Call(NamedTuple):
@@ -98,11 +101,11 @@ def _strings(answer: memoryview, at: int) -> list[bytes]:
 
 
 CALLS: dict[str, Call] = {
-    "put": Call(_proposed, lambda put: b"\0" + string(put.key) + string(put.value), _put),
-    "delete": Call(_proposed, lambda delete: b"\1" + string(delete.key), _delete),
-    "cas": Call(_proposed, lambda cas: b"\2" + string(cas.key) + string(cas.old) + string(cas.new), _cas),
-    "append": Call(_proposed, lambda append: b"\3" + string(append.key) + string(append.item), _append),
-    "get": Call(_read, lambda get: b"\0" + string(get.key), _get),
-    "keys": Call(_read, lambda keys: b"\1" + string(keys.prefix), _keys),
+    "put": Call(_proposed, lambda put: _body(0, put.key, put.value), _put),
+    "delete": Call(_proposed, lambda delete: _body(1, delete.key), _delete),
+    "cas": Call(_proposed, lambda cas: _body(2, cas.key, cas.old, cas.new), _cas),
+    "append": Call(_proposed, lambda append: _body(3, append.key, append.item), _append),
+    "get": Call(_read, lambda get: _body(0, get.key), _get),
+    "keys": Call(_read, lambda keys: _body(1, keys.prefix), _keys),
 }
 """The calls of the service, by their names in a request of the pipeline."""

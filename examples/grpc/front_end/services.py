@@ -92,7 +92,7 @@ class Kv(api_pb2_grpc.KvServicer):
 
     async def Open(self, request: api.Empty, context: Any) -> api.Session:
         """Opens a session, named by the index of its entry."""
-        index, _ = await self._ask(context, child.OPEN, b"", None)
+        index, _ = await self._ask(context, child.OPEN, bytes)
         return api.Session(session=index)
 
     async def Put(self, request: api.PutRequest, context: Any) -> api.PutReply:
@@ -127,32 +127,35 @@ class Kv(api_pb2_grpc.KvServicer):
 
     async def Status(self, request: api.StatusRequest, context: Any) -> api.StatusReply:
         """What this peer knows of itself."""
-        _, told = await self._ask(context, child.STATUS, bytes((request.digest,)), None)
+        _, told = await self._ask(context, child.STATUS, lambda: bytes((request.digest,)))
         status = await self._readable(context, lambda: loads(bytes(told)) | {"front_pid": getpid()})
         return api.StatusReply(json=dumps(status, separators=(",", ":")))
 
     async def _call(self, name: str, request: Any, context: Any) -> Any:
         """A call of the map: its body to the executable, its answer back."""
         call = kv.CALLS[name]
-        if request.ByteSize() > REQUEST_MAX:
-            failed = Failed(child.TOO_LARGE, "a request may have 4 MiB")
-            return await context.abort(failed.code, failed.text)
-        index, answer = await self._ask(context, call.verb(request), call.body(request), _caller(request))
+        size, caller = request.ByteSize(), _caller(request)
+        index, answer = await self._ask(context, call.verb(request), lambda: call.body(request), caller, size)
         return await self._readable(context, lambda: call.read(index, answer))
 
     async def _ask(
-        self, context: Any, verb: bytes, body: bytes, caller: tuple[int, int, int] | None
+        self,
+        context: Any,
+        verb: bytes,
+        body: Callable[[], bytes],
+        caller: tuple[int, int, int] | None = None,
+        size: int = 0,
     ) -> tuple[int, memoryview]:
         """Puts a request to the executable and waits for its answer: the index and what follows it."""
         try:
-            self._admit()
+            self._admit(size)  # before the body is made: what is refused costs no memory
             future: asyncio.Future[tuple[int, bytes | memoryview]] = asyncio.get_running_loop().create_future()
 
             def answered(status: int, told: bytes | memoryview) -> None:
                 if not future.done():  # the client may have given up
                     future.set_result((status, told))
 
-            self._child.send(self._child.request(caller, verb, body, answered))
+            self._child.send(self._child.request(caller, verb, body(), answered))
             status, told = await future
             done: tuple[int, memoryview] = await self._readable(context, lambda: _done(status, told))
             return done
@@ -168,7 +171,9 @@ class Kv(api_pb2_grpc.KvServicer):
             log.error(f"an answer of the executable does not read: {error}")
             return await context.abort(Code.INTERNAL, "the executable's answer does not read")
 
-    def _admit(self) -> None:
+    def _admit(self, size: int) -> None:
+        if size > REQUEST_MAX:
+            raise Failed(child.TOO_LARGE, "a request may have 4 MiB")
         if self.is_draining:
             raise Failed(child.DRAINING, "retry another peer")
         if self._child.gone.is_set():
@@ -192,7 +197,7 @@ class Kv(api_pb2_grpc.KvServicer):
 class _Pipeline:
     """The state of one stream of many calls."""
 
-    def __init__(self, executable: Child, admit: Any) -> None:
+    def __init__(self, executable: Child, admit: Callable[[int], None]) -> None:
         self._child, self._admit = executable, admit
         self._replies: list[api.Reply] = []
         self._in_flight = 0
@@ -216,11 +221,9 @@ class _Pipeline:
         """The chunk of one request; none if it is refused here."""
         name, ticket = request.WhichOneof("call"), request.ticket
         try:
-            self._admit()
+            self._admit(request.ByteSize())
             if name is None:
                 raise Failed(child.INVALID, "a request without a call")
-            if request.ByteSize() > REQUEST_MAX:
-                raise Failed(child.TOO_LARGE, "a request may have 4 MiB")
         except Failed as failed:
             self._reply(_failure(ticket, failed))
             return b""
