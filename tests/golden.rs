@@ -2,7 +2,7 @@
 
 use rsm::pipe::{Batch, Chunk, Reader, put_chunk, put_packet};
 use rsm::raft::consensus::{Append, Duty, Member, Membership, Message, Outcome};
-use rsm::raft::wire::{self, Body, ChunkReply, Door, Head, Packer, Packet, membership};
+use rsm::raft::wire::{self, Body, ChunkReply, Door, Head, Packer, Packet};
 use rsm::raft::{Ask, ClusterId, Entry, EntryKind, Identity, Incarnation, Index, LogId, NodeId, Round, Term, Track};
 use std::process::Command;
 
@@ -23,9 +23,7 @@ fn members() -> Vec<u8> {
     let zero = (NodeId(0), member(Duty::Voter, Some(FROM_LIFE), "127.0.0.1:4000"));
     let last = (NodeId(300), member(Duty::Witness, None, ""));
     let left = (NodeId(7), member(Duty::Learner, Some(Incarnation(0)), "straße:1"));
-    let mut out = Vec::new();
-    membership::put(&mut out, &Membership { members: [zero, last].into(), outgoing: [left].into() });
-    out
+    Membership { members: [zero, last].into(), outgoing: [left].into() }.encode()
 }
 
 fn append(many: usize) -> Body {

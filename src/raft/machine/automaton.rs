@@ -21,7 +21,6 @@ use crate::raft::mutant::mutate;
 use crate::raft::peer::{Failure, Shared};
 use crate::raft::replica::in_flight::{Came, Told};
 use crate::raft::storage::{Disk, Error, Reader, Snapshot, Snapshots};
-use crate::raft::wire::membership;
 use crate::raft::{Entry, EntryKind, Index, LogId, Time};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -170,7 +169,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         match entry.kind {
             EntryKind::Blank => Ok(None),
             EntryKind::Membership => {
-                self.membership = membership::take(&entry.bytes).ok_or_else(unreadable)?;
+                self.membership = Membership::decode(&entry.bytes).ok_or_else(unreadable)?;
                 Ok(None)
             }
             EntryKind::Open => {
@@ -288,7 +287,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         self.writer = None;
         match written {
             Ok(Snapshot { at, membership }) => {
-                let membership = membership::take(&membership).expect("a membership that was encoded here decodes");
+                let membership = Membership::decode(&membership).expect("a membership that was encoded here decodes");
                 self.tell(Word::Snapshotted { at, membership });
                 Ok(())
             }

@@ -9,7 +9,6 @@ use super::state_machine::StateMachine;
 use crate::raft::LogId;
 use crate::raft::consensus::Membership;
 use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
-use crate::raft::wire::membership;
 use crate::varint;
 use bytes::Bytes;
 use std::io::{self, Read, Write};
@@ -23,9 +22,7 @@ pub(crate) struct Restored<S: StateMachine> {
 
 /// The membership as a snapshot's head and an entry hold it.
 pub(crate) fn encode_membership(members: &Membership) -> Bytes {
-    let mut out = Vec::new();
-    membership::put(&mut out, members);
-    out.into()
+    members.encode().into()
 }
 
 /// Cheap: copies the sessions' bytes and whatever the state's own `snapshot` copies. What is returned writes the file, anywhere.
@@ -60,7 +57,7 @@ pub(crate) fn restore<S: StateMachine, D: Disk>(
     let file = snapshots.open(at)?;
     let bad =
         |what: &str| Error::Io(io::Error::new(io::ErrorKind::InvalidData, format!("the snapshot at {at:?}: {what}")));
-    let membership = membership::take(&file.snapshot().membership).ok_or_else(|| bad("its membership is none"))?;
+    let membership = Membership::decode(&file.snapshot().membership).ok_or_else(|| bad("its membership is none"))?;
     let mut from = file.state();
     let length = read_varint(&mut from)?.ok_or_else(|| bad("its head is none"))?;
     let mut bytes = Vec::new();

@@ -1,9 +1,10 @@
 //! A peer behind a pipe: any executable becomes one in one call, and any program in any language carries its packets.
 //!
 //! ```text
-//!   front end ── stdin ──> reader ──> Front ──> Peer: receive, propose, read
-//!      ▲                                          │ answers, packets
-//!      └─────── stdout <── writer <── Outbox <────┘              stderr: lines for people
+//!   front end ── stdin ──> reader: Desk ──────> Peer: receive, propose, read
+//!      ▲                         │ drain, end      │ answers, packets
+//!      │                         └──> Front        │             stderr: lines for people
+//!      └────── stdout <── writer <── Outbox <──────┘
 //! ```
 //! Reach for it where the network belongs to another program: a gRPC server in Python, a sidecar. What is said, byte by
 //! byte, stands in `docs/pipe.md`. No thread of the peer ever waits for the front end: one that has stopped reading loses
@@ -30,6 +31,7 @@
 //! ```
 
 mod answers;
+mod desk;
 mod front;
 mod lines;
 pub mod log;
@@ -37,7 +39,7 @@ mod protocol;
 #[cfg(test)]
 mod tests;
 
-use crate::fsm::{Address, Bounded, Runner, Threads, Time};
+use crate::fsm::{Address, Runner, Threads, Time};
 use crate::pipe::{Outbox, feed, offer};
 use crate::raft::NodeId;
 use crate::raft::machine::{Codec, StateMachine};
@@ -47,7 +49,8 @@ use crate::sync::lock::Lock;
 use crate::sync::oneshot::{self, Ticket};
 use answers::Tickets;
 use bytes::Bytes;
-use front::{Answer, Command, DIED, Front, Look, State};
+use desk::{Answer, Desk, Look, Stage};
+use front::{Command, DIED, Front, State};
 use lines::Lines;
 use log::{Level, say};
 use std::fs::File;
@@ -60,8 +63,6 @@ use std::time::Duration;
 
 /// How many bytes of packets may wait for a front end that does not read.
 const PACKETS_BYTES: usize = 8 << 20;
-/// How many chunks may wait for the peer.
-const CHUNKS: u32 = 16;
 /// How long a front end has to read what is left, at the end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -150,10 +151,12 @@ fn begin<S: StateMachine>(
     tell(&peer, Arc::clone(&lines))?;
     let (exit, code) = oneshot::channel();
     let tickets = Tickets::new(outbox.clone());
-    let front = Front { peer: peer.clone(), outbox, tickets, answer, lines, exit: Some(exit), told: None };
-    let front = Threads.builder(front, State::Greeting).inbox(Bounded(CHUNKS)).name("front").spawn();
+    let mut desk =
+        Desk { peer: peer.clone(), outbox: outbox.clone(), tickets: tickets.clone(), answer, stage: Stage::Greeting };
+    let front = Front { peer: peer.clone(), outbox, tickets, lines, exit: Some(exit), told: None };
+    let front = Threads.builder(front, State::Up).name("front").spawn();
     watch(&peer, front.clone())?;
-    feed(input, |heard| Some(Command::Heard(heard)), front.clone())?;
+    feed(input, move |heard| desk.on_heard(heard), front.clone())?;
     Ok(Piped { peer, exit: code, written, _front: front })
 }
 

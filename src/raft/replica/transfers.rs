@@ -9,12 +9,12 @@ use super::Word as ReplicaWord;
 use super::disk::Tended;
 use super::{Command, Replica};
 use crate::fsm::{Automaton, Context, Input as Inbox, WeakAddress};
-use crate::raft::consensus::{Input, Role};
+use crate::raft::consensus::{Input, Membership, Role};
 use crate::raft::machine::StateMachine;
 use crate::raft::storage::snapshot::SnapshotFile;
 use crate::raft::storage::{Disk, Error, Snapshots};
 use crate::raft::transfer::{Pace, Piece, Receiver, Sending, Taken, Verdict};
-use crate::raft::wire::{Body, Chunk, ChunkReply, membership};
+use crate::raft::wire::{Body, Chunk, ChunkReply};
 use crate::raft::{Identity, LogId, NodeId, Term, Time, Track};
 use bytes::Bytes;
 
@@ -235,7 +235,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                     // A place up to the last mark: the core just acknowledges, and asks for no members.
                     Some(self.core.membership().clone())
                 } else {
-                    membership::take(&membership)
+                    Membership::decode(&membership)
                 };
                 let Some(membership) = members else {
                     return self.fail(role, format!("the snapshot at {at:?} names no members"), context);

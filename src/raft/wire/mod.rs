@@ -10,7 +10,6 @@
 
 pub mod bytes;
 pub mod entry;
-pub mod membership;
 mod message;
 mod packet;
 mod read;
