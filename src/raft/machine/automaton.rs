@@ -100,8 +100,8 @@ pub(crate) struct Machine<S: StateMachine, K: Reader, D: Disk, C: Send + 'static
     /// By the index that they wait for, and the order in which they came.
     pub(crate) reads: BTreeMap<(Index, u64), (Time, Reading<S>)>,
     pub(crate) reads_seen: u64,
-    /// A timer will give up those that wait too long.
-    pub(crate) watching: bool,
+    /// When a timer will give up those that have waited too long.
+    pub(crate) watch: Option<Time>,
     /// What came of this turn's entries.
     pub(crate) came: Vec<Named<S::Reply>>,
 }
@@ -243,9 +243,8 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         let until = context.now().after(timeout);
         self.reads_seen += 1;
         self.reads.insert((index, self.reads_seen), (until, run));
-        if self.applied.index < index && !self.watching {
-            self.watching = true;
-            context.at(until, Command::Overdue);
+        if self.applied.index < index {
+            self.watch(until, context);
         }
     }
 
@@ -260,8 +259,15 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
             }
         }
         let next = self.reads.values().map(|(until, _)| *until).min();
-        self.watching = next.is_some();
+        self.watch = None;
         if let Some(until) = next {
+            self.watch(until, context);
+        }
+    }
+
+    fn watch(&mut self, until: Time, context: &mut Context<Self>) {
+        if self.watch.is_none_or(|armed| until < armed) {
+            self.watch = Some(until);
             context.at(until, Command::Overdue);
         }
     }

@@ -22,3 +22,6 @@ pub use command::{CLIENT_WINDOW, Caller, Name, Nonce, Open, PEER_WINDOW, Session
 pub use sessions::{SESSIONS_MAX, Sessions, Verdict};
 pub use state_machine::{Applied, StateMachine};
 pub use view::{State, View};
+
+#[cfg(test)]
+mod tests;

@@ -410,7 +410,7 @@ impl<R: Codec + Clone> Begin<R> {
             say: |word| Command(Word::Machine(word)),
             reads: BTreeMap::new(),
             reads_seen: 0,
-            watching: false,
+            watch: None,
             came: Vec::new(),
         })
     }

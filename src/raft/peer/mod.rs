@@ -406,4 +406,4 @@ fn judge(caller: Caller) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

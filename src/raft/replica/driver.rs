@@ -14,7 +14,7 @@ use crate::raft::consensus::{Append, Effect, Message, News, Record, Refusal, Rol
 use crate::raft::machine::StateMachine;
 use crate::raft::machine::automaton as machine;
 use crate::raft::replica::in_flight::Told;
-use crate::raft::storage::{Disk, Reader};
+use crate::raft::storage::{Disk, Error, Reader};
 use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term, Time, Token};
 use std::ops::Range;
 
@@ -80,7 +80,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             Effect::Send { to, incarnation, message } => self.outbox.say(to, incarnation, message),
             Effect::Load { to, incarnation, append, range, terms, bytes_max } => {
-                self.load(role, Load { to, life: incarnation, append, range, terms, bytes_max });
+                let load = Load { to, life: incarnation, append, range, terms, bytes_max };
+                self.load(role, load, context);
             }
             Effect::Apply(committed) => self.tell_machine(machine::Command::Apply(committed)),
             Effect::Install { at } => {
@@ -123,20 +124,23 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
 
     /// Reads the entries and sends the append, unless they are no longer what the core thought they were: then the log
     /// was cut and written anew, and behind this `prev` they would be entries of another history.
-    fn load(&mut self, role: &Role, load: Load) {
+    fn load(&mut self, role: &Role, load: Load, context: &mut Context<Self>) {
         let Load { to, life, mut append, range, terms, bytes_max } = load;
         if !role.is_leader() || append.term != self.core.term() {
             return;
         }
         let mut entries = Vec::new();
         let first = range.start;
-        // A failed read is a lost packet; what is damaged shows when the store is opened again.
-        let read = self.reader.read(range, bytes_max, &mut |entry| entries.push(entry));
-        let term_at = |index: Index| terms.iter().rev().find(|(from, _)| *from <= index).map(|(_, term)| *term);
-        let as_named = |(at, entry): (usize, &Entry)| term_at(Index(first.0 + at as u64)) == Some(entry.term);
-        if read.is_ok() && entries.iter().enumerate().all(as_named) {
-            append.entries = entries.into();
-            self.outbox.say(to, life, Message::Append(append));
+        match self.reader.read(range, bytes_max, &mut |entry| entries.push(entry)) {
+            Ok(()) if are_of(&entries, first, &terms) => {
+                append.entries = entries.into();
+                self.outbox.say(to, life, Message::Append(append));
+            }
+            Err(error @ Error::Corrupt(_)) => {
+                context.raise(Command(Word::Disk(disk::Word::Failed(error.to_string()))));
+            }
+            // A lost packet.
+            Ok(()) | Err(_) => {}
         }
     }
 
@@ -204,5 +208,27 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             commit: self.core.commit(),
             heard,
         };
+    }
+}
+
+/// Whether the entries from `first` on have the terms that these runs (first index, term) name.
+fn are_of(entries: &[Entry], first: Index, terms: &[(Index, Term)]) -> bool {
+    let term_at = |index: Index| terms.iter().rev().find(|(from, _)| *from <= index).map(|(_, term)| *term);
+    entries.iter().enumerate().all(|(at, entry)| term_at(Index(first.0 + at as u64)) == Some(entry.term))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_were_written_anew_are_not_those_that_were_meant() {
+        let log = |terms: &[u64]| terms.iter().map(|term| Entry::blank(Term(*term))).collect::<Vec<_>>();
+        let meant = [(Index(3), Term(1)), (Index(5), Term(4))];
+        assert!(are_of(&log(&[1, 1, 4, 4]), Index(3), &meant));
+        assert!(are_of(&log(&[1]), Index(4), &meant), "a part of them");
+        assert!(!are_of(&log(&[1, 1, 5]), Index(3), &meant));
+        assert!(!are_of(&log(&[1, 4]), Index(3), &meant));
+        assert!(!are_of(&log(&[1]), Index(2), &meant), "of this one no term was named");
     }
 }

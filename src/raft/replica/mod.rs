@@ -231,7 +231,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             Word::Disk(disk::Word::Persisted(seq, room)) => {
                 self.room = room;
-                while let Some((_, bytes)) = self.unsynced.pop_front_if(|(at, _)| *at <= seq) {
+                while let Some((at, bytes)) = self.unsynced.front().copied()
+                    && at <= seq
+                {
+                    self.unsynced.pop_front();
                     self.unsynced_bytes -= bytes;
                 }
                 self.step(role, Input::Persisted(seq), now)

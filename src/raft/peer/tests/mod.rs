@@ -13,9 +13,9 @@ use std::io::{self, Read, Write};
 
 /// Adds, and remembers in which order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Adder {
-    pub(super) sum: u64,
-    pub(super) added: Vec<u64>,
+pub(crate) struct Adder {
+    pub(crate) sum: u64,
+    pub(crate) added: Vec<u64>,
 }
 
 impl StateMachine for Adder {

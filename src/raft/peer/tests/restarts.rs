@@ -1,6 +1,7 @@
 //! What is acknowledged outlives crashes, and whoever missed much is brought a snapshot.
 
 use super::town::{Town, Tune};
+use crate::raft::machine::Caller;
 use std::collections::BTreeSet;
 
 const OFTEN: Tune = |builder| builder.snapshot_entries(20);
@@ -78,6 +79,26 @@ fn who_was_brought_a_snapshot_crashes_and_has_it_still() {
     town.start(away);
     assert!(20 <= town.peer(away).status().applied.0);
     assert_eq!(town.read(away), Ok((0..80).collect()));
+}
+
+#[test]
+fn a_reply_outlives_the_log_that_held_its_command() {
+    let mut town = Town::new(6, 3, OFTEN);
+    let leader = town.leader();
+    let opening = town.peer(leader).open().expect("room");
+    let session = town.wait(opening).expect("a session").value;
+    let caller = Caller { session, sequence: 1, low: 1 };
+    let first = town.peer(leader).propose_as(caller, 1_000).expect("room");
+    let first = town.wait(first).expect("applied");
+    for number in 0..60 {
+        town.add(leader, number).expect("a quorum");
+    }
+    town.until("a log that was cut", |town| town.peers().iter().all(|peer| first.index < peer.status().first));
+    (0..3).for_each(|id| town.crash(id));
+    (0..3).for_each(|id| town.start(id));
+    let again = town.peer(0).propose_as(caller, 1_000).expect("room");
+    assert_eq!(town.wait(again), Ok(first), "the same reply, from the same place");
+    assert_eq!(town.read(0).map(|added| added.iter().filter(|number| **number == 1_000).count()), Ok(1));
 }
 
 #[test]
