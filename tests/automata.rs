@@ -1,14 +1,57 @@
 //! Every runner keeps the contract of automata: a thread each, virtual time under 200 seeds, and one written here.
 
 use rsm::fsm::conformance::{every_command_comes_once_and_in_order_of_its_sender, in_virtual_time};
-use rsm::fsm::{Threads, VirtualTime};
+use rsm::fsm::{Automaton, Builder, Home, HomeRef, Runner, Task, Threads, Timers, VirtualTime};
+use std::sync::mpsc::{Sender, channel};
 
 rsm::automata_conform!(threads, Threads, |rule| rule(&Threads));
 rsm::automata_conform!(virtual_time, VirtualTime, |rule| in_virtual_time(0..200, rule));
+rsm::automata_conform!(a_runner_of_ones_own, Line, |rule| rule(&Line::new()));
+
+/// A runner of one's own, by the public door alone: all automata stand in line for one thread.
+struct Line(HomeRef);
+
+struct Place {
+    tasks: Sender<Task>,
+    timers: Timers,
+}
+
+impl Line {
+    fn new() -> Line {
+        let (tasks, line) = channel::<Task>();
+        std::thread::spawn(move || line.into_iter().for_each(Task::run));
+        Line(HomeRef::new(Place { tasks, timers: Timers::thread() }))
+    }
+}
+
+impl Home for Place {
+    fn schedule(&self, task: Task) {
+        self.tasks.send(task).expect("the thread takes tasks as long as there is a home");
+    }
+
+    fn timers(&self) -> &Timers {
+        &self.timers
+    }
+}
+
+impl Runner for Line {
+    fn builder<A: Automaton>(&self, automaton: A, state: A::State) -> Builder<A> {
+        Builder::on(&self.0, automaton, state)
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        Threads.block_on(future)
+    }
+}
 
 #[test]
 fn four_threads_send_a_hundred_thousand_commands_each_and_none_is_lost_doubled_or_swapped() {
     every_command_comes_once_and_in_order_of_its_sender(&Threads, 4, 100_000);
+}
+
+#[test]
+fn four_automata_in_line_send_a_hundred_thousand_commands_each_and_none_is_lost_doubled_or_swapped() {
+    every_command_comes_once_and_in_order_of_its_sender(&Line::new(), 4, 100_000);
 }
 
 #[test]

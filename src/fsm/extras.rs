@@ -73,3 +73,6 @@ impl<C: 'static> Extras<C> {
         self.raised.len() + self.freed.len() + self.postponed.len()
     }
 }
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;
