@@ -189,7 +189,7 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellId(pub u64);
 
-#[cfg(test)]
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests {
     use super::*;
 

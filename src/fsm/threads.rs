@@ -78,10 +78,17 @@ enum Place {
 
 impl OwnThread {
     fn home() -> HomeRef {
-        let parker = Parker::new();
-        let unparker = parker.unparker();
-        let home = Arc::new(OwnThread { place: Lock::new(Place::Unborn(parker)), unparker, timers: Timers::new() });
+        let (home, parker) = OwnThread::new();
+        *home.place.lock() = Place::Unborn(parker);
         HomeRef::new(Resident(home))
+    }
+
+    /// Without a task; the parker is its thread's.
+    fn new() -> (Arc<OwnThread>, Parker) {
+        let parker = Parker::new();
+        let place = Lock::new(Place::Empty);
+        let home = OwnThread { place, unparker: parker.unparker(), timers: Timers::new() };
+        (Arc::new(home), parker)
     }
 
     /// The life of the thread.
@@ -145,3 +152,6 @@ impl Home for Resident {
         Some(OwnThread::home())
     }
 }
+
+#[cfg(all(test, rsm_loom))]
+mod models;

@@ -135,10 +135,7 @@ impl Default for Timers {
 
 impl Drop for Timers {
     fn drop(&mut self) {
-        if let Some(sleeper) = &self.shared.sleeper {
-            self.shared.shard.lock().over = true;
-            sleeper.unpark();
-        }
+        self.shared.end();
     }
 }
 
@@ -179,6 +176,14 @@ impl Shared {
         }
     }
 
+    /// Ends the thread that drives these timers, if there is one.
+    fn end(&self) {
+        if let Some(sleeper) = &self.sleeper {
+            self.shard.lock().over = true;
+            sleeper.unpark();
+        }
+    }
+
     /// The life of a thread of timers.
     fn drive(&self, parker: &Parker) {
         loop {
@@ -199,3 +204,6 @@ impl Shared {
         }
     }
 }
+
+#[cfg(all(test, rsm_loom))]
+mod models;

@@ -8,6 +8,7 @@
 
 mod common;
 mod event;
+mod fsm;
 mod lock;
 mod mpsc;
 mod oneshot;

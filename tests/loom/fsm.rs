@@ -1,0 +1,206 @@
+use loom::thread;
+use rsm::fsm::{Address, Automaton, Builder, Context, End, Home, HomeRef, Input, Mode, Task, Timer, Timers};
+use rsm::sync::lock::Lock;
+use rsm::sync::model::model;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A home whose tasks are run by hand.
+#[derive(Clone)]
+struct Bench(Arc<Inside>);
+
+struct Inside {
+    /// At most one: each model has one cell (F2).
+    task: Lock<Option<Task>>,
+    timers: Timers,
+}
+
+impl Home for Bench {
+    fn schedule(&self, task: Task) {
+        let before = self.0.task.lock().replace(task);
+        if before.is_some() {
+            std::mem::forget(before); // its drop would run the cell that is in a turn now
+            panic!("F2: a cell is in two queues");
+        }
+    }
+
+    fn timers(&self) -> &Timers {
+        &self.0.timers
+    }
+}
+
+type Heard = Arc<Lock<Vec<u32>>>;
+
+/// Notes its commands; `CANCEL` cancels the timer that it set at its start.
+struct Ear {
+    heard: Heard,
+    timer: Option<Timer>,
+}
+
+const CANCEL: u32 = 100;
+const TIMER: u32 = 200;
+const TAKEN_BACK: u32 = 300;
+
+impl Automaton for Ear {
+    type State = ();
+    type Command = u32;
+
+    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+        match input {
+            Input::Start if self.timer.is_none() => self.timer = Some(context.after(Duration::from_nanos(1), TIMER)),
+            Input::Command(CANCEL) => {
+                let back = self.timer.take().and_then(|timer| context.cancel(timer));
+                self.heard.lock().extend(back.map(|_| TAKEN_BACK));
+            }
+            Input::Command(number) => self.heard.lock().push(number),
+            Input::Start | Input::Transition { .. } | Input::Drain | Input::Exit => {}
+        }
+    }
+}
+
+struct Model {
+    bench: Bench,
+    heard: Heard,
+    address: Address<u32>,
+}
+
+impl Model {
+    fn new() -> Model {
+        let bench = Bench(Arc::new(Inside { task: Lock::new(None), timers: Timers::new() }));
+        let heard = Heard::default();
+        let ear = Ear { heard: heard.clone(), timer: None };
+        let address = Builder::on(&HomeRef::new(bench.clone()), ear, ()).spawn();
+        let model = Model { bench, heard, address };
+        model.turn(); // `Start`, and the timer: the models begin with an idle cell
+        model
+    }
+
+    /// One turn, if the cell has something to do.
+    fn turn(&self) -> bool {
+        let task = self.bench.0.task.lock().take();
+        task.map(Task::run).is_some()
+    }
+
+    /// Turns until it is idle: what would never be delivered is lost.
+    fn settle(&self) {
+        while self.turn() {}
+    }
+
+    fn heard(&self) -> Vec<u32> {
+        self.heard.lock().clone()
+    }
+}
+
+#[test]
+fn a_post_that_meets_the_end_of_a_turn_is_delivered_once() {
+    model("fsm_post_post_end", 2, || {
+        let model = Model::new();
+        let posters = [1, 2].map(|number| {
+            let address = model.address.clone();
+            thread::spawn(move || address.post(number).is_ok())
+        });
+        model.turn();
+        posters.map(|poster| assert!(poster.join().unwrap()));
+        model.settle();
+        let mut heard = model.heard();
+        heard.sort_unstable();
+        assert_eq!(heard, [1, 2], "F3: each once, and no wake is lost (F5)");
+    });
+}
+
+#[test]
+fn a_post_that_meets_a_drain_is_delivered_or_handed_back() {
+    model("fsm_post_drain", 2, || {
+        let model = Model::new();
+        let [to, from] = [model.address.clone(), model.address.clone()];
+        let poster = thread::spawn(move || to.post(1).is_ok());
+        let drainer = thread::spawn(move || {
+            from.drain();
+            assert!(from.post(2).is_err(), "F6");
+        });
+        model.turn();
+        drainer.join().unwrap();
+        let accepted = poster.join().unwrap();
+        model.settle();
+        assert_eq!(model.heard(), [1][..usize::from(accepted)], "F3: accepted is delivered before the end");
+        assert_eq!(model.address.mode(), Mode::Ended, "F5: the drain was seen");
+    });
+}
+
+#[test]
+fn a_kill_that_meets_a_post_and_a_turn_ends_it_and_is_told_once() {
+    model("fsm_post_kill_turn", 2, || {
+        let model = Model::new();
+        let mut ended = model.address.ended();
+        let [to, from] = [model.address.clone(), model.address.clone()];
+        let poster = thread::spawn(move || to.post(1).is_ok());
+        let killer = thread::spawn(move || from.kill());
+        model.turn();
+        killer.join().unwrap();
+        let accepted = poster.join().unwrap();
+        model.settle();
+        assert!(model.heard().len() <= usize::from(accepted), "F3: at most once, and only what was accepted");
+        assert!(matches!(ended.try_take(), Ok(Some(End::Killed))), "F8");
+        assert_eq!(model.address.mode(), Mode::Ended);
+    });
+}
+
+#[test]
+fn an_upgrade_that_meets_the_last_drop_comes_before_it_or_fails() {
+    model("fsm_last_address_against_upgrade", 3, || {
+        let Model { bench, heard, address } = Model::new();
+        let mut ended = address.ended();
+        let upgraders = [1, 2].map(|number| {
+            let weak = address.downgrade();
+            thread::spawn(move || {
+                let address = weak.upgrade();
+                let accepted = address.as_ref().map(|address| address.post(number).is_ok());
+                drop(address);
+                assert!(accepted != Some(false), "F9: while an address lives nothing drains it");
+                usize::from(accepted.is_some())
+            })
+        });
+        drop(address);
+        let accepted: usize = upgraders.map(|upgrader| upgrader.join().unwrap()).iter().sum();
+        while bench.0.task.lock().take().map(Task::run).is_some() {}
+        assert_eq!(heard.lock().len(), accepted, "F3");
+        assert!(matches!(ended.try_take(), Ok(Some(End::Exited))), "F9: the last address dropped is a drain");
+    });
+}
+
+#[test]
+fn a_timer_that_is_due_while_it_is_cancelled_comes_or_is_taken_back() {
+    model("fsm_due_cancel", 2, || {
+        let model = Model::new();
+        let bench = model.bench.clone();
+        let address = model.address.clone();
+        let clock = thread::spawn(move || bench.0.timers.fire());
+        let canceller = thread::spawn(move || address.post(CANCEL).is_ok());
+        model.turn();
+        clock.join().unwrap();
+        assert!(canceller.join().unwrap());
+        model.settle();
+        let heard = model.heard();
+        assert!(heard == [TIMER] || heard == [TAKEN_BACK], "F7: delivered, or taken back: {heard:?}");
+    });
+}
+
+#[test]
+fn a_timer_that_is_due_at_death_touches_nothing() {
+    model("fsm_due_death", 2, || {
+        let model = Model::new();
+        let bench = model.bench.clone();
+        let address = model.address.clone();
+        let clock = thread::spawn(move || bench.0.timers.fire());
+        let killer = thread::spawn(move || address.kill());
+        model.turn();
+        clock.join().unwrap();
+        killer.join().unwrap();
+        model.settle();
+        let heard = model.heard();
+        assert!(heard.is_empty() || heard == [TIMER], "F7: at most once: {heard:?}");
+        assert_eq!(model.address.mode(), Mode::Ended);
+        model.bench.0.timers.fire();
+        assert!(!model.turn(), "F2: the dead are in no queue");
+    });
+}
