@@ -116,7 +116,9 @@ impl From<Vec<Entry>> for Entries {
 
 impl FromIterator<Entry> for Entries {
     fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Entries {
-        entries.into_iter().collect::<Vec<_>>().into()
+        // One allocation, and none but for entries, where the iterator knows its length.
+        let shared: Arc<[Entry]> = entries.into_iter().collect();
+        if shared.is_empty() { Entries::NONE } else { Entries(Some(shared)) }
     }
 }
 
