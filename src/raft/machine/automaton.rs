@@ -197,7 +197,12 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
 
     fn install(&mut self, at: LogId) -> Result<State, String> {
         let restored = snapshot::restore(&self.snapshots, at, self.shared.sessions_max, &self.shared.restore);
-        let restored = restored.map_err(|error| error.to_string())?;
+        let restored = match restored {
+            Ok(restored) => restored,
+            // A newer one was installed meanwhile: it stands behind this in the queue.
+            Err(Error::Gone) => return Ok(State::Behind),
+            Err(error) => return Err(error.to_string()),
+        };
         (self.sessions, self.membership, self.applied) = (restored.sessions, restored.membership, at);
         *self.shared.held.write() = Held { state: restored.state, applied: at };
         self.since = (0, 0);

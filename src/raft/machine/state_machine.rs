@@ -12,6 +12,42 @@ use std::io::{self, Read, Write};
 
 /// A state that is replicated: each peer holds one, and applies the same commands in the same order.
 ///
+/// ```
+/// use rsm::raft::{Applied, Codec, StateMachine};
+/// use std::collections::BTreeMap;
+/// use std::io::{self, Read, Write};
+///
+/// #[derive(Default)]
+/// struct Stock(BTreeMap<String, u64>);
+///
+/// impl StateMachine for Stock {
+///     type Command = (String, u64); // so many more of this
+///     type Reply = u64; // how many there are now
+///
+///     fn apply(&mut self, (what, more): (String, u64), _at: Applied) -> u64 {
+///         let held = self.0.entry(what).or_default();
+///         *held = held.saturating_add(more);
+///         *held
+///     }
+///
+///     fn snapshot(&self) -> impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static {
+///         let copy: Vec<(String, u64)> = self.0.iter().map(|(what, held)| (what.clone(), *held)).collect();
+///         move |to: &mut dyn Write| to.write_all(&copy.to_bytes())
+///     }
+///
+///     fn restore(from: &mut dyn Read) -> io::Result<Stock> {
+///         let mut bytes = Vec::new();
+///         from.read_to_end(&mut bytes)?;
+///         let copy: Vec<(String, u64)> = Codec::from_bytes(&bytes).ok_or(io::ErrorKind::InvalidData)?;
+///         Ok(Stock(copy.into_iter().collect()))
+///     }
+/// }
+///
+/// let peer = rsm::raft::Peer::<Stock>::builder(1, [(1, "here")]).spawn()?; // a cluster of one
+/// assert_eq!(peer.propose(("nails".into(), 300))?.wait()?, 300);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// `apply` must depend on nothing but the state, the command and [`Applied`]: no clock, no chance, no order of a hash
 /// map. Peers that break this rule drift apart, which their digests in `status` show.
 pub trait StateMachine: Send + Sync + 'static {

@@ -154,6 +154,16 @@ fn what_is_gone_is_skipped_if_a_snapshot_stands_for_it() {
 }
 
 #[test]
+fn a_snapshot_that_a_newer_one_has_replaced_is_skipped() {
+    let bench = Bench::new(NEVER);
+    let at = LogId::new(1, 10);
+    let (state, members) = (Adder { sum: 55, added: vec![55] }, snapshot::encode_membership(&Membership::default()));
+    snapshot::prepare(&state, &Sessions::new(9), bench.snapshots.clone(), at, members)().expect("written");
+    bench.tell([Command::Install(LogId::new(1, 5)), apply(6, vec![add(1, 6, 1_000)]), Command::Install(at)]);
+    assert_eq!((bench.sum(), bench.failures()), ((55, Index(10)), vec![]));
+}
+
+#[test]
 fn a_committed_entry_that_does_not_decode_stops_the_machine_and_is_named() {
     let bench = Bench::new(NEVER);
     let caller = Caller { session: SessionId(1), sequence: 2, low: 1 };

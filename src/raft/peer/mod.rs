@@ -135,10 +135,11 @@ impl<S: StateMachine> Peer<S> {
     /// Proposals in flight together have no order among themselves: who needs one waits for the first.
     ///
     /// # Errors
-    /// [`Failure::Full`] or [`Failure::Gone`] at once; anything else comes by the [`Pending`].
+    /// [`Failure::Full`] or [`Failure::Gone`] at once, and [`Failure::Invalid`] if the command's own [`Codec`] does not decode
+    /// what it has encoded; anything else comes by the [`Pending`].
     pub fn propose(&self, command: S::Command) -> Result<Pending<S::Reply>, Failure> {
         let (answer, pending) = Pending::new();
-        self.post_proposal(Whose::Ours(command.to_bytes(), answer))?;
+        self.post_proposal(Whose::Ours(encode::<S>(&command)?, answer))?;
         Ok(pending)
     }
 
@@ -150,7 +151,7 @@ impl<S: StateMachine> Peer<S> {
     pub fn propose_as(&self, caller: Caller, command: S::Command) -> Result<Pending<S::Reply>, Failure> {
         judge(caller)?;
         let (answer, pending) = Pending::new();
-        self.post_proposal(Whose::Theirs(caller, command.to_bytes(), answer))?;
+        self.post_proposal(Whose::Theirs(caller, encode::<S>(&command)?, answer))?;
         Ok(pending)
     }
 
@@ -162,10 +163,10 @@ impl<S: StateMachine> Peer<S> {
         then: impl FnOnce(Outcome<S::Reply>) + Send + 'static,
     ) {
         let answer = Answer::new(then);
-        if let Err(why) = caller.map_or(Ok(()), judge) {
-            return answer.give(Err(why));
-        }
-        let bytes = command.to_bytes();
+        let bytes = match caller.map_or(Ok(()), judge).and_then(|()| encode::<S>(&command)) {
+            Ok(bytes) => bytes,
+            Err(why) => return answer.give(Err(why)),
+        };
         let whose = match caller {
             Some(caller) => Whose::Theirs(caller, bytes, answer),
             None => Whose::Ours(bytes, answer),
@@ -393,6 +394,12 @@ impl<S: StateMachine> fmt::Debug for Peer<S> {
             self.address.mode()
         )
     }
+}
+
+/// The command's bytes. What does not decode here would stop every peer that applies it, so it is never proposed.
+fn encode<S: StateMachine>(command: &S::Command) -> Result<Bytes, Failure> {
+    let bytes = command.to_bytes();
+    S::Command::from_bytes(&bytes).map(|_| bytes).ok_or(Failure::Invalid)
 }
 
 fn judge(caller: Caller) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use crate::raft::Index;
 use crate::sync::WaitError;
 use crate::sync::oneshot::{self, Ticket};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -97,10 +98,10 @@ impl<T> Answer<T> {
         Answer(Some(Box::new(tell)))
     }
 
-    /// Tells. Runs the caller's code: never under a lock.
+    /// Tells. Runs the caller's code: never under a lock. If that panics, it is the caller's loss alone.
     pub(crate) fn give(mut self, outcome: Outcome<T>) {
         if let Some(tell) = self.0.take() {
-            tell(outcome);
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(outcome)));
         }
     }
 }
@@ -108,7 +109,7 @@ impl<T> Answer<T> {
 impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
         if let Some(tell) = self.0.take() {
-            tell(Err(Failure::Gone));
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(Err(Failure::Gone))));
         }
     }
 }
@@ -128,6 +129,12 @@ mod tests {
         let (answer, pending) = Pending::<u8>::new();
         drop(answer);
         assert_eq!(pending.wait(), Err(Failure::Gone));
+    }
+
+    #[test]
+    fn a_caller_whose_closure_panics_harms_nobody() {
+        Answer::<u8>::new(|_| panic!("the caller's own")).give(Err(Failure::Full));
+        drop(Answer::<u8>::new(|_| panic!("the caller's own")));
     }
 
     #[test]

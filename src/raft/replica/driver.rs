@@ -194,10 +194,13 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     }
 
     fn note_standing(&mut self, role: &Role, now: Time) {
-        let others = self.core.membership().ids();
-        let heard = others.filter_map(|id| self.core.heard(id).map(|at| (id, now.since(at))));
-        let heard = if role.is_leader() { heard.collect() } else { Vec::new() };
         let mut standing = self.shared.standing.lock();
+        let mut heard = std::mem::take(&mut standing.heard);
+        heard.clear();
+        if role.is_leader() {
+            let members = self.core.membership().members.keys();
+            heard.extend(members.filter_map(|&id| self.core.heard(id).map(|at| (id, now.since(at)))));
+        }
         *standing = Standing {
             role: role.name(),
             draining: self.draining,

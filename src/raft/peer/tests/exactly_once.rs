@@ -1,9 +1,9 @@
 //! However often a command comes, it takes effect once.
 
 use super::town::Town;
-use crate::raft::machine::Caller;
+use crate::raft::machine::{Caller, Codec};
 use crate::raft::mutant::{self, Fault};
-use crate::raft::peer::Failure;
+use crate::raft::peer::{Failure, Peer};
 use std::time::Duration;
 
 /// A client whose first answer is lost sends the same command to another peer, and then once more.
@@ -75,6 +75,26 @@ fn a_command_of_an_evicted_session_is_expired_and_never_applied() {
     let late = town.peer(leader).propose_as(Caller { session: first, sequence: 1, low: 1 }, 7).expect("room");
     assert_eq!(town.wait(late), Err(Failure::Expired));
     assert_eq!(town.read(leader), Ok(vec![]));
+}
+
+/// A command whose bytes are not its own.
+#[derive(Debug)]
+struct Careless;
+
+impl Codec for Careless {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(1);
+    }
+    fn decode(_: &mut &[u8]) -> Option<Careless> {
+        None
+    }
+}
+
+#[test]
+fn a_command_that_no_peer_could_decode_is_never_proposed() {
+    let alone = Peer::from_fn(0, [(0, "here")], |_: &mut u64, _: Careless, _| ()).spawn().expect("nothing refuses it");
+    assert_eq!(alone.propose(Careless).err(), Some(Failure::Invalid));
+    assert!(!Failure::Invalid.may_have_applied());
 }
 
 #[test]
