@@ -69,6 +69,11 @@ fn what_was_acknowledged_survives() {
 }
 
 #[test]
+fn directories_and_lists_of_peers_fit_or_say_why_not() {
+    shared("test_directory.py");
+}
+
+#[test]
 fn damage_is_dropped_and_counted() {
     shared("test_packets.py");
 }

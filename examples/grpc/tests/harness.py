@@ -272,7 +272,7 @@ class Cluster:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        for channel in self._channels.values():
+        for channel in self.forget_channels():
             channel.close()
         for peer in self.peers:
             peer.end()
@@ -292,6 +292,11 @@ class Cluster:
             ]
             self._channels[id] = grpc.insecure_channel(self.addresses[id], options)
         return api_pb2_grpc.KvStub(self._channels[id])
+
+    def forget_channels(self) -> list[grpc.Channel]:
+        """The channels so far, to be closed; later calls make new ones, to where peers listen by then."""
+        channels, self._channels = list(self._channels.values()), {}
+        return channels
 
     def status(self, id: int, digest: bool = False) -> dict[str, Any] | None:
         """What a peer says of itself; none if it does not answer within a second."""
