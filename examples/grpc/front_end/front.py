@@ -89,9 +89,7 @@ class Front:
             self._import()
             await self._serve()
         except Refusal:
-            code = await self._child.end()
-            if code == 2:  # it has said why itself
-                return 2
+            await self._child.end()
             raise
         return await self._leave()
 

@@ -8,6 +8,7 @@ environment, `FAKE`, as words with commas between them:
     exit:N kill     it ends so, once `put boom ..` is asked for
     close           it closes its stdout but lives, once `put boom ..` is asked for
     deaf            it reads nothing after the hello       mute        it tells no news
+    lost            it answers no propose, but the same again it does
     silent          it answers no request                  stay        it does not leave when told to drain
     chatty          it sends a packet to each other member, twenty times a second
     flood           it sends packets as fast as they are taken
@@ -54,6 +55,7 @@ class Fake:
         self.map: dict[bytes, Value] = {}
         self.sessions: dict[int, dict[int, bytes]] = {}
         self.index = 1
+        self.asked: set[tuple[tuple[int, int, int] | None, bytes]] = set()
         self.packets = 0
         self.bytes = 0
         self.writing = threading.Lock()
@@ -122,6 +124,9 @@ class Fake:
             caller = (session, sequence, low)
         verb, body = rest[at], rest[at + 1 :]
         status, answer = self.answer(caller, verb, body)
+        if "lost" in self.habits and verb == 1 and (caller, body) not in self.asked:
+            self.asked.add((caller, body))
+            return
         told = varint(self.index) + answer if status == 0 else answer
         self.write(REPLY, varint(ticket) + bytes((status,)) + told)
 

@@ -204,6 +204,12 @@ class Leaves(_Home):
         self.assertEqual(shown.count(b"drained, exit 0"), 3)
         self.assertIn(b"rsm: all peers drained in ", shown)
 
+    def kill(self, pids: set[int]) -> None:
+        """Ends what is left of them."""
+        for pid in pids:
+            if is_running(pid):
+                os.kill(pid, signal.SIGKILL)
+
     def read(self, terminal: int, shown: bytearray) -> None:
         """All that a terminal shows, until its last user has gone."""
         while True:
@@ -220,6 +226,7 @@ class Leaves(_Home):
         program.hear("Ctrl-C drains")
         below = descendants(program.pid)
         self.assertEqual(len(below), 6)
+        self.addCleanup(self.kill, below)
         program.send(signal.SIGKILL)
         wait(lambda: not any(is_running(pid) for pid in below), 6.0, lambda: f"{below} still run")
 

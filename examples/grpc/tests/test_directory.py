@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 
@@ -107,6 +108,14 @@ class Directories(harness.Test):
             wait(lambda: written.exists() and written.read_text() == "0\n", 2.0, "exit code 0 within 2 s")
             peer.start()
             self.assertEqual(cluster.stub(0).Get(api.GetRequest(key=b"a"), timeout=5.0).string, b"kept")
+
+    def test_an_executable_that_is_told_to_leave_drains_and_so_does_its_front_end(self) -> None:
+        with Cluster(1) as cluster:
+            cluster.leader()
+            peer = cluster.peers[0]
+            os.kill(peer.executable_pid, signal.SIGTERM)
+            self.assertEqual(peer.program.wait(3.0), 0, peer.program.text())
+            self.assertRegex(peer.program.lines[-1], TIME + "drained, exit 0$")
 
     def test_a_directory_that_was_copied_aside_and_put_back_is_the_same_life(self) -> None:
         with Cluster(1) as cluster:
