@@ -196,7 +196,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
     }
 
     fn install(&mut self, at: LogId) -> Result<State, String> {
-        let restored = snapshot::restore(&self.snapshots, at, self.shared.sessions_max, &self.shared.restore);
+        let restored = snapshot::restore(&self.snapshots, at, self.shared.limits.sessions_max, &self.shared.restore);
         let restored = match restored {
             Ok(restored) => restored,
             // A newer one was installed meanwhile: it stands behind this in the queue.

@@ -4,17 +4,13 @@ use super::automaton::{Command, Machine, Policy, Reading, State, Word};
 use super::view::Held;
 use super::{Caller, Codec, Nonce, Open, SessionId, Sessions, snapshot};
 use crate::fsm::{Address, Automaton, Context, Input, Runner, VirtualTime};
-use crate::mix::Draws;
 use crate::raft::consensus::{Committed, Membership};
 use crate::raft::peer::tests::Adder;
-use crate::raft::peer::{Failure, Shared};
-use crate::raft::replica::in_flight::InFlight;
+use crate::raft::peer::{Failure, Limits, Shared};
 use crate::raft::storage::{Error, Reader, SimulatedDisk, Snapshots};
 use crate::raft::wire::Door;
 use crate::raft::{ClusterId, Entry, EntryKind, Identity, Incarnation, Index, LogId, NodeId, Term};
-use crate::sync::event::Event;
 use crate::sync::lock::Lock;
-use crate::sync::rwlock::RwLock;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -55,25 +51,16 @@ struct Bench {
 
 fn shared() -> Arc<Shared<Adder>> {
     let us = Identity { node: NodeId(0), incarnation: Incarnation(1) };
-    Arc::new(Shared {
-        door: Door { cluster: ClusterId(1), us },
-        address: String::new(),
+    let limits = Limits {
         timeout: Duration::from_secs(5),
+        heartbeat: Duration::from_millis(50),
         inbox_max: 9,
+        tickets_max: 9,
         sessions_max: 9,
-        restore: Box::new(<Adder as super::StateMachine>::restore),
-        held: Arc::new(RwLock::new(Held { state: Adder::default(), applied: LogId::ZERO })),
-        flight: Lock::new(InFlight::new(1, Duration::from_millis(50), 9)),
-        gauges: Arc::default(),
-        standing: Lock::default(),
-        news: Arc::default(),
-        fault: Lock::default(),
-        draws: Lock::new(Draws::new(1)),
-        ended: Event::manual(),
-        alive: Lock::default(),
-        parts: Lock::default(),
-        strangers: Lock::default(),
-    })
+    };
+    let held = Held { state: Adder::default(), applied: LogId::ZERO };
+    let restore = Box::new(<Adder as super::StateMachine>::restore);
+    Shared::new(Door { cluster: ClusterId(1), us }, String::new(), limits, restore, held, 1)
 }
 
 impl Bench {

@@ -5,16 +5,14 @@
 //!                                  │ anything that does not fit: SpawnError, one line that says what to do
 //! ```
 
-use super::news::Board;
-use super::shared::{Alive, Restore, Shared};
+use super::shared::{Alive, Limits, Restore, Shared};
 use super::{Peer, SpawnError};
 use crate::fsm::{Runner, Threads};
-use crate::mix::{Draws, mix};
+use crate::mix::mix;
 use crate::raft::consensus::{Consensus, Membership, Options};
 use crate::raft::machine::automaton::{Machine, Policy};
 use crate::raft::machine::view::Held;
 use crate::raft::machine::{Codec, SESSIONS_MAX, Sessions, StateMachine, snapshot};
-use crate::raft::replica::in_flight::InFlight;
 use crate::raft::replica::{
     Command, MakeMachine, Observer, Outbox, Parts, Replica, Send as SendPacket, Settings, Tended, Word,
 };
@@ -22,9 +20,6 @@ use crate::raft::storage::stamp::fnv;
 use crate::raft::storage::{Disk, Memory, Reader, RealDisk, SimulatedDisk, Snapshots, Stamp, Wal, WalOptions};
 use crate::raft::wire::Door;
 use crate::raft::{ClusterId, Identity, Incarnation, LogId, NodeId, Time};
-use crate::sync::event::Event;
-use crate::sync::lock::Lock;
-use crate::sync::rwlock::RwLock;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
@@ -36,8 +31,6 @@ use std::time::Duration;
 /// Purposes of the seed.
 const CORE: u64 = 1;
 const STORE: u64 = 2;
-const TICKETS: u64 = 3;
-const CLIENTS: u64 = 4;
 
 /// What can be said of a peer before it lives. See [`Peer::builder`].
 #[must_use = "a builder does nothing until `spawn`"]
@@ -342,30 +335,16 @@ impl<S: StateMachine> Builder<S> {
             snapshot::restore(&snapshots, at, self.sessions_max, &self.restore).map_err(SpawnError::Store)?
         };
 
-        let shared = Arc::new(Shared {
-            door: Door { cluster, us },
-            address: self
-                .members
-                .into_iter()
-                .find(|(id, _)| *id == self.id)
-                .map(|(_, address)| address)
-                .unwrap_or_default(),
+        let address = core.membership().members.get(&self.id).map_or_else(String::new, |member| member.address.clone());
+        let limits = Limits {
             timeout: self.timeout,
+            heartbeat: self.heartbeat,
             inbox_max: self.inbox_max,
+            tickets_max: self.tickets_max,
             sessions_max: self.sessions_max,
-            restore: self.restore,
-            held: Arc::new(RwLock::new(Held { state: begun.state, applied: at })),
-            flight: Lock::new(InFlight::new(mix(seed, TICKETS, 0), self.heartbeat, self.tickets_max)),
-            gauges: Arc::default(),
-            standing: Lock::default(),
-            news: Arc::new(Board::default()),
-            fault: Lock::default(),
-            draws: Lock::new(Draws::new(mix(seed, CLIENTS, 0))),
-            ended: Event::manual(),
-            alive: Lock::default(),
-            parts: Lock::default(),
-            strangers: Lock::default(),
-        });
+        };
+        let held = Held { state: begun.state, applied: at };
+        let shared = Shared::new(Door { cluster, us }, address, limits, self.restore, held, seed);
         let alive = Alive::new(Arc::clone(&shared), self.guards);
         let begin = Begin { sessions: begun.sessions, membership: begun.membership, at, policy, crowded };
         let machine = begin.machine(Arc::clone(&shared), snapshots.clone(), store.reader());

@@ -23,6 +23,8 @@ pub use from_fn::FromFn;
 pub use news::NewsReader;
 pub(crate) use pending::Answer;
 pub use pending::{Done, Outcome, Pending};
+#[cfg(test)]
+pub(crate) use shared::Limits;
 pub(crate) use shared::Shared;
 pub use spawn_error::SpawnError;
 pub use status::Status;
@@ -110,7 +112,7 @@ impl<S: StateMachine> Peer<S> {
     /// As [`receive`](Peer::receive), for a packet that keeps an allocation of `held` bytes in memory.
     pub(crate) fn receive_part(&self, packet: Bytes, held: usize) {
         match Packet::open(packet.clone(), &self.shared.door) {
-            Ok(packet) if self.address.depth() < self.shared.inbox_max => {
+            Ok(packet) if self.address.depth() < self.shared.limits.inbox_max => {
                 // To a peer that has ended it is a lost packet.
                 let _ = self.address.post(Command(Word::Packet(packet.held(held))));
             }
@@ -201,7 +203,7 @@ impl<S: StateMachine> Peer<S> {
 
     /// Refused, the answer is given.
     fn post_proposal(&self, whose: Whose<S::Reply>) -> Result<(), Failure> {
-        let proposal = Proposal { whose, timeout: self.shared.timeout };
+        let proposal = Proposal { whose, timeout: self.shared.limits.timeout };
         self.post(Word::Propose(proposal)).map_err(|(word, why)| {
             if let Word::Propose(proposal) = word {
                 proposal.whose.refuse(why);
@@ -211,7 +213,7 @@ impl<S: StateMachine> Peer<S> {
     }
 
     fn post(&self, word: Word<S>) -> Result<(), (Word<S>, Failure)> {
-        if self.shared.inbox_max <= self.address.depth() {
+        if self.shared.limits.inbox_max <= self.address.depth() {
             return Err((word, Failure::Full));
         }
         self.address.post(Command(word)).map_err(|rejected| match rejected {
@@ -252,7 +254,7 @@ impl<S: StateMachine> Peer<S> {
             let done = held.map(|held| Done { index: held.applied.index, value: look(&held.state) });
             answer.give(done);
         });
-        let word = Word::Read { run, timeout: self.shared.timeout };
+        let word = Word::Read { run, timeout: self.shared.limits.timeout };
         self.post(word).map_err(|(word, why)| {
             if let Word::Read { run, .. } = word {
                 run(Err(why));

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::news::Board;
 use crate::fsm::{Address, Mode, WeakAddress};
-use crate::mix::Draws;
+use crate::mix::{Draws, mix};
 use crate::raft::NodeId;
 use crate::raft::consensus::News;
 use crate::raft::machine::StateMachine;
@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Reads a state back: the state machine's own `restore`, or what stands in for it where a closure is the machine.
 pub(crate) type Restore<S> = Box<dyn Fn(&mut dyn Read) -> io::Result<S> + Send + Sync>;
 
+/// Purposes of the seed; the builder has the others.
+const TICKETS: u64 = 3;
+const CLIENTS: u64 = 4;
 /// How many strangers are told of.
 const STRANGERS_MAX: usize = 16;
 
@@ -43,15 +46,23 @@ impl<C: Send + 'static> Part for WeakAddress<C> {
     }
 }
 
+/// How long, and how many.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// A proposal or a read may take so long.
+    pub(crate) timeout: Duration,
+    pub(crate) heartbeat: Duration,
+    /// The replica's inbox holds so many commands.
+    pub(crate) inbox_max: usize,
+    pub(crate) tickets_max: usize,
+    pub(crate) sessions_max: usize,
+}
+
 /// What every part of a peer can reach. Behind locks that are held for moments; no part waits for another.
 pub(crate) struct Shared<S: StateMachine> {
     pub(crate) door: Door,
     pub(crate) address: String,
-    /// How long a proposal or a read may take.
-    pub(crate) timeout: Duration,
-    /// How many commands the replica's inbox holds.
-    pub(crate) inbox_max: usize,
-    pub(crate) sessions_max: usize,
+    pub(crate) limits: Limits,
     pub(crate) restore: Restore<S>,
     /// The machine writes it, everybody reads it.
     pub(crate) held: Arc<RwLock<Held<S>>>,
@@ -70,6 +81,33 @@ pub(crate) struct Shared<S: StateMachine> {
 }
 
 impl<S: StateMachine> Shared<S> {
+    pub(crate) fn new(
+        door: Door,
+        address: String,
+        limits: Limits,
+        restore: Restore<S>,
+        held: Held<S>,
+        seed: u64,
+    ) -> Arc<Shared<S>> {
+        Arc::new(Shared {
+            door,
+            address,
+            limits,
+            restore,
+            held: Arc::new(RwLock::new(held)),
+            flight: Lock::new(InFlight::new(mix(seed, TICKETS, 0), limits.heartbeat, limits.tickets_max)),
+            gauges: Arc::default(),
+            standing: Lock::default(),
+            news: Arc::default(),
+            fault: Lock::default(),
+            draws: Lock::new(Draws::new(mix(seed, CLIENTS, 0))),
+            ended: Event::manual(),
+            alive: Lock::default(),
+            parts: Lock::default(),
+            strangers: Lock::default(),
+        })
+    }
+
     /// What each part holds while it lives.
     pub(crate) fn guard(&self) -> Option<Arc<Alive<S>>> {
         self.alive.lock().upgrade()

@@ -48,3 +48,31 @@ fn a_command_proposed_at_any_peer_is_applied_at_all() {
     }
     peers.lock().clear();
 }
+
+#[test]
+fn many_threads_propose_at_all_peers_and_each_command_counts_once() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 250;
+    let peers = start(3);
+    let all: Vec<_> = peers.lock().values().cloned().collect();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let all = &all;
+            scope.spawn(move || {
+                let numbers = thread * EACH..(thread + 1) * EACH;
+                let open: Vec<_> = numbers.map(|n| all[n as usize % 3].propose(n).expect("room")).collect();
+                assert!(open.into_iter().all(|pending| pending.wait().is_ok()));
+            });
+        }
+    });
+    let seen = all[1].read(|adder| adder.added.clone()).expect("room").wait().expect("a quorum is up");
+    let mut sorted = seen.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (0..THREADS * EACH).collect::<Vec<_>>(), "each once");
+    for peer in &all {
+        assert_eq!(peer.read(|adder| adder.added.clone()).expect("room").wait().as_ref(), Ok(&seen), "in one order");
+    }
+    all.iter().for_each(Peer::drain);
+    all.iter().for_each(Peer::wait_ended);
+    peers.lock().clear();
+}
