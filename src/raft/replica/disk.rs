@@ -321,3 +321,6 @@ impl Wake for Woken {
 fn waker(keeper: WeakAddress<Command>) -> Waker {
     Arc::new(Woken(keeper)).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! The keeper alone: its store is a list of what it was asked for.
+
+use super::*;
+use crate::fsm::{Address, Runner, VirtualTime};
+use crate::raft::storage::{Reader, SimulatedDisk, Snapshot};
+use crate::raft::{ClusterId, Entry, Recovered, Term};
+use crate::sync::lock::Lock;
+use std::ops::Range;
+
+/// What a store was asked for, and what it is to answer.
+#[derive(Default)]
+struct Asked {
+    staged: u64,
+    flushed: Vec<Seq>,
+    /// Says that everything is durable at once; else `durable` is said.
+    at_once: bool,
+    durable: Seq,
+    fails: bool,
+    room: usize,
+    waker: Option<Waker>,
+}
+
+#[derive(Clone)]
+struct Fake(Arc<Lock<Asked>>);
+
+impl Reader for Fake {
+    fn read(&self, _: Range<Index>, _: usize, _: &mut dyn FnMut(Entry)) -> Result<(), Error> {
+        Err(Error::Gone)
+    }
+}
+
+impl Storage for Fake {
+    type Reader = Fake;
+    fn recover(&mut self, _: Option<Snapshot>) -> Result<Recovered, Error> {
+        Ok(Recovered::default())
+    }
+    fn stage(&mut self, _: &Record) -> Result<(), Error> {
+        self.0.lock().staged += 1;
+        Ok(())
+    }
+    fn flush(&mut self, seq: Seq) -> Result<(), Error> {
+        let mut asked = self.0.lock();
+        asked.flushed.push(seq);
+        if asked.at_once {
+            asked.durable = seq;
+        }
+        if asked.fails { Err(Error::Poisoned) } else { Ok(()) }
+    }
+    fn durable(&self) -> Result<Seq, Error> {
+        Ok(self.0.lock().durable)
+    }
+    fn release(&mut self, _: Index) -> Result<(), Error> {
+        Ok(())
+    }
+    fn reader(&self) -> Fake {
+        self.clone()
+    }
+    fn on_durable(&mut self, wake: Waker) {
+        self.0.lock().waker = Some(wake);
+    }
+    fn room(&self) -> usize {
+        self.0.lock().room
+    }
+}
+
+impl Tended for Fake {}
+
+/// Hears what the keeper says.
+struct Ear(Arc<Lock<Vec<Word>>>);
+
+impl Automaton for Ear {
+    type State = ();
+    type Command = Word;
+    fn next(&mut self, (): (), input: Input<Self>, _: &mut Context<Self>) {
+        if let Input::Command(word) = input {
+            self.0.lock().push(word);
+        }
+    }
+}
+
+struct Bench {
+    time: VirtualTime,
+    asked: Arc<Lock<Asked>>,
+    heard: Arc<Lock<Vec<Word>>>,
+    keeper: Address<Command>,
+    _ear: Address<Word>,
+}
+
+impl Bench {
+    fn new(asked: Asked) -> Bench {
+        let time = VirtualTime::new(1);
+        let (asked, heard) = (Arc::new(Lock::new(asked)), Arc::new(Lock::new(Vec::new())));
+        let ear = time.spawn(Ear(Arc::clone(&heard)), ());
+        let keeper = Keeper {
+            store: Fake(Arc::clone(&asked)),
+            snapshots: Snapshots::new(Arc::new(SimulatedDisk::new(1)), ClusterId(1)).expect("an empty directory"),
+            replica: ear.downgrade(),
+            say: |word| word,
+            gauges: Arc::default(),
+            marked: None,
+            preparing: false,
+            seeking: false,
+            room: 0,
+        };
+        let keeper = time.spawn(keeper, State::Idle);
+        Bench { time, asked, heard, keeper, _ear: ear }
+    }
+
+    fn write(&self, seq: u64) {
+        let records = vec![(Seq(seq), Record::State { term: Term(seq), vote: None })];
+        self.keeper.post(Command::Write { records, commit: Index(0) }).expect("it lives");
+    }
+
+    fn run(&self) {
+        self.time.run_for(Duration::from_millis(100), &mut ());
+    }
+
+    /// Up to where it was said to be durable, each time.
+    fn persisted(&self) -> Vec<u64> {
+        self.heard
+            .lock()
+            .iter()
+            .filter_map(|w| if let Word::Persisted(seq, _) = w { Some(seq.0) } else { None })
+            .collect()
+    }
+}
+
+fn at_once() -> Asked {
+    Asked { at_once: true, ..Asked::default() }
+}
+
+#[test]
+fn what_waits_is_flushed_at_once_and_told_at_once() {
+    let bench = Bench::new(at_once());
+    bench.run();
+    (1..=3).for_each(|seq| bench.write(seq));
+    bench.run();
+    assert_eq!((bench.asked.lock().flushed.clone(), bench.persisted()), (vec![Seq(3)], vec![3]));
+    bench.write(4);
+    bench.run();
+    assert_eq!((bench.asked.lock().flushed.clone(), bench.persisted()), (vec![Seq(3), Seq(4)], vec![3, 4]));
+}
+
+#[test]
+fn nothing_is_promised_before_a_store_that_returns_early_says_that_it_is_durable() {
+    let bench = Bench::new(Asked::default());
+    bench.write(1);
+    bench.run();
+    bench.write(2);
+    bench.run();
+    assert_eq!((bench.asked.lock().flushed.clone(), bench.persisted()), (vec![Seq(1)], vec![]), "one flush at a time");
+    let wake = |durable| {
+        let mut asked = bench.asked.lock();
+        asked.durable = Seq(durable);
+        let waker = asked.waker.clone();
+        drop(asked);
+        waker.expect("it was given one").wake();
+        bench.run();
+    };
+    wake(1);
+    assert_eq!((bench.asked.lock().flushed.clone(), bench.persisted()), (vec![Seq(1), Seq(2)], vec![1]));
+    wake(2);
+    assert_eq!(bench.persisted(), [1, 2]);
+}
+
+#[test]
+fn after_a_fault_nothing_is_written_and_nothing_is_promised() {
+    let bench = Bench::new(Asked { fails: true, ..at_once() });
+    bench.write(1);
+    bench.run();
+    bench.write(2);
+    bench.run();
+    assert_eq!((bench.asked.lock().staged, bench.persisted()), (1, vec![]));
+    let failures = bench.heard.lock().iter().filter(|word| matches!(word, Word::Failed(_))).count();
+    assert_eq!(failures, 1);
+}
+
+#[test]
+fn what_is_staged_when_the_keeper_drains_is_flushed() {
+    let bench = Bench::new(at_once());
+    bench.run();
+    (1..=2).for_each(|seq| bench.write(seq));
+    bench.keeper.drain();
+    bench.run();
+    assert_eq!(bench.asked.lock().flushed.last(), Some(&Seq(2)));
+}
+
+#[test]
+fn room_that_comes_back_is_told_though_nothing_is_written() {
+    let bench = Bench::new(at_once());
+    bench.run();
+    bench.asked.lock().room = 9_000_000;
+    bench.time.run_for(PREPARE_AGAIN * 2, &mut ());
+    let heard = bench.heard.lock();
+    assert!(matches!(heard[..], [Word::Room(9_000_000)]), "{heard:?}");
+}
