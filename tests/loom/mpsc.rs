@@ -3,7 +3,7 @@
 use crate::common::{Alarm, poll};
 use loom::thread;
 use rsm::sync::model::{model, strike};
-use rsm::sync::mpsc::{SendTimeoutError, bounded, unbounded};
+use rsm::sync::mpsc::{SendTimeoutError, TryRecvError, bounded, unbounded};
 use rsm::sync::{Closed, WaitError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,14 @@ fn send_send_take() {
         let (sender, mut receiver) = unbounded();
         let sending = [1, 2].map(|number| {
             let sender = sender.clone();
-            thread::spawn(move || sender.send(Box::new(number)).expect("the receiver is there"))
+            thread::spawn(move || sender.send(Box::new(number)).map(|()| sender).expect("the receiver is there"))
         });
-        drop(sender);
         let mut sum = 0;
-        while let Ok(batch) = receiver.take() {
-            sum += batch.map(|number| *number).sum::<i32>();
-        }
-        assert_eq!(sum, 3);
-        sending.into_iter().for_each(|sending| sending.join().unwrap());
+        let mut take = || sum += receiver.try_take().map_or(0, |batch| batch.map(|number| *number).sum::<i32>());
+        take();
+        sending.into_iter().for_each(|sending| drop(sending.join().unwrap()));
+        take();
+        assert_eq!((sum, receiver.len()), (3, 0), "M1");
     });
 }
 
@@ -77,14 +76,12 @@ fn drop_last_sender() {
 
 #[test]
 fn bounded_send_send_take() {
-    model("bounded_send_send_take", 2, || {
+    model("bounded_send_send_take", 3, || {
         let (sender, mut receiver) = bounded(1);
-        let sending = [1, 2].map(|number| {
-            let sender = sender.clone();
-            thread::spawn(move || sender.send(number).expect("the receiver is there"))
-        });
-        assert_eq!(receiver.recv().unwrap() + receiver.recv().unwrap(), 3);
-        sending.into_iter().for_each(|sending| sending.join().unwrap());
+        sender.send(1).expect("there is room");
+        let sending = thread::spawn(move || sender.send(2).map(|()| sender).expect("the receiver is there"));
+        assert_eq!((receiver.recv(), receiver.recv()), (Ok(1), Ok(2)));
+        let sender = sending.join().unwrap();
         assert!(sender.try_send(3).is_ok(), "B2: no place is lost");
     });
 }
@@ -112,18 +109,21 @@ fn bounded_send_until_take() {
 
 #[test]
 fn bounded_send_dropped_take() {
-    model("bounded_send_dropped_take", 3, || {
+    model("bounded_send_dropped_take", 2, || {
         let (sender, mut receiver) = bounded(1);
         sender.send(1).expect("there is room");
-        let sending = thread::spawn(move || {
-            let mut dropped = Box::pin(sender.send_async(2));
-            let also_two = poll(dropped.as_mut(), &Alarm::new()).is_ready();
-            drop(dropped);
-            sender.send(3).expect("the receiver is there");
-            also_two
+        let giving_up = thread::spawn({
+            let sender = sender.clone();
+            move || {
+                let mut dropped = Box::pin(sender.send_async(2));
+                poll(dropped.as_mut(), &Alarm::new()).is_ready()
+            }
         });
-        let received: Vec<_> = receiver.iter().collect();
-        assert_eq!(received, if sending.join().unwrap() { vec![1, 2, 3] } else { vec![1, 3] });
+        assert_eq!(receiver.recv(), Ok(1));
+        if giving_up.join().unwrap() {
+            assert_eq!(receiver.recv(), Ok(2));
+        }
+        assert!(sender.try_send(3).is_ok(), "B2: the place is free again");
     });
 }
 
@@ -147,15 +147,14 @@ fn close_while_a_sender_waits() {
 fn recv_dropped_send() {
     model("recv_dropped_send", 3, || {
         let (sender, mut receiver) = unbounded();
-        let sending = thread::spawn(move || sender.send(1).expect("the receiver is there"));
+        let sending = thread::spawn(move || sender.send(1).map(|()| sender).expect("the receiver is there"));
         let mut recv = Box::pin(receiver.recv_async());
         let polled = poll(recv.as_mut(), &Alarm::new());
         drop(recv);
         if polled.is_pending() {
             assert_eq!(receiver.recv(), Ok(1), "the dropped future has taken nothing");
         }
-        assert_eq!(receiver.recv(), Err(Closed));
-        sending.join().unwrap();
+        drop(sending.join().unwrap());
     });
 }
 
@@ -164,15 +163,14 @@ fn recv_until_send() {
     model("recv_until_send", 2, || {
         let (sender, mut receiver) = unbounded();
         let clock = thread::spawn(strike);
-        let sending = thread::spawn(move || sender.send(1).expect("the receiver is there"));
-        let mut received = receiver.recv_timeout(SOON);
-        if received == Err(WaitError::TimedOut) {
-            received = receiver.recv().map_err(WaitError::from);
-        }
-        assert_eq!(received, Ok(1));
-        assert_eq!(receiver.recv(), Err(Closed));
-        sending.join().unwrap();
+        let sending = thread::spawn(move || sender.send(1).map(|()| sender).expect("the receiver is there"));
+        let received = receiver.recv_timeout(SOON);
+        drop(sending.join().unwrap());
         clock.join().unwrap();
+        match received {
+            Ok(one) => assert_eq!((one, receiver.try_recv()), (1, Err(TryRecvError::Closed))),
+            Err(why) => assert_eq!((why, receiver.try_recv()), (WaitError::TimedOut, Ok(1))),
+        }
     });
 }
 
