@@ -93,9 +93,19 @@ def settings(arguments: argparse.Namespace) -> Settings:
     )
 
 
-async def run(asked: Settings) -> int:
+async def front(asked: Settings) -> int:
     """Runs the front end on this loop."""
     return await Front(asked).run()
+
+
+def run(asked: Settings) -> int:
+    """Runs the front end: on uvloop's loop where that is installed, which is a tenth quicker and never required."""
+    if sys.version_info >= (3, 11) and importlib.util.find_spec("uvloop") is not None:
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(front(asked))
+    return asyncio.run(front(asked))
 
 
 def main() -> int:
@@ -103,7 +113,7 @@ def main() -> int:
     try:
         arguments = parser().parse_args()
         log.set_level(arguments.log_level)
-        return asyncio.run(run(settings(arguments)))
+        return run(settings(arguments))
     except Refusal as refusal:
         log.line(f"peer.py: {refusal}")
         return 2

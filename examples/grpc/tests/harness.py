@@ -38,10 +38,15 @@ TESTS = Path(__file__).resolve().parent
 HERE = TESTS.parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
+if sys.version_info < (3, 10):
+    sys.exit("the tests of the front end need Python 3.10 or newer, this is %d.%d" % sys.version_info[:2])
 
 from front_end import environment, framing, places
 
-_made = environment.prepare(environment.Progress())
+try:
+    _made = environment.prepare(environment.Progress())
+except places.Refusal as refusal:
+    sys.exit(f"the tests of the front end cannot run: {refusal}")
 if Path(sys.prefix) != _made.python.parent.parent:
     os.execv(_made.python, [str(_made.python), *sys.argv])
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # tests start processes while gRPC's threads run
