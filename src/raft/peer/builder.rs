@@ -54,6 +54,7 @@ pub struct Builder<S: StateMachine> {
     align: u32,
     inbox_max: usize,
     tickets_max: usize,
+    entry_bytes_max: usize,
     guards: Vec<Box<dyn Send>>,
     observer: Option<Box<dyn Observer>>,
 }
@@ -85,6 +86,7 @@ impl<S: StateMachine> Builder<S> {
             align: 4_096,
             inbox_max: 16_384,
             tickets_max: 65_536,
+            entry_bytes_max: usize::MAX,
             guards: Vec::new(),
             observer: None,
         }
@@ -93,6 +95,13 @@ impl<S: StateMachine> Builder<S> {
     /// The members, as they were told.
     pub(crate) fn told_members(&self) -> Vec<(NodeId, String)> {
         self.members.clone()
+    }
+
+    /// No entry is larger than this, whatever the log would take: what the network cannot carry in one packet would never
+    /// reach the others, and hold up all that comes after it.
+    pub(crate) fn entry_bytes(mut self, most: usize) -> Self {
+        self.entry_bytes_max = most;
+        self
     }
 
     /// Where log and snapshots lie: made if it is not there. Without it they lie in memory, and a restart begins anew.
@@ -313,7 +322,7 @@ impl<S: StateMachine> Builder<S> {
         let at = recovered.snapshot;
         let us = Identity { node: self.id, incarnation: recovered.incarnation };
         let crowded = self.is_crowded(&*disk).map_err(|error| SpawnError::Store(error.into()))?;
-        let mut options = self.options(members.clone(), store.entry_bytes_max());
+        let mut options = self.options(members.clone(), store.entry_bytes_max().min(self.entry_bytes_max));
         if crowded {
             options.margin = 0;
         }

@@ -40,7 +40,7 @@ mod protocol;
 mod tests;
 
 use crate::fsm::{Address, Runner, Threads, Time};
-use crate::pipe::{Outbox, feed, offer};
+use crate::pipe::{CHUNK_MAX, Outbox, feed, offer};
 use crate::raft::NodeId;
 use crate::raft::machine::{Codec, StateMachine};
 use crate::raft::peer::{Builder, Peer, SpawnError};
@@ -63,6 +63,8 @@ use std::time::Duration;
 
 /// How many bytes of packets may wait for a front end that does not read.
 const PACKETS_BYTES: usize = 8 << 20;
+/// The most bytes of an entry: one packet of it, and all that travels beside it, fits a chunk.
+const ENTRY_BYTES: usize = CHUNK_MAX / 2;
 /// How long a front end has to read what is left, at the end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -78,7 +80,7 @@ pub struct Piped<S: StateMachine> {
 
 impl<S: StateMachine> Builder<S> {
     /// Brings the peer to life behind this process's stdin and stdout, which belong to it from here on: whatever else
-    /// writes to stdout breaks the framing. `answer` says what a query of the front end comes to on a state.
+    /// writes to stdout breaks the framing. A command has at most 4 MiB. `answer` says what a query of the front end comes to on a state.
     ///
     /// # Errors
     /// As [`spawn`](Builder::spawn); and if stdout is closed, or there are no threads left.
@@ -122,7 +124,7 @@ impl<S: StateMachine> Builder<S> {
                 packets.packet(to, &packet);
             }
         };
-        let peer = self.send(send).spawn()?;
+        let peer = self.send(send).entry_bytes(ENTRY_BYTES).spawn()?;
         let us = peer.identity();
         outbox.keep(protocol::kind::HELLO, &[&protocol::hello(us.node, us.incarnation)]);
         greeted.set();

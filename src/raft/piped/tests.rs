@@ -4,7 +4,7 @@ use super::front::{DRAINED, LOST, SETUP};
 use super::protocol::{HELLO, Status, kind};
 use super::{Piped, log};
 use crate::pipe::{Chunk, Reader, put_chunk, put_packet};
-use crate::raft::peer::{FromFn, Peer};
+use crate::raft::peer::{Failure, FromFn, Peer};
 use crate::sync::lock::Lock;
 use crate::sync::mpsc;
 use crate::varint;
@@ -108,6 +108,40 @@ fn a_piped_peer_answers_every_verb_and_drains() {
     end.send(kind::DRAIN, b"");
     assert_eq!(end.next(), None, "stdout is closed");
     assert_eq!(end.piped.wait_code(), DRAINED);
+}
+
+#[test]
+fn a_front_end_that_does_not_read_delays_nobody_and_loses_no_reply() {
+    const MANY: u64 = 2_000;
+    let mut end = start(0, 1).greet();
+    for ticket in 1..=MANY {
+        let mut request = Vec::new();
+        varint::put(&mut request, ticket);
+        request.extend([0, 4, 0]); // a status is long: a pipe holds a hundred of them
+        end.send(kind::REQUEST, &request);
+    }
+    for _ in 0..3 {
+        end.piped.peer.propose(1).unwrap().wait().unwrap();
+    }
+    let tickets: Vec<_> = (0..MANY).map(|_| end.reply().0).collect();
+    assert_eq!(tickets, (1..=MANY).collect::<Vec<_>>());
+    end.send(kind::DRAIN, b"");
+    assert_eq!(end.piped.wait_code(), DRAINED);
+}
+
+#[test]
+fn a_command_that_no_packet_could_carry_is_refused() {
+    let ((input, to), (from, output)) = (io::pipe().unwrap(), io::pipe().unwrap());
+    let builder = Peer::from_fn(0, [(0, "alone")], |kept: &mut Vec<u8>, new: Vec<u8>, _| {
+        *kept = new;
+        kept.len() as u64
+    });
+    let piped = builder.piped_over(input, output, |_, (): ()| ()).unwrap();
+    let propose = |len: usize| piped.peer.propose(vec![0; len]).unwrap().wait();
+    assert_eq!(propose((4 << 20) + 1), Err(Failure::TooLarge));
+    assert_eq!(propose((4 << 20) - 100), Ok((4 << 20) - 100));
+    drop((to, from));
+    assert_eq!(piped.wait_code(), DRAINED);
 }
 
 #[test]
