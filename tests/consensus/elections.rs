@@ -240,3 +240,20 @@ fn the_role_is_said_once_for_each_change() {
     ];
     assert_eq!(news, expected);
 }
+
+#[test]
+fn a_candidates_own_vote_counts_once_it_is_durable_and_not_when_something_else_is() {
+    let mut peer = Solo::new(1, 3, &[]);
+    peer.wait(600);
+    peer.step(Input::Room(false));
+    peer.step(Input::Room(true));
+    peer.now = peer.machine.deadline();
+    peer.step_unsynced(Input::Snapshotted { at: LogId::new(4, 1), membership: support::voters(1) });
+    peer.step_unsynced(Input::Tick);
+    assert_eq!(peer.role(), RoleName::Candidate);
+    let mark = rsm::raft::Seq(peer.machine.core().persisted().0 + 1);
+    peer.step_unsynced(Input::Persisted(mark));
+    assert_eq!(peer.role(), RoleName::Candidate, "the mark is durable, the vote is not");
+    peer.sync();
+    assert_eq!(peer.role(), RoleName::Leader);
+}

@@ -164,3 +164,16 @@ fn two_starts_number_their_questions_apart() {
     };
     assert!((first_ask(1).0).abs_diff(first_ask(2).0) > 1 << 20);
 }
+
+#[test]
+fn reads_that_were_given_up_wait_no_more_at_a_leader_that_nobody_answers() {
+    let mut leader = Solo::with(3, Disk::born(0, 3, 3, &[]), |options| options.check_quorum = false);
+    leader.stand();
+    leader.hear(1, vote_reply(4, true));
+    let until = Time(leader.now.0 + 100 * MS);
+    leader.step(Input::Read { token: Token(1), until });
+    leader.wait(200);
+    assert!(leader.has_said(&Effect::Refused { token: Token(1), why: Refusal::Unknown }));
+    let rsm::raft::consensus::Role::Leader(role) = leader.machine.role() else { panic!("it leads on") };
+    assert_eq!(role.waiting_reads(), 0, "R20: else they grow for ever");
+}

@@ -72,6 +72,17 @@ impl Leader {
         self.term_start
     }
 
+    /// How many reads wait for a quorum to confirm a round.
+    #[must_use]
+    pub fn waiting_reads(&self) -> usize {
+        self.rounds.len()
+    }
+
+    /// Reads that were given up wait no more.
+    pub(super) fn forget_reads(&mut self, is_open: impl Fn(Token) -> bool) {
+        self.rounds.retain_own(is_open);
+    }
+
     /// The progress of a peer, if an answer in this track is about it.
     pub(super) fn tracked(&mut self, peer: NodeId, track: Track) -> Option<&mut Progress> {
         self.progress.get_mut(&peer).filter(|progress| progress.track == track)

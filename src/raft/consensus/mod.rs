@@ -171,9 +171,9 @@ impl Consensus {
         }
     }
 
-    fn on_tick(&mut self, role: Role) -> Role {
+    fn on_tick(&mut self, mut role: Role) -> Role {
         if self.clock.rings(Alarm::Reads) {
-            self.give_up_reads();
+            self.give_up_reads(&mut role);
         }
         if self.clock.rings(Alarm::Writes) {
             self.stuck = true;
@@ -297,12 +297,15 @@ impl Consensus {
         self.commit = self.commit.max(self.told_commit.min(verified));
     }
 
-    fn give_up_reads(&mut self) {
+    fn give_up_reads(&mut self, role: &mut Role) {
         for token in self.clock.expire_reads() {
             self.answers.push(Effect::Refused { token, why: Refusal::Unknown });
         }
         let open = &self.clock.until;
         self.asks.retain(|token| open.contains_key(&token));
+        if let Role::Leader(leader) = role {
+            leader.forget_reads(|token| open.contains_key(&token));
+        }
     }
 
     /// Answers a read, once; not if it was given up.

@@ -137,6 +137,19 @@ impl Rounds {
         self.waiting.drain(..confirmed)
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Keeps others' questions, and those of our callers' reads of which this is true.
+    pub(super) fn retain_own(&mut self, is_open: impl Fn(Token) -> bool) {
+        self.waiting.retain(|held| match held.reader {
+            Reader::Own(token) => is_open(token),
+            Reader::Peer(..) => true,
+        });
+    }
+
     /// Our own callers' reads, for the role that comes after.
     pub(super) fn own(&self) -> impl Iterator<Item = Token> + '_ {
         self.waiting.iter().filter_map(|held| match held.reader {
