@@ -257,13 +257,16 @@ class Dies(harness.Test):
             call = api_pb2_grpc.PeersStub(channel).Packets.future(iter([batch] * 80))
             call.result(timeout=20)
             program.hear(TIME + r"the executable reads too slowly: \d+ batches of packets dropped$")
+            large = api.PutRequest(key=b"k", value=bytes(3 << 20))
+            requests = (api.Requests(requests=[api.Request(ticket=n, put=large)]) for n in range(1, 17))
             stub = cluster.stub(0)
-            calls = [stub.Put.future(api.PutRequest(key=b"k", value=bytes(3 << 20)), timeout=10) for _ in range(16)]
-            refused = [call for call in calls if call.exception(timeout=20).code() == Code.RESOURCE_EXHAUSTED]
-            self.assertGreater(len(refused), 0)
+            pipeline = stub.Pipeline(requests, timeout=30)
             says = "full: the executable reads too slowly, try again later"
-            self.assertEqual({call.exception().details() for call in refused}, {says})
+            refused = next(pipeline).replies[0].failure  # the first few of them have found room, and wait
+            self.assertEqual((refused.code, refused.message), (Code.RESOURCE_EXHAUSTED.value[0], says))
+            self.fails(Code.RESOURCE_EXHAUSTED, says, lambda: stub.Put(put("a"), timeout=5))
             self.assertLess(memory(program.pid), 200 << 20)
+            pipeline.cancel()
 
 
 class Packets(harness.Test):
