@@ -12,7 +12,7 @@ use crate::sync::shim::{AtomicU64, Ordering};
 use std::borrow::Cow;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Something that runs automata: [`Threads`](super::Threads), [`VirtualTime`](super::VirtualTime), or your own.
 ///
@@ -120,6 +120,10 @@ impl Task {
     /// [`schedule`](Home::schedule).
     pub fn run(self) {
         let _ = self.run_within(Limit::Batch);
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<dyn Node> {
+        Arc::downgrade(self.node())
     }
 
     pub(crate) fn run_within(mut self, limit: Limit) -> Report {

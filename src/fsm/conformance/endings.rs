@@ -34,6 +34,19 @@ pub fn drain_overtakes_the_queue_which_is_then_delivered<R: Runner>(runner: &R) 
     assert_eq!(log[log.len() - 3..], ["flush", "exit", "flush"]);
 }
 
+/// `Drain` overtakes the commands of the batch in hand too.
+pub fn drain_overtakes_the_batch_in_hand<R: Runner>(runner: &R) {
+    let subject = probe(runner, |word, state, context| {
+        match word {
+            "start" => post(&context.address(), &["one", "two", "three"]),
+            "one" => context.drain(),
+            _ => {}
+        }
+        state
+    });
+    subject.heard(&["start", "one", "drain", "two", "three", "exit"]);
+}
+
 /// From the moment `drain` returns every post is refused: as draining, and as dead from `Exit` on. Each hands the command back.
 pub fn posts_are_refused_once_drain_returned<R: Runner>(runner: &R) {
     let seen = Arc::new(Lock::new(Vec::new()));

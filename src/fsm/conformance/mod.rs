@@ -69,6 +69,7 @@ macro_rules! automata_conform {
             every_comes_again_and_again_until_it_is_cancelled
             an_inbox_under_load_does_not_starve_a_timer
             drain_overtakes_the_queue_which_is_then_delivered
+            drain_overtakes_the_batch_in_hand
             posts_are_refused_once_drain_returned
             a_second_drain_is_nothing
             what_was_accepted_is_delivered_whoever_drains_meanwhile

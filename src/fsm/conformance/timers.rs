@@ -153,6 +153,7 @@ pub fn cancel_takes_back_what_is_due_and_not_delivered<R: Runner>(runner: &R) {
                 let second = second.expect("it was set");
                 assert_eq!(context.cancel(second), Some("second"));
                 assert_eq!(context.cancel(second), None, "once");
+                context.after(MS * 60_000, "never"); // in the place that became free
             }
             "third" => context.stop(),
             _ => {}

@@ -5,17 +5,19 @@ use super::trace::{Difference, Record, Rolling, Step, Trace, What};
 use super::{VirtualTime, World};
 use crate::fsm::CellId;
 use crate::fsm::automaton::Panic;
+use crate::fsm::cell::Node;
 use crate::fsm::runner::{Home, HomeRef, Task};
 use crate::fsm::tape::Tape;
 use crate::fsm::timers::Timers;
 use crate::fsm::turn::{Limit, Report};
+use crate::fsm::word::{Duty, KILL};
 use crate::mix::mix;
 use crate::sync::lock::Lock;
 use crate::sync::park::NoSleep;
 use crate::sync::shim::{AtomicU64, Ordering};
 use crate::time::Time;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Purposes of draws under a seed.
@@ -58,6 +60,8 @@ struct Life {
     kinds: Vec<u64>,
     /// Paused, with the task that waits, if it has one.
     paused: Option<Option<Task>>,
+    /// To end it when the last handle is gone, although it is idle.
+    node: Option<Weak<dyn Node>>,
 }
 
 struct Replay {
@@ -76,17 +80,21 @@ pub(super) struct Host(pub(super) Arc<Executor>);
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
-        state.closed = true;
-        let mut left = std::mem::take(&mut state.ready);
-        let lives = std::mem::take(&mut state.lives);
-        drop(state);
-        let clocks = std::mem::take(&mut *self.0.clocks.lock());
-        // In the order of their cells: a task that is dropped kills, and what it drops is the user's.
-        while let Some((_, task)) = left.pop_first() {
+        let executor = &self.0;
+        let everyone = executor.state.lock().everyone();
+        for node in everyone {
+            match node.signal(KILL) {
+                Duty::Nothing => {}
+                Duty::Schedule => executor.schedule(Task::new(node)),
+            }
+        }
+        // One after the other: a task that is dropped kills, and what that drops may queue others.
+        let next = || executor.state.lock().next_of_the_last();
+        while let Some(task) = next() {
             drop(task);
         }
-        drop((lives, clocks));
+        let clocks = std::mem::take(&mut *executor.clocks.lock());
+        drop(clocks);
     }
 }
 
@@ -196,6 +204,7 @@ impl Executor {
             return drop(task); // it kills, and what it drops is the user's
         }
         let life = state.lives.entry(cell).or_default();
+        life.node.get_or_insert_with(|| task.downgrade());
         match &mut life.paused {
             Some(waiting) => *waiting = Some(task),
             None => {
@@ -334,6 +343,20 @@ impl Executor {
 }
 
 impl State {
+    /// All cells that live, none of them paused any more.
+    fn everyone(&mut self) -> Vec<Arc<dyn Node>> {
+        let waiting = self.lives.iter_mut().filter_map(|(&cell, life)| Some((cell, life.paused.take()??)));
+        self.ready.extend(waiting.map(|(cell, task)| ((0, cell), task)));
+        self.lives.values().filter_map(|life| life.node.as_ref()?.upgrade()).collect()
+    }
+
+    /// What is still queued. Nothing is: then what comes later is dropped where it comes.
+    fn next_of_the_last(&mut self) -> Option<Task> {
+        let next = self.ready.pop_first();
+        self.closed = next.is_none();
+        next.map(|(_, task)| task)
+    }
+
     /// Counts a turn of the cell; returns how many there were before.
     fn turn(&mut self, cell: CellId) -> u64 {
         let life = self.lives.entry(cell).or_default();

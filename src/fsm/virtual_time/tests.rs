@@ -386,3 +386,26 @@ fn what_is_left_when_the_last_handle_is_dropped_is_killed_and_told() {
     assert!(matches!(queued.try_take(), Ok(Some(End::Killed))));
     assert!(link.post(1).is_err());
 }
+
+#[test]
+fn the_idle_are_killed_too_with_the_last_handle_even_if_they_hold_themselves() {
+    struct Narcissus(Option<Address<()>>);
+    impl Automaton for Narcissus {
+        type State = ();
+        type Command = ();
+        fn next(&mut self, (): (), _: Input<Self>, context: &mut Context<Self>) {
+            self.0 = Some(context.address());
+        }
+    }
+    let time = VirtualTime::new(10);
+    let guard = Arc::new(());
+    let [idle, paused] = [(); 2].map(|()| time.builder(Narcissus(None), ()).guard(guard.clone()).spawn());
+    time.run_until_idle(&mut ());
+    time.pause(&paused);
+    paused.post(()).expect("it runs");
+    drop((idle, paused));
+    time.run_until_idle(&mut ());
+    assert_eq!(Arc::strong_count(&guard), 3, "they live");
+    drop(time);
+    assert_eq!(Arc::strong_count(&guard), 1, "F9: nothing is left of them");
+}
