@@ -70,6 +70,7 @@ pub fn model(name: &str, preemptions: usize, body: impl Fn() + Sync + Send + 'st
         LOOKS_ARE_NEW.set(preemptions < 3);
         builder.check(move || {
             counted.fetch_add(1, Relaxed);
+            BLOCKED.with_borrow_mut(Vec::clear); // of an execution that failed
             body();
         });
     }
@@ -93,6 +94,7 @@ thread_local! {
     static OVERDUE: Cell<Overdue> = const { Cell::new(Overdue::Never) };
     static YIELDS: Cell<bool> = const { Cell::new(false) };
     static LOOKS_ARE_NEW: Cell<bool> = const { Cell::new(false) };
+    static BLOCKED: RefCell<Vec<(usize, Thread)>> = const { RefCell::new(Vec::new()) };
     static MARKS: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
@@ -143,6 +145,19 @@ pub(super) fn yields() -> bool {
 /// Whether looks before an exchange see the newest value.
 pub(super) fn looks_are_new() -> bool {
     LOOKS_ARE_NEW.get()
+}
+
+/// Blocks the calling thread until `unblock` of this address. No thread runs between what it has seen and its entry here.
+pub(super) fn block(address: usize) {
+    let me = super::shim::thread::current();
+    BLOCKED.with_borrow_mut(|blocked| blocked.push((address, me)));
+    super::shim::park(super::shim::Deadline::NEVER);
+}
+
+/// Wakes those who are blocked at this address.
+pub(super) fn unblock(address: usize) {
+    let freed = BLOCKED.with_borrow_mut(|blocked| blocked.extract_if(.., |(at, _)| *at == address).collect::<Vec<_>>());
+    freed.iter().for_each(|(_, thread)| thread.unpark());
 }
 
 /// Counts a place.

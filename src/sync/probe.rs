@@ -1,6 +1,7 @@
 //! What a model may switch on in the product's code, and count there. Outside models all of it is nothing at all.
 
-use super::shim::{AtomicU64, Ordering};
+use super::backoff::Backoff;
+use super::shim::{AtomicPtr, AtomicU64, Ordering};
 
 /// A fault that a model switches on, to show that it would be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,42 @@ pub(crate) fn look(word: &AtomicU64) -> u64 {
         return word.fetch_or(0, Ordering::Relaxed);
     }
     word.load(Ordering::Relaxed)
+}
+
+/// As [`look`], at the word of a queue.
+#[inline(always)]
+pub(crate) fn look_ptr<T>(word: &AtomicPtr<T>) -> *mut T {
+    #[cfg(rsm_loom)]
+    if super::model::looks_are_new() {
+        let null = std::ptr::null_mut();
+        return word.compare_exchange(null, null, Ordering::Relaxed, Ordering::Relaxed).unwrap_or_else(|now| now);
+    }
+    word.load(Ordering::Relaxed)
+}
+
+/// Waits a moment for `bit` of a queue's word to be freed. In a model: until its holder says [`freed`], as two threads that
+/// both yield until a third goes on would yield to each other for ever.
+#[inline(always)]
+pub(crate) fn held<T>(_word: &AtomicPtr<T>, _bit: usize, backoff: &mut Backoff) {
+    #[cfg(rsm_loom)]
+    {
+        // The newest value, or one might wait for what has happened already.
+        let null = std::ptr::null_mut();
+        let now = _word.compare_exchange(null, null, Ordering::Relaxed, Ordering::Relaxed).unwrap_or_else(|now| now);
+        if now.addr() & _bit != 0 {
+            super::model::block(std::ptr::from_ref(_word).addr());
+        }
+    }
+    if !cfg!(rsm_loom) {
+        backoff.wait();
+    }
+}
+
+/// The bit of this word has just been freed.
+#[inline(always)]
+pub(crate) fn freed<T>(_word: &AtomicPtr<T>) {
+    #[cfg(rsm_loom)]
+    super::model::unblock(std::ptr::from_ref(_word).addr());
 }
 
 /// Counts that a model has come by here.

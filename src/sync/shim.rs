@@ -27,6 +27,11 @@ mod under;
 pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use under::*;
 
+/// Atomics for statics of the process (a log level), which no model looks at: loom's cannot be made at compile time.
+pub(crate) mod process {
+    pub(crate) use std::sync::atomic::AtomicU32;
+}
+
 /// A `const fn` in ordinary builds, a plain one under loom, whose atomics cannot be made at compile time.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {

@@ -1,6 +1,6 @@
 use loom::thread;
 use rsm::sync::model::{Mutant, finds, model, strike};
-use rsm::sync::park::Parker;
+use rsm::sync::park::{Parker, models};
 use std::time::{Duration, Instant};
 
 /// A token carries what was done before it, and none is lost.
@@ -49,4 +49,34 @@ fn a_token_survives_a_wait_that_gives_up() {
         clock.join().unwrap();
         assert_eq!(parker.try_park(), !taken);
     });
+}
+
+#[test]
+fn nobody_in_the_ring_is_forgotten() {
+    models::link_link_pop();
+}
+
+#[test]
+fn one_who_gives_up_has_it_or_leaves_it() {
+    models::quit_pop();
+}
+
+#[test]
+fn two_give_up_in_a_ring_of_three() {
+    models::two_quit_pop();
+}
+
+#[test]
+fn the_task_that_polled_last_is_woken() {
+    models::repoll_pop();
+}
+
+#[test]
+fn all_who_are_linked_are_woken_and_a_late_one_waits() {
+    models::wake_all_late();
+}
+
+#[test]
+fn a_waiter_that_does_not_look_again_is_found() {
+    finds(Mutant::NoSecondLook, models::link_link_pop);
 }

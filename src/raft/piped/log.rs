@@ -1,6 +1,7 @@
 //! Lines for people, on stderr: `14:02:11.402 leader of term 1 (votes: 1, 2)`, in UTC, each written whole.
 
-use crate::sync::shim::{AtomicU32, Ordering::Relaxed};
+use crate::sync::shim::Ordering::Relaxed;
+use crate::sync::shim::process::AtomicU32;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -21,8 +21,9 @@ mod parker;
 mod queue;
 mod wait;
 
-#[cfg(all(test, rsm_loom))]
-mod models;
+#[cfg(rsm_loom)]
+#[doc(hidden)]
+pub mod models;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests;
 

@@ -13,6 +13,7 @@
 //!   pops are rare, and a removal from the middle, by a timeout, is where such rings go wrong.)
 
 use super::super::backoff::Backoff;
+use super::super::probe;
 use super::super::shim::{AtomicPtr, Ordering, const_fn, now_ns};
 use super::is_overdue;
 use super::node::{Sleeper, Verdict, Waiter};
@@ -50,7 +51,7 @@ impl Queue {
         let mut backoff = Backoff::new();
         loop {
             // ORDERING: Relaxed, as the exchange below looks again.
-            let now = self.word.load(Ordering::Relaxed);
+            let now = probe::look_ptr(&self.word);
             // ORDERING: Acquire pairs with the Release in `Ring::drop`: links and notes of the last holder (model
             // `park_link_link_pop`).
             if now.addr() & BIT == 0
@@ -61,7 +62,7 @@ impl Queue {
             {
                 return Ring { queue: self, tail: now };
             }
-            backoff.wait();
+            probe::held(&self.word, BIT, &mut backoff);
         }
     }
 
@@ -204,6 +205,7 @@ impl Drop for Ring<'_> {
         // ORDERING: Release pairs with the Acquire in `hold` (model `park_link_link_pop`). Last touch of the object by one who
         // pops before it lets go of the object's word.
         self.queue.word.store(self.tail.cast_mut(), Ordering::Release);
+        probe::freed(&self.queue.word);
     }
 }
 
