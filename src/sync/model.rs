@@ -50,24 +50,33 @@ const EXECUTIONS_MIN: u64 = 100;
 /// Runs `body` in every interleaving with at most `preemptions` preemptions, prints how many executions there were and how
 /// long they took, and holds that they were enough. A model too small for that repeats its round until it is not.
 ///
-/// With three preemptions or more, which is for models of two threads, looks before an exchange see whatever memory may show;
-/// with fewer, which is for more threads, they see the newest value.
-///
-/// It runs twice: once as it is, and once with a switch of threads in the windows of each hand-over, which costs no preemption.
+/// With three preemptions or more, which is for models of two threads, it runs for both [`Looks`]; with fewer, which is for
+/// more threads, with the newest alone: see [`model_with`].
 ///
 /// # Panics
 /// If an execution fails, or there were fewer than 100.
 pub fn model(name: &str, preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
+    let looks: &[Looks] = if preemptions < 3 { &[Looks::Newest] } else { &[Looks::Newest, Looks::Any] };
+    model_with(name, preemptions, looks, body);
+}
+
+/// As [`model`], where the caller says what looks before an exchange see.
+///
+/// For each it runs twice: once as it is, and once with a switch of threads in the windows of each hand-over, which costs no preemption.
+///
+/// # Panics
+/// As [`model`].
+pub fn model_with(name: &str, preemptions: usize, looks: &[Looks], body: impl Fn() + Sync + Send + 'static) {
     let body = Arc::new(body);
     let executions = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
-    for yields in [false, true] {
+    for (&looks, yields) in looks.iter().flat_map(|looks| [(looks, false), (looks, true)]) {
         let (body, counted) = (body.clone(), executions.clone());
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = Some(preemptions);
         builder.max_branches = 10_000;
         YIELDS.set(yields);
-        LOOKS_ARE_NEW.set(preemptions < 3);
+        LOOKS.set(looks);
         builder.check(move || {
             counted.fetch_add(1, Relaxed);
             BLOCKED.with_borrow_mut(Vec::clear); // of an execution that failed
@@ -77,6 +86,16 @@ pub fn model(name: &str, preemptions: usize, body: impl Fn() + Sync + Send + 'st
     let executions = executions.load(Relaxed);
     eprintln!("model {name}: {executions} executions, {:.1} s", start.elapsed().as_secs_f64());
     assert!(executions >= EXECUTIONS_MIN, "model {name} has {executions} executions: it must repeat its round");
+}
+
+/// What a look before an exchange sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// Whatever memory may show. But loom remembers one last access of a word: a thread's own look hides from its exchange the
+    /// looks of others, so some interleavings are not run.
+    Any,
+    /// The newest value, as if by an exchange: no interleaving is hidden, and there are far fewer executions.
+    Newest,
 }
 
 /// Whether a waiter counts as overdue, which no clock decides in a model.
@@ -93,7 +112,7 @@ thread_local! {
     static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) };
     static OVERDUE: Cell<Overdue> = const { Cell::new(Overdue::Never) };
     static YIELDS: Cell<bool> = const { Cell::new(false) };
-    static LOOKS_ARE_NEW: Cell<bool> = const { Cell::new(false) };
+    static LOOKS: Cell<Looks> = const { Cell::new(Looks::Any) };
     static BLOCKED: RefCell<Vec<(usize, Thread)>> = const { RefCell::new(Vec::new()) };
     static MARKS: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
@@ -144,7 +163,7 @@ pub(super) fn yields() -> bool {
 
 /// Whether looks before an exchange see the newest value.
 pub(super) fn looks_are_new() -> bool {
-    LOOKS_ARE_NEW.get()
+    LOOKS.get() == Looks::Newest
 }
 
 /// Blocks the calling thread until `unblock` of this address. No thread runs between what it has seen and its entry here.

@@ -1,7 +1,7 @@
 use loom::sync::Arc;
 use loom::thread;
 use rsm::sync::lock::{Lock, Snapshot, Strategy};
-use rsm::sync::model::{Mutant, Overdue, finds, model, reached, strike, with_overdue};
+use rsm::sync::model::{Looks, Mutant, Overdue, finds, model, model_with, reached, strike, with_overdue};
 use std::time::{Duration, Instant};
 
 /// One ownership: the payload counts the owners so far, and agrees with a plain counter behind the lock.
@@ -40,7 +40,7 @@ fn lock_lock() {
 }
 
 fn lock_lock_lock() {
-    model("lock_lock_lock", 2, || {
+    model_with("lock_lock_lock", 3, &[Looks::Newest], || {
         let lock = Arc::new(Lock::new(0));
         let others = [lock.clone(), lock.clone()].map(|lock| thread::spawn(move || own(&lock)));
         own(&lock);

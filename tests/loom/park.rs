@@ -78,5 +78,5 @@ fn all_who_are_linked_are_woken_and_a_late_one_waits() {
 
 #[test]
 fn a_waiter_that_does_not_look_again_is_found() {
-    finds(Mutant::NoSecondLook, models::link_link_pop);
+    finds(Mutant::NoSecondLook, token);
 }

@@ -324,7 +324,9 @@ fn wake(pop: Pop) {
 #[cfg(rsm_loom)]
 impl<Q> Drop for Raw<Q> {
     fn drop(&mut self) {
-        self.word.with_mut(|_| ());
+        if !std::thread::panicking() {
+            self.word.with_mut(|_| ());
+        }
     }
 }
 

@@ -112,7 +112,9 @@ impl Queue {
 #[cfg(rsm_loom)]
 impl Drop for Queue {
     fn drop(&mut self) {
-        self.word.with_mut(|_| ());
+        if !std::thread::panicking() {
+            self.word.with_mut(|_| ());
+        }
     }
 }
 

@@ -331,6 +331,8 @@ impl Raw {
 #[cfg(rsm_loom)]
 impl Drop for Raw {
     fn drop(&mut self) {
-        self.word.with_mut(|_| ());
+        if !std::thread::panicking() {
+            self.word.with_mut(|_| ());
+        }
     }
 }
