@@ -1,6 +1,41 @@
 //! Waiting: many threads share one word.
 //!
-//! (The floor is being built.)
+//! ```text
+//!   lock    rwlock    event    semaphore    mpsc    oneshot          what you use
+//!     |        |        |          |         |        |
+//!     |        |        |          |         |        |              each: one word, whose every change is a pure function,
+//!     +--------+--------+----------+         |        |              tested for every word, then applied by one exchange
+//!              |                             |        |
+//!            park   the ring of waiters, threads and tasks alike     who waits, and in which order
+//!              |                             |        |
+//!   -----------+-----------------------------+--------+--------
+//!            shim   atomics, parking, the clock                      or a model checker's, which runs every interleaving
+//! ```
+//!
+//! | you have | you want | see |
+//! |---|---|---|
+//! | a value that several threads change | a [`lock::Lock`]: one at a time, and 32 bits that change with it | [`lock`] |
+//! | a value that is read much and changed rarely | a [`rwlock::RwLock`], and a [`rwlock::ReadOnly`] to give away | [`rwlock`] |
+//! | a value whose one visitor is known from elsewhere | a [`turn::Turn`]: it never waits | [`turn`] |
+//! | one fact that many wait for, or the end of many that one waits for | an [`event::Event`], and its guards | [`event`] |
+//! | a thing that only so many may do at once | a [`semaphore::Semaphore`] | [`semaphore`] |
+//! | many messages to one thread or task | a channel, [`mpsc::unbounded`] or [`mpsc::bounded`] | [`mpsc`] |
+//! | one answer to one question | a [`oneshot::Ticket`]: it always resolves | [`oneshot`] |
+//! | a wait of your own making | a [`park::Parker`]: a token that is never lost | [`park`] |
+//! | a state that reacts to commands | not this floor: an [automaton](crate::fsm) | [`fsm`](crate::fsm) |
+//!
+//! What they share:
+//!
+//! - Every call that may wait comes as `try_x`, which never does, `x`, and `x_timeout` or `x_until`, which give up ([`TimedOut`]).
+//!   What a task may wait for comes as a future besides: cancel-safe, for any executor, in the same queue as the threads.
+//! - `new` is `const`: all but channels and tickets may be statics. Nothing allocates to wait.
+//! - Nobody starves. Who is woken, and when, stands on each page.
+//! - Nothing is poisoned. A panic lets go of what it held.
+//!
+//! Their invariants are numbered on each page and listed in `docs/invariants.md`; `tests/loom` holds them in every interleaving
+//! of a few threads. This is the only floor with unsafe code.
+//!
+//! Next: [`fsm`](crate::fsm), where one thread owns one state.
 
 mod error;
 pub mod event;
@@ -8,18 +43,14 @@ mod event_guard;
 pub mod lock;
 pub mod mpsc;
 pub mod oneshot;
-#[allow(dead_code, unused_imports)]
 pub mod park;
 mod permit;
 pub mod rwlock;
 pub mod semaphore;
 pub mod turn;
 
-#[allow(dead_code)]
 pub(crate) mod backoff;
-#[allow(dead_code)]
 pub(crate) mod probe;
-#[allow(dead_code, unused_imports, unused_macros)]
 pub(crate) mod shim;
 
 pub use error::{Closed, TimedOut, WaitError};

@@ -30,7 +30,7 @@ mod tests;
 pub(crate) use future::Wait;
 pub(crate) use node::{Sleeper, Verdict, Waiter};
 pub use parker::{Parker, Unparker};
-pub(crate) use queue::{BATCH, End, Pop, Popped, Queue, Ring};
+pub(crate) use queue::{BATCH, End, Pop, Popped, Queue};
 pub(crate) use wait::{Decision, NoSleep, Policy, await_verdict, sleep, wait};
 
 /// Older than this, a waiter no longer competes: it is served next. Nanoseconds.

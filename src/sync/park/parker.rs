@@ -80,6 +80,14 @@ impl Parker {
     }
 }
 
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+impl Parker {
+    /// Those who wait.
+    pub(super) fn queue(&self) -> &Queue {
+        &self.token.queue
+    }
+}
+
 impl Default for Parker {
     fn default() -> Self {
         Parker::new()

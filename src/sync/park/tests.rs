@@ -1,5 +1,5 @@
 use super::*;
-use crate::sync::shim::Deadline;
+use crate::sync::testing;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -53,5 +53,92 @@ fn under_no_sleep_what_need_not_wait_does_not_mind() {
     let parker = Parker::new();
     parker.unparker().unpark();
     parker.park();
-    let _ = Deadline::NEVER;
+}
+
+/// Q1, Q2: whatever is done to it, the ring holds what a `VecDeque` holds, in its order.
+#[test]
+fn the_ring_is_a_queue_from_which_anyone_may_leave() {
+    let nodes: Vec<Waiter> = (0..6).map(|want| Waiter::new(want, 0)).collect();
+    let (queue, mut model) = (Queue::new(), std::collections::VecDeque::<u32>::new());
+    let mut seed = 1u64;
+    for step in 0..20_000 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (act, who) = ((seed >> 33) % 5, ((seed >> 48) % 6) as u32);
+        let node = &nodes[who as usize];
+        let mut ring = queue.hold();
+        let linked = ring.has(node);
+        assert_eq!(linked, model.contains(&who), "step {step}");
+        match (act, linked) {
+            (0, false) => {
+                ring.push_newest(node);
+                model.push_back(who);
+            }
+            (1, false) => {
+                ring.push_oldest(node);
+                model.push_front(who);
+            }
+            (2, true) => {
+                ring.unlink(node);
+                model.retain(|&other| other != who);
+            }
+            (3, _) => assert_eq!(ring.oldest().map(|node| ring.pop(node).node().want()), model.pop_front()),
+            (4, _) => assert_eq!(ring.newest().map(|node| ring.pop(node).node().want()), model.pop_back()),
+            _ => {}
+        }
+        let ends = (ring.oldest().map(Waiter::want), ring.newest().map(Waiter::want));
+        assert_eq!(ends, (model.front().copied(), model.back().copied()), "step {step}");
+    }
+}
+
+/// A wake that panics does not keep the others from being woken.
+#[test]
+fn a_wake_that_panics_wakes_the_rest() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: std::sync::Arc<Self>) {
+            panic!("in a wake");
+        }
+    }
+    let (parker, first_waker) = (Parker::new(), std::sync::Arc::new(Panics).into());
+    let mut first = Box::pin(parker.park_async());
+    assert!(testing::poll(first.as_mut(), &first_waker).is_pending());
+    let (wakes, waker) = testing::Wakes::new();
+    let mut second = Box::pin(parker.park_async());
+    assert!(testing::poll(second.as_mut(), &waker).is_pending());
+    let queue = parker.queue();
+    let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        queue.wake_all(Verdict::Granted, || (), |_| ());
+    }));
+    assert!(woken.is_err());
+    assert_eq!(wakes.count(), 1);
+    assert!(testing::poll(second.as_mut(), &waker).is_ready());
+    assert!(testing::poll(first.as_mut(), &waker).is_ready());
+}
+
+#[test]
+fn a_dropped_future_hands_on_what_it_was_granted() {
+    let parker = Parker::new();
+    let (_, waker) = testing::Wakes::new();
+    let mut granted = Box::pin(parker.park_async());
+    assert!(testing::poll(granted.as_mut(), &waker).is_pending());
+    parker.unparker().unpark();
+    drop(granted);
+    assert!(parker.try_park(), "the token is there again");
+    let mut given_up = Box::pin(parker.park_async());
+    assert!(testing::poll(given_up.as_mut(), &waker).is_pending());
+    drop(given_up);
+    parker.unparker().unpark();
+    assert!(parker.try_park());
+}
+
+#[test]
+fn a_future_polled_by_another_task_wakes_that_one() {
+    let parker = Parker::new();
+    let ((first, first_waker), (second, second_waker)) = (testing::Wakes::new(), testing::Wakes::new());
+    let mut future = Box::pin(parker.park_async());
+    assert!(testing::poll(future.as_mut(), &first_waker).is_pending());
+    assert!(testing::poll(future.as_mut(), &second_waker).is_pending());
+    parker.unparker().unpark();
+    assert_eq!((first.count(), second.count()), (0, 1));
+    assert!(testing::poll(future.as_mut(), &second_waker).is_ready());
 }
