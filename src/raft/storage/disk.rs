@@ -1,4 +1,4 @@
-//! The door to the file system: one directory, names instead of paths, ten calls.
+//! The door to the file system: one directory, names instead of paths, nine calls.
 //!
 //! The real disk and the simulated one, which loses what was not synced, run the same log.
 

@@ -1,4 +1,20 @@
-//! The durable log behind a small trait. (Being built.)
+//! The durable log behind a small trait, and the snapshots beside it.
+//!
+//! ```text
+//!   core ── Record, Record, .. ──> Storage ── flush ──> durable(seq) ──> core: Persisted
+//!                                     │ reader                what is promised is held back until then
+//!                                     v
+//!                                  Reader: entries that are durable, on any thread
+//!
+//!   Wal     segments of checksummed records on a Disk          Memory   as long as the process lives
+//!   Disk    RealDisk, a locked directory                       SimulatedDisk, which loses what it may
+//! ```
+//! A peer has one stream of records: bindings, birth, term and vote, entries, marks of snapshots. If one is durable, so
+//! are all before it: a vote, an entry and a cut are never reordered against each other, and one sync serves them all.
+//! `docs/log-format.md` has the bytes.
+//!
+//! To bring your own store, implement [`Storage`] and [`Reader`], then run [`conformance`] against it. To bring your own
+//! files under our log, implement [`Disk`].
 
 mod begin;
 pub mod conformance;
@@ -63,7 +79,8 @@ pub trait Storage: Send + 'static {
     /// Takes the next record. It is not durable yet.
     ///
     /// # Errors
-    /// Any; after one, the store is poisoned.
+    /// [`Error::Rule`] if it may not follow those before it, as a second vote in a term; [`Error::Full`] if entries come
+    /// that [`room`](Storage::room) has not promised; any other. After one, the store is poisoned.
     fn stage(&mut self, record: &Record) -> Result<(), Error>;
 
     /// Makes all that is staged durable, under the core's number for it: before it returns, or later.

@@ -291,16 +291,20 @@ impl<D: Disk> Wal<D> {
         let (disk, shared) = (Arc::clone(&self.disk), Arc::clone(&self.places));
         let open = self.opened();
         let keep = keep.min(open.marked.next());
-        shared.lock().forget(keep);
-        let oldest = shared.lock().oldest();
+        let oldest = {
+            let mut places = shared.lock();
+            places.forget(keep);
+            places.oldest()
+        };
         if let Some((first, _)) = oldest {
             open.past.release(first);
         }
         let mut removed = false;
         while let [(seq, _), (_, next), ..] = *open.held.make_contiguous() {
-            if keep < next || oldest.is_some_and(|(_, holds)| holds <= seq) {
+            if keep < next {
                 break;
             }
+            assert!(oldest.is_none_or(|(_, holds)| seq < holds), "no segment goes that an entry is read from");
             shared.lock().drop_source(seq);
             disk.remove(&super::format::name(seq))?;
             open.held.pop_front();

@@ -96,13 +96,13 @@ fn a_full_disk_is_told_by_room_before_it_is_met_and_votes_find_room_still() {
         last += 1;
     }
     assert!(100 < last && *bench.segments().last().unwrap() == 1);
-    for term in 2..20 {
+    for term in 2..150 {
         put(&mut wal, &[state(term, Some(0))]);
     }
     let taking = bench.snapshots().unwrap().take(LogId::new(1, last), Bytes::new());
     assert!(matches!(taking, Err(Error::Full)), "the log stays long");
     assert!(!bench.disk.list().unwrap().iter().any(|name| name.ends_with(".tmp")));
-    put(&mut wal, &[state(20, Some(0))]);
+    put(&mut wal, &[state(150, Some(0))]);
 }
 
 #[test]

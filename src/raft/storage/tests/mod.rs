@@ -5,6 +5,8 @@ mod crash;
 mod directory;
 mod life;
 mod mutants;
+mod past;
+mod records;
 mod recovery;
 mod rot;
 mod suites;
