@@ -132,6 +132,13 @@ mod tests {
     }
 
     #[test]
+    fn a_closure_that_nobody_has_told_anything_is_told_gone() {
+        let (sender, ticket) = oneshot::channel();
+        drop(Answer::<u8>::new(move |outcome| drop(sender.send(outcome))));
+        assert_eq!(ticket.wait(), Ok(Err(Failure::Gone)), "it was told, and not merely dropped");
+    }
+
+    #[test]
     fn a_caller_whose_closure_panics_harms_nobody() {
         Answer::<u8>::new(|_| panic!("the caller's own")).give(Err(Failure::Full));
         drop(Answer::<u8>::new(|_| panic!("the caller's own")));

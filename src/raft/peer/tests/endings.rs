@@ -103,9 +103,12 @@ fn a_peer_that_nobody_holds_any_more_ends_and_answers() {
 fn a_peer_that_is_killed_answers_all_the_same() {
     let mut town = Town::new(7, 3, |builder| builder);
     town.leader();
+    town.cut(0);
     let peer = town.peer(0);
     let mut open = peer.propose(7).expect("room");
     let mut read = peer.read(|adder| adder.sum).expect("room");
+    town.run(Duration::from_millis(10));
+    assert_eq!((open.try_take(), read.try_take()), (None, None));
     peer.kill();
     let late = peer.propose(8).err();
     town.run(Duration::from_millis(1));
