@@ -204,8 +204,8 @@ fn no_path_of_a_machine_is_written_down() {
 #[test]
 fn each_invariant_that_code_cites_is_listed_once() {
     let list = std::fs::read_to_string(root().join("docs/invariants.md")).expect("the list is there");
-    let rows: Vec<_> =
-        list.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|row| row.split(" |").next()).collect();
+    let cells = list.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|row| row.split(" |").next());
+    let rows: Vec<_> = cells.filter(|cell| *cell != "name").collect();
     let names: BTreeSet<_> = rows.iter().copied().collect();
     let mut cited = Vec::new();
     for (name, text) in rust() {
