@@ -155,7 +155,7 @@ fn a_window_bounds_what_is_on_its_way() {
         sent += leader.propose("12345678901234567890", token).iter().filter(|(to, _)| *to == 1).count();
     }
     assert_eq!(sent, 2, "a third might weigh 40 and pass 100");
-    assert!(1 <= leader.hear(1, matched(4, 1, 3)).len());
+    assert!(!leader.hear(1, matched(4, 1, 3)).is_empty());
 }
 
 #[test]

@@ -33,13 +33,16 @@ struct Peer {
     now: Time,
 }
 
+/// From whom, to which life of its receiver, and what.
+type Letter = (Identity, Option<Incarnation>, Message);
+
 /// A cluster in which nothing happens but what the script says.
 #[derive(Default)]
 pub struct Script {
     size: u64,
     starts: BTreeMap<u64, (u64, Vec<u64>)>,
     peers: BTreeMap<u64, Peer>,
-    way: BTreeMap<(u64, u64), Vec<(Identity, Option<Incarnation>, Message)>>,
+    way: BTreeMap<(u64, u64), Vec<Letter>>,
     shipped: BTreeMap<(u64, u64), (Term, Track)>,
     tokens: u64,
     out: String,
