@@ -12,7 +12,8 @@
 //! into by the sender it was granted to, or given back and granted to the next. B3 the queue's bit may be held while BUSY is
 //! entered, never the other way round.
 
-use super::chain::{Channel, Found, Refused};
+use super::busy::Refused;
+use super::chain::{Channel, Found};
 use super::chunk::Hand;
 use super::error::SendError;
 use crate::sync::park::{Decision, End, Policy, Queue, Verdict};

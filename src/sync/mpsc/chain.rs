@@ -14,44 +14,10 @@
 //! M3 first in, first out per sender; BUSY orders all. M4 no message is dropped, nothing allocated, nobody woken under BUSY.
 //! M5 under BUSY no bit changes but by its holder. M6 length + reserved <= limit, where there is one.
 
+use super::busy::{CLOSED, GIVEN, Inner, NAP, ONE, Padded, Refused};
 use super::chunk::{Chain, Hand, Loose, SPARES_MAX, Spares};
-use crate::sync::backoff::Backoff;
 use crate::sync::park::Sleeper;
 use crate::sync::shim::{AtomicU64, Ordering::*, UnsafeCell};
-
-const BUSY: u64 = 1 << 0;
-const NAP: u64 = 1 << 1;
-const CLOSED: u64 = 1 << 2;
-const ONE: u64 = 1 << 3;
-/// The limit of an unbounded channel: what the length can count.
-pub(super) const LIMIT_MAX: u64 = u64::MAX / ONE;
-
-/// Messages that are copied into another chunk rather than linked with their own.
-const COPIED_MAX: usize = 32;
-
-const GIVEN: &str = "a message is given until it is put in";
-
-/// On a line of its own (two, as they are fetched in pairs), so that neighbours do not pull at it.
-#[repr(align(128))]
-struct Padded<T>(T);
-
-/// What BUSY guards.
-struct Inner<T> {
-    chain: Chain<T>,
-    spares: Spares<T>,
-    sleeper: Option<Sleeper>,
-    /// Places granted to waiting senders that have not sent yet.
-    reserved: u64,
-    /// A mark: since the last `take`, somebody found the channel full and waits.
-    awaited: bool,
-}
-
-/// Why a message does not go in.
-#[derive(Clone, Copy)]
-pub(super) enum Refused {
-    Full,
-    Closed,
-}
 
 /// What the receiver found.
 pub(super) enum Found {
@@ -65,50 +31,13 @@ pub(super) enum Found {
 
 /// What senders and receiver share.
 pub(super) struct Channel<T> {
-    word: Padded<AtomicU64>,
-    inner: Padded<UnsafeCell<Inner<T>>>,
-    limit: u64,
+    pub(super) word: Padded<AtomicU64>,
+    pub(super) inner: Padded<UnsafeCell<Inner<T>>>,
+    pub(super) limit: u64,
 }
 
 // SAFETY: messages go from the senders' threads to the receiver's, which `T: Send` permits; `inner` is reached under BUSY alone.
 unsafe impl<T: Send> Sync for Channel<T> {}
-
-/// BUSY is ours. Must be left by [`leave`](Entered::leave), and soon: whoever panics in between stops the channel for ever.
-struct Entered<'a, T> {
-    channel: &'a Channel<T>,
-    word: u64,
-}
-
-impl<T> Entered<'_, T> {
-    fn len(&self) -> u64 {
-        self.word / ONE
-    }
-
-    fn is_closed(&self) -> bool {
-        self.word & CLOSED != 0
-    }
-
-    #[inline]
-    fn inner<R>(&mut self, visit: impl FnOnce(&mut Inner<T>) -> R) -> R {
-        // SAFETY: M5, BUSY is ours, so nobody else is in `inner`; `&mut self` turns our own second visit away.
-        self.channel.inner.0.with_mut(|inner| visit(unsafe { &mut *inner }))
-    }
-
-    /// Takes the sleeper out, to be woken after leaving, if NAP says that there is one. NAP must fall with it.
-    #[inline]
-    fn sleeper(&mut self) -> Option<Sleeper> {
-        if self.word & NAP == 0 {
-            return None;
-        }
-        self.inner(|inner| inner.sleeper.take())
-    }
-
-    #[inline]
-    fn leave(self, word: u64) {
-        // ORDERING: Release gives what we did to the next Acquire of BUSY (model `send_send_take`). A store will do: M5.
-        self.channel.word.0.store(word & !BUSY, Release);
-    }
-}
 
 impl<T> Channel<T> {
     /// An empty channel for so many messages.
@@ -135,31 +64,6 @@ impl<T> Channel<T> {
     /// Whether the receiver is still registered to be woken.
     pub(super) fn is_napping(&self) -> bool {
         self.word.0.load(Relaxed) & NAP != 0
-    }
-
-    #[inline]
-    fn enter(&self) -> Entered<'_, T> {
-        let word = self.word.0.load(Relaxed);
-        // ORDERING: Acquire takes what the last holder of BUSY did (model `send_send_take`).
-        if word & BUSY == 0 && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok() {
-            return Entered { channel: self, word };
-        }
-        self.enter_slowly()
-    }
-
-    #[cold]
-    fn enter_slowly(&self) -> Entered<'_, T> {
-        let mut backoff = Backoff::with(6, 10);
-        loop {
-            let word = self.word.0.load(Relaxed);
-            if word & BUSY == 0
-                // ORDERING: as in `enter`.
-                && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok()
-            {
-                return Entered { channel: self, word };
-            }
-            backoff.nap();
-        }
     }
 
     /// Puts one message in. `reserved`: into a place that was granted.
@@ -333,67 +237,6 @@ impl<T> Channel<T> {
         let spares = entered.inner(|inner| inner.spares.len());
         entered.leave(word);
         spares
-    }
-}
-
-impl<T> Entered<'_, T> {
-    /// Why so many messages may not go in. A granted place is taken whatever the length.
-    #[inline]
-    fn refuses(&mut self, count: u64, reserved: bool) -> Option<Refused> {
-        if self.is_closed() {
-            return Some(Refused::Closed);
-        }
-        let limit = self.channel.limit;
-        let len = self.len();
-        // Only a bounded channel has places set aside; an unbounded one does not look.
-        if reserved || limit == LIMIT_MAX || len + self.inner(|inner| inner.reserved) + count <= limit {
-            return None;
-        }
-        Some(Refused::Full)
-    }
-}
-
-impl<T> Inner<T> {
-    /// At a `take`: whether somebody waits for room; and a place for the oldest of them, unless all are set aside already.
-    fn set_aside(&mut self, limit: u64) -> Option<u64> {
-        if !std::mem::replace(&mut self.awaited, false) {
-            return None;
-        }
-        let one = u64::from(self.reserved < limit);
-        self.reserved += one;
-        Some(one)
-    }
-
-    /// Puts the message at the end of the chain if there is room in the newest chunk, in `fresh` or in a spare.
-    #[inline]
-    fn push(&mut self, message: &mut Option<T>, fresh: &mut Option<Loose<T>>, reserved: bool) {
-        match self.chain.newest() {
-            // Within its capacity, so this allocates nothing.
-            Some(items) if items.len() < items.capacity() => items.push(message.take().expect(GIVEN)),
-            _ => {
-                let Some(mut chunk) = fresh.take().or_else(|| self.spares.pop()) else { return };
-                chunk.items().push(message.take().expect(GIVEN));
-                self.chain.link(chunk);
-            }
-        }
-        if reserved {
-            self.reserved -= 1;
-        }
-    }
-
-    /// Copies a few messages into the newest chunk and gives the emptied one back, or links theirs.
-    fn push_all(&mut self, mut chunk: Loose<T>) -> Option<Loose<T>> {
-        let len = chunk.items().len();
-        match self.chain.newest() {
-            Some(items) if len <= COPIED_MAX && len <= items.capacity() - items.len() => {
-                items.append(chunk.items());
-                Some(chunk)
-            }
-            _ => {
-                self.chain.link(chunk);
-                None
-            }
-        }
     }
 }
 

@@ -44,6 +44,7 @@
 
 mod batch;
 mod bounded;
+mod busy;
 mod chain;
 mod chunk;
 mod error;
@@ -57,14 +58,14 @@ pub use sender::Sender;
 
 /// A channel without a limit: sending never waits. Its length is limited by memory alone.
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-    channel(chain::LIMIT_MAX)
+    channel(busy::LIMIT_MAX)
 }
 
 /// A channel that holds up to `limit` messages (0 counts as 1): a sender that finds it full waits, or gets its message back.
 ///
 /// What the receiver has taken no longer counts: with the batch in its hand up to twice as many may be in memory.
 pub fn bounded<T>(limit: usize) -> (Sender<T>, Receiver<T>) {
-    channel((limit as u64).clamp(1, chain::LIMIT_MAX - 1))
+    channel((limit as u64).clamp(1, busy::LIMIT_MAX - 1))
 }
 
 fn channel<T>(limit: u64) -> (Sender<T>, Receiver<T>) {

@@ -1,7 +1,7 @@
 //! The sending side.
 
 use super::bounded::{Sending, Shared};
-use super::chain::Refused;
+use super::busy::Refused;
 use super::chunk::room;
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use crate::sync::park::{Wait, wait};

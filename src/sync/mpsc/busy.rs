@@ -1,0 +1,180 @@
+//! The lowest bit of a channel's word, and what is reached behind it alone.
+//!
+//! ```text
+//!   enter: compare-and-swap, Acquire ──> Entered { word } ── inner: chain, spares, sleeper ── leave(word): store, Release
+//! ```
+//! What stands between the two is a few instructions (M4, M5 in [`chain`](super::chain)).
+
+use super::chain::Channel;
+use super::chunk::{Chain, Loose, Spares};
+use crate::sync::backoff::Backoff;
+use crate::sync::park::Sleeper;
+use crate::sync::shim::Ordering::*;
+
+const BUSY: u64 = 1 << 0;
+/// The receiver sleeps, or is about to.
+pub(super) const NAP: u64 = 1 << 1;
+/// Nothing more is taken in.
+pub(super) const CLOSED: u64 = 1 << 2;
+/// One message.
+pub(super) const ONE: u64 = 1 << 3;
+/// The limit of an unbounded channel: what the length can count.
+pub(super) const LIMIT_MAX: u64 = u64::MAX / ONE;
+
+/// Messages that are copied into another chunk rather than linked with their own.
+const COPIED_MAX: usize = 32;
+
+/// Said where a message must still be there.
+pub(super) const GIVEN: &str = "a message is given until it is put in";
+
+/// On a line of its own (two, as they are fetched in pairs), so that neighbours do not pull at it.
+#[repr(align(128))]
+pub(super) struct Padded<T>(pub(super) T);
+
+/// What BUSY guards.
+pub(super) struct Inner<T> {
+    pub(super) chain: Chain<T>,
+    pub(super) spares: Spares<T>,
+    pub(super) sleeper: Option<Sleeper>,
+    /// Places granted to waiting senders that have not sent yet.
+    pub(super) reserved: u64,
+    /// A mark: since the last `take`, somebody found the channel full and waits.
+    pub(super) awaited: bool,
+}
+
+/// Why a message does not go in.
+#[derive(Clone, Copy)]
+pub(super) enum Refused {
+    Full,
+    Closed,
+}
+
+/// BUSY is ours. Must be left by [`leave`](Entered::leave), and soon: whoever panics in between stops the channel for ever.
+pub(super) struct Entered<'a, T> {
+    channel: &'a Channel<T>,
+    pub(super) word: u64,
+}
+
+impl<T> Entered<'_, T> {
+    /// Messages in the chain.
+    pub(super) fn len(&self) -> u64 {
+        self.word / ONE
+    }
+
+    /// Whether nothing more is taken in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.word & CLOSED != 0
+    }
+
+    /// Visits what BUSY guards.
+    #[inline]
+    pub(super) fn inner<R>(&mut self, visit: impl FnOnce(&mut Inner<T>) -> R) -> R {
+        // SAFETY: M5, BUSY is ours, so nobody else is in `inner`; `&mut self` turns our own second visit away.
+        self.channel.inner.0.with_mut(|inner| visit(unsafe { &mut *inner }))
+    }
+
+    /// Takes the sleeper out, to be woken after leaving, if NAP says that there is one. NAP must fall with it.
+    #[inline]
+    pub(super) fn sleeper(&mut self) -> Option<Sleeper> {
+        if self.word & NAP == 0 {
+            return None;
+        }
+        self.inner(|inner| inner.sleeper.take())
+    }
+
+    /// Frees BUSY and says what the word is from now on.
+    #[inline]
+    pub(super) fn leave(self, word: u64) {
+        // ORDERING: Release gives what we did to the next Acquire of BUSY (model `send_send_take`). A store will do: M5.
+        self.channel.word.0.store(word & !BUSY, Release);
+    }
+}
+
+impl<T> Channel<T> {
+    /// Takes BUSY.
+    #[inline]
+    pub(super) fn enter(&self) -> Entered<'_, T> {
+        let word = self.word.0.load(Relaxed);
+        // ORDERING: Acquire takes what the last holder of BUSY did (model `send_send_take`).
+        if word & BUSY == 0 && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok() {
+            return Entered { channel: self, word };
+        }
+        self.enter_slowly()
+    }
+
+    #[cold]
+    fn enter_slowly(&self) -> Entered<'_, T> {
+        let mut backoff = Backoff::with(6, 10);
+        loop {
+            let word = self.word.0.load(Relaxed);
+            if word & BUSY == 0
+                // ORDERING: as in `enter`.
+                && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok()
+            {
+                return Entered { channel: self, word };
+            }
+            backoff.nap();
+        }
+    }
+}
+
+impl<T> Entered<'_, T> {
+    /// Why so many messages may not go in. A granted place is taken whatever the length.
+    #[inline]
+    pub(super) fn refuses(&mut self, count: u64, reserved: bool) -> Option<Refused> {
+        if self.is_closed() {
+            return Some(Refused::Closed);
+        }
+        let limit = self.channel.limit;
+        let len = self.len();
+        // Only a bounded channel has places set aside; an unbounded one does not look.
+        if reserved || limit == LIMIT_MAX || len + self.inner(|inner| inner.reserved) + count <= limit {
+            return None;
+        }
+        Some(Refused::Full)
+    }
+}
+
+impl<T> Inner<T> {
+    /// At a `take`: whether somebody waits for room; and a place for the oldest of them, unless all are set aside already.
+    pub(super) fn set_aside(&mut self, limit: u64) -> Option<u64> {
+        if !std::mem::replace(&mut self.awaited, false) {
+            return None;
+        }
+        let one = u64::from(self.reserved < limit);
+        self.reserved += one;
+        Some(one)
+    }
+
+    /// Puts the message at the end of the chain if there is room in the newest chunk, in `fresh` or in a spare.
+    #[inline]
+    pub(super) fn push(&mut self, message: &mut Option<T>, fresh: &mut Option<Loose<T>>, reserved: bool) {
+        match self.chain.newest() {
+            // Within its capacity, so this allocates nothing.
+            Some(items) if items.len() < items.capacity() => items.push(message.take().expect(GIVEN)),
+            _ => {
+                let Some(mut chunk) = fresh.take().or_else(|| self.spares.pop()) else { return };
+                chunk.items().push(message.take().expect(GIVEN));
+                self.chain.link(chunk);
+            }
+        }
+        if reserved {
+            self.reserved -= 1;
+        }
+    }
+
+    /// Copies a few messages into the newest chunk and gives the emptied one back, or links theirs.
+    pub(super) fn push_all(&mut self, mut chunk: Loose<T>) -> Option<Loose<T>> {
+        let len = chunk.items().len();
+        match self.chain.newest() {
+            Some(items) if len <= COPIED_MAX && len <= items.capacity() - items.len() => {
+                items.append(chunk.items());
+                Some(chunk)
+            }
+            _ => {
+                self.chain.link(chunk);
+                None
+            }
+        }
+    }
+}
