@@ -210,3 +210,28 @@ fn recovery_raises_the_term_to_the_snapshots_and_votes_for_nobody() {
     assert!(matches!(peer.hear(1, heartbeat(4, 1, 7))[..], [(1, Message::AppendReply { term: Term(5), .. })]));
     assert_eq!(peer.machine.core().applied(), Index(7));
 }
+
+#[test]
+fn entries_that_a_mark_of_the_same_turn_covers_are_not_written_behind_it() {
+    let mut peer = Solo::new(3, 3, &[1, 1]);
+    peer.machine.step(support::solo::received(1, append(3, LogId::new(1, 2), &[3, 3, 3], 0)), peer.now);
+    peer.machine.step(ready(3, LogId::new(3, 4), voters(3)), peer.now);
+    peer.flush();
+    let records = peer.records();
+    let entries = support::solo::entries(&[3]);
+    assert_eq!(records, [Record::Mark { at: LogId::new(3, 4) }, Record::Entries { after: Index(4), entries }]);
+    assert_eq!(peer.sync(), [(1, matched(3, 1, 5))]);
+}
+
+#[test]
+fn a_store_whose_log_is_above_its_term_has_the_term_raised_and_votes_for_nobody() {
+    let mut recovered = Disk::born(0, 3, 2, &[]).recover();
+    recovered.vote = Some(NodeId(2));
+    (recovered.snapshot, recovered.base, recovered.last) = (LogId::new(5, 7), LogId::new(5, 7), LogId::new(5, 7));
+    let now = rsm::raft::Time(0);
+    let mut machine = rsm::raft::consensus::Machine::new(support::options(0, 3), recovered, 1, now).unwrap();
+    assert_eq!((machine.core().term(), machine.core().vote()), (Term(5), None));
+    let state = Record::State { term: Term(5), vote: None };
+    let written = |effect: &Effect| matches!(effect, Effect::Persist(_, record) if *record == state);
+    assert!(support::flush(&mut machine, now).iter().any(written));
+}
