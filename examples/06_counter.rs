@@ -13,7 +13,7 @@ use rsm::sync::lock::Lock;
 use std::{error::Error, sync::Arc};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let peers: Arc<Lock<Vec<Peer<FromFn<u64, u64, u64>>>>> = Arc::default();
+    let peers = Arc::new(Lock::new(Vec::<Peer<FromFn<u64, u64, u64>>>::new()));
     for id in 0..3 {
         let network = Arc::clone(&peers);
         let peer = Peer::from_fn(id, [(0, "a"), (1, "b"), (2, "c")], |count: &mut u64, add: u64, _| {
@@ -29,6 +29,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} after the second", peers[1].propose(7)?.wait()?);
     let read: Vec<u64> = peers.iter().map(|peer| peer.read(|count| **count)?.wait()).collect::<Result<_, _>>()?;
     println!("{read:?} read at each");
-    peers.iter().for_each(Peer::drain);
-    Ok(peers.iter().for_each(Peer::wait_ended))
+    peers.iter().inspect(|peer| peer.drain()).for_each(Peer::wait_ended);
+    Ok(())
 }
