@@ -29,6 +29,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} after the second", peers[1].propose(7)?.wait()?);
     let read: Vec<u64> = peers.iter().map(|peer| peer.read(|count| **count)?.wait()).collect::<Result<_, _>>()?;
     println!("{read:?} read at each");
-    peers.iter().inspect(|peer| peer.drain()).for_each(Peer::wait_ended);
+    peers.iter().for_each(Peer::drain);
     Ok(())
 }
