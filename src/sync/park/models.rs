@@ -183,7 +183,7 @@ pub fn two_quit_pop() {
 
 /// (d) A future is polled by a second task while it is popped: it is done, or the second task is woken.
 pub fn repoll_pop() {
-    model("park_repoll_pop", 3, || {
+    model("park_repoll_pop", 2, || {
         for _ in 0..2 {
             let permits = Permits::new();
             let mut pending = linked(&permits);
