@@ -62,6 +62,10 @@ T = TypeVar("T")
 Code = grpc.StatusCode
 
 
+# What the tests start hears SIGHUP, whatever they themselves were started with (`nohup`).
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def wait(condition: Callable[[], T | None], within: float, what: str | Callable[[], str]) -> T:
     """Waits until a condition gives something true, and gives it back; fails with ``what`` if the time is over."""
     deadline = time.monotonic() + within
