@@ -170,7 +170,8 @@ impl Event {
 
     /// Whether it was set, at some moment during the call.
     pub fn is_set(&self) -> bool {
-        // ORDERING: Acquire, as one who sees it set goes on as if it had passed (model `set_reset_wait`).
+        // ORDERING: Acquire, as one who sees it set goes on as if it had passed: data, then `set` | `is_set`, then data. With less
+        // the data may be old.
         Word(self.word.load(Acquire)).is_set()
     }
 

@@ -114,7 +114,7 @@ impl<T> Slot<T> {
         // SAFETY: T1, the sender has not set its bit before, so the box still stands.
         let this = unsafe { slot.as_ref() };
         // ORDERING: Release gives the value to the receiver's Acquire (model `send_recv`); Acquire takes the sleeper from its
-        // WAITING (model `send_recv`), or the box from its LEFT (model `send_drop`).
+        // WAITING (model `send_recv`), or the box from its LEFT (model `poll_drop_send`).
         let before = this.state.fetch_or(how, AcqRel);
         if before & LEFT != 0 {
             // SAFETY: T1, ours is the second bit, so the box is ours; it came from `Box::leak`.
@@ -325,7 +325,7 @@ impl<T> Drop for Ticket<T> {
         // SAFETY: T1, a ticket that holds the box has not left.
         let this = unsafe { slot.as_ref() };
         // ORDERING: Release gives the box to a sender that comes second, Acquire takes it, and the value, from one that came first
-        // (model `send_drop`).
+        // (model `poll_drop_send`).
         let before = this.state.fetch_or(LEFT, AcqRel);
         if before & RESOLVED == 0 {
             return;

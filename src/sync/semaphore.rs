@@ -220,7 +220,8 @@ impl<Q: Strategy> Semaphore<Q> {
 
     /// Whether it was closed.
     pub fn is_closed(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release in `close`.
+        // ORDERING: Acquire pairs with the Release in `close`: data, then `close` | `is_closed`, then data. With less the data may
+        // be old.
         Word(self.word.load(Acquire)).is_closed()
     }
 

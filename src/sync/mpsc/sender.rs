@@ -163,7 +163,9 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        // ORDERING: Release and Acquire put the end behind all that any sender sent (model `drop_last_sender`).
+        // ORDERING: Release and Acquire put the end behind all that any sender sent. Litmus, which loom cannot see as it runs each
+        // thread in order: A stores `word` (a message), then counts itself out; B counts to zero, then closes by `word`. With less,
+        // B's closing may come before A's store in the order of `word`, and A's message would be refused.
         if self.shared.senders.fetch_sub(1, AcqRel) == 1 {
             self.shared.close();
         }

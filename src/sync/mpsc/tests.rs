@@ -150,6 +150,17 @@ fn waiting_senders_get_in_oldest_first() {
 }
 
 #[test]
+fn a_place_for_who_waits_is_set_aside_in_the_step_that_frees_it() {
+    let (channel, mut hand) = (chain::Channel::new(1), chunk::Hand::new());
+    assert!(channel.push(1, false).is_ok());
+    assert!(channel.must_wait());
+    let (_, set_aside) = channel.take(&mut hand);
+    assert_eq!(set_aside, Some(1));
+    assert!(channel.push(2, false).is_err(), "a newcomer cannot come between, however often it tries");
+    assert!(channel.push(3, true).is_ok());
+}
+
+#[test]
 fn a_dropped_send_hands_its_place_to_the_next() {
     let (sender, mut receiver) = bounded(1);
     sender.send(0).unwrap();
