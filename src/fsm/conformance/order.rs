@@ -88,10 +88,14 @@ pub fn what_flush_raises_comes_next_by_itself<R: Runner>(runner: &R) {
     let subject = probe(runner, move |word, state, context| {
         if word == "flush" {
             flushes += 1;
-            if flushes == 1 {
-                context.post("posted").expect("it runs");
-                context.postpone("postponed");
-                context.raise("raised");
+            match flushes {
+                1 => context.raise("raised"), // with nothing queued: the next turn follows all the same
+                2 => {
+                    context.post("posted").expect("it runs");
+                    context.postpone("postponed");
+                    context.raise("raised too");
+                }
+                _ => {}
             }
         }
         match word {
@@ -103,7 +107,7 @@ pub fn what_flush_raises_comes_next_by_itself<R: Runner>(runner: &R) {
             _ => state,
         }
     });
-    subject.heard(&["start", "raised", "posted", "A>B", "postponed", "exit"]);
+    subject.heard(&["start", "raised", "raised too", "posted", "A>B", "postponed", "exit"]);
 }
 
 /// A post to oneself comes after everything that is in the inbox already, also from `Start`.

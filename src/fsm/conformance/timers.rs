@@ -2,7 +2,7 @@
 
 use super::probe::State::{A, B, C};
 use super::probe::probe;
-use crate::fsm::{Runner, Time};
+use crate::fsm::{End, Runner, Time};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -135,7 +135,8 @@ pub fn a_state_timeout_that_is_moved_comes_when_it_was_last_wanted<R: Runner>(ru
         }
         state
     });
-    let (_, log) = subject.end();
+    let (end, log) = subject.end();
+    assert!(matches!(end, End::Exited), "{end:?}");
     assert_eq!(log.iter().filter(|word| *word == "timeout").count(), 1);
 }
 
@@ -256,6 +257,7 @@ pub fn an_inbox_under_load_does_not_starve_a_timer<R: Runner>(runner: &R) {
         }
         state
     });
-    let (_, log) = subject.end();
+    let (end, log) = subject.end();
+    assert!(matches!(end, End::Exited), "{end:?}");
     assert_eq!(log.iter().filter(|word| *word == "timer").count(), 1);
 }

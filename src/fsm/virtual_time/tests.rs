@@ -153,6 +153,25 @@ fn every_order_of_three_ready_automata_appears_under_some_seed() {
 }
 
 #[test]
+fn who_goes_next_is_drawn_anew_for_each_turn_so_that_nobody_starves() {
+    for seed in 0..20 {
+        let time = VirtualTime::new(seed);
+        let heard = Arc::new(Lock::new(Vec::new()));
+        let link = |name| time.spawn(Link { next: None, heard: heard.clone(), name }, 0);
+        let (one, two) = (link(1), link(2));
+        for link in [&one, &two] {
+            crate::fsm::every(&time, Duration::from_nanos(1), 0.0, link, || 7);
+        }
+        (0..400).for_each(|_| _ = time.step(&mut ()));
+        let names: Vec<_> = heard.lock().iter().map(|(name, _)| *name).collect();
+        let turns = names.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert!(30 < turns, "seed {seed}: {names:?}");
+        let first = |from: u32, to: u32| names.windows(2).filter(|pair| **pair == [from, to]).count();
+        assert!(first(1, 1) + first(2, 2) != 0, "seed {seed}: a drawn order repeats someone now and then: {names:?}");
+    }
+}
+
+#[test]
 fn one_automaton_more_leaves_the_choices_for_the_others_alone() {
     for seed in 0..20 {
         let of_first_two = |names| {
@@ -360,7 +379,7 @@ fn a_turn_that_would_wait_panics_with_the_rule() {
         type State = ();
         type Command = ();
         fn next(&mut self, (): (), _: Input<Self>, _: &mut Context<Self>) {
-            crate::sync::park::Parker::new().park();
+            crate::sync::park::Parker::new().park_timeout(Duration::from_millis(1));
         }
     }
     let time = VirtualTime::new(8);
