@@ -11,11 +11,12 @@ use crate::arguments::Arguments;
 use bytes::Bytes;
 use rsm::pipe::{Batch, Reader, put_chunk, put_packet};
 use rsm::raft::piped::log::{Level, say};
+use rsm::sync::WaitError;
+use rsm::sync::mpsc::{self, Receiver};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,12 +61,12 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
     if arguments.echo {
         return echo(out, to);
     }
-    let heard = listen();
+    let mut heard = listen();
     if let Some(bytes) = arguments.ping {
-        ping(&mut out, to, bytes, &heard)?;
+        ping(&mut out, to, bytes, &mut heard)?;
     }
     if let Some(bytes) = arguments.flood {
-        flood(&mut out, to, bytes, &heard)?;
+        flood(&mut out, to, bytes, &mut heard)?;
     }
     Ok(())
 }
@@ -79,7 +80,7 @@ fn put(out: &mut Vec<u8>, to: u8, packet: &[u8]) {
 
 /// Hands on each packet that comes in, from a thread of its own, until the front end leaves.
 fn listen() -> Receiver<Bytes> {
-    let (tell, heard) = mpsc::channel();
+    let (tell, heard) = mpsc::unbounded();
     thread::spawn(move || {
         for chunk in Reader::new(io::stdin()).map_while(Result::ok).take_while(|chunk| chunk.kind != DRAIN) {
             for packet in Batch::new(chunk.rest).filter(|_| chunk.kind == PACKETS).flatten() {
@@ -111,7 +112,7 @@ fn echo(mut out: File, to: u8) -> io::Result<()> {
 }
 
 /// One packet there and back at a time.
-fn ping(out: &mut File, to: u8, bytes: usize, heard: &Receiver<Bytes>) -> io::Result<()> {
+fn ping(out: &mut File, to: u8, bytes: usize, heard: &mut Receiver<Bytes>) -> io::Result<()> {
     let mut packet = vec![PING; bytes.max(9)];
     let (mut took, mut number) = (Vec::new(), 0u64);
     while took.len() < WARM_UPS + ROUNDS {
@@ -125,8 +126,8 @@ fn ping(out: &mut File, to: u8, bytes: usize, heard: &Receiver<Bytes>) -> io::Re
             match heard.recv_timeout(LOST) {
                 Ok(back) if back == packet => break took.push(began.elapsed()),
                 Ok(_late) => {}
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return Err(left()),
+                Err(WaitError::TimedOut) => break,
+                Err(WaitError::Closed) => return Err(left()),
             }
         }
     }
@@ -138,7 +139,7 @@ fn ping(out: &mut File, to: u8, bytes: usize, heard: &Receiver<Bytes>) -> io::Re
 }
 
 /// As many packets as are acknowledged in a second.
-fn flood(out: &mut File, to: u8, bytes: usize, heard: &Receiver<Bytes>) -> io::Result<()> {
+fn flood(out: &mut File, to: u8, bytes: usize, heard: &mut Receiver<Bytes>) -> io::Result<()> {
     let mut some = Vec::new();
     (0..ACKNOWLEDGED).for_each(|_| put(&mut some, to, &vec![FLOOD; bytes]));
     let (mut free, mut counted, mut began) = (WINDOW, 0, None);
@@ -147,8 +148,7 @@ fn flood(out: &mut File, to: u8, bytes: usize, heard: &Receiver<Bytes>) -> io::R
         let groups = free / ACKNOWLEDGED;
         out.write_all(&some.repeat(groups as usize))?;
         free %= ACKNOWLEDGED;
-        let first = heard.recv().map_err(|_| left())?;
-        let acks = std::iter::once(first).chain(heard.try_iter()).filter(|packet| packet[..] == [ACK]).count();
+        let acks = heard.take().map_err(|_| left())?.filter(|packet| packet[..] == [ACK]).count();
         free += acks as u64 * ACKNOWLEDGED;
         counted += acks as u64 * ACKNOWLEDGED;
         let since = *began.get_or_insert_with(|| start + WARM_UP);
