@@ -38,7 +38,7 @@ impl Automaton for Ringer {
 
 #[test]
 fn arming_wakes_a_thread_of_timers_that_goes_to_sleep() {
-    model("fsm_arm_against_timer_thread", 1, || {
+    model("fsm_arm_against_timer_thread", 2, || {
         let parker = Parker::new();
         let timers = Timers::with(Clock::Real(Instant::now()), Some(parker.unparker()));
         let shared = timers.shared.clone();
