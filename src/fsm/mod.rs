@@ -128,3 +128,11 @@ pub use threads::Threads;
 pub use ticker::every;
 pub use timers::Timers;
 pub use virtual_time::{VirtualTime, World};
+
+/// Models of parts that nobody outside sees.
+#[cfg(rsm_loom)]
+#[doc(hidden)]
+pub mod models {
+    pub use super::threads::models::{arm_against_sleep, schedule_against_sleep};
+    pub use super::timers::models::arm_against_timer_thread;
+}

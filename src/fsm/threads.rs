@@ -153,5 +153,5 @@ impl Home for Resident {
     }
 }
 
-#[cfg(all(test, rsm_loom))]
-mod models;
+#[cfg(rsm_loom)]
+pub(super) mod models;

@@ -205,5 +205,5 @@ impl Shared {
     }
 }
 
-#[cfg(all(test, rsm_loom))]
-mod models;
+#[cfg(rsm_loom)]
+pub(super) mod models;

@@ -204,3 +204,18 @@ fn a_timer_that_is_due_at_death_touches_nothing() {
         assert!(!model.turn(), "F2: the dead are in no queue");
     });
 }
+
+#[test]
+fn a_wake_that_meets_the_threads_going_to_sleep_is_not_lost() {
+    rsm::fsm::models::schedule_against_sleep();
+}
+
+#[test]
+fn a_timer_armed_before_the_thread_goes_to_sleep_wakes_it() {
+    rsm::fsm::models::arm_against_sleep();
+}
+
+#[test]
+fn arming_wakes_a_thread_of_timers_that_goes_to_sleep() {
+    rsm::fsm::models::arm_against_timer_thread();
+}

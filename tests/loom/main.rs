@@ -1,10 +1,10 @@
-//! The models of `sync`: each primitive in every interleaving of a few threads, under a bound on preemptions.
+//! The models of `sync` and `fsm`: each primitive in every interleaving of a few threads, under a bound on preemptions.
 //!
 //! ```text
 //!   RUSTFLAGS="--cfg rsm_loom" cargo test --profile model --target-dir target/loom --test loom -- --nocapture
 //! ```
 //! Two-thread models run with three preemptions, those of three threads with two or three. Each prints its executions and its
-//! time. Models that speak of nodes and bits stand beside their files, `src/sync/*/models.rs`, and are run from here.
+//! time. Models that speak of nodes and bits stand beside their files, `src/{sync,fsm}/*/models.rs`, and are run from here.
 //!
 //! A model whose name says that something "is found" switches on a fault ([`rsm::sync::model::Mutant`]) and holds that it fails.
 #![cfg(rsm_loom)]

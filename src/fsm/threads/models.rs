@@ -1,3 +1,5 @@
+//! An automaton's own thread, going to sleep while it is wanted. Run from `tests/loom/fsm.rs`.
+
 use super::*;
 use crate::fsm::{Automaton, Context as Inputs, Input, Mode};
 use crate::sync::model::model;
@@ -36,12 +38,12 @@ fn run(name: &str, rings: bool, others: impl Fn(&crate::fsm::Address<()>) + Clon
     });
 }
 
-#[test]
-fn a_wake_that_meets_the_threads_going_to_sleep_is_not_lost() {
+/// A post while the automaton's own thread goes to sleep.
+pub fn schedule_against_sleep() {
     run("fsm_schedule_against_sleep", false, |address| address.drain());
 }
 
-#[test]
-fn a_timer_armed_before_the_thread_goes_to_sleep_wakes_it() {
+/// A timer that is armed before that thread goes to sleep.
+pub fn arm_against_sleep() {
     run("fsm_arm_against_sleep", true, |_| loom::thread::yield_now());
 }

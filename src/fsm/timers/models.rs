@@ -1,3 +1,5 @@
+//! The thread of the timers, going to sleep while something is armed. Run from `tests/loom/fsm.rs`.
+
 use super::*;
 use crate::fsm::{Automaton, Builder, Context, Home, HomeRef, Input, Mode};
 use crate::sync::model::model;
@@ -36,8 +38,8 @@ impl Automaton for Ringer {
     }
 }
 
-#[test]
-fn arming_wakes_a_thread_of_timers_that_goes_to_sleep() {
+/// A timer that is armed while the thread of the timers goes to sleep.
+pub fn arm_against_timer_thread() {
     model("fsm_arm_against_timer_thread", 2, || {
         let parker = Parker::new();
         let timers = Timers::with(Clock::Real(Instant::now()), Some(parker.unparker()));
