@@ -109,7 +109,7 @@ fn bounded_send_until_take() {
 
 #[test]
 fn bounded_send_dropped_take() {
-    model("bounded_send_dropped_take", 2, || {
+    model("bounded_send_dropped_take", 3, || {
         let (sender, mut receiver) = bounded(1);
         sender.send(1).expect("there is room");
         let giving_up = thread::spawn({
