@@ -1,4 +1,4 @@
-"""README's five commands, taken from its text, run by a shell in a fresh clone."""
+"""README's commands, taken from its text, run by a shell in a fresh clone."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import harness
 from harness import HERE, ROOT, STUBS, Program
 
 
-def five_commands() -> str:
-    """The block of README.md that begins with `cargo build --bin grpc`."""
+def readme(first: str, lines: int) -> str:
+    """The block of README.md that begins with this line, and has so many."""
     blocks = re.findall(r"```[a-z]*\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    found: list[str] = [block for block in blocks if block.startswith("cargo build --bin grpc\n")]
-    assert len(found) == 1, "README.md has one such block"
-    assert len(found[0].splitlines()) == 5, found[0]
+    found: list[str] = [block for block in blocks if block.startswith(f"{first}\n")]
+    assert len(found) == 1, f"README.md has one block that begins with {first}"
+    assert len(found[0].splitlines()) == lines, found[0]
     return found[0]
 
 
@@ -41,6 +42,7 @@ class FiveCommands(harness.Test):
         self.env |= {name: os.environ[name] for name in ("CARGO_HOME", "RUSTUP_HOME") if name in os.environ}
         # The commands are README's; how hard cargo works at them is ours: a third of the time.
         self.env |= {"CARGO_PROFILE_DEV_OPT_LEVEL": "0", "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "0"}
+        self.env |= {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0"}
         self.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     def shell(self, text: str) -> Program:
@@ -65,7 +67,7 @@ class FiveCommands(harness.Test):
 
     def cluster_of_three(self, turn: str) -> None:
         """The five commands, peers 1 and 2 beside them, a key, and all of them drained."""
-        first = self.shell(f"cd {self.clone}\n{five_commands()}")
+        first = self.shell(f"cd {self.clone}\n{readme('cargo build --bin grpc', 5)}")
         first.hear(rf"^\S+ listening on 127\.0\.0\.1:{self.ports}, executable pid \d+, dir data/0", 300.0)
         where = self.clone / "examples" / "grpc"
         others = [self.shell(f"cd {where}\nexec python peer.py --id {id}") for id in (1, 2)]
@@ -79,17 +81,27 @@ class FiveCommands(harness.Test):
             program.wait(8.0)
             program.hear("drained, exit 0$")
 
-    def test_they_work_before_cluster_py_has_run_and_after(self) -> None:
-        self.cluster_of_three("one")
-        executable = self.clone / "target" / "debug" / "grpc"
-        self.assertTrue(executable.is_file())
-        api = self.clone / "examples" / "grpc" / "api"
-        shutil.rmtree(api)
-        run = self.shell(f"cd {self.clone}\nexec python3 examples/grpc/cluster.py --executable {executable}")
-        run.hear(r"^rsm: 3 peers up, peer \d leads", 60.0)
-        self.assertFalse(api.exists(), "the reader's own")
+    def the_first_command(self, how: str, within: float) -> None:
+        """`cluster.py` as README writes it, the commands for another terminal, and Ctrl-C."""
+        began = time.monotonic()
+        run = self.shell(f"cd {self.clone}\nexec {readme('python3 examples/grpc/cluster.py', 1)}")
+        run.hear(rf"^rsm: executable    target/release/grpc \.+ {how}   +\d+\.\d s$", within)
+        run.hear(r"^rsm: 3 peers up, peer \d leads, ready after ", within)
+        self.assertLess(time.monotonic() - began, within, run.text())
+        ask = self.shell(f"cd {self.clone}\n{readme('python3 examples/grpc/client.py put greeting hello', 3)}")
+        self.assertEqual(ask.wait(20.0), 0, ask.text())
+        self.assertEqual(ask.lines[:2], ["ok", "hello"])
+        self.assertEqual(ask.lines[-1], " quorum 2 of 3: ok")
         run.send(signal.SIGINT)
         self.assertEqual(run.wait(8.0), 0, run.text())
+
+    def test_they_work_before_cluster_py_has_run_and_after(self) -> None:
+        self.cluster_of_three("one")
+        api = self.clone / "examples" / "grpc" / "api"
+        shutil.rmtree(api)
+        self.the_first_command("built", 300.0)
+        self.the_first_command("ready", 3.0)
+        self.assertFalse(api.exists(), "the reader's own")
         self.cluster_of_three("two")
         changed = subprocess.run(
             ["git", "status", "--porcelain"], cwd=self.clone, capture_output=True, text=True, check=True
