@@ -24,4 +24,5 @@ pub mod store;
 pub mod stream;
 mod strike;
 pub mod sums;
+pub mod ties;
 pub mod world;

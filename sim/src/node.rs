@@ -67,7 +67,7 @@ pub struct Node {
     pub wipes: u64,
     /// No disk operation completes before.
     pub stuck_until: Time,
-    /// How many flushes were asked for, of all lives.
+    /// How many flushes this life has asked for.
     pub flushes: u64,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
     pub fuse: Option<u64>,
@@ -94,7 +94,7 @@ impl Node {
     /// # Errors
     /// Why the peer does not start.
     pub fn start(&mut self) -> Result<(), SpawnError> {
-        self.life += 1;
+        (self.life, self.flushes) = (self.life + 1, 0);
         let Common { seed, swarm, check, sent } = self.common.clone();
         let (id, node) = (self.id, NodeId(self.id as u64));
         let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();
@@ -120,6 +120,13 @@ impl Node {
         self.process = Some(Process { peer, log });
         self.look(|core, role| check.lock().started(core, role));
         Ok(())
+    }
+
+    /// What decides how long the flush takes that was asked for last.
+    #[must_use]
+    pub fn draw_latency(&self) -> u64 {
+        // Life 0 is the disk's own.
+        fate(self.common.seed, Purpose::Disk, self.id as u64 | self.life << 8, self.flushes)
     }
 
     /// Looks at the core of the process that runs.
@@ -150,5 +157,29 @@ impl Node {
         self.wipes += 1;
         self.disk = Arc::new(SimulatedDisk::new(fate(self.common.seed, Purpose::Wipe, self.id as u64, self.wipes)));
         self.common.check.lock().wiped(NodeId(self.id as u64));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::swarm;
+
+    #[test]
+    fn how_long_a_flush_takes_follows_from_its_life_and_its_place_in_it() {
+        let swarm = Arc::new(swarm(3));
+        let common = Common { seed: 3, swarm, check: Arc::default(), sent: Arc::default() };
+        let mut draws = std::collections::BTreeSet::new();
+        for busy in [false, true] {
+            let mut node = Node::new(0, VirtualTime::new(3), common.clone());
+            for _ in 0..2 {
+                node.start().expect("an empty disk");
+                node.flushes += 1;
+                draws.insert(node.draw_latency());
+                node.flushes += if busy { 7 } else { 0 };
+                node.kill();
+            }
+        }
+        assert_eq!(draws.len(), 2, "one for each life, however much the first has written");
     }
 }

@@ -11,8 +11,9 @@ use crate::net::{Copy, Net};
 use crate::node::{Common, Node, Sent};
 use crate::plan::{Fault, MS, Swarm};
 use crate::queue::Queue;
-use crate::stream::{Purpose, exponential, fate, stream};
+use crate::stream::{Purpose, exponential, stream};
 use crate::sums::Sums;
+use crate::ties::{Source, Ties};
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
 use rsm::raft::{Seq, Time};
@@ -36,9 +37,21 @@ pub(crate) enum Event {
     Client(usize),
 }
 
+impl Event {
+    /// Whose it is.
+    fn source(&self) -> Source {
+        match *self {
+            Event::Fault(_) => Source::Plan,
+            Event::Arrive { from, to, .. } => Source::Link(from, to),
+            Event::Flushed { node, .. } => Source::Disk(node),
+            Event::Start { node } | Event::Resume { node, .. } => Source::Process(node),
+            Event::Client(client) => Source::Client(client),
+        }
+    }
+}
+
 /// The world of one run.
 pub struct World {
-    pub(crate) seed: u64,
     pub(crate) swarm: Arc<Swarm>,
     pub(crate) net: Net,
     pub(crate) nodes: Vec<Node>,
@@ -50,7 +63,7 @@ pub struct World {
     clients: Vec<Client>,
     told: Arc<Lock<Vec<Told>>>,
     sent: Arc<Lock<Vec<Sent>>>,
-    events: u64,
+    ties: Ties,
     pub(crate) now: Time,
 }
 
@@ -63,8 +76,8 @@ impl World {
         let node = |id: usize| Node::new(id, time.with_clock(clock(seed, id, swarm.drift_ppm)), common.clone());
         let told = Arc::new(Lock::new(Vec::new()));
         let client = |id: usize| Client::new(id, stream(seed, Purpose::Client, id as u64), Arc::clone(&told));
+        let ties = Ties::new(seed, swarm.ties);
         let mut world = World {
-            seed,
             net: Net::new(seed, swarm.nodes, swarm.weather),
             nodes: (0..swarm.nodes).map(node).collect(),
             clients: (0..swarm.clients).map(client).collect(),
@@ -76,7 +89,7 @@ impl World {
             queue: Queue::default(),
             told,
             sent,
-            events: 0,
+            ties,
             now: Time::ZERO,
         };
         (0..world.nodes.len()).for_each(|node| world.push(Time(node as u64), Event::Start { node }));
@@ -87,8 +100,7 @@ impl World {
     }
 
     pub(crate) fn push(&mut self, at: Time, event: Event) {
-        self.events += 1;
-        let tie = if self.swarm.ties { fate(self.seed, Purpose::Tie, 0, self.events) as u32 } else { 0 };
+        let tie = self.ties.next(event.source());
         self.queue.push(at.max(self.now), tie, event);
     }
 
@@ -200,7 +212,7 @@ impl World {
         let node = &mut self.nodes[id];
         let Some(seq) = node.process.as_ref().and_then(|process| process.log.asked()) else { return };
         node.flushes += 1;
-        let latency = exponential(fate(self.seed, Purpose::Disk, id as u64, node.flushes), self.swarm.disk_mean);
+        let latency = exponential(node.draw_latency(), self.swarm.disk_mean);
         let (at, life) = (Time(self.now.0 + latency).max(node.stuck_until), node.life);
         self.push(at, Event::Flushed { node: id, life, seq });
     }
