@@ -88,7 +88,6 @@ fn the_core_imports_nothing_but_plain_things() {
         "crate::mix",
         "crate::varint",
         "crate::raft::mutant",
-        "crate::raft::mark",
     ];
     let outside = |name: &str, line: &str| {
         let line = code(line);

@@ -1,4 +1,4 @@
-//! The rules that hold whatever happens, as functions: what the simulator, the model, fuzzers and debug builds ask.
+//! The rules that hold whatever happens, as functions: what the simulator, the tests and debug builds ask.
 //!
 //! ```text
 //!   one state       order, bounds, membership               a Glance, or the core itself
