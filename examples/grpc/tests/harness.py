@@ -86,7 +86,7 @@ def free_ports(count: int) -> int:
 
     They lie below those that the system gives to outgoing connections: one of those could come in between.
     """
-    claims = Path(tempfile.gettempdir()) / "rsm-ports"
+    claims = Path(tempfile.gettempdir()) / f"rsm-ports-{os.getuid()}"  # another user's locks could not be opened
     claims.mkdir(exist_ok=True)
     for _ in range(1000):
         first = random.randrange(10_000, 32_000 - count)

@@ -25,6 +25,18 @@ def readme(first: str, lines: int) -> str:
     return found[0]
 
 
+def check_repository() -> None:
+    """Ends with one line where there is nothing to clone."""
+    try:
+        seen = subprocess.run(
+            ["git", "ls-remote", "--quiet", ROOT, "HEAD"], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        sys.exit("test_five.py cannot run: git is missing; install it, since the test clones the repository")
+    if seen.returncode != 0 or not seen.stdout:
+        sys.exit(f"test_five.py cannot run: {ROOT} is no repository of git, and the test clones it; run it in a clone")
+
+
 class FiveCommands(harness.Test):
     """A peer is up after them, whether cluster.py has run there before or not."""
 
@@ -110,4 +122,5 @@ class FiveCommands(harness.Test):
 
 
 if __name__ == "__main__":
+    check_repository()
     harness.main()

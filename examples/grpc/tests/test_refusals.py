@@ -14,7 +14,7 @@ import harness
 from harness import HERE, STUBS
 
 from front_end import VERSION
-from front_end.places import PROTOC
+from front_end.places import PROTOC, target
 
 LISTS = {
     "peers.yml line 2 is no `- host:port`: 127.0.0.1:4001": "- 127.0.0.1:4000\n127.0.0.1:4001\n",
@@ -154,7 +154,58 @@ class Refusals(harness.Test):
         self.peer("--what", says="unrecognized arguments: --what; see peer.py --help")
         self.refused("peer.py", says="the following arguments are required: --id; see peer.py --help")
 
+    # ---- which executable ----
+
+    def test_the_most_recently_built_executable_is_taken_from_where_cargo_builds(self) -> None:
+        clone = self.home / "clone"
+        shutil.copytree(HERE, clone / "examples" / "grpc", ignore=shutil.ignore_patterns("api", "data", "tests", "src"))
+        (clone / "Cargo.toml").write_text("[workspace]\n")
+        elsewhere = self.home / "elsewhere"
+        for builds, named, taken in (
+            ({"target/debug": 2, "target/release": 1}, None, "target/debug"),
+            ({"target/debug": 1, "target/release": 2}, None, "target/release"),
+            ({"target/release": 1}, None, "target/release"),
+            ({"target/debug": 9, "../elsewhere/debug": 1, "../elsewhere/release": 2}, elsewhere, elsewhere / "release"),
+            ({"target/release": 9, "../elsewhere/debug": 2, "../elsewhere/release": 1}, elsewhere, elsewhere / "debug"),
+        ):
+            with self.subTest(builds):
+                for place, built in builds.items():
+                    path = clone / place / "grpc"
+                    path.parent.mkdir(parents=True)
+                    path.write_text('#!/bin/sh\necho "started $0" >&2\nexit 2\n')
+                    path.chmod(0o755)
+                    os.utime(path, (built, built))
+                env = {name: value for name, value in os.environ.items() if not name.startswith("CARGO")}
+                env |= {} if named is None else {"CARGO_TARGET_DIR": str(named)}
+                command = [sys.executable, clone / "examples/grpc/peer.py", "--id", "0", "--stubs", STUBS]
+                done = subprocess.run(
+                    command, capture_output=True, text=True, timeout=30, env=env, cwd=clone, check=False
+                )
+                said = done.stderr.splitlines()
+                self.assertEqual((done.returncode, len(said)), (2, 2), done.stderr)
+                self.assertRegex(said[0], rf"^\S+ executable {taken}/grpc, the newest that cargo built$")
+                self.assertEqual(said[1], f"started {clone / taken}/grpc")
+                for place in builds:
+                    shutil.rmtree(clone / place)
+
     # ---- the others ----
+
+    def test_the_test_that_clones_says_in_one_line_what_it_lacks(self) -> None:
+        test = Path("examples", "grpc", "tests", "test_five.py")
+        says = "test_five.py cannot run: git is missing; install it, since the test clones the repository\n"
+        self.assertEqual(self.said_by(harness.ROOT / test, PATH=str(self.home)), says)
+        copy = self.home / "copy"
+        shutil.copytree(HERE, copy / "examples" / "grpc", ignore=shutil.ignore_patterns("api", "data", "src"))
+        (copy / "Cargo.toml").write_text("[workspace]\n")
+        says = f"test_five.py cannot run: {copy} is no repository of git, and the test clones it; run it in a clone\n"
+        self.assertEqual(self.said_by(copy / test, CARGO_TARGET_DIR=str(target())), says)
+
+    def said_by(self, test: Path, **env: str) -> str:
+        """What a test file says that ends at once, with exit code 1."""
+        command: list[str | Path] = [sys.executable, test]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | env, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        return done.stderr
 
     def test_client(self) -> None:
         stubs = ("--stubs", STUBS)
