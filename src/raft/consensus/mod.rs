@@ -16,7 +16,7 @@
 //! runner. A turn is any number of inputs, each through [`next`](Consensus::next), then one
 //! [`flush`](Consensus::flush). What is said is the difference between what the state says and what was said last, so a
 //! hundred proposals of one turn are one record, one append for each follower; and nothing that was forgotten on one
-//! arrow stays forgotten. Every effect may be carried out at once: [promises](promises) are held back here.
+//! arrow stays forgotten. Every effect may be carried out at once: promises are held back here (`promises.rs`).
 
 mod accessors;
 pub mod birth;
