@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import os
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 
@@ -70,6 +73,55 @@ def flipped(packet: bytes) -> Iterator[bytes]:
         yield bytes(damaged)
 
 
+class Writer:
+    """A client that puts without a pause, through each peer in turn; every put must succeed.
+
+    Those through ``mortal`` may also fail as a client may retry.
+    """
+
+    RETRYABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    def __init__(self, cluster: Cluster, mortal: int | None = None) -> None:
+        self._cluster, self._mortal = cluster, mortal
+        self._stop = threading.Event()
+        self.acknowledged = collections.Counter[int]()
+        self.failed = 0
+        self._pool = ThreadPoolExecutor(1)
+        self._running = self._pool.submit(self._run)
+
+    def _run(self) -> None:
+        for n in itertools.count():
+            if self._stop.is_set():
+                return
+            peer = n % len(self._cluster.peers)
+            try:
+                self._cluster.stub(peer).Put(api.PutRequest(key=b"a", value=b"%d" % n), timeout=5.0)
+                self.acknowledged[peer] += 1
+            except grpc.RpcError as error:
+                if peer != self._mortal or error.code() not in self.RETRYABLE:
+                    raise
+                self.failed += 1
+
+    def count(self, but: int | None = None) -> int:
+        """How many puts are acknowledged, without those through one peer."""
+        if self._running.done():
+            self._running.result()  # a put that failed is not waited for
+        return sum(self.acknowledged[peer] for peer in range(len(self._cluster.peers)) if peer != but)
+
+    def wait(self, more: int, within: float, but: int | None = None) -> None:
+        """Waits for so many more."""
+        before = self.count(but)
+        wait(lambda: self.count(but) >= before + more, within, lambda: f"{more} puts\n{self._cluster.text()}")
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._pool.shutdown()
+        self._running.result()
+
+
 class Damage(harness.Test):
     """Within whole chunks nothing is fatal; where a chunk begins nothing is forgiven."""
 
@@ -113,30 +165,22 @@ class Damage(harness.Test):
                 "malformed": [envelope.packet(body[:-1])],
             }
             before = self.refused(cluster)
-            acknowledged, stop = [0], threading.Event()
-
-            def writes() -> None:
-                while not stop.is_set():
-                    cluster.stub(acknowledged[0] % 3).Put(api.PutRequest(key=b"a", value=b"b"), timeout=5.0)
-                    acknowledged[0] += 1
-
-            writer = threading.Thread(target=writes)
-            writer.start()
-            self.inject(cluster, damaged)
-            for packets in strange.values():
-                self.inject(cluster, packets)
-            self.inject(cluster, [], torn=b"\x05four")
-            expected = {reason: len(packets) for reason, packets in strange.items()}
-            expected |= {"checksum": len(damaged), "malformed": expected["malformed"] + 1}
+            rounds = 0
+            with Writer(cluster) as writer:
+                while writer.count() < 100:
+                    self.inject(cluster, damaged)
+                    for packets in strange.values():
+                        self.inject(cluster, packets)
+                    self.inject(cluster, [], torn=b"\x05four")
+                    rounds += 1
+            once = {reason: len(packets) for reason, packets in strange.items()}
+            once |= {"checksum": len(damaged), "malformed": once["malformed"] + 1}
+            expected = {reason: rounds * count for reason, count in once.items()}
 
             def rose() -> dict[str, int]:
                 return {reason: count - before[reason] for reason, count in self.refused(cluster).items()}
 
             wait(lambda: rose() == expected, 10.0, lambda: f"{expected}, but {rose()}\n{cluster.text()}")
-            wait(lambda: acknowledged[0] >= 100, 20.0, "a hundred puts")
-            stop.set()
-            writer.join()
-            self.assertEqual(rose(), expected, "and no more")
             self.said_once_a_second(cluster, expected)
             for peer in cluster.peers:
                 self.assertIsNone(peer.program.process.poll(), cluster.text())
@@ -165,24 +209,27 @@ class Damage(harness.Test):
         for name, garbage in (("zero", b"\0garbage"), ("2^63 bytes", b"\x80" * 9 + b"\x01")):
             with self.subTest(name), Cluster(3) as cluster:
                 victim = cluster.leader()
-                peer = cluster.peers[victim]
-                others = [other.id for other in cluster.peers if other.id != victim]
-                before = len(peer.program.lines)
-                # A write that fits the pipe is whole, and so are the front end's: this stands where a chunk begins.
-                pipe = os.open(f"/proc/{peer.executable_pid}/fd/0", os.O_WRONLY)
-                os.write(pipe, garbage)
-                os.close(pipe)
-                self.assertEqual(peer.program.wait(5.0), 70, cluster.text())
-                said = [line for line in peer.program.lines[before:] if "hears no leader" not in line]
-                self.assertEqual(len(said), 2, said)
-                self.assertRegex(said[0], r"^\S+ the framing of stdin is lost: ")
-                end = f"peer {victim}: executable ended with exit code 3; see the lines above"
-                self.assertEqual(said[1], end)
-                for n in range(20):
-                    caller = others[n % 2]
-                    cluster.stub(caller).Put(api.PutRequest(key=b"a", value=b"%d" % n), timeout=5.0)
-                peer.start()
+                with Writer(cluster, mortal=victim) as writer:
+                    writer.wait(20, 10.0)
+                    self.put_out_of_step(cluster.peers[victim], garbage)
+                    writer.wait(20, 10.0, but=victim)
+                    cluster.peers[victim].start()
+                    writer.wait(20, 10.0)
                 cluster.agreed()
+
+    def put_out_of_step(self, peer: harness.Peer, garbage: bytes) -> None:
+        """Writes to a peer's pipe what is no chunk; it says one line and ends, and so does its front end."""
+        program, before = peer.program, len(peer.program.lines)
+        # A write that fits the pipe is whole, and so are the front end's: this stands where a chunk begins.
+        pipe = os.open(f"/proc/{peer.executable_pid}/fd/0", os.O_WRONLY)
+        os.write(pipe, garbage)
+        os.close(pipe)
+        self.assertEqual(program.wait(5.0), 70, program.text())
+        said = [line for line in program.lines[before:] if "hears no leader" not in line]
+        self.assertEqual(len(said), 2, said)
+        self.assertRegex(said[0], r"^\S+ the framing of stdin is lost: ")
+        end = f"peer {peer.id}: executable ended with exit code 3; see the lines above"
+        self.assertEqual(said[1], end)
 
 
 if __name__ == "__main__":

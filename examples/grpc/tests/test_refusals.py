@@ -177,7 +177,8 @@ class Refusals(harness.Test):
                     os.utime(path, (built, built))
                 env = {name: value for name, value in os.environ.items() if not name.startswith("CARGO")}
                 env |= {} if named is None else {"CARGO_TARGET_DIR": str(named)}
-                command = [sys.executable, clone / "examples/grpc/peer.py", "--id", "0", "--stubs", STUBS]
+                command: list[str | Path] = [sys.executable, clone / "examples/grpc/peer.py"]
+                command += ["--id", "0", "--stubs", STUBS]
                 done = subprocess.run(
                     command, capture_output=True, text=True, timeout=30, env=env, cwd=clone, check=False
                 )
