@@ -158,6 +158,12 @@ impl<C: 'static> Drop for Address<C> {
     }
 }
 
+impl<C: 'static> From<&Address<C>> for CellId {
+    fn from(address: &Address<C>) -> CellId {
+        address.cell()
+    }
+}
+
 impl<C: 'static> PartialEq for Address<C> {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::addr_eq(self.node().head(), other.node().head())

@@ -9,7 +9,7 @@
 //! the choices for the others as they were. A turn that would have to wait for something panics with the rule.
 
 use super::address::Address;
-use super::automaton::Automaton;
+use super::automaton::{Automaton, CellId};
 use super::cell::Cell;
 use super::runner::{Builder, HomeRef, Runner};
 use crate::time::Time;
@@ -169,19 +169,19 @@ impl VirtualTime {
     }
 
     /// As [`Address::kill`], and a paused cell goes on to its death.
-    pub fn crash<C>(&self, address: &Address<C>) {
+    pub fn crash<C: 'static>(&self, address: &Address<C>) {
         address.kill();
         self.resume(address);
     }
 
-    /// The cell takes no turn until it is resumed; posts and timers wait.
-    pub fn pause<C>(&self, address: &Address<C>) {
-        self.executor.pause(address.cell());
+    /// The cell takes no turn until it is resumed; posts and timers wait. Named by an address or by itself.
+    pub fn pause(&self, cell: impl Into<CellId>) {
+        self.executor.pause(cell.into());
     }
 
     /// The cell takes turns again.
-    pub fn resume<C>(&self, address: &Address<C>) {
-        self.executor.resume(address.cell());
+    pub fn resume(&self, cell: impl Into<CellId>) {
+        self.executor.resume(cell.into());
     }
 
     /// Looks into an automaton between turns. `None` if it is dead, or no `A`.

@@ -29,7 +29,7 @@ pub(crate) use shared::Shared;
 pub use spawn_error::SpawnError;
 pub use status::Status;
 
-use crate::fsm::{Address, End, Rejected};
+use crate::fsm::{Address, CellId, End, Rejected};
 use crate::raft::machine::view::Held;
 use crate::raft::machine::{
     Applied, CLIENT_WINDOW, Caller, Codec, Nonce, Open, SessionId, State, StateMachine, snapshot,
@@ -331,6 +331,13 @@ impl<S: StateMachine> Peer<S> {
     /// [`Failure::Gone`]. For tests of what a crash leaves behind.
     pub fn kill(&self) {
         self.shared.parts.lock().iter().rev().for_each(|part| part.kill());
+    }
+
+    /// The automata that it is made of and that live, the last to begin first: for simulators, where a process stands
+    /// still as a whole.
+    #[must_use]
+    pub fn cells(&self) -> Vec<CellId> {
+        self.shared.parts.lock().iter().rev().filter_map(|part| part.cell()).collect()
     }
 
     /// Blocks until the peer is gone: its log is synced, its directory free. Not in virtual time, where nobody may block.

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::news::Board;
-use crate::fsm::{Address, Mode, WeakAddress};
+use crate::fsm::{Address, CellId, Mode, WeakAddress};
 use crate::mix::{Draws, mix};
 use crate::raft::NodeId;
 use crate::raft::consensus::News;
@@ -31,15 +31,16 @@ const STRANGERS_MAX: usize = 16;
 
 /// A part of a peer, for whoever must end it without a word.
 pub(crate) trait Part: Send {
-    /// Whether there is still something to kill.
-    fn is_alive(&self) -> bool;
+    /// Which automaton it is, while there is still something to kill.
+    fn cell(&self) -> Option<CellId>;
     /// Kills it.
     fn kill(&self);
 }
 
 impl<C: Send + 'static> Part for WeakAddress<C> {
-    fn is_alive(&self) -> bool {
-        self.upgrade().is_some_and(|part| part.mode() != Mode::Ended)
+    fn cell(&self) -> Option<CellId> {
+        let part = self.upgrade().filter(|part| part.mode() != Mode::Ended);
+        part.map(|part| part.cell())
     }
     fn kill(&self) {
         self.upgrade().inspect(Address::kill);
@@ -126,7 +127,7 @@ impl<S: StateMachine> Shared<S> {
     /// A part that a kill of the peer must reach.
     pub(crate) fn can_kill<C: Send + 'static>(&self, part: &Address<C>) {
         let mut parts = self.parts.lock();
-        parts.retain(|part| part.is_alive());
+        parts.retain(|part| part.cell().is_some());
         parts.push(Box::new(part.downgrade()));
     }
 }
