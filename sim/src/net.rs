@@ -90,16 +90,14 @@ impl Net {
         &mut self.links[from * self.nodes + to]
     }
 
-    /// Nothing passes from `from` to `to` before `until`.
-    pub fn cut(&mut self, from: usize, to: usize, until: Time) {
-        let link = self.link(from, to);
-        link.cut_until = link.cut_until.max(until);
+    /// Nothing passes from `from` to `to` before `until`. Whether that is news.
+    pub fn cut(&mut self, from: usize, to: usize, until: Time) -> bool {
+        prolong(&mut self.link(from, to).cut_until, until)
     }
 
-    /// What is sent before `until` arrives no earlier than then, in a burst.
-    pub fn clog(&mut self, from: usize, to: usize, until: Time) {
-        let link = self.link(from, to);
-        link.clogged_until = link.clogged_until.max(until);
+    /// What is sent before `until` arrives no earlier than then, in a burst. Whether that is news.
+    pub fn clog(&mut self, from: usize, to: usize, until: Time) -> bool {
+        prolong(&mut self.link(from, to).clogged_until, until)
     }
 
     /// All links are whole again, and from now on the weather is this.
@@ -158,6 +156,13 @@ impl Net {
         traffic.reordered += u64::from(copy.number < link.newest_delivered);
         link.newest_delivered = link.newest_delivered.max(copy.number);
     }
+}
+
+/// Something lasts until `end` at least. Whether it would have ended before.
+pub(crate) fn prolong(until: &mut Time, end: Time) -> bool {
+    let is_longer = *until < end;
+    *until = end.max(*until);
+    is_longer
 }
 
 #[cfg(test)]

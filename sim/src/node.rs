@@ -67,6 +67,8 @@ pub struct Node {
     pub wipes: u64,
     /// No disk operation completes before.
     pub stuck_until: Time,
+    /// None of the process's parts takes a turn before.
+    pub paused_until: Time,
     /// How many flushes this life has asked for.
     pub flushes: u64,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
@@ -83,10 +85,10 @@ impl Node {
     #[must_use]
     pub fn new(id: usize, time: VirtualTime, common: Common) -> Node {
         let disk = Arc::new(SimulatedDisk::new(fate(common.seed, Purpose::Disk, id as u64, 0)));
-        let (stuck_until, process) = (Time::ZERO, None);
+        let (stuck_until, paused_until, process) = (Time::ZERO, Time::ZERO, None);
         let (life, wipes, flushes) = (0, 0, 0);
         let (fuse, broken, former) = (None, None, None);
-        Node { id, time, disk, process, life, wipes, stuck_until, flushes, fuse, broken, former, common }
+        Node { id, time, disk, process, life, wipes, stuck_until, paused_until, flushes, fuse, broken, former, common }
     }
 
     /// Starts a process on what the disk holds.
@@ -141,14 +143,32 @@ impl Node {
         self.process.as_ref().map(|process| process.peer.replica().cell())
     }
 
+    /// The parts of the process that runs.
+    #[must_use]
+    pub fn cells(&self) -> Vec<CellId> {
+        self.process.as_ref().map_or_else(Vec::new, |process| process.peer.cells())
+    }
+
+    /// The process stands still, all parts of it: its disk and its clock go on.
+    pub fn pause(&self) {
+        self.cells().into_iter().for_each(|cell| self.time.pause(cell));
+    }
+
+    /// The process goes on.
+    pub fn resume(&self) {
+        self.cells().into_iter().for_each(|cell| self.time.resume(cell));
+    }
+
     /// Ends the process, whatever it was doing; says nothing more.
     pub fn kill(&mut self) {
+        let cells = self.cells();
         if let Some(process) = self.process.take() {
             self.common.check.lock().crashed(NodeId(self.id as u64));
             process.peer.kill();
-            self.time.resume(process.peer.replica());
+            // Who stands still takes one more turn, to its death.
+            cells.into_iter().for_each(|cell| self.time.resume(cell));
         }
-        (self.fuse, self.broken) = (None, None);
+        (self.fuse, self.broken, self.paused_until) = (None, None, Time::ZERO);
         self.disk.set_fuse(None);
     }
 
@@ -163,7 +183,31 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::swarm;
+    use crate::plan::{Families, Fault, MS, What, swarm};
+    use crate::world::World;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_process_that_stands_still_takes_no_turn_in_any_of_its_parts() {
+        let mut turns = BTreeMap::new();
+        for seed in 0..20 {
+            let mut swarm = swarm(seed);
+            (swarm.nodes, swarm.families) = (3, Families::default());
+            let fault = Fault { at: Time(1_000 * MS), what: What::Pause { node: 0, lasts: 300 * MS } };
+            let time = VirtualTime::new(seed);
+            let mut world = World::new(seed, swarm, vec![fault], &time);
+            time.run_until(Time(999 * MS), &mut world);
+            let parts = world.nodes[0].cells();
+            assert!(4 <= parts.len(), "replica, disk, machine, receiver: {parts:?}");
+            time.keep_trace();
+            time.run_until(Time(1_600 * MS), &mut world);
+            for record in time.trace().records.iter().filter(|record| parts.contains(&record.cell)) {
+                assert!(!(1_000 * MS + 1..1_300 * MS).contains(&record.time.0), "{record:?}");
+                *turns.entry(parts.iter().position(|&cell| cell == record.cell)).or_insert(0) += 1;
+            }
+        }
+        assert!(4 <= turns.len() && turns.values().all(|&turns| 20 <= turns), "they do go on: {turns:?}");
+    }
 
     #[test]
     fn how_long_a_flush_takes_follows_from_its_life_and_its_place_in_it() {

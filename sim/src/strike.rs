@@ -1,7 +1,8 @@
 //! Faults carried out, and what follows from them.
 
+use crate::net::prolong;
 use crate::node::Node;
-use crate::plan::What;
+use crate::plan::{Shape, What};
 use crate::world::{Event, World};
 use rsm::raft::Time;
 use rsm::raft::peer::SpawnError;
@@ -9,52 +10,78 @@ use rsm::raft::storage::{Error, simulated::Operation};
 use std::sync::Arc;
 
 impl World {
+    /// A fault that changes nothing is withheld: the node is down, the links are cut already, the budget is spent.
     pub(crate) fn strike(&mut self, nth: usize) {
-        let until = |world: &World, lasts: u64| Time(world.now.0.saturating_add(lasts));
-        match self.plan[nth].what.clone() {
-            What::Cut { shape, lasts } => {
-                self.sums.cuts += 1;
-                let end = until(self, lasts);
-                for (from, to) in shape.links(self.nodes.len(), self.leader()) {
-                    self.net.cut(from, to, end);
-                }
-            }
-            What::Clog { from, to, lasts } => {
-                self.sums.clogs += 1;
-                let end = until(self, lasts);
-                self.net.clog(from, to, end);
-            }
+        let has_struck = match self.plan[nth].what.clone() {
+            What::Cut { shape, lasts } => self.cut(&shape, lasts),
+            What::Clog { from, to, lasts } => self.clog(from, to, lasts),
             What::Crash { node, down } => self.crash(node, down),
-            What::CrashAtDisk { node, operations, down } => match &mut self.nodes[node] {
-                Node { process: Some(_), fuse, disk, .. } => {
-                    *fuse = Some(down);
-                    disk.set_fuse(Some(operations));
-                }
-                Node { process: None, .. } => self.sums.withheld += 1,
-            },
-            What::Blackout { down } => {
-                self.sums.blackouts += 1;
-                (0..self.nodes.len()).for_each(|node| self.crash(node, down + node as u64));
-            }
+            What::CrashAtDisk { node, operations, down } => self.light_fuse(node, operations, down),
+            What::Blackout { down } => self.black_out(down),
             What::Pause { node, lasts } => self.pause(node, lasts),
-            What::Stuck { node, lasts } => {
-                self.sums.stuck += 1;
-                self.nodes[node].stuck_until = until(self, lasts);
-            }
-            What::Broken { node, down } => match &mut self.nodes[node] {
-                Node { process: Some(_), broken, disk, .. } => {
-                    *broken = Some(down);
-                    disk.fail(Operation::Sync, 0);
-                }
-                Node { process: None, .. } => self.sums.withheld += 1,
-            },
+            What::Stuck { node, lasts } => self.stick(node, lasts),
+            What::Broken { node, down } => self.break_disk(node, down),
             What::Wipe { node, down } => self.wipe(node, down),
-            What::Rollback { node, down } => {
-                let former = self.nodes[node].former.take();
-                self.crash(node, down);
-                self.nodes[node].disk = former.unwrap_or_else(|| Arc::clone(&self.nodes[node].disk));
-            }
+            What::Rollback { node, down } => self.roll_back(node, down),
+        };
+        self.sums.withheld += u64::from(!has_struck);
+    }
+
+    fn after(&self, lasts: u64) -> Time {
+        Time(self.now.0.saturating_add(lasts))
+    }
+
+    fn cut(&mut self, shape: &Shape, lasts: u64) -> bool {
+        let (links, end) = (shape.links(self.nodes.len(), self.leader()), self.after(lasts));
+        let cut = links.into_iter().filter(|&(from, to)| self.net.cut(from, to, end)).count();
+        self.sums.cuts += u64::from(0 < cut);
+        0 < cut
+    }
+
+    fn clog(&mut self, from: usize, to: usize, lasts: u64) -> bool {
+        let end = self.after(lasts);
+        let clogged = from != to && self.net.clog(from, to, end);
+        self.sums.clogs += u64::from(clogged);
+        clogged
+    }
+
+    fn light_fuse(&mut self, id: usize, operations: u64, down: u64) -> bool {
+        let node = &mut self.nodes[id];
+        if node.process.is_some() {
+            node.fuse = Some(down);
+            node.disk.set_fuse(Some(operations));
         }
+        node.process.is_some()
+    }
+
+    fn black_out(&mut self, down: u64) -> bool {
+        let struck = (0..self.nodes.len()).filter(|&node| self.crash(node, down + node as u64)).count();
+        self.sums.blackouts += u64::from(0 < struck);
+        0 < struck
+    }
+
+    fn stick(&mut self, id: usize, lasts: u64) -> bool {
+        let end = self.after(lasts);
+        let node = &mut self.nodes[id];
+        let stuck = node.process.is_some() && prolong(&mut node.stuck_until, end);
+        self.sums.stuck += u64::from(stuck);
+        stuck
+    }
+
+    fn break_disk(&mut self, id: usize, down: u64) -> bool {
+        let node = &mut self.nodes[id];
+        if node.process.is_some() {
+            node.broken = Some(down);
+            node.disk.fail(Operation::Sync, 0);
+        }
+        node.process.is_some()
+    }
+
+    fn roll_back(&mut self, id: usize, down: u64) -> bool {
+        let former = self.nodes[id].former.take();
+        let struck = self.crash(id, down);
+        self.nodes[id].disk = former.unwrap_or_else(|| Arc::clone(&self.nodes[id].disk));
+        struck
     }
 
     /// Who leads in the highest term.
@@ -63,12 +90,11 @@ impl World {
         self.nodes.iter().filter_map(leads).max().map(|(_, id)| id)
     }
 
-    /// The power of a node fails, and comes back.
-    fn crash(&mut self, id: usize, down: u64) {
+    /// The power of a node fails, and comes back. Whether it was up.
+    fn crash(&mut self, id: usize, down: u64) -> bool {
         let node = &mut self.nodes[id];
         if node.process.is_none() {
-            self.sums.withheld += 1;
-            return;
+            return false;
         }
         node.kill();
         let cost = node.disk.crash();
@@ -77,6 +103,7 @@ impl World {
         self.sums.torn += u64::from(0 < cost.torn);
         self.sums.lost_names += u64::from(0 < cost.lost_names);
         self.later(down, Event::Start { node: id });
+        true
     }
 
     /// Nodes whose power has failed in the midst of a disk operation.
@@ -92,31 +119,31 @@ impl World {
         }
     }
 
-    fn pause(&mut self, id: usize, lasts: u64) {
-        let node = &self.nodes[id];
-        let Some(process) = &node.process else {
-            self.sums.withheld += 1;
-            return;
-        };
+    fn pause(&mut self, id: usize, lasts: u64) -> bool {
+        let end = self.after(lasts);
+        let node = &mut self.nodes[id];
+        if node.process.is_none() || !prolong(&mut node.paused_until, end) {
+            return false;
+        }
         self.sums.pauses += 1;
-        node.time.pause(process.peer.replica());
+        node.pause();
         let life = node.life;
         self.later(lasts, Event::Resume { node: id, life });
+        true
     }
 
     pub(crate) fn resume(&mut self, id: usize, life: u64) {
         let node = &self.nodes[id];
-        if let Some(process) = node.process.as_ref().filter(|_| node.life == life) {
-            node.time.resume(process.peer.replica());
+        if node.life == life && node.paused_until <= self.now {
+            node.resume();
         }
     }
 
     /// At most as many directories as the cluster promises to survive, in all of the run.
-    fn wipe(&mut self, id: usize, down: u64) {
+    fn wipe(&mut self, id: usize, down: u64) -> bool {
         let lost = self.nodes.iter().filter(|node| 0 < node.wipes || node.id == id).count();
         if (self.nodes.len() - 1) / 2 < lost {
-            self.sums.withheld += 1;
-            return;
+            return false;
         }
         let node = &mut self.nodes[id];
         let was_up = node.process.is_some();
@@ -126,6 +153,7 @@ impl World {
         if was_up {
             self.later(down, Event::Start { node: id });
         }
+        true
     }
 
     pub(crate) fn start(&mut self, id: usize) {
@@ -161,5 +189,65 @@ impl World {
         node.kill();
         node.disk.kill();
         self.later(down, Event::Start { node: id });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Families, Fault, MS, swarm};
+    use crate::sums::Sums;
+    use rsm::fsm::VirtualTime;
+
+    /// Three nodes after so long, nothing having gone wrong; then these faults strike, one after the other.
+    fn struck(ms: u64, faults: &[What]) -> Sums {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let plan = faults.iter().map(|what| Fault { at: Time::MAX, what: what.clone() }).collect();
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, plan, &time);
+        time.run_until(Time(ms * MS), &mut world);
+        (0..faults.len()).for_each(|nth| world.strike(nth));
+        world.sums
+    }
+
+    #[test]
+    fn a_fault_of_what_is_down_or_of_no_link_is_withheld() {
+        let (node, down, lasts) = (0, MS, MS);
+        let faults = [
+            What::Cut { shape: Shape::Split(0b111), lasts },
+            What::Cut { shape: Shape::Leader, lasts },
+            What::Cut { shape: Shape::Link(1, 1), lasts },
+            What::Clog { from: 1, to: 1, lasts },
+            What::Crash { node, down },
+            What::CrashAtDisk { node, operations: 3, down },
+            What::Blackout { down },
+            What::Pause { node, lasts },
+            What::Stuck { node, lasts },
+            What::Broken { node, down },
+        ];
+        // The first node starts at the end of time 0.
+        assert_eq!(struck(0, &faults[..4]).withheld, 4);
+        let mut all_down = vec![What::Blackout { down }];
+        all_down.extend(faults);
+        let sums = struck(1, &all_down);
+        let all = Sums { withheld: 10, blackouts: 1, crashes: 3, ..sums };
+        assert_eq!((sums.cuts, sums.clogs, sums.pauses, sums.stuck), (0, 0, 0, 0));
+        assert_eq!(sums, all);
+    }
+
+    #[test]
+    fn a_fault_that_lasts_no_longer_than_another_is_withheld() {
+        let faults = |lasts: u64| {
+            [
+                What::Cut { shape: Shape::Isolate(1), lasts },
+                What::Clog { from: 1, to: 2, lasts },
+                What::Pause { node: 1, lasts },
+                What::Stuck { node: 2, lasts },
+            ]
+        };
+        let counts = |sums: Sums| [sums.cuts, sums.clogs, sums.pauses, sums.stuck, sums.withheld];
+        assert_eq!(counts(struck(2, &[faults(5), faults(5)].concat())), [1, 1, 1, 1, 4]);
+        assert_eq!(counts(struck(2, &[faults(5), faults(6)].concat())), [2, 2, 2, 2, 0]);
     }
 }
