@@ -211,6 +211,11 @@ class Peer:
         return self._pid
 
     @property
+    def pids(self) -> tuple[int, int]:
+        """Its front end, and the process behind the pipes."""
+        return self.program.pid, self._pid
+
+    @property
     def address(self) -> str:
         """Where it listens."""
         return self.cluster.addresses[self.id]
