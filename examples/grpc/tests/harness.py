@@ -411,9 +411,14 @@ def batch_of(size: int) -> bytes:
 
 
 class Test(unittest.TestCase):
-    """A test that shows whole texts when they differ."""
+    """Shows whole texts when they differ."""
 
     maxDiff = None
+
+    def says(self, cluster: Cluster, words: str, out: str, err: str = "", code: int = 0) -> None:
+        """A command prints this and that, and exits so."""
+        done = cluster.client(*words.split(" "))
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (code, out, err), words)
 
     def fails(self, code: grpc.StatusCode, words: str, call: Callable[[], object]) -> None:
         """A call fails so, and says so."""

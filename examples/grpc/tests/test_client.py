@@ -20,11 +20,6 @@ from front_end import table
 class Words(harness.Test):
     """Against one peer that is up."""
 
-    def says(self, cluster: Cluster, words: str, out: str, err: str = "", code: int = 0) -> None:
-        """A command prints this and that, and exits so."""
-        done = cluster.client(*words.split(" "))
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (code, out, err), words)
-
     def test_the_first_five_minutes(self) -> None:
         with fake() as cluster:
             for words, out, err, code in (
@@ -124,6 +119,82 @@ class Words(harness.Test):
                 self.assertIsNotNone(found, line)
                 assert found is not None
                 self.assertGreater(int(found[1].replace(",", "")), 50)
+
+
+class Real(harness.Test):
+    """Against a cluster of three, one of them down."""
+
+    def test_every_command_and_each_no(self) -> None:
+        with Cluster(3) as cluster:
+            cluster.peers[(cluster.leader() + 1) % 3].kill()
+            for words, out, err, code in (
+                ("put greeting hello", "ok\n", "", 0),
+                ("cas greeting hallo servus", "", 'client.py: not swapped: greeting is "hello", not "hallo"\n', 1),
+                ("get greeting", "hello\n", "", 0),
+                ("cas greeting hello servus", "ok\n", "", 0),
+                ("get greeting", "servus\n", "", 0),
+                ("append list 17", "1\n", "", 0),
+                ("append list 18", "2\n", "", 0),
+                ("get list", "17\n18\n", "", 0),
+                ("put list x", "", "client.py: wrong type: list holds a list\n", 1),
+                ("cas list a b", "", "client.py: wrong type: list holds a list\n", 1),
+                ("append greeting x", "", "client.py: wrong type: greeting holds a string\n", 1),
+                ("keys", "greeting\nlist\n", "", 0),
+                ("keys li", "list\n", "", 0),
+                ("del list", "ok\n", "", 0),
+                ("del list", "", "client.py: no such key: list\n", 1),
+                ("get list", "", "client.py: no such key: list\n", 1),
+                ("keys", "greeting\n", "", 0),
+            ):
+                self.says(cluster, words, out, err, code)
+
+    def test_status_knows_every_field_of_who_is_up_and_when_who_is_down_was_heard(self) -> None:
+        with Cluster(3) as cluster:
+            leader = cluster.leader()
+            follower, down = (leader + 1) % 3, (leader + 2) % 3
+            self.assertEqual(cluster.client("put", "a", "b").returncode, 0)
+            cluster.agreed()
+            cluster.peers[down].kill()
+            lines = cluster.client("status").stdout.splitlines()
+            titles = r" peer  address +role +term  last  committed  applied  behind  heard   disk p99  queue"
+            self.assertRegex(lines[0], f"^{titles}$")
+            figures = r"+\d+ +\d+ +\d+ +\d+"
+            for id, row in (
+                (leader, rf"leader {figures} +- +- +\d+\.\d ms +\d+"),
+                (follower, rf"follower {figures} +\d+ +0\.\d\d s +\d+\.\d ms +\d+"),
+                (down, r"down +- +- +- +- +- +\d+\.\d\d s +- +-"),
+            ):
+                self.assertRegex(lines[id + 1], rf"^ {id} +{cluster.addresses[id]}  {row}$")
+            self.assertEqual(lines[4:], [" quorum 2 of 3: ok, one more failure would stop writes"])
+            self.every_field(cluster, leader, follower, down)
+
+    def every_field(self, cluster: Cluster, leader: int, follower: int, down: int) -> None:
+        """Of `status --json`."""
+        told = json.loads(cluster.client("status", "--json").stdout)
+        self.assertEqual(list(told), ["cluster", "leader", "peers"])
+        self.assertRegex(told["cluster"], "^[0-9a-f]{16}$")
+        self.assertEqual(told["leader"], leader)
+        rows = told["peers"]
+        self.assertEqual([row["id"] for row in rows], [0, 1, 2])
+        self.assertEqual([row["address"] for row in rows], cluster.addresses)
+        for row in rows:
+            self.assertEqual(tuple(row), table.FIELDS)
+        known = {name for name, value in rows[down].items() if value is not None}
+        self.assertEqual((known, rows[down]["role"]), ({"id", "address", "role", "heard_ms"}, "down"))
+        for id, role in ((leader, "leader"), (follower, "follower")):
+            row, peer = rows[id], cluster.peers[id]
+            self.assertEqual((row["role"], row["leader"], row["snapshots_installed"]), (role, leader, 0))
+            self.assertEqual((row["front_pid"], row["pid"]), peer.pids)
+            self.assertTrue(1 <= row["first"] <= row["applied"] <= row["commit"] <= row["last"], row)
+            self.assertRegex(row["digest"], "^[0-9a-f]{8}$")
+            reasons = {"checksum", "cluster", "incarnation", "version", "kind", "malformed"}
+            self.assertEqual(set(row["refused"]), reasons)
+            self.assertTrue(all(row[name] >= 1 for name in ("term", "syncs", "disk_p99_us")), row)
+            self.assertGreaterEqual(row["queue"], 0)
+        self.assertEqual(rows[leader]["term"], rows[follower]["term"])
+        self.assertEqual(rows[leader]["digest"], rows[follower]["digest"], "nothing was written since")
+        self.assertIsNone(rows[leader]["heard_ms"])
+        self.assertTrue(0 <= rows[follower]["heard_ms"] < rows[down]["heard_ms"], rows)
 
 
 class NobodyAnswers(harness.Test):
