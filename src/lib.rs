@@ -8,7 +8,21 @@
 //!   sync    locks, events, semaphores, channels, tickets                        many threads share one word
 //! ```
 //!
-//! The crate does no network I/O: its user carries opaque bytes, which may be lost, doubled or reordered.
+//! The crate does no network I/O: its user carries opaque bytes, which may be lost, doubled or reordered. Communication is
+//! half-duplex: messages are passed, and never acknowledged directly.
+//!
+//! # The course
+//!
+//! The pages chain, from the bottom up; each chapter is a program of under sixty lines that prints what its head says.
+//!
+//! | part | page | chapters (`examples/`) |
+//! |---|---|---|
+//! | I Waiting | [`sync`] | `01_lock`, `02_drain` |
+//! | II Reacting | [`fsm`] | `03_automaton`, `04_timers` |
+//! | III Agreeing | [`raft`], [`raft::consensus`] | `05_leader`, `06_counter` |
+//! | IV Living | [`raft::storage`], [`raft::wire`], [`pipe`] | `07_pipe`, `08_local` |
+//!
+//! Next: [`sync`].
 
 pub mod fsm;
 pub mod mix;
