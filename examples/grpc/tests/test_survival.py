@@ -30,6 +30,7 @@ class Load:
     def __init__(self, cluster: Cluster, clients: int, numbers: int, twice_every: int = 0, first: int = 0) -> None:
         self._cluster = cluster
         self._first, self._numbers, self._clients, self._twice_every = first, numbers, clients, twice_every
+        self.peers = [peer.id for peer in cluster.peers]
         self._stop, self._abandon = threading.Event(), threading.Event()
         self._counted = threading.Lock()
         self.acknowledged: set[int] = set()
@@ -94,7 +95,7 @@ class Load:
         """Calls random peers until one has done it."""
         while True:
             try:
-                return call(self._cluster.stub(draws.randrange(len(self._cluster.peers))))
+                return call(self._cluster.stub(draws.choice(self.peers)))
             except grpc.RpcError as error:
                 self.errors[(error.code(), error.details())] += 1
                 if error.code() not in RETRYABLE:
@@ -279,10 +280,11 @@ class Survival(harness.Test):
                     5.0,
                     lambda: f"another leader\n{cluster.text()}",
                 )
+                load.peers.remove(stalled)  # who would keep each client waiting for a second
                 sizes = []
                 for second in range(11):
                     going = len(load.acknowledged)
-                    load.wait(going + 1, 5.0)
+                    load.wait(going + 100, 5.0)
                     self.assertTrue(self.leads(cluster, stalled, status["term"]), cluster.text())
                     if second > 5:
                         sizes.append([harness.memory(pid) for peer in cluster.peers for pid in peer.pids])
