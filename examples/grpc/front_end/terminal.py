@@ -21,8 +21,8 @@ class Terminal(Progress):
     """Standard output."""
 
     def __init__(self, color: str = "auto") -> None:
-        self.is_terminal = sys.stdout.isatty()
-        plain = not self.is_terminal or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        self.is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        plain = not self.is_terminal or os.environ.get("NO_COLOR")
         self._colours = color == "always" or (color == "auto" and not plain)
         self._began = 0.0
         self._line = ""

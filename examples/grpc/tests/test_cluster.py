@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -15,6 +16,10 @@ from pathlib import Path
 
 import harness
 from harness import HERE, Program, is_running, wait
+
+import api_pb2 as api
+import api_pb2_grpc
+import grpc
 
 TIME = r"\d\d:\d\d:\d\d\.\d{3}"
 DOTS = r" \.+ "
@@ -54,6 +59,44 @@ class _Home(harness.Test):
         program = Program(command)
         self.addCleanup(program.end)
         return program
+
+    def in_terminal(self, command: list[str], **env: str) -> tuple[int, int, bytearray]:
+        """Starts a program in a terminal of its own: its process, the terminal's other side, and all it shows."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+            os.execve(command[0], command, plain | {"TERM": "xterm"} | env)
+        self.addCleanup(self.kill, {pid})
+        self.addCleanup(os.close, terminal)
+        shown = bytearray()
+        threading.Thread(target=self.read, args=(terminal, shown), daemon=True).start()
+        return pid, terminal, shown
+
+    def ends_by_ctrl_c(self, pid: int, terminal: int, shown: bytearray, last: bytes) -> None:
+        """Types it: the program exits with 0, nothing below it is left, and this is the last that it says."""
+        below = descendants(pid)
+        os.write(terminal, b"\x03")
+        _, status = os.waitpid(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0, shown.decode())
+        self.assertEqual([pid for pid in below if is_running(pid)], [])
+        wait(lambda: last in shown, 5.0, shown.decode)
+
+    def kill(self, pids: set[int]) -> None:
+        """Ends what is left of them."""
+        for pid in pids:
+            if is_running(pid):
+                os.kill(pid, signal.SIGKILL)
+
+    def read(self, terminal: int, shown: bytearray) -> None:
+        """All that a terminal shows, until its last user has gone."""
+        while True:
+            try:
+                data = os.read(terminal, 4096)
+            except OSError:
+                return
+            if not data:
+                return
+            shown += data
 
     def client(self, *words: str) -> str:
         """What client.py prints."""
@@ -177,6 +220,27 @@ class Shown(_Home):
         program.hear("Ctrl-C drains it")
         self.assertNotIn("\x1b", program.text())
 
+    def test_no_colours_where_they_are_not_wanted_or_not_understood(self) -> None:
+        for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            with self.subTest(env):
+                base = harness.free_port()
+                command = [sys.executable, str(HERE / "cluster.py"), "--dir", str(self.home / "data"), "--fresh"]
+                command += ["--peers", "1", "--port", str(base), "--executable", str(harness.real_executable())]
+                pid, terminal, shown = self.in_terminal(command, **env)
+                wait(lambda shown=shown: b"Ctrl-C drains" in shown, 20.0, shown.decode)  # type: ignore[misc]
+                self.assertIsNone(re.search(rb"\x1b\[[\d;]*m", shown), shown)
+                self.assertTrue("TERM" not in env or b"\x1b" not in shown, "nor anything else of the kind")
+                self.ends_by_ctrl_c(pid, terminal, shown, b"rsm: all peers drained in ")
+
+    def test_how_often_a_snapshot_is_taken_reaches_the_peers(self) -> None:
+        program = self.start("--snapshot-every", "20", peers=1)
+        program.hear("Ctrl-C drains it")
+        puts = [api.Request(ticket=n, put=api.PutRequest(key=b"a", value=b"%d" % n)) for n in range(1, 101)]
+        with grpc.insecure_channel(f"127.0.0.1:{self.base}") as channel:
+            batches = api_pb2_grpc.KvStub(channel).Pipeline(iter([api.Requests(requests=puts)]), timeout=20)
+            self.assertEqual(sum(reply.HasField("put") for batch in batches for reply in batch.replies), 100)
+        wait(lambda: json.loads(self.client("status", "--json"))["peers"][0]["first"] > 20, 10.0, "its log is cut")
+
 
 class Leaves(_Home):
     """Nothing behind."""
@@ -185,41 +249,22 @@ class Leaves(_Home):
         base = harness.free_ports(3)
         command = [sys.executable, str(HERE / "cluster.py"), "--dir", str(self.home / "data"), "--port", str(base)]
         command += ["--executable", str(harness.real_executable())]
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execv(command[0], command)
-        shown = bytearray()
-        reader = threading.Thread(target=self.read, args=(terminal, shown), daemon=True)
-        reader.start()
+        pid, terminal, shown = self.in_terminal(command)
         wait(lambda: b"Ctrl-C drains" in shown, 20.0, shown.decode)
-        below = descendants(pid)
-        self.assertEqual(len(below), 6, "three front ends and three executables")
+        self.assertEqual(len(descendants(pid)), 6, "three front ends and three executables")
         self.assertIn(b"\x1b[36mpeer 0 |\x1b[0m ", shown, "in colours")
-        os.write(terminal, b"\x03")
-        _, status = os.waitpid(pid, 0)
-        self.assertEqual(os.waitstatus_to_exitcode(status), 0, shown.decode())
-        self.assertEqual([pid for pid in below if is_running(pid)], [])
-        reader.join(5.0)
-        os.close(terminal)
+        self.ends_by_ctrl_c(pid, terminal, shown, b"rsm: all peers drained in ")
         self.assertEqual(shown.count(b"drained, exit 0"), 3)
-        self.assertIn(b"rsm: all peers drained in ", shown)
 
-    def kill(self, pids: set[int]) -> None:
-        """Ends what is left of them."""
-        for pid in pids:
-            if is_running(pid):
-                os.kill(pid, signal.SIGKILL)
-
-    def read(self, terminal: int, shown: bytearray) -> None:
-        """All that a terminal shows, until its last user has gone."""
-        while True:
-            try:
-                data = os.read(terminal, 4096)
-            except OSError:
-                return
-            if not data:
-                return
-            shown += data
+    def test_ctrl_c_at_a_peers_own_terminal_drains_it(self) -> None:
+        with harness.Cluster(1, start=False) as cluster:
+            command = [sys.executable, str(HERE / "peer.py"), "--id", "0", "--peers", str(cluster.peers_file)]
+            command += ["--stubs", str(harness.STUBS), "--dir", str(cluster.peers[0].directory)]
+            pid, terminal, shown = self.in_terminal([*command, "--executable", str(cluster.executable)])
+            cluster.leader()
+            cluster.stub(0).Put(api.PutRequest(key=b"a", value=b"b"), timeout=5.0)
+            self.assertEqual(len(descendants(pid)), 1)
+            self.ends_by_ctrl_c(pid, terminal, shown, b" drained, exit 0")
 
     def test_sigkill_leaves_nothing_after_six_seconds(self) -> None:
         program = self.start()

@@ -102,6 +102,15 @@ class Answers(harness.Test):
             expected |= {"--snapshot-every": "7", "--log-level": "debug", "--first-boot": "00fa"}
             self.assertEqual(status["arguments"], expected)
 
+    def test_it_listens_where_it_is_told_to(self) -> None:
+        with fake(2, start=False) as cluster:
+            listed, elsewhere = cluster.addresses[0], f"127.0.0.1:{harness.free_port()}"
+            cluster.peers[0].start("--listen", elsewhere).program.hear(f"{TIME}listening on {elsewhere}, ")
+            self.assertIsNone(cluster.status(0), f"nobody is at {listed}")
+            cluster.forget_channels()[0].close()
+            cluster.addresses[0] = elsewhere
+            self.assertEqual(cluster.stub(0).Put(put("a"), timeout=5.0).outcome, api.DONE)
+
     def test_a_request_over_four_mebibytes_is_too_large(self) -> None:
         with fake() as cluster:
             stub = cluster.stub(0)
