@@ -99,7 +99,7 @@ async def front(asked: Settings) -> int:
 
 
 def run(asked: Settings) -> int:
-    """Runs the front end: on uvloop's loop where that is installed, which is a tenth quicker and never required."""
+    """Runs the front end: on uvloop's loop where that is installed, which is quicker and never required."""
     if sys.version_info >= (3, 11) and importlib.util.find_spec("uvloop") is not None:
         import uvloop
 

@@ -52,7 +52,7 @@ class FiveCommands(harness.Test):
         hidden = ("CARGO", "RSM_", "PYTHON", "RUST_", "VIRTUAL_ENV")
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         self.env |= {name: os.environ[name] for name in ("CARGO_HOME", "RUSTUP_HOME") if name in os.environ}
-        # The commands are README's; how hard cargo works at them is ours: a third of the time.
+        # The commands are README's; how hard cargo works at them is ours.
         self.env |= {"CARGO_PROFILE_DEV_OPT_LEVEL": "0", "CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "0"}
         self.env |= {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0"}
         self.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

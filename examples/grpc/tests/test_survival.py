@@ -286,7 +286,7 @@ class Survival(harness.Test):
                     going = len(load.acknowledged)
                     load.wait(going + 100, 5.0)
                     self.assertTrue(self.leads(cluster, stalled, status["term"]), cluster.text())
-                    if second > 5:
+                    if second >= 5:
                         sizes.append([harness.memory(pid) for peer in cluster.peers for pid in peer.pids])
                     threading.Event().wait(1.0)
                 peer.program.send(signal.SIGCONT)
