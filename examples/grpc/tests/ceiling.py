@@ -26,7 +26,7 @@ import grpc
 
 from front_end.framing import head, split
 
-TURNS = int(os.environ.get("RSM_TURNS", "3"))
+TURNS = int(os.environ.get("RSM_TURNS", "5"))
 
 
 class Bare(api_pb2_grpc.PeersServicer):

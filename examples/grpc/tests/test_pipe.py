@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from unittest import mock
 
 import harness
 
@@ -55,6 +56,29 @@ class Writing(harness.Test):
         self.assertEqual(head(framing.DRAIN, 0), vectors["drain"])
         batch = vectors["packets_in"][3:]
         self.assertEqual(head(framing.PACKETS, len(batch)) + batch, vectors["packets_in"])
+
+
+class Filing(harness.Test):
+    """Where the chunks of one read go."""
+
+    def test_packets_go_to_their_receivers_in_order_and_the_rest_by_kind(self) -> None:
+        taken: dict[int, list[bytes]] = {0: [], 5: [], 200: []}
+        executable = child.Child.__new__(child.Child)
+        executable._turn = {to: [] for to in taken}
+        executable._near = {to: executable._turn[to] for to in (0, 5)}
+        executable._sinks = {to: batches.append for to, batches in taken.items()}
+        executable._loop = mock.Mock()
+        executable.news = None
+
+        def packets(to: int, batch: bytes) -> bytes:
+            return head(framing.PACKETS, len(varint(to)) + len(batch)) + varint(to) + batch
+
+        empty = head(framing.PACKETS, 0)  # names no receiver; at the end of a read nothing stands behind it
+        stream = packets(5, b"\1a") + packets(0, b"\1b") + packets(200, b"\1c") + packets(9, b"\1x") + empty
+        stream += golden()["news_leader"] + packets(200, b"\1d") + packets(5, b"\1e") + empty
+        executable._file(stream, split(stream)[0])
+        self.assertEqual(taken, {0: [b"\1b"], 5: [b"\1a\1e"], 200: [b"\1c\1d"]})
+        self.assertEqual(executable.news, child.News("leader", 3, 300, 128, 127))
 
 
 class Reading(harness.Test):
