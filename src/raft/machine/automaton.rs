@@ -200,7 +200,8 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         let restored = match restored {
             Ok(restored) => restored,
             // A newer one was installed meanwhile: it stands behind this in the queue.
-            Err(Error::Gone) => return Ok(State::Behind),
+            Err(Error::Gone) if self.snapshots.replaced(at) => return Ok(State::Behind),
+            Err(Error::Gone) => return Err(format!("the snapshot at {at:?} is gone, and none has replaced it")),
             Err(error) => return Err(error.to_string()),
         };
         (self.sessions, self.membership, self.applied) = (restored.sessions, restored.membership, at);

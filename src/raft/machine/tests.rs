@@ -146,8 +146,17 @@ fn a_snapshot_that_a_newer_one_has_replaced_is_skipped() {
     let at = LogId::new(1, 10);
     let (state, members) = (Adder { sum: 55, added: vec![55] }, snapshot::encode_membership(&Membership::default()));
     snapshot::prepare(&state, &Sessions::new(9), bench.snapshots.clone(), at, members)().expect("written");
+    bench.snapshots.keep(at).expect("an older one may go");
     bench.tell([Command::Install(LogId::new(1, 5)), apply(6, vec![add(1, 6, 1_000)]), Command::Install(at)]);
     assert_eq!((bench.sum(), bench.failures()), ((55, Index(10)), vec![]));
+}
+
+#[test]
+fn a_snapshot_that_is_gone_without_a_newer_one_stops_the_machine() {
+    let bench = Bench::new(NEVER);
+    bench.tell([Command::Install(LogId::new(1, 5)), apply(6, vec![add(1, 6, 1_000)])]);
+    let failures = bench.failures();
+    assert!(failures.len() == 1 && failures[0].contains("snapshot"), "{failures:?}");
 }
 
 #[test]

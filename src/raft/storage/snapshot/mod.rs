@@ -44,8 +44,10 @@ struct Shared<D: Disk> {
 /// What is known beside the names in the directory.
 #[derive(Debug, Default)]
 struct Ledger {
-    /// Finished since the directory was opened: their marks may be under way.
+    /// Named since the directory was opened, or about to be: their marks may be under way.
     fresh: BTreeSet<LogId>,
+    /// The last that was kept for its mark: older ones may be gone.
+    kept: LogId,
     /// Open for a transfer or a restore.
     open: Vec<(LogId, Weak<()>)>,
     remarks: Vec<Remark>,
@@ -122,6 +124,7 @@ impl<D: Disk> Snapshots<D> {
     pub fn keep(&self, at: LogId) -> Result<(), Error> {
         let held = self.held()?;
         let mut ledger = self.shared.ledger.lock();
+        ledger.kept = ledger.kept.max(at);
         ledger.open.retain(|(_, handle)| handle.strong_count() != 0);
         let stays = |other: &LogId| {
             let under_way = at.index < other.index && ledger.fresh.contains(other);
@@ -136,6 +139,12 @@ impl<D: Disk> Snapshots<D> {
             self.shared.disk.sync_dir()?;
         }
         Ok(())
+    }
+
+    /// Whether the mark of a newer one is durable, so that this one may be gone.
+    #[must_use]
+    pub fn replaced(&self, at: LogId) -> bool {
+        at < self.shared.ledger.lock().kept
     }
 
     /// What was found that is worth a line.
@@ -177,9 +186,12 @@ impl<D: Disk> Shared<D> {
     /// Gives a file that is written whole its name, durably.
     fn publish(&self, file: &D::File, unfinished: &str, at: LogId) -> Result<(), Error> {
         self.disk.sync(file)?;
-        self.disk.rename(unfinished, &format::name(at))?;
-        self.disk.sync_dir()?;
+        // Before it has its name: the mark of an older one may become durable in between, and must leave it alone.
         self.ledger.lock().fresh.insert(at);
-        Ok(())
+        let named = self.disk.rename(unfinished, &format::name(at)).and_then(|()| self.disk.sync_dir());
+        if named.is_err() {
+            self.ledger.lock().fresh.remove(&at);
+        }
+        Ok(named?)
     }
 }

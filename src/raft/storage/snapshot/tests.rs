@@ -22,7 +22,7 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| draws.bits() as u8).collect()
 }
 
-fn take(snapshots: &Snapshots<SimulatedDisk>, index: u64, state: &[u8]) -> Snapshot {
+fn take<D: Disk>(snapshots: &Snapshots<D>, index: u64, state: &[u8]) -> Snapshot {
     let mut taking = snapshots.take(LogId::new(1, index), Bytes::from_static(b"members")).unwrap();
     taking.write_all(state).unwrap();
     taking.finish().unwrap()
@@ -236,4 +236,70 @@ fn a_disk_that_fails_while_one_is_taken_says_so_and_leaves_no_name() {
         let named = names(&disk).contains(&name(LogId::new(1, 1)));
         assert_eq!(named, operation == Operation::SyncDir, "{operation:?}");
     }
+}
+
+/// A disk on which something happens right behind the listing, or right before the names are made durable.
+struct Meanwhile {
+    disk: SimulatedDisk,
+    behind_list: Lock<Option<Happens>>,
+    before_sync_dir: Lock<Option<Happens>>,
+}
+
+type Happens = Box<dyn FnOnce() + Send>;
+
+fn happen(what: &Lock<Option<Happens>>) {
+    let what = what.lock().take();
+    what.into_iter().for_each(|happens| happens());
+}
+
+impl Disk for Meanwhile {
+    type File = <SimulatedDisk as Disk>::File;
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let names = self.disk.list();
+        happen(&self.behind_list);
+        names
+    }
+    fn open(&self, name: &str, create: bool) -> io::Result<Self::File> {
+        self.disk.open(name, create)
+    }
+    fn len(&self, file: &Self::File) -> io::Result<u64> {
+        self.disk.len(file)
+    }
+    fn read_at(&self, file: &Self::File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        self.disk.read_at(file, bytes, at)
+    }
+    fn write_at(&self, file: &Self::File, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.disk.write_at(file, bytes, at)
+    }
+    fn sync(&self, file: &Self::File) -> io::Result<()> {
+        self.disk.sync(file)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        happen(&self.before_sync_dir);
+        self.disk.sync_dir()
+    }
+}
+
+fn meanwhile() -> (Arc<Meanwhile>, Snapshots<Meanwhile>) {
+    let (behind_list, before_sync_dir) = (Lock::default(), Lock::default());
+    let disk = Arc::new(Meanwhile { disk: SimulatedDisk::new(1), behind_list, before_sync_dir });
+    let snapshots = Snapshots::new(Arc::clone(&disk), CLUSTER).unwrap();
+    (disk, snapshots)
+}
+
+#[test]
+fn a_snapshot_that_is_just_being_named_outlives_the_mark_of_an_older_one() {
+    let (disk, snapshots) = meanwhile();
+    let older = take(&snapshots, 1, b"older").at;
+    let keeper = snapshots.clone();
+    *disk.before_sync_dir.lock() = Some(Box::new(move || keeper.keep(older).unwrap()));
+    let newer = take(&snapshots, 2, b"newer").at;
+    assert_eq!(snapshots.open(newer).map(|file| file.snapshot().at).ok(), Some(newer));
 }
