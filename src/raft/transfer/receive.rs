@@ -1,9 +1,9 @@
 //! Taking in a snapshot, piece by piece.
 
-use crate::raft::LogId;
 use crate::raft::storage::snapshot::Receiving;
 use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
+use crate::raft::{LogId, Term};
 use bytes::Bytes;
 
 /// What follows from a piece.
@@ -16,7 +16,7 @@ pub struct Taken {
     pub ready: Option<Snapshot>,
 }
 
-/// Receives one snapshot at a time: the newest that was begun. Whoever is newborn takes nothing.
+/// Receives one snapshot at a time: the newest of the last leader that sends one. Whoever is newborn takes nothing.
 ///
 /// What it does it does on the disk before it returns: a piece is written, the last one checks, syncs and names the
 /// whole file. So it lives on an automaton of its own.
@@ -24,6 +24,8 @@ pub struct Taken {
 pub struct Receiver<D: Disk> {
     snapshots: Snapshots<D>,
     current: Option<Receiving<D>>,
+    /// The last in which a piece of it came.
+    term: Term,
     /// The last durable mark: no snapshot up to it is needed.
     mark: LogId,
 }
@@ -32,7 +34,7 @@ impl<D: Disk> Receiver<D> {
     /// Receives into this directory, whose last mark is `mark`.
     #[must_use]
     pub fn new(snapshots: Snapshots<D>, mark: LogId) -> Receiver<D> {
-        Receiver { snapshots, current: None, mark }
+        Receiver { snapshots, current: None, term: Term(0), mark }
     }
 
     /// A mark has become durable: what is being received for a place up to it is given up.
@@ -43,7 +45,8 @@ impl<D: Disk> Receiver<D> {
         }
     }
 
-    /// Takes a piece; `None`: of an older snapshot than the one that is being received, and not even answered.
+    /// Takes a piece; `None`: of an older snapshot than the one that is being received, or of a former leader's other
+    /// one, and not even answered.
     ///
     /// # Errors
     /// [`Error::Full`]: this transfer is given up, and what came of it is gone. Any other stops the peer.
@@ -63,16 +66,19 @@ impl<D: Disk> Receiver<D> {
         Ok(Some(Taken { reply: reply(chunk, wanted), ready }))
     }
 
-    /// What this piece belongs to, begun if need be; `None` if it is older than what is being received.
+    /// What this piece belongs to, begun if need be; `None` if that stands behind what is being received. A later
+    /// leader's comes first though it be older: the transfer of a former one may have died half-way.
     fn current(&mut self, chunk: &Chunk) -> Result<Option<&mut Receiving<D>>, Error> {
         let known = self.current.as_ref().map(|current| (current.at(), current.total()));
-        if known.is_some_and(|(at, _)| chunk.at < at) {
-            return Ok(None);
-        }
         if known != Some((chunk.at, chunk.total)) {
+            if known.is_some_and(|(at, _)| (chunk.term, chunk.at) < (self.term, at)) {
+                return Ok(None);
+            }
             self.current = None; // first: what is dropped removes its file
             self.current = Some(self.snapshots.receive(chunk.at, chunk.total)?);
+            self.term = chunk.term;
         }
+        self.term = self.term.max(chunk.term);
         Ok(self.current.as_mut())
     }
 }

@@ -211,6 +211,19 @@ fn a_newer_snapshot_takes_the_place_of_an_older_one_and_an_older_one_is_not_answ
 }
 
 #[test]
+fn a_later_leader_is_heard_though_its_snapshot_is_older_and_an_earlier_one_no_more() {
+    let newer = LogId::new(3, 900);
+    let (old, new) = (chunks(&holder(AT, 5_000), AT, TRACK), chunks(&holder(newer, 5_000), newer, TRACK));
+    let later = |chunk: &Chunk| Chunk { term: Term(5), ..chunk.clone() };
+    let mut receiver = Receiver::new(snapshots(&Arc::new(SimulatedDisk::new(2))), LogId::ZERO);
+    receiver.take(&new[0]).unwrap().unwrap();
+    let taken = receiver.take(&later(&old[0])).unwrap();
+    assert_eq!(taken.map(|taken| taken.reply.wanted), Some(1_000));
+    assert_eq!(receiver.take(&new[1]).unwrap(), None, "its leader died half-way");
+    assert_eq!(receiver.take(&later(&old[1])).unwrap().unwrap().reply.wanted, 2_000);
+}
+
+#[test]
 fn what_lies_below_the_last_mark_is_acknowledged_at_once() {
     let old = chunks(&holder(AT, 5_000), AT, TRACK);
     let to = Arc::new(SimulatedDisk::new(2));
