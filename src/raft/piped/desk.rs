@@ -15,6 +15,7 @@ use crate::raft::machine::{Codec, StateMachine};
 use crate::raft::peer::{Failure, Peer};
 use crate::raft::wire::Refused;
 use bytes::Bytes;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -148,10 +149,14 @@ impl<S: StateMachine> Desk<S> {
             });
         }
         let state = self.peer.state();
-        let view = state.read();
-        let (index, answer) = (view.index(), look(&view));
-        drop(view);
-        ticket.done(index, &answer, Status::TooLarge);
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            let view = state.read();
+            (view.index(), look(&view))
+        }));
+        // A panic of the user's loses its own answer, which the dropped ticket says, and nothing else: it could only look.
+        if let Ok((index, answer)) = looked {
+            ticket.done(index, &answer, Status::TooLarge);
+        }
     }
 
     /// A digest is a pass over the whole state: packets shall not wait for it.

@@ -30,12 +30,19 @@ struct End {
     piped: Piped<Counter>,
 }
 
+/// By this no counter can be multiplied.
+const UNLUCKY: u64 = 13;
+
 /// A counter among so many members, behind pipes.
 fn start(id: u64, members: u64) -> End {
     let ((input, to), (from, output)) = (io::pipe().unwrap(), io::pipe().unwrap());
     log::set_level(log::Level::Error);
     let builder = Peer::from_fn(id, (0..members).map(|id| (id, format!("peer {id}"))), add());
-    let piped = builder.piped_over(input, output, |count: &Counter, times: u64| **count * times).unwrap();
+    let answer = |count: &Counter, times: u64| {
+        assert_ne!(times, UNLUCKY, "a fault of the user's");
+        **count * times
+    };
+    let piped = builder.piped_over(input, output, answer).unwrap();
     End { to, from: Reader::new(from), piped }
 }
 
@@ -174,6 +181,19 @@ fn the_end_of_stdin_and_a_signal_drain_as_the_front_end_does() {
     let End { to: _to, piped, .. } = start(0, 1).greet();
     piped.peer.drain();
     assert_eq!(piped.wait_code(), DRAINED);
+}
+
+#[test]
+fn a_query_whose_answer_panics_loses_its_own_reply_and_no_other() {
+    let mut end = start(0, 1).greet();
+    for verb in [2, 3] {
+        end.send(kind::REQUEST, &[verb, 0, verb, UNLUCKY as u8]);
+        let (ticket, status, _) = end.reply();
+        assert_eq!((ticket, status), (verb.into(), Status::Unknown as u8));
+    }
+    assert_eq!(end.ask(9, 3, &[3]).1, [0u8][..]);
+    end.send(kind::DRAIN, b"");
+    assert_eq!(end.piped.wait_code(), DRAINED);
 }
 
 #[test]
