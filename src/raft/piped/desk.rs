@@ -22,6 +22,9 @@ use std::thread;
 /// While so many bytes of replies wait to be read, requests are refused.
 const REPLIES_MAX: usize = 16 << 20;
 
+/// Why.
+const UNREAD: &str = "too many replies wait to be read";
+
 /// What a query comes to, as bytes; `None`: these bytes are no query.
 pub(super) type Answer<S> = dyn Fn(&Bytes) -> Option<Look<S>> + Send + Sync;
 /// Looks at the state, once.
@@ -105,7 +108,7 @@ impl<S: StateMachine> Desk<S> {
             Ok(Request { ticket, verb, body }) => {
                 let ticket = self.tickets.take(ticket);
                 if REPLIES_MAX < self.outbox.kept_bytes() {
-                    ticket.refuse(Status::Full, "too many replies wait to be read");
+                    ticket.refuse(Status::Full, UNREAD);
                 } else if self.stage == Stage::Draining && verb != Verb::Status {
                     ticket.fail(Failure::Draining);
                 } else {
@@ -143,7 +146,10 @@ impl<S: StateMachine> Desk<S> {
 
     fn look(&self, ticket: Ticket, verb: Verb, look: Look<S>) {
         if verb == Verb::Read {
+            let outbox = self.outbox.clone();
             return self.peer.read_then(look, move |outcome| match outcome {
+                // Many reads may have been taken in before the first was answered.
+                Ok(_) if REPLIES_MAX < outbox.kept_bytes() => ticket.refuse(Status::Full, UNREAD),
                 Ok(done) => ticket.done(done.index, &done.value, Status::TooLarge),
                 Err(why) => ticket.fail(why),
             });

@@ -10,13 +10,16 @@ use super::disk::{self, Tended};
 use super::standing::Standing;
 use super::{Command, Replica, Word, failure_of, transfers};
 use crate::fsm::Context;
-use crate::raft::consensus::{Append, Effect, Message, News, Record, Refusal, Role};
+use crate::raft::consensus::{Append, Committed, Effect, Message, News, Record, Refusal, Role};
 use crate::raft::machine::StateMachine;
 use crate::raft::machine::automaton as machine;
 use crate::raft::replica::in_flight::Told;
 use crate::raft::storage::{Disk, Error, Reader};
 use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term, Time, Token};
 use std::ops::Range;
+
+/// While more than so many words wait in its inbox, the machine reads entries back: its inbox holds none.
+const LAGGING: usize = 1_024;
 
 /// What gathers in a turn, in buffers that are used again.
 #[derive(Debug, Default)]
@@ -83,7 +86,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 let load = Load { to, life: incarnation, append, range, terms, bytes_max };
                 self.load(role, load, context);
             }
-            Effect::Apply(committed) => self.tell_machine(machine::Command::Apply(committed)),
+            Effect::Apply(committed) => {
+                let depth = self.homes.as_ref().map_or(0, |homes| homes.machine.depth());
+                self.tell_machine(machine::Command::Apply(for_machine(committed, depth)));
+            }
             Effect::Install { at } => {
                 self.shared.gauges.installed();
                 self.tell_machine(machine::Command::Install(at));
@@ -214,6 +220,16 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     }
 }
 
+/// What a machine is told of committed entries while so many words wait in its inbox.
+fn for_machine(committed: Committed, depth: usize) -> Committed {
+    match committed {
+        Committed::Entries { first, entries } if LAGGING < depth => {
+            Committed::Range(first..Index(first.0 + entries.len() as u64))
+        }
+        committed => committed,
+    }
+}
+
 /// Whether the entries from `first` on have the terms that these runs (first index, term) name.
 fn are_of(entries: &[Entry], first: Index, terms: &[(Index, Term)]) -> bool {
     let term_at = |index: Index| terms.iter().rev().find(|(from, _)| *from <= index).map(|(_, term)| *term);
@@ -223,6 +239,15 @@ fn are_of(entries: &[Entry], first: Index, terms: &[(Index, Term)]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_that_lags_is_told_indices_instead_of_entries() {
+        let entries = Committed::Entries { first: Index(7), entries: vec![Entry::blank(Term(1)); 3].into() };
+        assert_eq!(for_machine(entries.clone(), LAGGING), entries);
+        assert_eq!(for_machine(entries, LAGGING + 1), Committed::Range(Index(7)..Index(10)));
+        let range = Committed::Range(Index(7)..Index(10));
+        assert_eq!(for_machine(range.clone(), LAGGING + 1), range);
+    }
 
     #[test]
     fn entries_that_were_written_anew_are_not_those_that_were_meant() {

@@ -18,6 +18,9 @@ use crate::raft::wire::{Body, Chunk, ChunkReply};
 use crate::raft::{Identity, LogId, NodeId, Term, Time, Track};
 use bytes::Bytes;
 
+/// While more pieces than these wait for the disk, further ones are dropped. A sender has four on their way.
+const CHUNKS_WAITING_MAX: usize = 16;
+
 /// What transfers say.
 #[derive(Debug)]
 pub(crate) enum Word {
@@ -189,8 +192,11 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         match (role, &self.homes) {
             (Role::Newborn(_), _) | (_, None) => {}
             (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), Some(homes)) => {
-                // One that has ended is heard of by its watcher.
-                let _ = homes.receiver.post(Incoming::Chunk(from.node, chunk));
+                // Whoever sends more than the disk takes sends it again.
+                if homes.receiver.depth() <= CHUNKS_WAITING_MAX {
+                    // One that has ended is heard of by its watcher.
+                    let _ = homes.receiver.post(Incoming::Chunk(from.node, chunk));
+                }
             }
         }
     }
