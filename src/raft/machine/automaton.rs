@@ -15,7 +15,7 @@ use super::sessions::{Sessions, Verdict};
 use super::snapshot;
 use super::state_machine::{Applied, StateMachine};
 use super::view::Held;
-use crate::fsm::{Address, Automaton, Context, Input, WeakAddress};
+use crate::fsm::{Address, Automaton, Context, End, Input, WeakAddress};
 use crate::raft::consensus::{Committed, Membership};
 use crate::raft::mutant::mutate;
 use crate::raft::peer::{Failure, Shared};
@@ -47,6 +47,8 @@ pub(crate) enum Command<S> {
     Read { index: Index, timeout: Duration, run: Reading<S> },
     /// The child has written a snapshot, or not.
     Written(Result<Snapshot, Error>),
+    /// That child has ended.
+    WriterEnded(End),
     /// Some read may have waited too long.
     Overdue,
 }
@@ -291,6 +293,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         self.since = (0, 0);
         let writer = Writer { write: Some(Box::new(write)), machine: context.weak() };
         let writer = context.builder(writer, ()).name("snapshot").guard(self.shared.guard()).spawn();
+        context.watch(&writer, Command::WriterEnded);
         self.shared.can_kill(&writer);
         self.writer = Some(writer);
     }
@@ -319,6 +322,11 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
                 self.on_read(index, timeout, run, context);
             }
             (State::Current | State::Behind, Command::Written(written)) => self.on_written(written)?,
+            // By the user's own code; else it has said what came of it, or the whole peer is killed.
+            (State::Current | State::Behind, Command::WriterEnded(End::Panicked(panic))) => {
+                return Err(format!("snapshot: {}", panic.message()));
+            }
+            (State::Current | State::Behind, Command::WriterEnded(End::Exited | End::Killed)) => {}
             (State::Current | State::Behind, Command::Overdue) => self.overdue(context),
         }
         Ok(state)

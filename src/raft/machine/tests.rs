@@ -5,7 +5,7 @@ use super::view::Held;
 use super::{Caller, Codec, Nonce, Open, SessionId, Sessions, snapshot};
 use crate::fsm::{Address, Automaton, Context, Input, Runner, VirtualTime};
 use crate::raft::consensus::{Committed, Membership};
-use crate::raft::peer::tests::Adder;
+use crate::raft::peer::tests::{Adder, UNWRITABLE};
 use crate::raft::peer::{Failure, Limits, Shared};
 use crate::raft::storage::{Error, Reader, SimulatedDisk, Snapshots};
 use crate::raft::wire::Door;
@@ -207,4 +207,12 @@ fn a_snapshot_is_taken_by_count_or_by_bytes_and_holds_the_sessions() {
         let restored = snapshot::restore(&bench.snapshots, at, 9, &bench.shared.restore).expect("it is whole");
         assert_eq!((restored.state.sum, restored.sessions.len()), (11, 1));
     }
+}
+
+#[test]
+fn a_snapshot_whose_writer_panics_stops_the_machine() {
+    let bench = Bench::new(Policy { entries: 2, bytes: u64::MAX });
+    bench.tell([apply(1, vec![open(), add(1, 1, UNWRITABLE)])]);
+    let failures = bench.failures();
+    assert!(failures.len() == 1 && failures[0].contains("no snapshot holds"), "{failures:?}");
 }

@@ -8,7 +8,7 @@
 use super::Word as ReplicaWord;
 use super::disk::Tended;
 use super::{Command, Replica};
-use crate::fsm::{Automaton, Context, Input as Inbox, WeakAddress};
+use crate::fsm::{Automaton, Context, End, Input as Inbox, WeakAddress};
 use crate::raft::consensus::{Input, Membership, Role};
 use crate::raft::machine::StateMachine;
 use crate::raft::storage::snapshot::SnapshotFile;
@@ -30,7 +30,9 @@ pub(crate) enum Word {
     Ready { from: NodeId, term: Term, track: Track, at: LogId, membership: Bytes },
     /// That peer holds it, or did not answer.
     Over(NodeId, Track, Verdict),
-    /// The disk does not take what came.
+    /// That peer's transfer has ended, perhaps without a word.
+    Ended(NodeId, Track, End),
+    /// The disk does not take what came, or what is to be sent is damaged.
     Failed(String),
 }
 
@@ -221,6 +223,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let say = |word| Command(ReplicaWord::Transfer(word));
         let bring = Bring { errand, snapshots: self.snapshots.clone(), replica: context.weak(), say, under_way: None };
         let sender = context.builder(bring, ()).name("transfer").guard(self.shared.guard()).spawn();
+        context.watch(&sender, move |end| Command(ReplicaWord::Transfer(Word::Ended(to, track, end))));
         self.shared.can_kill(&sender);
         if let Some(homes) = &mut self.homes
             && let Some(former) = homes.senders.insert(to, sender)
@@ -248,6 +251,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 };
                 self.step(role, Input::SnapshotReady { from, term, track, at, membership }, now)
             }
+            Word::Ended(to, track, End::Panicked(_)) => {
+                self.step(role, Input::SnapshotFailed { to, track }, context.now())
+            }
+            Word::Ended(_, _, End::Exited | End::Killed) => role,
             Word::Over(to, track, verdict) => {
                 let input = match verdict {
                     Verdict::Sent => Input::SnapshotSent { to, track },

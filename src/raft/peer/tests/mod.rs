@@ -31,7 +31,10 @@ impl StateMachine for Adder {
 
     fn snapshot(&self) -> impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static {
         let copy = (self.sum, self.added.clone());
-        move |to: &mut dyn Write| to.write_all(&copy.to_bytes())
+        move |to: &mut dyn Write| {
+            assert_ne!(copy.0, UNWRITABLE, "a state that no snapshot holds");
+            to.write_all(&copy.to_bytes())
+        }
     }
 
     fn restore(from: &mut dyn Read) -> io::Result<Adder> {
@@ -42,5 +45,7 @@ impl StateMachine for Adder {
     }
 }
 
+/// The sum that kills whoever writes it down.
+pub(crate) const UNWRITABLE: u64 = u64::MAX - 1;
 /// Kills whoever applies it.
 pub(super) const PANIC: u64 = u64::MAX;
