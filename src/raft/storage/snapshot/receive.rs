@@ -4,6 +4,7 @@ use super::Shared;
 use super::format::{self, name};
 use crate::raft::LogId;
 use crate::raft::storage::{Disk, Error, Snapshot};
+use std::io;
 use std::sync::Arc;
 
 /// A snapshot's file on its way here. What is dropped unfinished leaves nothing behind.
@@ -29,6 +30,8 @@ impl<D: Disk> Receiving<D> {
             match receiving.shared.verify(at) {
                 Ok(whole) => receiving.ready = Some(whole),
                 Err(Error::Corrupt(_)) => {}
+                // Removed meanwhile, for a newer one.
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }

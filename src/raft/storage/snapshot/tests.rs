@@ -303,3 +303,14 @@ fn a_snapshot_that_is_just_being_named_outlives_the_mark_of_an_older_one() {
     let newer = take(&snapshots, 2, b"newer").at;
     assert_eq!(snapshots.open(newer).map(|file| file.snapshot().at).ok(), Some(newer));
 }
+
+#[test]
+fn one_that_is_removed_while_it_is_looked_for_is_received_from_its_beginning() {
+    let (disk, snapshots) = meanwhile();
+    let older = take(&snapshots, 1, b"older").at;
+    let newer = take(&snapshots, 2, b"newer").at;
+    let keeper = snapshots.clone();
+    *disk.behind_list.lock() = Some(Box::new(move || keeper.keep(newer).unwrap()));
+    let receiving = snapshots.receive(older, 1_000).map(|receiving| receiving.wanted());
+    assert!(matches!(receiving, Ok(0)), "{receiving:?}");
+}
