@@ -15,7 +15,7 @@ use crate::raft::storage::snapshot::SnapshotFile;
 use crate::raft::storage::{Disk, Error, Snapshots};
 use crate::raft::transfer::{Pace, Piece, Receiver, Sending, Taken, Verdict};
 use crate::raft::wire::{Body, Chunk, ChunkReply};
-use crate::raft::{Identity, LogId, NodeId, Term, Time, Track};
+use crate::raft::{Identity, LogId, NodeId, Term, Track};
 use bytes::Bytes;
 
 /// While more pieces than these wait for the disk, further ones are dropped. A sender has four on their way.
@@ -112,12 +112,18 @@ pub(crate) struct Bring<D: Disk, C: Send + 'static> {
 }
 
 impl<D: Disk, C: Send + 'static> Bring<D, C> {
-    fn begin(&mut self, now: Time) {
+    fn begin(&mut self, context: &mut Context<Self>) {
         let Errand { at, term, track, pace, .. } = self.errand;
-        // A file that a newer one has replaced: the transfer fails, and the core begins another.
-        if let Ok(file) = self.snapshots.open(at) {
-            let sending = Sending::new(at, term, track, file.total(), pace, now);
-            self.under_way = Some((file, sending));
+        // Whoever were sent a damaged one would ask for it again and again.
+        match context.blocking(|| self.snapshots.open_whole(at)) {
+            Ok(file) => {
+                // Only now: a turn has one time, that of its first use, and the file may be long.
+                let sending = Sending::new(at, term, track, file.total(), pace, context.now());
+                self.under_way = Some((file, sending));
+            }
+            Err(error @ Error::Corrupt(_)) => tell(&self.replica, (self.say)(Word::Failed(error.to_string()))),
+            // A file that a newer one has replaced: the transfer fails, and the core begins another.
+            Err(_) => {}
         }
     }
 
@@ -170,7 +176,7 @@ impl<D: Disk, C: Send + 'static> Automaton for Bring<D, C> {
 
     fn next(&mut self, (): (), input: Inbox<Self>, context: &mut Context<Self>) {
         match input {
-            Inbox::Start => self.begin(context.now()),
+            Inbox::Start => self.begin(context),
             Inbox::Command(Outgoing::Reply(reply)) => {
                 if let Some((_, sending)) = &mut self.under_way {
                     sending.on_reply(&reply, context.now());
@@ -264,5 +270,52 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             Word::Failed(why) => self.fail(role, format!("disk: {why}"), context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fsm::{Runner, VirtualTime};
+    use crate::raft::ClusterId;
+    use crate::raft::storage::SimulatedDisk;
+    use crate::raft::storage::snapshot::format;
+    use crate::sync::lock::Lock;
+    use std::io::Write;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// Hears what transfers say.
+    struct Ear(Arc<Lock<Vec<Word>>>);
+
+    impl Automaton for Ear {
+        type State = ();
+        type Command = Word;
+        fn next(&mut self, (): (), input: Inbox<Self>, _: &mut Context<Self>) {
+            if let Inbox::Command(word) = input {
+                self.0.lock().push(word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_not_sent_and_stops_the_peer() {
+        let disk = Arc::new(SimulatedDisk::new(1));
+        let snapshots = Snapshots::new(Arc::clone(&disk), ClusterId(1)).expect("an empty directory");
+        let at = LogId::new(1, 9);
+        let mut taking = snapshots.take(at, Bytes::new()).expect("there is room");
+        taking.write_all(&[7; 1_000]).expect("there is room");
+        taking.finish().expect("there is room");
+        disk.rot(&format::name(at), 500, 1);
+        let (time, heard) = (VirtualTime::new(1), Arc::new(Lock::new(Vec::new())));
+        let ear = time.spawn(Ear(Arc::clone(&heard)), ());
+        let pace = Pace::new(Duration::from_millis(50), Duration::from_millis(300));
+        let errand = Errand { to: NodeId(2), at, term: Term(1), track: Track(1), pace };
+        let bring = Bring { errand, snapshots, replica: ear.downgrade(), say: |word| word, under_way: None };
+        let _bring = time.spawn(bring, ());
+        time.run_for(Duration::from_millis(1), &mut ());
+        let heard = heard.lock();
+        assert!(matches!(&heard[0], Word::Failed(why) if why.contains("is damaged")), "{heard:?}");
+        assert!(!heard.iter().any(|word| matches!(word, Word::Say(..))), "{heard:?}");
     }
 }

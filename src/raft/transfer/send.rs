@@ -47,7 +47,7 @@ pub struct Piece {
 pub enum Verdict {
     /// They hold all of it, safely.
     Sent,
-    /// They did not answer.
+    /// They did not answer, or begin anew when they have all of it: what arrives there is not what was taken here.
     Failed,
 }
 
@@ -63,6 +63,8 @@ pub struct Sending {
     wanted: u64,
     /// What the last answer asked for, if it was less: late, or they have lost what they had.
     fallen: Option<u64>,
+    /// All was sent, and they have nothing.
+    spoilt: bool,
     next: u64,
     heard: Time,
     moved: Time,
@@ -72,14 +74,28 @@ impl Sending {
     /// The transfer of the snapshot at `at`, a file of `total` bytes, as the core has said in this term and track.
     #[must_use]
     pub fn new(at: LogId, term: Term, track: Track, total: u64, pace: Pace, now: Time) -> Sending {
-        Sending { at, term, track, total, pace, wanted: 0, fallen: None, next: 0, heard: now, moved: now }
+        Sending {
+            at,
+            term,
+            track,
+            total,
+            pace,
+            wanted: 0,
+            fallen: None,
+            spoilt: false,
+            next: 0,
+            heard: now,
+            moved: now,
+        }
     }
 
     /// The next piece to send now; `None`: nothing, before an answer or the [`deadline`](Sending::deadline).
     pub fn piece(&mut self, now: Time) -> Option<Piece> {
         if self.moved.after(self.pace.resend) <= now && self.wanted < self.next {
             // What is on its way is taken for lost, or they for having lost what they had.
-            self.wanted = self.fallen.take().unwrap_or(self.wanted);
+            let fallen = self.fallen.take();
+            self.spoilt |= fallen == Some(0) && self.next == self.total;
+            self.wanted = fallen.unwrap_or(self.wanted);
             self.next = self.wanted;
             self.moved = now;
         }
@@ -122,7 +138,7 @@ impl Sending {
     pub fn verdict(&self, now: Time) -> Option<Verdict> {
         if self.wanted == self.total {
             Some(Verdict::Sent)
-        } else if self.heard.after(self.pace.give_up) <= now {
+        } else if self.spoilt || self.heard.after(self.pace.give_up) <= now {
             Some(Verdict::Failed)
         } else {
             None

@@ -93,6 +93,16 @@ fn it_fails_after_an_election_timeout_without_any_answer_and_not_while_there_are
 }
 
 #[test]
+fn a_file_that_is_begun_anew_once_all_of_it_was_there_has_failed() {
+    let mut sending = sending(3_000);
+    pieces(&mut sending, ms(0));
+    sending.on_reply(&wants(2_000), ms(1));
+    sending.on_reply(&wants(0), ms(2)); // the last piece came, and the whole was not what it should be
+    assert_eq!((pieces(&mut sending, ms(50)), sending.verdict(ms(50))), (vec![], None), "it may be a late answer");
+    assert_eq!((pieces(&mut sending, ms(51)), sending.verdict(ms(51))), (vec![], Some(Verdict::Failed)));
+}
+
+#[test]
 fn answers_of_another_transfer_or_beyond_the_file_say_nothing() {
     let mut sending = sending(10_000);
     let before = sending.clone();

@@ -116,6 +116,16 @@ impl<D: Disk> Snapshots<D> {
         SnapshotFile::open(&self.shared, at)
     }
 
+    /// As [`open`](Snapshots::open), once every checksum of the file is verified. Reads all of it.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] if there is none, [`Error::Corrupt`] if it is damaged, [`Error::Io`].
+    pub fn open_whole(&self, at: LogId) -> Result<SnapshotFile<D>, Error> {
+        let file = self.open(at)?;
+        self.shared.verify(at)?;
+        Ok(file)
+    }
+
     /// Removes the others, once the mark of the snapshot at this entry is durable; at a start, once recovery has told
     /// which one that is. Newer ones made by this life stay, since their marks are under way, and those that are open.
     ///
