@@ -128,6 +128,24 @@ fn bounded_send_dropped_take() {
 }
 
 #[test]
+fn bounded_gave_up_send_take() {
+    model("bounded_gave_up_send_take", 2, || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(0).expect("there is room");
+        let mut gives_up = Box::pin(sender.send_async(1));
+        assert!(poll(gives_up.as_mut(), &Alarm::new()).is_pending());
+        drop(gives_up);
+        let sending = thread::spawn(move || sender.send(2).map(|()| sender).expect("the receiver is there"));
+        assert_eq!(
+            (receiver.recv(), receiver.recv()),
+            (Ok(0), Ok(2)),
+            "B1: a place set aside for nobody keeps nobody out"
+        );
+        drop(sending.join().unwrap());
+    });
+}
+
+#[test]
 fn close_while_a_sender_waits() {
     model("close_while_a_sender_waits", 3, || {
         let value = Arc::new(());

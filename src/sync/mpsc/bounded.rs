@@ -84,6 +84,9 @@ impl<T> Shared<T> {
     fn let_in(&self, mut set_aside: u64) {
         self.not_full.grant(End::Oldest, Verdict::Granted, |next| {
             if next.is_none() {
+                // Those who had left a mark have given up meanwhile. Given back under the bit: whoever links after this
+                // looks again first, and finds the place free (B1).
+                (0..std::mem::take(&mut set_aside)).for_each(|_| self.channel.unreserve());
                 return false;
             }
             if set_aside > 0 {
@@ -94,8 +97,6 @@ impl<T> Shared<T> {
             self.waiting.fetch_sub(1, Relaxed);
             true
         });
-        // Those who had left a mark have given up meanwhile. Who comes after that finds the place free.
-        (0..set_aside).for_each(|_| self.channel.unreserve());
     }
 }
 
