@@ -259,3 +259,29 @@ fn an_event_may_be_a_static_and_shared() {
     check_send(&EVENT.wait_async());
     assert!(EVENT.is_set(), "the guard was the last");
 }
+
+/// A waker may drop another waiting future, on this very thread: nobody whom a wake is for is without a verdict by then.
+#[test]
+fn a_wake_may_drop_another_who_is_woken_with_it() {
+    struct Drops(Lock<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+    impl Wake for Drops {
+        fn wake(self: Arc<Self>) {
+            let other = self.0.lock().take();
+            drop(other);
+        }
+    }
+    let (done, ended) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let event: &'static Event = Box::leak(Box::new(Event::manual()));
+        let drops = Arc::new(Drops(Lock::new(None)));
+        let mut first = Box::pin(event.wait_async());
+        assert!(poll(first.as_mut(), &Waker::from(drops.clone())).is_pending());
+        let mut second = Box::pin(event.wait_async());
+        assert!(poll(second.as_mut(), &Wakes::new().1).is_pending());
+        *drops.0.lock() = Some(second);
+        event.set();
+        assert!(drops.0.lock().is_none() && poll(first.as_mut(), Waker::noop()).is_ready());
+        done.send(()).unwrap();
+    });
+    assert_eq!(ended.recv_timeout(LONG / 6), Ok(()), "Q3: nobody waits for a verdict while foreign code runs");
+}

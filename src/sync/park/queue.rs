@@ -233,6 +233,9 @@ impl Pop {
 }
 
 /// Popped nodes, chained by `prev` in the order of popping. Dropped, it tells and wakes them all, even if a wake panics.
+///
+/// Up to [`BATCH`] are told before the first is woken: a wake is foreign code, which may drop another of them, or wait for one
+/// who does, and that one waits for its verdict. Only an object whose waiters are all threads may pop more.
 pub(crate) struct Popped {
     first: *const Waiter,
     last: *const Waiter,
@@ -263,14 +266,23 @@ impl Popped {
         self.len
     }
 
-    fn wake_first(&mut self) -> bool {
+    fn tell_first(&mut self) -> Option<Sleeper> {
         // SAFETY: as in `push`.
-        let Some(first) = (unsafe { self.first.as_ref() }) else { return false };
+        let first = unsafe { self.first.as_ref() }?;
         self.first = first.prev();
-        if let Some(sleeper) = Pop(first).tell(self.verdict) {
-            sleeper.wake();
+        Pop(first).tell(self.verdict)
+    }
+
+    /// False once all are told and woken.
+    fn wake_some(&mut self) -> bool {
+        if self.len == 1 {
+            self.tell_first().into_iter().for_each(Sleeper::wake);
+        } else if !self.first.is_null() {
+            let mut told = Told([const { None }; BATCH as usize].into_iter());
+            told.0.as_mut_slice().iter_mut().for_each(|place| *place = self.tell_first());
+            told.wake_all();
         }
-        true
+        !self.first.is_null()
     }
 }
 
@@ -280,11 +292,26 @@ impl Drop for Popped {
         struct Rest<'a>(&'a mut Popped);
         impl Drop for Rest<'_> {
             fn drop(&mut self) {
-                while self.0.wake_first() {}
+                while self.0.wake_some() {}
             }
         }
         let rest = Rest(self);
-        while rest.0.wake_first() {}
+        while rest.0.wake_some() {}
+    }
+}
+
+/// Sleepers whose verdicts are told. They are all woken, even if a wake panics.
+struct Told(std::array::IntoIter<Option<Sleeper>, { BATCH as usize }>);
+
+impl Told {
+    fn wake_all(&mut self) {
+        self.0.by_ref().flatten().for_each(Sleeper::wake);
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.wake_all();
     }
 }
 
