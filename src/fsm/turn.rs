@@ -212,6 +212,8 @@ impl<A: Automaton> Visit<'_, A> {
             self.commands += 1;
             self.deliver(Input::Command(command))?;
         }
+        // Whether or not the count ended the loop: a replay's turn ends where the drawn one did (F11).
+        self.drain()?;
         self.flush();
         self.halt()
     }
