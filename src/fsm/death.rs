@@ -26,7 +26,7 @@ fn contained(act: impl FnOnce()) {
 }
 
 /// Drops each for itself.
-fn drop_all<T>(all: impl IntoIterator<Item = T>) {
+pub(crate) fn drop_all<T>(all: impl IntoIterator<Item = T>) {
     all.into_iter().for_each(|one| contained(move || drop(one)));
 }
 

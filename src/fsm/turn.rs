@@ -12,6 +12,7 @@
 use super::automaton::{Automaton, End, Input, Kind, Panic};
 use super::cell::{Body, Cell, Live, Stage};
 use super::context::Context;
+use super::death::drop_all;
 use super::inbox::{System, shrunk};
 use super::runner::Task;
 use super::word::{DRAIN, KILL, Rest, STOP, Word};
@@ -77,6 +78,7 @@ impl<A: Automaton> Cell<A> {
         let mut report = Report::default();
         report.kinds[0] = self.kind(&guard);
         let outcome = if word.has(KILL) {
+            drop_all(system); // before watchers are told (F8)
             Outcome::Ended(End::Killed)
         } else {
             system.into_iter().for_each(|what| context.hear(what));

@@ -456,3 +456,36 @@ fn a_command_that_drains_its_own_automaton_replays() {
         assert_eq!((again.difference(), again.hash()), (None, time.hash()), "seed {seed}");
     }
 }
+
+/// F8: a notice that a killed automaton will not hear is dropped before its end is told, and its `Drop` may panic.
+#[test]
+fn a_notice_that_the_killed_never_hear_is_dropped_before_their_end() {
+    struct Trap(&'static str, Arc<Lock<Vec<&'static str>>>);
+    impl Drop for Trap {
+        fn drop(&mut self) {
+            self.1.lock().push(self.0);
+            if self.0 == "notice" {
+                std::panic::resume_unwind(Box::new("a drop that panics"));
+            }
+        }
+    }
+    let (time, notes) = (VirtualTime::new(3), Arc::new(Lock::new(Vec::new())));
+    let link = || time.builder(Link { next: None, heard: Arc::default(), name: 1 }, 0);
+    let killed = link().guard(Trap("guard", notes.clone())).spawn();
+    time.run_until_idle(&mut ());
+    time.pause(&killed);
+    let trap = Trap("notice", notes.clone());
+    let watched = link()
+        .watched_by(&killed, move |_| {
+            let _trap = &trap;
+            0
+        })
+        .spawn();
+    watched.stop();
+    time.run_until_idle(&mut ());
+    killed.kill();
+    time.resume(&killed);
+    time.run_until_idle(&mut ());
+    assert!(matches!(time.block_on(killed.ended()), Ok(End::Killed)));
+    assert_eq!(*notes.lock(), ["notice", "guard"]);
+}
