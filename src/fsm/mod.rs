@@ -134,5 +134,5 @@ pub use virtual_time::{VirtualTime, World};
 #[doc(hidden)]
 pub mod models {
     pub use super::threads::models::{arm_against_sleep, schedule_against_sleep};
-    pub use super::timers::models::arm_against_timer_thread;
+    pub use super::timers::models::{arm_against_timer_thread, fire_and_arm_against_timer_thread};
 }

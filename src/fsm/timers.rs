@@ -158,7 +158,6 @@ impl Clock {
 impl Shared {
     fn fire(&self) {
         let mut shard = self.shard.lock();
-        shard.sleeping_until = Time::ZERO;
         if shard.wheel.is_empty() {
             return;
         }
@@ -187,6 +186,8 @@ impl Shared {
     /// The life of a thread of timers.
     fn drive(&self, parker: &Parker) {
         loop {
+            // Here alone: whoever else fires says nothing about whether this thread sleeps.
+            self.shard.lock().sleeping_until = Time::ZERO;
             self.fire();
             let mut shard = self.shard.lock();
             if shard.over {

@@ -219,3 +219,8 @@ fn a_timer_armed_before_the_thread_goes_to_sleep_wakes_it() {
 fn arming_wakes_a_thread_of_timers_that_goes_to_sleep() {
     rsm::fsm::models::arm_against_timer_thread();
 }
+
+#[test]
+fn arming_wakes_a_thread_of_timers_for_which_another_has_fired() {
+    rsm::fsm::models::fire_and_arm_against_timer_thread();
+}

@@ -40,7 +40,16 @@ impl Automaton for Ringer {
 
 /// A timer that is armed while the thread of the timers goes to sleep.
 pub fn arm_against_timer_thread() {
-    model("fsm_arm_against_timer_thread", 2, || {
+    arm_after("fsm_arm_against_timer_thread", |_| ());
+}
+
+/// The same, after somebody else has fired what is due: nothing.
+pub fn fire_and_arm_against_timer_thread() {
+    arm_after("fsm_fire_and_arm_against_timer_thread", Timers::fire);
+}
+
+fn arm_after(name: &'static str, before: fn(&Timers)) {
+    model(name, 2, move || {
         let parker = Parker::new();
         let timers = Timers::with(Clock::Real(Instant::now()), Some(parker.unparker()));
         let shared = timers.shared.clone();
@@ -56,6 +65,7 @@ pub fn arm_against_timer_thread() {
             let next = task.lock().take();
             next.expect("F5: who is woken finds the task").run();
         };
+        before(home.get().timers());
         turn(); // arms, while the thread goes to sleep
         turn(); // by the timer
         assert_eq!(ringer.mode(), Mode::Ended);
