@@ -125,7 +125,9 @@ impl Resident {
         let home = self.0.clone();
         if let Err(why) = thread.spawn(move || home.live(&parker)) {
             // The task goes, so the automaton is killed and nobody waits for it.
-            drop(std::mem::replace(&mut *self.0.place.lock(), Place::Empty));
+            // It is the user's to drop, so not in one statement with the lock (F4).
+            let task = std::mem::replace(&mut *self.0.place.lock(), Place::Empty);
+            drop(task);
             panic!("the system has no thread left for an automaton: {why}");
         }
     }
