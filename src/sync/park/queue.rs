@@ -70,23 +70,8 @@ impl Queue {
     ///
     /// `take` is called under the bit, with what the waiter next in turn wants, and makes the change in the object's word if
     /// it answers true. It is called with `None`, and its answer ignored, when nobody waits (any more).
-    pub(crate) fn grant(&self, end: End, verdict: Verdict, mut take: impl FnMut(Option<u32>) -> bool) {
-        let mut more = true;
-        while more {
-            let now = if end == End::Newest { now_ns() } else { 0 };
-            let mut popped = Popped::new(verdict);
-            let mut ring = self.hold();
-            for _ in 0..BATCH {
-                let next = ring.next(end, now);
-                more = take(next.map(Waiter::want)) && next.is_some();
-                match next {
-                    Some(node) if more => popped.push(ring.pop(node)),
-                    Some(_) | None => break,
-                }
-            }
-            drop(ring);
-            drop(popped); // tells and wakes
-        }
+    pub(crate) fn grant(&self, end: End, verdict: Verdict, take: impl FnMut(Option<u32>) -> bool) {
+        Granting { queue: self, end, verdict, take, more: true }.grant_all();
     }
 
     /// Tells everyone who is linked now `verdict` and wakes them; who links meanwhile waits for the next call.
@@ -312,6 +297,47 @@ impl Told {
 impl Drop for Told {
     fn drop(&mut self) {
         self.wake_all();
+    }
+}
+
+/// A grant that goes on although a wake panicked.
+struct Granting<'a, F: FnMut(Option<u32>) -> bool> {
+    queue: &'a Queue,
+    end: End,
+    verdict: Verdict,
+    take: F,
+    /// `take` has not refused yet.
+    more: bool,
+}
+
+impl<F: FnMut(Option<u32>) -> bool> Granting<'_, F> {
+    fn grant_all(&mut self) {
+        while std::mem::replace(&mut self.more, false) {
+            self.grant_some();
+        }
+    }
+
+    fn grant_some(&mut self) {
+        let now = if self.end == End::Newest { now_ns() } else { 0 };
+        let (mut more, mut popped) = (true, Popped::new(self.verdict));
+        let mut ring = self.queue.hold();
+        for _ in 0..BATCH {
+            let next = ring.next(self.end, now);
+            more = (self.take)(next.map(Waiter::want)) && next.is_some();
+            match next {
+                Some(node) if more => popped.push(ring.pop(node)),
+                Some(_) | None => break,
+            }
+        }
+        drop(ring);
+        self.more = more;
+        drop(popped); // tells and wakes
+    }
+}
+
+impl<F: FnMut(Option<u32>) -> bool> Drop for Granting<'_, F> {
+    fn drop(&mut self) {
+        self.grant_all();
     }
 }
 

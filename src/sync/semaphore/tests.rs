@@ -228,3 +228,26 @@ fn threads_and_tasks_share_permits_and_none_is_lost() {
     });
     assert_eq!((semaphore.available(), semaphore.pending()), (3, 0));
 }
+
+/// More than one hold of the queue's bit pops.
+#[test]
+fn a_wake_that_panics_keeps_no_one_of_a_crowd_from_its_grant() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            std::panic::resume_unwind(Box::new("in a wake"));
+        }
+    }
+    let semaphore = Semaphore::new(0);
+    let mut crowd: Vec<_> = (0..70).map(|_| Box::pin(semaphore.acquire_async(1))).collect();
+    let ((wakes, waker), panics) = (Wakes::new(), Arc::new(Panics).into());
+    for (number, future) in crowd.iter_mut().enumerate() {
+        assert!(poll(future.as_mut(), if number == 0 { &panics } else { &waker }).is_pending());
+    }
+    assert!(catch_unwind(AssertUnwindSafe(|| semaphore.release(70))).is_err());
+    assert_eq!((wakes.count(), semaphore.pending(), semaphore.available()), (69, 0, 0));
+    let granted = crowd
+        .into_iter()
+        .filter_map(|mut future| matches!(poll(future.as_mut(), &waker), Poll::Ready(Ok(_))).then_some(()));
+    assert_eq!(granted.count(), 70);
+}
