@@ -36,6 +36,8 @@ pub enum Purpose {
     Check,
     /// A node's store, when its directory is new.
     Wipe,
+    /// Packets that are not for whom they reach.
+    Foreign,
 }
 
 /// The stream of one part.

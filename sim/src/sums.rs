@@ -51,6 +51,8 @@ sums! {
     reordered,
     /// Packets that were spoiled.
     flipped,
+    /// Packets of another cluster, to another member or another life.
+    foreign,
     /// Packets that met a cut link.
     cut_off,
     /// Partitions begun.

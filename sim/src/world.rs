@@ -7,16 +7,20 @@
 
 use crate::check::{Answers, Check};
 use crate::client::{Client, Next, Told};
+use crate::lists::Lists;
 use crate::net::{Copy, Net};
 use crate::node::{Common, Node, Sent};
 use crate::plan::{Fault, MS, Swarm};
 use crate::queue::Queue;
-use crate::stream::{Purpose, exponential, stream};
+use crate::stream::{Purpose, exponential, fate, stream};
 use crate::sums::Sums;
 use crate::ties::{Source, Ties};
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
-use rsm::raft::{Seq, Time};
+use rsm::raft::consensus::Message;
+use rsm::raft::peer::Peer;
+use rsm::raft::wire::{Body, Head, Packer};
+use rsm::raft::{ClusterId, Identity, Incarnation, NodeId, Seq, Term, Time};
 use rsm::sync::lock::Lock;
 use std::sync::Arc;
 
@@ -52,6 +56,7 @@ impl Event {
 
 /// The world of one run.
 pub struct World {
+    seed: u64,
     pub(crate) swarm: Arc<Swarm>,
     pub(crate) net: Net,
     pub(crate) nodes: Vec<Node>,
@@ -78,6 +83,7 @@ impl World {
         let client = |id: usize| Client::new(id, stream(seed, Purpose::Client, id as u64), Arc::clone(&told));
         let ties = Ties::new(seed, swarm.ties);
         let mut world = World {
+            seed,
             net: Net::new(seed, swarm.nodes, swarm.weather),
             nodes: (0..swarm.nodes).map(node).collect(),
             clients: (0..swarm.clients).map(client).collect(),
@@ -145,13 +151,15 @@ impl World {
             return self.net.arrive(from, to, copy, false);
         };
         self.net.arrive(from, to, copy, true);
-        let Some(bit) = copy.flip else { return process.peer.receive(bytes) };
-        let spoiled = spoil(&bytes, bit);
-        let refused = |peer: &rsm::raft::peer::Peer<_>| peer.status().refused.iter().map(|(_, n)| n).sum::<u64>();
-        let before = refused(&process.peer);
-        process.peer.receive(spoiled);
-        if refused(&process.peer) != before + 1 {
-            self.check.lock().break_rule("R23", format!("a spoiled packet from {from} was let in by {to}"));
+        let draw = fate(self.seed, Purpose::Foreign, (from * self.nodes.len() + to) as u64, copy.number);
+        if draw.is_multiple_of(FOREIGN) {
+            self.sums.foreign += 1;
+            let foreign = stray(process.peer.cluster(), process.peer.identity(), draw / FOREIGN);
+            turned_away(&self.check, &process.peer, foreign);
+        }
+        match copy.flip {
+            None => process.peer.receive(bytes),
+            Some(bit) => turned_away(&self.check, &process.peer, spoil(&bytes, bit)),
         }
     }
 
@@ -287,6 +295,33 @@ fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     };
     let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
     Clock { offset: Time(offset), ppm: ppm as i32 }
+}
+
+/// One packet in so many is followed by one that is not for whom it reaches.
+const FOREIGN: u64 = 256;
+
+/// A whole packet of another cluster, to another member, or to another life of this one.
+fn stray(cluster: ClusterId, to: Identity, draw: u64) -> Bytes {
+    let mut head = Head { cluster, from: to, to: to.node, to_life: Some(to.incarnation) };
+    match draw % 3 {
+        0 => head.cluster = ClusterId(cluster.0 ^ 1 << (draw / 3 % 64)),
+        1 => (head.to, head.to_life) = (NodeId(to.node.0 + 1), None),
+        _ => head.to_life = Some(Incarnation(to.incarnation.0 ^ 1)),
+    }
+    let mut packer = Packer::default();
+    packer.begin(&head);
+    packer.put(&Body::from(Message::TimeoutNow { term: Term(u64::MAX >> 2) }));
+    Bytes::copy_from_slice(packer.seal())
+}
+
+/// Hands in a packet that must be dropped at the door: counted once, and none of the core's business (R22, R23).
+fn turned_away(check: &Lock<Check>, peer: &Peer<Lists>, packet: Bytes) {
+    let seen = || (peer.status().refused.iter().map(|(_, n)| n).sum::<u64>(), peer.replica().depth());
+    let (before, depth) = seen();
+    peer.receive(packet);
+    if seen() != (before + 1, depth) {
+        check.lock().break_rule("R22", format!("{:?} lets in what is damaged or not for it", peer.identity()));
+    }
 }
 
 fn spoil(bytes: &Bytes, bit: u64) -> Bytes {

@@ -38,6 +38,7 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("doubled", sums.doubled),
         ("reordered", sums.reordered),
         ("flipped", sums.flipped),
+        ("foreign", sums.foreign),
         ("cut off", sums.cut_off),
         ("cuts", sums.cuts),
         ("clogs", sums.clogs),

@@ -20,13 +20,16 @@ pub struct Looker {
     check: Arc<Lock<Check>>,
     next: Option<(Consensus, Role)>,
     flush: Option<(Consensus, Role, Vec<Effect>)>,
+    /// This turn began because a deadline had come.
+    ticked: bool,
+    now: Time,
 }
 
 impl Looker {
     /// For one life of a node.
     #[must_use]
     pub fn new(node: NodeId, seed: u64, check: Arc<Lock<Check>>) -> Looker {
-        Looker { node, seed, steps: 0, check, next: None, flush: None }
+        Looker { node, seed, steps: 0, check, next: None, flush: None, ticked: false, now: Time::ZERO }
     }
 
     fn samples(&mut self) -> bool {
@@ -37,6 +40,7 @@ impl Looker {
 
 impl Observer for Looker {
     fn before(&mut self, core: &Consensus, role: &Role, input: &Input, now: Time) {
+        self.ticked |= matches!(input, Input::Tick);
         if self.samples() {
             let mut copy = core.clone();
             let role = copy.next(role.clone(), input.clone(), now);
@@ -56,6 +60,7 @@ impl Observer for Looker {
     }
 
     fn flushing(&mut self, core: &Consensus, role: &Role, now: Time) {
+        self.now = now;
         if self.samples() {
             let (mut copy, mut role, mut effects) = (core.clone(), role.clone(), Vec::new());
             copy.flush(&mut role, now, &mut effects);
@@ -66,6 +71,9 @@ impl Observer for Looker {
     fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) {
         let mut check = self.check.lock();
         check.flushed(core, role, effects);
+        if std::mem::take(&mut self.ticked) && core.deadline() <= self.now {
+            check.break_rule("R22", format!("{} wants to be woken at {:?}, which is past", self.node, core.deadline()));
+        }
         if let Some((copy, copied, said)) = self.flush.take() {
             check.repeated += 1;
             if (&copy, &copied, said.as_slice()) != (core, role, effects) {
