@@ -125,6 +125,29 @@ fn a_writer_that_gives_up_and_forgets_the_readers_is_found() {
     finds(Mutant::QuitWithoutReaders, quit_lets_readers_in);
 }
 
+/// R8: a writer gives up and a reader joins in its place, while who was inside stays as a reader: it leaves only after the other
+/// has come.
+#[test]
+fn a_reader_that_takes_the_place_of_a_waiting_writer_joins_one_who_downgrades() {
+    model("rwlock_downgrade_quit_join", 2, || {
+        let lock = shared();
+        let inside = lock.write();
+        let late = spawn(&lock, |lock| drop(lock.write_until(far())));
+        let behind = spawn(&lock, |lock| {
+            strike();
+            read(lock)
+        });
+        while lock.pending() == 0 {
+            thread::yield_now();
+        }
+        let inside = inside.downgrade();
+        behind.join().unwrap();
+        drop(inside);
+        late.join().unwrap();
+        is_at_rest(&lock, 0);
+    });
+}
+
 /// R8: of two readers that join while a writer leaves, each stays in until the other has come.
 #[test]
 fn readers_that_join_while_a_writer_leaves_come_in_together() {

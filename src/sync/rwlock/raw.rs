@@ -296,6 +296,11 @@ impl Raw {
             model_yield();
         }
         model_yield();
+        // The number of those who wait may be the same and yet they others: a writer that was next gave up, a reader joined (R8).
+        // Looked for before the readers are told: until then they, or we, are in.
+        if (readers.len() > 0 || leaves == Leaves::WriterToRead) && self.look().pending() > 0 {
+            self.settle();
+        }
         drop(readers); // tells and wakes
         if let Some(pop) = writer {
             let sleeper = pop.tell(Verdict::Woken);
