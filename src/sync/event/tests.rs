@@ -270,7 +270,7 @@ fn a_wake_may_drop_another_who_is_woken_with_it() {
             drop(other);
         }
     }
-    let (done, ended) = std::sync::mpsc::channel();
+    let (done, mut ended) = crate::sync::oneshot::channel();
     thread::spawn(move || {
         let event: &'static Event = Box::leak(Box::new(Event::manual()));
         let drops = Arc::new(Drops(Lock::new(None)));
@@ -283,5 +283,5 @@ fn a_wake_may_drop_another_who_is_woken_with_it() {
         assert!(drops.0.lock().is_none() && poll(first.as_mut(), Waker::noop()).is_ready());
         done.send(()).unwrap();
     });
-    assert_eq!(ended.recv_timeout(LONG / 6), Ok(()), "Q3: nobody waits for a verdict while foreign code runs");
+    assert_eq!(ended.wait_timeout(LONG / 6), Ok(()), "Q3: nobody waits for a verdict while foreign code runs");
 }
