@@ -180,8 +180,11 @@ class Survival(harness.Test):
             behind = (cluster.leader() + 1) % 3
             cluster.peers[behind].kill()
             leader = cluster.leader()
+            # More bytes than a leader has on their way to one peer: what it sent before it cut its log does not do.
+            values = [b"%d" % n + bytes(4_096) for n in range(2_500)]
             puts = [
-                api.Request(ticket=n, put=api.PutRequest(key=b"k%d" % (n % 50), value=b"%d" % n)) for n in range(2_500)
+                api.Request(ticket=n, put=api.PutRequest(key=b"k%d" % (n % 50), value=value))
+                for n, value in enumerate(values)
             ]
             batches = (api.Requests(requests=puts[at : at + 100]) for at in range(0, len(puts), 100))
             replies = [reply for batch in cluster.stub(leader).Pipeline(batches, timeout=60) for reply in batch.replies]
