@@ -5,7 +5,7 @@
 //!   event          ──> run:    a packet arrives, a flush is over, a client acts, a fault strikes
 //! ```
 
-use crate::check::{Answers, Check};
+use crate::check::{Answers, Check, Kept};
 use crate::client::{Client, Next, Told};
 use crate::lists::Lists;
 use crate::net::{Copy, Net};
@@ -20,7 +20,7 @@ use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
 use rsm::raft::consensus::Message;
 use rsm::raft::peer::Peer;
 use rsm::raft::wire::{Body, Head, Packer};
-use rsm::raft::{ClusterId, Identity, Incarnation, NodeId, Seq, Term, Time};
+use rsm::raft::{ClusterId, Identity, Incarnation, Index, NodeId, Seq, Term, Time};
 use rsm::sync::lock::Lock;
 use std::sync::Arc;
 
@@ -57,6 +57,7 @@ impl Event {
 /// The world of one run.
 pub struct World {
     seed: u64,
+    turns: u64,
     pub(crate) swarm: Arc<Swarm>,
     pub(crate) net: Net,
     pub(crate) nodes: Vec<Node>,
@@ -84,6 +85,7 @@ impl World {
         let ties = Ties::new(seed, swarm.ties);
         let mut world = World {
             seed,
+            turns: 0,
             net: Net::new(seed, swarm.nodes, swarm.weather),
             nodes: (0..swarm.nodes).map(node).collect(),
             clients: (0..swarm.clients).map(client).collect(),
@@ -245,6 +247,20 @@ impl World {
         }
     }
 
+    /// R20, after a turn of its replica: the inbox each time, what takes longer to see every so often.
+    fn keeps(&self, node: &Node) {
+        let Some(process) = &node.process else { return };
+        let inbox = process.peer.replica().depth();
+        let (kept, term, applied) = if self.turns.is_multiple_of(LOOK) {
+            let status = process.peer.status();
+            let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
+            (Kept { inbox, tickets, sessions, disk }, status.term, status.applied)
+        } else {
+            (Kept { inbox, ..Kept::default() }, Term(0), Index(0))
+        };
+        self.check.lock().keeps(node.id, kept, Kept::most(&self.swarm, node.life, term, applied));
+    }
+
     fn tell(&mut self, told: Told) {
         let client = &mut self.clients[told.client];
         let pause = exponential(client.draw(), self.swarm.rest);
@@ -277,7 +293,11 @@ impl Around for World {
     fn turned(&mut self, cell: CellId, time: &VirtualTime) -> [u64; 3] {
         self.now = time.now();
         self.collect();
+        self.turns += 1;
         let node = self.nodes.iter().find(|node| node.cell() == Some(cell));
+        if let Some(node) = node {
+            self.keeps(node);
+        }
         let seen =
             node.and_then(|node| node.look(|core, _| [core.term().0, core.log().last().index.0, core.commit().0]));
         seen.unwrap_or([0; 3])
@@ -296,6 +316,9 @@ fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
     Clock { offset: Time(offset), ppm: ppm as i32 }
 }
+
+/// After so many turns all is looked at that a peer keeps.
+const LOOK: u64 = 64;
 
 /// One packet in so many is followed by one that is not for whom it reaches.
 const FOREIGN: u64 = 256;

@@ -7,9 +7,11 @@
 //! ```
 
 mod answers;
+mod bounds;
 mod looker;
 
 pub use answers::{Answers, agree};
+pub use bounds::Kept;
 pub use looker::Looker;
 
 use bytes::Bytes;

@@ -161,6 +161,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
             }
         }
         self.shared.gauges.applied(self.applied.index);
+        self.shared.gauges.sessions(self.sessions.len());
         Ok(())
     }
 
@@ -212,6 +213,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         self.settle();
         self.shared.flight.lock().installed();
         self.shared.gauges.applied(at.index);
+        self.shared.gauges.sessions(self.sessions.len());
         Ok(State::Current)
     }
 

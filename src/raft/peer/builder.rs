@@ -384,6 +384,7 @@ impl<R: Codec + Clone> Begin<R> {
     ) -> MakeMachine<S, K, D> {
         let Begin { sessions, membership, at, policy, crowded } = self;
         shared.gauges.applied(at.index);
+        shared.gauges.sessions(sessions.len());
         Box::new(move |replica| Machine {
             shared,
             sessions,

@@ -304,6 +304,7 @@ impl<S: StateMachine> Peer<S> {
             syncs: gauges.read_syncs(),
             queue: self.address.depth(),
             tickets: self.shared.flight.lock().len(),
+            sessions: gauges.read_sessions(),
             snapshots_installed: gauges.read_installed(),
             refused: Refused::ALL.map(|why| (why, counts.next().unwrap_or_default())),
         }

@@ -42,6 +42,8 @@ pub struct Status {
     pub queue: usize,
     /// Proposals that are open.
     pub tickets: usize,
+    /// Sessions that are open, on all peers, as far as the log is applied here.
+    pub sessions: usize,
     /// Snapshots that were received and installed since the start.
     pub snapshots_installed: u64,
     /// Packets and messages that were dropped since the start, by reason.
@@ -128,6 +130,7 @@ mod tests {
             syncs: 7,
             queue: 0,
             tickets: 1,
+            sessions: 2,
             snapshots_installed: 0,
             refused: Refused::ALL.map(|why| (why, 0)),
         };

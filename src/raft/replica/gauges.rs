@@ -15,6 +15,7 @@ pub(crate) struct Gauges {
     applied: AtomicU64,
     syncs: AtomicU64,
     installed: AtomicU64,
+    sessions: AtomicU64,
     refused: [AtomicU64; Refused::ALL.len()],
     flushes: Lock<Flushes>,
 }
@@ -37,6 +38,10 @@ impl Gauges {
 
     pub(crate) fn installed(&self) {
         self.installed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn sessions(&self, open: usize) {
+        self.sessions.store(open as u64, Relaxed);
     }
 
     pub(crate) fn refused(&self, why: Refused) {
@@ -65,6 +70,10 @@ impl Gauges {
 
     pub(crate) fn read_installed(&self) -> u64 {
         self.installed.load(Relaxed)
+    }
+
+    pub(crate) fn read_sessions(&self) -> usize {
+        self.sessions.load(Relaxed) as usize
     }
 
     /// In the order of [`Refused::ALL`].

@@ -157,6 +157,12 @@ impl SimulatedDisk {
         self.state.lock().operations
     }
 
+    /// How many bytes all files that have a name have together.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.state.lock().used()
+    }
+
     /// The process dies: its files are closed, what it wrote stays in the cache.
     pub fn kill(&self) {
         self.state.lock().life += 1;

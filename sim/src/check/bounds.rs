@@ -1,0 +1,86 @@
+//! R20: what a peer keeps is bounded, whatever happens around it.
+
+use super::Check;
+use crate::plan::Swarm;
+use rsm::raft::{Index, Term};
+
+/// What a peer's own parts and timers may post while its inbox is full: a completion, a room, a look, a snapshot; the
+/// word of each transfer; each timer once.
+const PARTS: usize = 16;
+/// How many commands an inbox holds unless its builder is told.
+const INBOX: usize = 16_384;
+/// The same, of open tickets.
+const TICKETS: usize = 65_536;
+/// The opening of the peer's own session.
+const OWN_TICKETS: usize = 1;
+/// What a flush of small records takes.
+const FLUSH: u64 = 4 << 10;
+/// The one that is marked, the one before it, one that is written, one that is received.
+const SNAPSHOTS: u64 = 4;
+
+/// How much a peer keeps, or may keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Inputs that wait in the replica's inbox.
+    pub inbox: usize,
+    /// Open tickets.
+    pub tickets: usize,
+    /// Open sessions.
+    pub sessions: usize,
+    /// Bytes of all its files.
+    pub disk: u64,
+}
+
+impl Kept {
+    /// The most that a peer may keep in this life of it, in that term, with so much applied.
+    ///
+    /// Its log reaches back to what the snapshot before the last has left of it: three times the entries between two of
+    /// them, each in a flush of its own, with as many for commits and marks; then two for each term, and a segment that
+    /// each life begins, since one that restarts without a quorum can cut nothing; and the spare.
+    #[must_use]
+    pub fn most(swarm: &Swarm, life: u64, term: Term, applied: Index) -> Kept {
+        let flushes = 6 * swarm.snapshot_entries + 2 * term.0;
+        let segments = life + 2 + (flushes * FLUSH).div_ceil(swarm.segment_bytes);
+        let snapshot = 4_096 + 16 * applied.0 + 1_024 * swarm.sessions_max as u64;
+        Kept {
+            inbox: INBOX + PARTS,
+            tickets: TICKETS + OWN_TICKETS,
+            sessions: swarm.sessions_max,
+            disk: segments * swarm.segment_bytes + SNAPSHOTS * snapshot,
+        }
+    }
+}
+
+impl Check {
+    /// R20: a peer keeps no more than it may.
+    pub fn keeps(&mut self, who: usize, kept: Kept, most: Kept) {
+        let within = kept.inbox <= most.inbox
+            && kept.tickets <= most.tickets
+            && kept.sessions <= most.sessions
+            && kept.disk <= most.disk;
+        if !within {
+            self.break_rule("R20", format!("{who} keeps {kept:?}, and may keep {most:?}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::swarm;
+
+    #[test]
+    fn a_peer_that_keeps_more_than_it_may_of_anything_is_found() {
+        let most = Kept::most(&swarm(3), 2, Term(5), Index(100));
+        let broken = |kept: Kept| {
+            let mut check = Check::default();
+            check.keeps(0, kept, most);
+            check.broken().map(|violation| violation.rule)
+        };
+        assert_eq!(broken(most), None);
+        assert_eq!(broken(Kept { inbox: most.inbox + 1, ..most }), Some("R20"));
+        assert_eq!(broken(Kept { tickets: most.tickets + 1, ..most }), Some("R20"));
+        assert_eq!(broken(Kept { sessions: most.sessions + 1, ..most }), Some("R20"));
+        assert_eq!(broken(Kept { disk: most.disk + 1, ..most }), Some("R20"));
+    }
+}
