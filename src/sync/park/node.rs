@@ -100,10 +100,16 @@ impl Waiter {
         }
     }
 
-    /// N2: the popper's last touch.
-    pub(super) fn tell(&self, verdict: Verdict) {
+    /// N2: the popper's last touch. By a pointer: once the verdict is stored the node may be gone, and a reference to it that is
+    /// an argument would still promise that it is there.
+    ///
+    /// # Safety
+    /// The caller has popped the node and not told it a verdict yet.
+    pub(super) unsafe fn tell(node: *const Waiter, verdict: Verdict) {
+        // SAFETY: N3: until it has a verdict the node's owner does not leave.
+        let state = unsafe { &(*node).state };
         // ORDERING: Release pairs with the Acquire in `verdict` (model `park_link_link_pop`).
-        self.state.store(verdict as u32, probe::unless(Mutant::RelaxedState, Ordering::Release));
+        state.store(verdict as u32, probe::unless(Mutant::RelaxedState, Ordering::Release));
     }
 
     /// N5: by the owner, before it links (again).

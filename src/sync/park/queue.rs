@@ -212,7 +212,8 @@ impl Pop {
     /// Says what was decided; to be woken afterwards, by the sleeper returned.
     pub(crate) fn tell(self, verdict: Verdict) -> Option<Sleeper> {
         let who = self.node().swap_who(None);
-        self.node().tell(verdict);
+        // SAFETY: it was popped, and this is by value: no verdict was told before.
+        unsafe { Waiter::tell(self.0, verdict) };
         who
     }
 }
