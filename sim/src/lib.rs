@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::float_arithmetic)]
 
+pub mod aim;
 pub mod check;
 pub mod client;
 pub mod lists;
@@ -25,4 +26,5 @@ pub mod stream;
 mod strike;
 pub mod sums;
 pub mod ties;
+mod trace;
 pub mod world;

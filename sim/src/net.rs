@@ -7,6 +7,7 @@
 //! ```
 //! Order follows from delay alone: a packet that was sent later may come earlier.
 
+use crate::aim::{Act, Aim};
 use crate::stream::{Purpose, Ratio, exponential, fate};
 use rsm::time::Time;
 
@@ -75,6 +76,7 @@ pub struct Net {
     nodes: usize,
     weather: Weather,
     links: Vec<Link>,
+    aims: Vec<Aim>,
     /// What has happened so far.
     pub traffic: Traffic,
 }
@@ -83,7 +85,8 @@ impl Net {
     /// Open links between so many nodes.
     #[must_use]
     pub fn new(seed: u64, nodes: usize, weather: Weather) -> Net {
-        Net { seed, nodes, weather, links: vec![Link::default(); nodes * nodes], traffic: Traffic::default() }
+        let links = vec![Link::default(); nodes * nodes];
+        Net { seed, nodes, weather, links, aims: Vec::new(), traffic: Traffic::default() }
     }
 
     fn link(&mut self, from: usize, to: usize) -> &mut Link {
@@ -112,6 +115,36 @@ impl Net {
     #[must_use]
     pub fn is_cut(&self, from: usize, to: usize, now: Time) -> bool {
         now < self.links[from * self.nodes + to].cut_until
+    }
+
+    /// The first packet that this fits has a fate of its own.
+    pub fn aim(&mut self, aim: Aim) {
+        self.aims.push(aim);
+    }
+
+    /// Whether some packet is aimed at, so that what it carries must be known.
+    #[must_use]
+    pub fn is_aiming(&self) -> bool {
+        !self.aims.is_empty()
+    }
+
+    /// As [`send`](Net::send), for a packet that carries such messages.
+    pub fn send_aimed(&mut self, from: usize, to: usize, now: Time, kinds: &[&str]) -> [Option<Copy>; 2] {
+        let copies = self.send(from, to, now);
+        let [Some(copy), other] = copies else { return copies };
+        let Some(nth) = self.aims.iter_mut().position(|aim| aim.takes(from, to, kinds)) else { return copies };
+        match self.aims.remove(nth).act {
+            Act::Drop => {
+                self.traffic.lost += 1 + u64::from(other.is_some());
+                [None, None]
+            }
+            Act::Double(by) => {
+                self.traffic.doubled += u64::from(other.is_none());
+                [Some(copy), Some(Copy { at: Time(copy.at.0.saturating_add(by)), ..copy })]
+            }
+            Act::Delay(by) => [Some(Copy { at: Time(copy.at.0.saturating_add(by)), ..copy }), other],
+            Act::Flip(bit) => [Some(Copy { flip: Some(bit), ..copy }), other],
+        }
     }
 
     /// A packet is sent: which copies of it are on their way now. None: it is lost.

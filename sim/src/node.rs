@@ -101,6 +101,7 @@ impl Node {
         let (id, node) = (self.id, NodeId(self.id as u64));
         let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();
         let own_seed = fate(seed, Purpose::Node, self.id as u64, self.life);
+        self.disk.reseed(fate(seed, Purpose::Store, self.id as u64, self.life));
         self.former = Some(Arc::new(self.disk.copy(own_seed)));
         let mut log = None;
         let peer = Peer::<Lists>::builder(self.id as u64, members)

@@ -5,6 +5,7 @@
 //!        └─> Plan      [Fault { at, what }]                                         one fault less leaves the rest alone
 //! ```
 
+use crate::aim::Aim;
 use crate::net::Weather;
 use crate::stream::{Purpose, Ratio, exponential, log_uniform, stream};
 use rsm::mix::Draws;
@@ -135,6 +136,15 @@ pub enum What {
         node: usize,
         /// When the node starts again, in nanoseconds.
         down: u64,
+    },
+    /// One packet, the next of its kind, has a fate of its own. A plan has it only from a scenario.
+    Aim(Aim),
+    /// A node's clock jumps forward. A plan has it only from a scenario.
+    Leap {
+        /// Which node.
+        node: usize,
+        /// How far, in nanoseconds.
+        by: u64,
     },
     /// Power is cut, and the disk comes back as it was when the process began. No plan has this: it is beyond what any
     /// protocol survives, and shows that the checks bite.

@@ -1,9 +1,10 @@
 //! One seed, from its first step to its verdict.
 
 use crate::check::agree;
-use crate::plan::{Swarm, plan, swarm};
+use crate::plan::{Fault, Swarm, plan, swarm};
 use crate::stream::{Purpose, stream};
 use crate::sums::Sums;
+use crate::trace;
 use crate::world::World;
 use rsm::fsm::VirtualTime;
 use rsm::raft::Time;
@@ -27,42 +28,87 @@ pub struct Report {
     pub broken: Option<Violation>,
 }
 
+/// What a run is a function of.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Sizes and options.
+    pub swarm: Swarm,
+    /// What goes wrong.
+    pub plan: Vec<Fault>,
+    /// How long it lasts, in simulated time.
+    pub lasts: Duration,
+}
+
+impl Case {
+    /// The sizes and the plan of this seed.
+    #[must_use]
+    pub fn new(seed: u64, lasts: Duration) -> Case {
+        let swarm = swarm(seed);
+        let plan = plan(seed, &swarm, Time::ZERO.after(lasts));
+        Case { seed, swarm, plan, lasts }
+    }
+
+    /// Runs it.
+    #[must_use]
+    pub fn run(&self) -> Report {
+        self.go(u64::MAX, None)
+    }
+
+    /// Runs it up to its step of the number `until`. A run that is cut short has no verdict on what must hold at the end.
+    #[must_use]
+    pub fn run_until(&self, until: u64) -> Report {
+        self.go(until, None)
+    }
+
+    /// The same, and hands out a line for each step, without its end.
+    #[must_use]
+    pub fn trace(&self, until: u64, mut each: impl FnMut(&str)) -> Report {
+        self.go(until, Some(&mut each))
+    }
+
+    fn go(&self, until: u64, each: Option<Each<'_>>) -> Report {
+        let time = VirtualTime::new(stream(self.seed, Purpose::Executor, 0).bits());
+        let mut world = World::new(self.seed, self.swarm.clone(), self.plan.clone(), &time);
+        world.story = each.as_ref().map(|_| String::new());
+        let mut steps = 0;
+        let panicked = catch_unwind(AssertUnwindSafe(|| steps = go(&time, &mut world, self.lasts, until, each))).err();
+        if let Some(panic) = panicked {
+            let words =
+                panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            world.check.lock().break_rule("R23", format!("a panic: {}", words.unwrap_or("of no words")));
+        }
+        let hash = time.hash();
+        let mut sums = world.sums();
+        (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, self.lasts.as_millis() as u64);
+        let broken = world.check.lock().broken().cloned();
+        Report { seed: self.seed, sums, hash, broken }
+    }
+}
+
 /// Runs a seed for so long, in simulated time.
 #[must_use]
 pub fn run(seed: u64, lasts: Duration) -> Report {
-    let swarm = swarm(seed);
-    let plan = plan(seed, &swarm, Time::ZERO.after(lasts));
-    run_plan(seed, swarm, plan, lasts)
+    Case::new(seed, lasts).run()
 }
 
-/// Runs a seed with these sizes and this plan instead of its own.
-#[must_use]
-pub fn run_plan(seed: u64, swarm: Swarm, plan: Vec<crate::plan::Fault>, lasts: Duration) -> Report {
-    let time = VirtualTime::new(stream(seed, Purpose::Executor, 0).bits());
-    let mut world = World::new(seed, swarm, plan, &time);
-    let mut steps = 0;
-    let panicked = catch_unwind(AssertUnwindSafe(|| steps = go(&time, &mut world, lasts))).err();
-    if let Some(panic) = panicked {
-        let words =
-            panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-        world.check.lock().break_rule("R23", format!("a panic: {}", words.unwrap_or("of no words")));
-    }
-    let hash = time.hash();
-    let mut sums = world.sums();
-    (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, lasts.as_millis() as u64);
-    let broken = world.check.lock().broken().cloned();
-    Report { seed, sums, hash, broken }
-}
+/// Who hears of each step.
+type Each<'a> = &'a mut dyn FnMut(&str);
 
-fn go(time: &VirtualTime, world: &mut World, lasts: Duration) -> u64 {
+fn go(time: &VirtualTime, world: &mut World, lasts: Duration, until: u64, mut each: Option<Each<'_>>) -> u64 {
     let end = Time::ZERO.after(lasts);
     let most = STEPS_MAX_PER_SECOND * (1 + lasts.as_secs());
     let mut steps = 0;
     while time.now() < end && !world.is_broken() {
-        if time.step(world).is_none() {
-            break;
-        }
+        let Some(record) = time.step(world) else { break };
         steps += 1;
+        if let (Some(each), Some(story)) = (&mut each, &world.story) {
+            each(&trace::line(&record, story));
+        }
+        if until <= record.number {
+            return steps;
+        }
         if most < steps {
             world.check.lock().break_rule("R20", format!("{steps} steps, and no end"));
         }

@@ -38,6 +38,8 @@ pub enum Purpose {
     Wipe,
     /// Packets that are not for whom they reach.
     Foreign,
+    /// A node's store in one of its starts.
+    Store,
 }
 
 /// The stream of one part.

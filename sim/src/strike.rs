@@ -8,6 +8,7 @@ use rsm::raft::Time;
 use rsm::raft::peer::SpawnError;
 use rsm::raft::storage::{Error, simulated::Operation};
 use std::sync::Arc;
+use std::time::Duration;
 
 impl World {
     /// A fault that changes nothing is withheld: the node is down, the links are cut already, the budget is spent.
@@ -23,6 +24,14 @@ impl World {
             What::Broken { node, down } => self.break_disk(node, down),
             What::Wipe { node, down } => self.wipe(node, down),
             What::Rollback { node, down } => self.roll_back(node, down),
+            What::Aim(aim) => {
+                self.net.aim(aim);
+                true
+            }
+            What::Leap { node, by } => {
+                self.nodes[node].time.leap(Duration::from_nanos(by));
+                true
+            }
         };
         self.sums.withheld += u64::from(!has_struck);
     }

@@ -5,7 +5,8 @@
 //!   event          ──> run:    a packet arrives, a flush is over, a client acts, a fault strikes
 //! ```
 
-use crate::check::{Answers, Check, Kept};
+use crate::aim::kind;
+use crate::check::{Answers, Check, Kept, bodies};
 use crate::client::{Client, Next, Told};
 use crate::lists::Lists;
 use crate::net::{Copy, Net};
@@ -15,6 +16,7 @@ use crate::queue::Queue;
 use crate::stream::{Purpose, exponential, fate, stream};
 use crate::sums::Sums;
 use crate::ties::{Source, Ties};
+use crate::trace;
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
 use rsm::raft::consensus::Message;
@@ -71,6 +73,8 @@ pub struct World {
     sent: Arc<Lock<Vec<Sent>>>,
     ties: Ties,
     pub(crate) now: Time,
+    /// What the last step was, in words, if anybody wants to know.
+    pub(crate) story: Option<String>,
 }
 
 impl World {
@@ -99,6 +103,7 @@ impl World {
             sent,
             ties,
             now: Time::ZERO,
+            story: None,
         };
         (0..world.nodes.len()).for_each(|node| world.push(Time(node as u64), Event::Start { node }));
         (0..world.clients.len()).for_each(|client| world.push(Time(MS), Event::Client(client)));
@@ -213,7 +218,13 @@ impl World {
         {
             return;
         }
-        for copy in self.net.send(from, to, self.now).into_iter().flatten() {
+        let copies = if self.net.is_aiming() {
+            let kinds: Vec<_> = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
+            self.net.send_aimed(from, to, self.now, &kinds)
+        } else {
+            self.net.send(from, to, self.now)
+        };
+        for copy in copies.into_iter().flatten() {
             self.push(copy.at, Event::Arrive { from, to, copy, bytes: bytes.clone() });
         }
     }
@@ -285,6 +296,9 @@ impl Around for World {
         self.now = time.now();
         let Some((_, event)) = self.queue.pop() else { return [0; 3] };
         let name = World::name(&event);
+        if self.story.is_some() {
+            self.story = Some(trace::event(self, &event));
+        }
         self.on_event(event);
         self.collect();
         name
@@ -294,6 +308,9 @@ impl Around for World {
         self.now = time.now();
         self.collect();
         self.turns += 1;
+        if self.story.is_some() {
+            self.story = Some(trace::turn(self, cell));
+        }
         let node = self.nodes.iter().find(|node| node.cell() == Some(cell));
         if let Some(node) = node {
             self.keeps(node);

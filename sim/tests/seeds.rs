@@ -1,8 +1,8 @@
 //! Five hundred clusters, each in a seed, with everything that can go wrong; and what shows that the checks bite.
 
 use rsm::time::Time;
-use rsm_sim::plan::{Families, Fault, MS, What, plan, swarm};
-use rsm_sim::run::{Report, run, run_plan};
+use rsm_sim::plan::{Families, Fault, MS, What, plan};
+use rsm_sim::run::{Case, Report, run};
 use rsm_sim::sums::Sums;
 use std::time::Duration;
 
@@ -69,12 +69,12 @@ fn a_run_is_a_function_of_its_seed() {
 
 #[test]
 fn a_fault_less_leads_to_another_run() {
-    let mut swarm = swarm(5);
-    swarm.families = Families { crashes: true, cuts: true, ..Families::default() };
-    let faults = plan(5, &swarm, Time::ZERO.after(LASTS));
-    let whole = run_plan(5, swarm.clone(), faults.clone(), LASTS);
-    let shorter = run_plan(5, swarm, faults[1..].to_vec(), LASTS);
-    assert_ne!(whole.hash, shorter.hash);
+    let mut case = Case::new(5, LASTS);
+    case.swarm.families = Families { crashes: true, cuts: true, ..Families::default() };
+    case.plan = plan(5, &case.swarm, Time::ZERO.after(LASTS));
+    let whole = case.run();
+    case.plan.remove(0);
+    assert_ne!(whole.hash, case.run().hash);
 }
 
 /// A disk that forgets what it had made durable is beyond every promise: some rule must break, and say so.
@@ -82,10 +82,10 @@ fn a_fault_less_leads_to_another_run() {
 fn a_disk_that_forgets_is_found_out() {
     let mut found = 0;
     for seed in 0..10 {
-        let mut swarm = swarm(seed);
-        (swarm.nodes, swarm.families) = (3, Families::default());
-        let fault = Fault { at: Time(3_000 * MS), what: What::Rollback { node: 1, down: 10 * MS } };
-        let report = run_plan(seed, swarm, vec![fault], LASTS);
+        let mut case = Case::new(seed, LASTS);
+        (case.swarm.nodes, case.swarm.families) = (3, Families::default());
+        case.plan = vec![Fault { at: Time(3_000 * MS), what: What::Rollback { node: 1, down: 10 * MS } }];
+        let report = case.run();
         found += u64::from(report.broken.is_some_and(|violation| violation.rule == "R11"));
     }
     assert_eq!(found, 10);

@@ -124,16 +124,19 @@ impl Check {
     }
 }
 
-/// The core's messages in a packet of our own making.
-fn messages(packet: &Bytes, to: NodeId) -> Vec<rsm::raft::consensus::Message> {
+/// What stands in a packet of our own making.
+pub(crate) fn bodies(packet: &Bytes, to: NodeId) -> impl Iterator<Item = Body> {
     let number =
         |at: usize| packet.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
     let us = Identity { node: to, incarnation: Incarnation(number(24)) };
     let door = Door { cluster: ClusterId(number(8)), us };
-    let packet = Packet::open(packet.clone(), &door).into_iter().flatten();
-    let messages = packet.filter_map(|body| match body {
-        Ok(Body::Message(message)) => Some(message),
-        Ok(_) | Err(_) => None,
-    });
-    messages.collect()
+    Packet::open(packet.clone(), &door).into_iter().flatten().flatten()
+}
+
+/// The core's messages in such a packet.
+fn messages(packet: &Bytes, to: NodeId) -> impl Iterator<Item = rsm::raft::consensus::Message> {
+    bodies(packet, to).filter_map(|body| match body {
+        Body::Message(message) => Some(message),
+        _ => None,
+    })
 }

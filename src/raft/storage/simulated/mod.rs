@@ -122,6 +122,11 @@ impl SimulatedDisk {
         SimulatedDisk { state: Lock::new(state) }
     }
 
+    /// From here on chance is that of `seed`: what a process of the disk meets does not depend on those before it.
+    pub fn reseed(&self, seed: u64) {
+        self.state.lock().draws = Draws::new(seed);
+    }
+
     /// Whether a write that is cut short leaves alone what lies beside it in its 512-byte sectors. It does, unless told.
     pub fn set_powersafe(&self, powersafe: bool) {
         self.state.lock().powersafe = powersafe;

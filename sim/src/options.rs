@@ -1,0 +1,87 @@
+//! What the command line asks for.
+
+use std::time::Duration;
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
+
+  cargo sim --seeds N          runs the seeds 0 to N - 1
+  cargo sim --seed S           runs one seed
+      --from S                 the first seed of many, instead of 0
+      --milliseconds M         for so long each, in simulated time (5000)
+      --trace                  of one seed: a line for each step, as JSON
+      --until N                of one seed: stops after the step of this number
+
+Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
+Exit code 0: no rule was broken. 1: one was. 2: wrong use.
+
+  cargo sim --seeds 500
+  cargo sim --seed 17
+  cargo sim --seed 17 --trace --until 4000";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) from: u64,
+    pub(crate) seeds: u64,
+    pub(crate) lasts: Duration,
+    pub(crate) trace: bool,
+    pub(crate) until: Option<u64>,
+}
+
+impl Options {
+    /// Reads arguments; `None` if they ask for help.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+        let mut options = Options { from: 0, seeds: 100, lasts: Duration::from_secs(5), trace: false, until: None };
+        // The alias ends in `--`, and `cargo sim -- --seeds 5` is the same as without.
+        let mut arguments = arguments.filter(|argument| argument != "--");
+        while let Some(name) = arguments.next() {
+            let mut number = || {
+                let value = arguments.next().ok_or_else(|| format!("{name} needs a number; see --help"))?;
+                value.parse::<u64>().map_err(|_| format!("{name} needs a number, not `{value}`"))
+            };
+            match name.as_str() {
+                "--help" => return Ok(None),
+                "--seeds" => options.seeds = number()?,
+                "--seed" => (options.from, options.seeds) = (number()?, 1),
+                "--from" => options.from = number()?,
+                "--milliseconds" => options.lasts = Duration::from_millis(number()?),
+                "--trace" => options.trace = true,
+                "--until" => options.until = Some(number()?),
+                _ => return Err(format!("{name} is not known; see --help")),
+            }
+        }
+        if (options.trace || options.until.is_some()) && options.seeds != 1 {
+            return Err("--trace and --until are of one seed: say which with --seed".to_owned());
+        }
+        Ok(Some(options))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &str) -> Result<Option<Options>, String> {
+        Options::parse(words.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_lone_dash_dash_changes_nothing() {
+        assert_eq!(parse("--seeds 5"), parse("-- --seeds 5"));
+        assert_eq!(parse("--seeds 5").unwrap().unwrap().seeds, 5);
+    }
+
+    #[test]
+    fn wrong_use_is_told_with_the_word_that_is_wrong() {
+        for (words, wrong) in
+            [("--seeds", "--seeds"), ("--seeds x", "`x`"), ("--sead 1", "--sead"), ("--trace", "--seed")]
+        {
+            let told = parse(words).unwrap_err();
+            assert!(told.contains(wrong), "{words}: {told}");
+        }
+    }
+}

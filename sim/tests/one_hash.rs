@@ -1,0 +1,63 @@
+//! One seed is one run, wherever it runs; and a run can be read.
+
+use rsm::time::Time;
+use rsm_sim::aim::{Act, Aim};
+use rsm_sim::plan::{Fault, MS, What};
+use rsm_sim::run::Case;
+use std::process::Command;
+use std::time::Duration;
+
+const LASTS: Duration = Duration::from_secs(5);
+
+/// The last lines of `rsm-sim` with these arguments.
+fn simulated(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_rsm-sim")).args(arguments).output().expect("it was built");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it prints text")
+}
+
+#[test]
+fn two_processes_come_to_one_hash_over_a_hundred_thousand_steps() {
+    let seed = "3";
+    let arguments = ["--seed", seed, "--milliseconds", "20000"];
+    let (one, other) = (simulated(&arguments), simulated(&arguments));
+    assert_eq!(one, other);
+    let report = Case::new(3, Duration::from_secs(20)).run();
+    assert!(100_000 <= report.sums.steps, "{} steps only", report.sums.steps);
+    assert!(one.starts_with(&format!("hash {:032x}\n", report.hash)), "{one} but here {:032x}", report.hash);
+}
+
+#[test]
+fn one_flipped_bit_of_one_packet_leads_to_another_hash() {
+    let mut case = Case::new(3, LASTS);
+    let flip = |bit: u64| What::Aim(Aim { from: None, to: None, kind: Some("Append"), skip: 5, act: Act::Flip(bit) });
+    let hashes = [None, Some(300), Some(301)].map(|bit| {
+        case.plan = bit.map(|bit| Fault { at: Time(MS), what: flip(bit) }).into_iter().collect();
+        case.run().hash
+    });
+    assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2], "{hashes:x?}");
+}
+
+#[test]
+fn a_trace_has_a_line_for_each_step_and_changes_nothing() {
+    let case = Case::new(3, LASTS);
+    let (mut lines, plain) = (Vec::new(), case.run());
+    let traced = case.trace(u64::MAX, |line| lines.push(line.to_owned()));
+    assert_eq!((plain.hash, plain.sums), (traced.hash, traced.sums));
+    assert_eq!(lines.len() as u64, traced.sums.steps);
+    for (number, line) in lines.iter().enumerate() {
+        assert!(line.starts_with(&format!("{{\"step\":{number},\"at\":")) && line.ends_with("\"}"), "{line}");
+    }
+    for words in ["\"event\":\"arrive\"", "\"carries\":[\"Vote\"]", "\"role\":\"leader\"", "\"turn\":\"machine\""] {
+        assert!(lines.iter().any(|line| line.contains(words)), "no line has {words}");
+    }
+}
+
+#[test]
+fn a_run_that_is_cut_short_is_the_beginning_of_the_whole() {
+    let whole = simulated(&["--seed", "3", "--trace"]);
+    let part = simulated(&["--seed", "3", "--trace", "--until", "99"]);
+    let lines: Vec<&str> = part.lines().filter(|line| line.starts_with("{\"step\"")).collect();
+    assert_eq!(lines.len(), 100);
+    assert!(whole.starts_with(&lines.join("\n")));
+}
