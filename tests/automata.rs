@@ -1,12 +1,23 @@
-//! Every runner keeps the contract of automata: a thread each, virtual time under 200 seeds, and one written here.
+//! Every runner keeps the contract of automata: a thread each, pools of one and of four, virtual time under 200 seeds, and one
+//! written here.
 
 use rsm::fsm::conformance::{every_command_comes_once_and_in_order_of_its_sender, in_virtual_time};
-use rsm::fsm::{Automaton, Builder, Home, HomeRef, Runner, Task, Threads, Timers, VirtualTime};
+use rsm::fsm::{Automaton, Builder, Home, HomeRef, Pool, Runner, Task, Threads, Timers, VirtualTime};
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 rsm::automata_conform!(threads, Threads, |rule| rule(&Threads));
 rsm::automata_conform!(virtual_time, VirtualTime, |rule| in_virtual_time(0..200, rule));
+rsm::automata_conform!(pool_of_1, Pool, |rule| on_a_pool(1, rule));
+rsm::automata_conform!(pool_of_4, Pool, |rule| on_a_pool(4, rule));
 rsm::automata_conform!(a_runner_of_ones_own, Line, |rule| rule(&Line::new()));
+
+/// Runs a rule on a pool, which must be able to end afterwards.
+fn on_a_pool(workers: usize, rule: fn(&Pool)) {
+    let pool = Pool::builder().workers(workers).name("rule").build();
+    rule(&pool);
+    pool.drain_timeout(Duration::from_secs(20)).unwrap_or_else(|alive| panic!("{alive}"));
+}
 
 /// A runner of one's own, by the public door alone: all automata stand in line for one thread.
 struct Line(HomeRef);
@@ -47,6 +58,13 @@ impl Runner for Line {
 #[test]
 fn four_threads_send_a_hundred_thousand_commands_each_and_none_is_lost_doubled_or_swapped() {
     every_command_comes_once_and_in_order_of_its_sender(&Threads, 4, 100_000);
+}
+
+#[test]
+fn four_automata_on_a_pool_send_a_hundred_thousand_commands_each_and_none_is_lost_doubled_or_swapped() {
+    for workers in [1, 4] {
+        every_command_comes_once_and_in_order_of_its_sender(&Pool::new(workers), 4, 100_000);
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::inbox::{Guard, Inbox, Notice, System, Watcher};
 use super::rejected::Rejected;
 use super::runner::{HomeRef, Task};
 use super::turn::{Limit, Report};
-use super::word::{DUE, Duty, Refusal, Word};
+use super::word::{DUE, Duty, Phase, Refusal, Word};
 use crate::sync::lock::Lock;
 use crate::sync::shim::AtomicU32;
 use crate::sync::turn::Turn;
@@ -108,8 +108,20 @@ pub(crate) trait Node: Send + Sync + 'static {
     fn run(self: Arc<Self>, limit: Limit) -> Report;
     /// Death without a turn, for nobody will run it.
     fn abandon(self: Arc<Self>);
+    /// What it is doing, seen from outside. An idle cell is entered for the look.
+    fn look(self: Arc<Self>) -> Look;
     fn name(&self) -> Cow<'static, str>;
     fn any(&self) -> &dyn Any;
+}
+
+/// What a look from outside found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing to do, in the state of that label.
+    Idle(&'static str),
+    Queued,
+    Running,
+    Dead,
 }
 
 /// What an address does with a cell, or with one seen in another language.
@@ -275,6 +287,21 @@ impl<A: Automaton> Node for Cell<A> {
 
     fn abandon(self: Arc<Self>) {
         self.give_up();
+    }
+
+    fn look(self: Arc<Self>) -> Look {
+        let inbox = self.inbox.lock();
+        let word = self.now();
+        let Some(running) = word.look() else {
+            return match word.phase() {
+                Phase::Queued | Phase::Idle => Look::Queued,
+                Phase::Running | Phase::Notified => Look::Running,
+                Phase::Exited | Phase::Killed | Phase::Panicked => Look::Dead,
+            };
+        };
+        inbox.unlock_with(|_| running.0);
+        let label = self.look_inside();
+        Look::Idle(label)
     }
 
     fn name(&self) -> Cow<'static, str> {

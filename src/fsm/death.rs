@@ -58,6 +58,7 @@ impl<A: Automaton> Cell<A> {
         if let (0, End::Panicked(panic)) = (told, end) {
             self.head.home.get().panicked(&name, panic);
         }
+        self.head.home.get().ended(self.head.id);
     }
 
     /// Refuses every post from here on, and takes out what is queued.

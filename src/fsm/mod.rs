@@ -4,7 +4,7 @@
 //!     post                inbox              one turn at a time                  what it says
 //!   address ──────> [ c c c c c c ] ──batch──> next(state, input) -> state ──flush──> other addresses, replies, timers
 //!   address ──────>        ^                        |
-//!                          |  Drain, timers, notices|overtake          runs on: a thread each | virtual time | your own runner
+//!                          |  Drain, timers, notices|overtake          runs on: a thread each | a pool | virtual time | your own
 //!                          +────────────────────────+
 //! ```
 //! Reach for an automaton when something has a state that others may change only by asking: a connection, a session, a replica.
@@ -12,7 +12,7 @@
 //! [`oneshot::Sender`](crate::sync::oneshot::Sender) or an [`Address`] for its reply, so no cycle of waits can form, and a reply
 //! that will never come is an error and not a hang.
 //!
-//! A whole automaton, as its drawing. It runs unchanged on a thread, and in virtual time, where a minute takes no time:
+//! A whole automaton, as its drawing. It runs unchanged on a thread, on a pool, and in virtual time, where a minute takes no time:
 //!
 //! ```
 //! use rsm::fsm::{Automaton, Context, Input, Runner, VirtualTime};
@@ -50,7 +50,7 @@
 //! # #[derive(Default)] struct Lamps { walks: u32 }
 //! # impl Lamps { fn show(&mut self, _: &Light) {} fn walk(&mut self) { self.walks += 1 } }
 //!
-//! let time = VirtualTime::new(1);                                // or `Threads`
+//! let time = VirtualTime::new(1);                                // or `Pool::new(4)`, or `Threads`
 //! let crossing = time.spawn(Crossing { lamps: Lamps::default() }, Light::Red);
 //! time.run_for(Duration::from_secs(57), &mut ());                // Red 30 s, Green 25 s: Yellow since 2 s
 //! crossing.post(Order::Walk)?;
@@ -103,6 +103,7 @@ mod counters;
 mod death;
 mod extras;
 mod inbox;
+pub mod pool;
 mod rejected;
 mod runner;
 mod slots;
@@ -120,6 +121,7 @@ pub use address::{Address, WeakAddress};
 pub use automaton::{Automaton, CellId, End, Input, Kind, Mode, Panic};
 pub use context::Context;
 pub use counters::Counters;
+pub use pool::{Alive, Pool};
 pub use rejected::Rejected;
 pub use runner::Capacity::{self, Bounded, Unbounded};
 pub use runner::{Builder, Home, HomeRef, Runner, Task};

@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::automaton::{Automaton, CellId, End, Panic};
-use super::cell::{Cell, Node, Settings, schedule};
+use super::cell::{Cell, Node, Settings};
 use super::inbox::{Guard, Watcher};
 use super::tape::Tape;
 use super::timers::Timers;
@@ -14,7 +14,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Weak};
 
-/// Something that runs automata: [`Threads`](super::Threads), [`VirtualTime`](super::VirtualTime), or your own.
+/// Something that runs automata: [`Threads`](super::Threads), [`Pool`](super::Pool), [`VirtualTime`](super::VirtualTime), or your own.
 ///
 /// The conformance suite ([`conformance`](super::conformance)) says what each must do.
 pub trait Runner {
@@ -35,6 +35,18 @@ pub trait Home: Send + Sync + 'static {
     /// Takes a cell that has something to do, once for each wake, from any thread. Each task must be [run](Task::run), later and
     /// never inside this call; one that is dropped instead kills its automaton.
     fn schedule(&self, task: Task);
+
+    /// A cell is about to live here; its first task comes next. False: this home takes no more, and the automaton is killed before
+    /// its `Start`.
+    fn adopt(&self, newborn: &Task) -> bool {
+        let _ = newborn;
+        true
+    }
+
+    /// A cell of this home is dead, adopted or not, and all who watched it were told.
+    fn ended(&self, cell: CellId) {
+        let _ = cell;
+    }
 
     /// The clock and the wheel of those who live here; [`Timers::thread`] for a home that has none of its own.
     fn timers(&self) -> &Timers;
@@ -252,7 +264,13 @@ impl<A: Automaton> Builder<A> {
         let inbox = super::inbox::Inbox::new(self.overwrites, self.guards, self.watchers);
         let cell = Cell::new(self.home, self.id, limit, inbox, self.settings, self.automaton, self.state);
         let address = Address::first(Arc::new(cell));
-        schedule(address.port(), super::word::Duty::Schedule);
+        let newborn = Task::new(address.port().clone().into_node());
+        let home = address.port().node().head().home.get();
+        if home.adopt(&newborn) {
+            home.schedule(newborn)
+        } else {
+            drop(newborn)
+        }
         address
     }
 }

@@ -13,6 +13,7 @@ use super::wheel::{Handle, Wheel};
 use super::word::Duty;
 use crate::sync::lock::Lock;
 use crate::sync::park::{Parker, Unparker};
+use crate::sync::shim::thread;
 use crate::time::Time;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -71,8 +72,7 @@ impl Timers {
         let parker = Parker::new();
         let timers = Timers::with(Clock::Real(Instant::now()), Some(parker.unparker()));
         let shared = timers.shared.clone();
-        let thread = std::thread::Builder::new().name("timers".into());
-        thread.spawn(move || shared.drive(&parker)).expect("the system has a thread left for timers");
+        thread::spawn("timers", move || shared.drive(&parker)).expect("the system has a thread left for timers");
         timers
     }
 

@@ -154,6 +154,14 @@ impl Word {
         }
     }
 
+    /// Someone looks into an idle cell from outside, and ends as a turn does.
+    pub(crate) const fn look(self) -> Option<Word> {
+        match self.phase() {
+            Phase::Idle => Some(self.with_phase(Phase::Running)),
+            _ => None,
+        }
+    }
+
     /// The end of a turn. `more`: something is left besides what this word knows; `told`: `Drain` was delivered.
     pub(crate) const fn end(self, more: bool, told: bool) -> Option<(Word, Rest)> {
         if !self.is_running() {

@@ -34,7 +34,23 @@ pub(crate) mod thread {
     pub(crate) fn current() -> Thread {
         ME.with(Thread::clone)
     }
+
+    /// Begins a thread that nobody joins.
+    pub(crate) fn spawn(name: &str, life: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        loom::thread::Builder::new().name(name.to_owned()).spawn(life).map(drop)
+    }
 }
+
+/// A value of each thread's own.
+macro_rules! local {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        loom::thread_local! {
+            $(#[$meta])*
+            static $name: $type = $init;
+        }
+    };
+}
+pub(crate) use local;
 
 /// loom's cell. Every visit is checked against all others for races.
 #[derive(Debug)]

@@ -7,7 +7,23 @@ use std::time::{Duration, Instant};
 /// Threads, as far as the floor needs them.
 pub(crate) mod thread {
     pub(crate) use shuttle::thread::{Thread, current, yield_now};
+
+    /// Begins a thread that nobody joins.
+    pub(crate) fn spawn(name: &str, life: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        shuttle::thread::Builder::new().name(name.to_owned()).spawn(life).map(drop)
+    }
 }
+
+/// A value of each thread's own.
+macro_rules! local {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        shuttle::thread_local! {
+            $(#[$meta])*
+            static $name: $type = $init;
+        }
+    };
+}
+pub(crate) use local;
 
 /// `std::cell::UnsafeCell`: shuttle does not look for races.
 #[derive(Debug, Default)]

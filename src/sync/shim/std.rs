@@ -7,7 +7,23 @@ use std::time::{Duration, Instant};
 /// Threads, as far as the floor needs them.
 pub(crate) mod thread {
     pub(crate) use std::thread::{Thread, current, yield_now};
+
+    /// Begins a thread that nobody joins.
+    pub(crate) fn spawn(name: &str, life: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        std::thread::Builder::new().name(name.replace('\0', " ")).spawn(life).map(drop)
+    }
 }
+
+/// A value of each thread's own.
+macro_rules! local {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        std::thread_local! {
+            $(#[$meta])*
+            static $name: $type = const { $init };
+        }
+    };
+}
+pub(crate) use local;
 
 /// `std::cell::UnsafeCell`, visited by closures so that loom can watch.
 #[derive(Debug, Default)]

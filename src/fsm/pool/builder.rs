@@ -1,0 +1,73 @@
+//! What can be said of a pool before it runs.
+
+use super::{Pool, Shared};
+use crate::fsm::Panic;
+use std::num::NonZero;
+use std::sync::Arc;
+
+/// What is done with a panic that nobody watches.
+pub(super) enum OnPanic {
+    /// The panic hook has printed it: nothing more.
+    Nothing,
+    /// The first is resumed on the thread that waits.
+    Strict,
+    /// This is called.
+    Call(Box<Act>),
+}
+
+/// What is called: with the name of the automaton, and its panic.
+type Act = dyn Fn(&str, &Panic) + Send + Sync;
+
+/// What can be said of a [`Pool`] before it runs.
+#[must_use = "a builder does nothing until `build`"]
+pub struct PoolBuilder {
+    workers: usize,
+    name: String,
+    on_panic: OnPanic,
+}
+
+impl PoolBuilder {
+    pub(super) fn new() -> PoolBuilder {
+        let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+        PoolBuilder { workers, name: "pool".to_owned(), on_panic: OnPanic::Nothing }
+    }
+
+    /// How many threads run turns: 1 to 32,767; as many as the machine runs at once unless said otherwise.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.clamp(1, 0x7fff);
+        self
+    }
+
+    /// How the threads are called: this and a number; `pool` unless said otherwise.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// What is done with the panic of an automaton that nobody watches: its name and the panic. On a worker, so it must not block; its own
+    /// panic is contained. Without it nothing is done, as the panic hook has printed already.
+    pub fn on_panic(mut self, act: impl Fn(&str, &Panic) + Send + Sync + 'static) -> Self {
+        self.on_panic = OnPanic::Call(Box::new(act));
+        self
+    }
+
+    /// For tests: the first panic that nobody watches is resumed on the thread that waits, in `block_on` or a drain.
+    pub fn strict(mut self) -> Self {
+        self.on_panic = OnPanic::Strict;
+        self
+    }
+
+    /// Begins its threads.
+    ///
+    /// # Panics
+    /// If the system has no thread left.
+    #[must_use]
+    pub fn build(self) -> Pool {
+        let shared = Arc::new(Shared::new(self.workers, self.name, self.on_panic));
+        (0..self.workers).for_each(|_| {
+            let made = shared.make_thread();
+            assert!(made, "the system has no thread left for a worker");
+        });
+        Pool::of(shared)
+    }
+}

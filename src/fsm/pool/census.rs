@@ -1,0 +1,139 @@
+//! Who lives in a pool: each cell weakly, so that a drain reaches the idle too, and can say who is late.
+//!
+//! Sixteen stripes, chosen by the cell's name, each under a lock of its own. The dead are not taken out one by one, which would need an
+//! index in each cell: when they are half of a list, the list is swept. So an idle cell costs 16 bytes here, a birth and a death
+//! one lock each, and the memory of the dead is held for at most as many as live.
+
+use crate::fsm::CellId;
+use crate::fsm::cell::Node;
+use crate::fsm::runner::Task;
+use crate::sync::event::Event;
+use crate::sync::lock::Lock;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+const STRIPES: usize = 16;
+/// So many dead in a list are left alone.
+const DEAD_MIN: usize = 64;
+
+/// All cells of a pool.
+pub(super) struct Census {
+    stripes: [Stripe; STRIPES],
+    /// Set when nobody is left, after the census was closed.
+    pub(super) empty: Event,
+}
+
+#[repr(align(128))]
+struct Stripe(Lock<Roll>);
+
+#[derive(Default)]
+struct Roll {
+    listed: Vec<Weak<dyn Node>>,
+    /// Cells born and not dead, listed or refused.
+    live: usize,
+    /// Deaths since the last sweep.
+    dead: usize,
+    closed: bool,
+    /// Of those who have one.
+    names: BTreeMap<CellId, Cow<'static, str>>,
+}
+
+impl Census {
+    pub(super) fn new() -> Census {
+        Census { stripes: std::array::from_fn(|_| Stripe(Lock::new(Roll::default()))), empty: Event::manual() }
+    }
+
+    fn stripe(&self, cell: CellId) -> &Lock<Roll> {
+        &self.stripes[cell.0 as usize % STRIPES].0
+    }
+
+    /// Counts a newborn; false: nobody is taken in any more.
+    pub(super) fn adopt(&self, newborn: &Task) -> bool {
+        let (cell, name) = (newborn.cell(), newborn.name());
+        let mut roll = self.stripe(cell).lock();
+        roll.live += 1;
+        if roll.closed {
+            return false;
+        }
+        roll.listed.push(newborn.downgrade());
+        if !name.is_empty() {
+            roll.names.insert(cell, name);
+        }
+        true
+    }
+
+    /// Counts a death.
+    pub(super) fn ended(&self, cell: CellId) {
+        let mut roll = self.stripe(cell).lock();
+        roll.live -= 1;
+        roll.dead += 1;
+        let mut name = None;
+        if !roll.names.is_empty() {
+            name = roll.names.remove(&cell);
+        }
+        let swept = roll.sweep();
+        let last = roll.closed && roll.live == 0;
+        drop(roll);
+        drop((swept, name));
+        if last {
+            self.tell_if_empty();
+        }
+    }
+
+    /// Each stripe under its lock: of two that come to 0 at once, the later one to look sees both.
+    fn tell_if_empty(&self) {
+        if self.live() == 0 {
+            self.empty.set();
+        }
+    }
+
+    /// How many live.
+    pub(super) fn live(&self) -> usize {
+        self.stripes.iter().map(|stripe| stripe.0.lock().live).sum()
+    }
+
+    /// Takes nobody in any more, and hands out each who lives.
+    pub(super) fn close(&self, mut act: impl FnMut(Arc<dyn Node>)) {
+        for stripe in &self.stripes {
+            let mut roll = stripe.0.lock();
+            roll.closed = true;
+            // Nobody is added any more, so the list is lent and not copied. A second who closes meanwhile, as drains may, finds that
+            // the first one tells them all.
+            let listed = std::mem::take(&mut roll.listed);
+            drop(roll);
+            listed.iter().filter_map(Weak::upgrade).for_each(&mut act);
+            stripe.0.lock().listed.extend(listed);
+        }
+        self.tell_if_empty();
+    }
+
+    /// Hands out some who live, with their names, until `act` says false.
+    pub(super) fn each(&self, mut act: impl FnMut(Arc<dyn Node>, &str) -> bool) {
+        for stripe in &self.stripes {
+            let roll = stripe.0.lock();
+            let (listed, names) = (roll.listed.clone(), roll.names.clone());
+            drop(roll);
+            for node in listed.iter().filter_map(Weak::upgrade) {
+                let name = names.get(&node.head().id).map_or("", |name| name);
+                if !node.word().is_dead() && !act(node, name) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Roll {
+    /// Takes the dead out if there are many of them, to be freed after the unlock.
+    fn sweep(&mut self) -> Vec<Weak<dyn Node>> {
+        if self.dead <= DEAD_MIN.max(self.listed.len() / 2) {
+            return Vec::new();
+        }
+        self.dead = 0;
+        let lives = |weak: &Weak<dyn Node>| weak.upgrade().is_some_and(|node| !node.word().is_dead());
+        let (listed, dead) = std::mem::take(&mut self.listed).into_iter().partition(lives);
+        self.listed = listed;
+        dead
+    }
+}

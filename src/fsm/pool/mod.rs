@@ -1,0 +1,188 @@
+//! A pool: few threads for any number of automata.
+//!
+//! ```text
+//!   post from outside ──> way in ──+                        +── steals half when idle ──+
+//!                                  v                        v                           |
+//!   worker 0   [slot] [ queue ] ──> a turn of at most `batch` commands ──> more left? back of the queue
+//!   worker 1   [slot] [ queue ]       wakes others: into my slot, the one before it to my queue
+//!   ...                               blocking(f): the queue and the place go to another thread first
+//! ```
+//! A million idle automata cost a million times their memory and nothing else: a pool with nothing to do makes no system call.
+//!
+//! For automata that mostly wait, and many of them. One that works or blocks for long says so by
+//! [`blocking`](crate::fsm::Context::blocking), or gets a thread of its own ([`Threads`]): a turn that
+//! takes long keeps its worker, though not what waits behind it, which starts elsewhere within 2 ms if a worker is idle.
+
+mod alive;
+mod builder;
+mod census;
+mod home;
+mod queues;
+mod sleep;
+mod spares;
+mod stalls;
+mod worker;
+
+pub use alive::{Alive, Doing, Living};
+pub use builder::PoolBuilder;
+use home::Shared;
+
+use super::automaton::Automaton;
+use super::runner::{Builder, HomeRef, Runner};
+use super::threads::Threads;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long the drop of a pool waits for its automata to drain, and again for those it has killed.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs automata on a few threads that share the work.
+///
+/// Dropped, it drains for up to a second, then kills what is left; a thread whose turn does not end within another second is left
+/// behind. Dropped in a turn of its own it kills at once, and waits for nobody.
+///
+/// ```
+/// use rsm::fsm::{Automaton, Context, Input, Pool, Runner};
+/// use rsm::sync::oneshot::{self, Sender};
+/// use std::time::Duration;
+///
+/// struct Squares;
+/// impl Automaton for Squares {
+///     type State = ();
+///     type Command = (u64, Sender<u64>);
+///     fn next(&mut self, (): (), input: Input<Self>, _: &mut Context<Self>) {
+///         if let Input::Command((number, reply)) = input {
+///             let _ = reply.send(number * number); // whoever asked may have gone
+///         }
+///     }
+/// }
+///
+/// let pool = Pool::new(2);
+/// let many: Vec<_> = (0..1_000).map(|_| pool.spawn(Squares, ())).collect();
+/// let (reply, ticket) = oneshot::channel();
+/// many[7].post((12, reply)).expect("it runs, and its inbox has no bound");
+/// assert_eq!(pool.block_on(ticket), Ok(144));
+/// pool.drain_timeout(Duration::from_secs(10)).expect("all end in time");
+/// ```
+pub struct Pool {
+    shared: Arc<Shared>,
+    home: HomeRef,
+}
+
+/// What a pool has done so far. Each is read for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolCounters {
+    /// Workers woken because there was work.
+    pub wakes: u64,
+    /// Times that a worker took work from another.
+    pub steals: u64,
+    /// Times that a worker went to sleep.
+    pub parks: u64,
+    /// Turns that took longer than 100 ms without saying that they might block, as far as an idle worker saw them.
+    pub stalls: u64,
+    /// Threads beside the workers now: in blocking sections, or kept for one.
+    pub spares: usize,
+}
+
+impl Pool {
+    /// A pool of so many threads, at least one.
+    ///
+    /// # Panics
+    /// If the system has no thread left.
+    #[must_use]
+    pub fn new(workers: usize) -> Pool {
+        Pool::builder().workers(workers).build()
+    }
+
+    /// What can be said of a pool before it runs.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::new()
+    }
+
+    fn of(shared: Arc<Shared>) -> Pool {
+        Pool { home: shared.clone().home(), shared }
+    }
+
+    /// How many threads run turns.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.shared.places.len()
+    }
+
+    /// Drains all automata, and waits for their end. What is spawned from here on is dead from birth. Then the threads end. It may be
+    /// called again, and by several threads.
+    ///
+    /// # Errors
+    /// Says who is still alive at the deadline, and in which state. Nobody was killed, and all go on draining.
+    ///
+    /// # Panics
+    /// In a strict pool, with the first panic that nobody watched.
+    pub fn drain_until(&self, deadline: Instant) -> Result<(), Alive> {
+        self.shared.close(super::word::DRAIN);
+        let drained = self.shared.wait_on_behalf(|| self.shared.census.empty.wait_until(deadline).is_ok());
+        self.shared.resume_strict();
+        if !drained {
+            return Err(self.shared.alive());
+        }
+        self.shared.end();
+        if !self.shared.is_ours() {
+            self.shared.spares.wait_gone(Instant::now() + PATIENCE);
+        }
+        Ok(())
+    }
+
+    /// As [`drain_until`](Self::drain_until), for this long.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn drain_timeout(&self, time: Duration) -> Result<(), Alive> {
+        let now = Instant::now();
+        // 30 years are for ever.
+        self.drain_until(now.checked_add(time).unwrap_or(now + Duration::from_secs(1_000_000_000)))
+    }
+
+    /// Who is alive, and what each is doing. An idle automaton is entered for the look, between its turns.
+    #[must_use]
+    pub fn alive(&self) -> Alive {
+        self.shared.alive()
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counters(&self) -> PoolCounters {
+        self.shared.counters()
+    }
+}
+
+impl Runner for Pool {
+    fn builder<A: Automaton>(&self, automaton: A, state: A::State) -> Builder<A> {
+        Builder::on(&self.home, automaton, state)
+    }
+
+    /// Waits on this thread. In a turn of this pool, as a blocking section.
+    ///
+    /// # Panics
+    /// In a strict pool, with the first panic that nobody watched.
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.shared.wait_on_behalf(|| Threads.block_on(self.shared.unless_strict(future)))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        if shared.is_ours() {
+            shared.close(super::word::KILL);
+            return shared.end();
+        }
+        shared.close(super::word::DRAIN);
+        if shared.census.empty.wait_timeout(PATIENCE).is_err() {
+            shared.close(super::word::KILL);
+            let _ = shared.census.empty.wait_timeout(PATIENCE);
+        }
+        shared.end();
+        shared.spares.wait_gone(Instant::now() + PATIENCE);
+    }
+}

@@ -1,0 +1,60 @@
+//! Turns that stand still, as a watcher sees them: no turn reads a clock for it.
+
+use super::queues::Place;
+use super::sleep::Seen;
+use crate::sync::lock::Lock;
+use crate::sync::shim::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A turn that takes longer, and has not said that it may block, is counted.
+const LONG: Duration = Duration::from_millis(100);
+
+/// What was seen of each place.
+pub(super) struct Stalls {
+    sights: Lock<Vec<Sight>>,
+    pub(super) count: AtomicU64,
+}
+
+#[derive(Clone, Copy)]
+struct Sight {
+    turns: u64,
+    /// When this turn was first seen.
+    since: Instant,
+    counted: bool,
+}
+
+impl Stalls {
+    pub(super) fn new(places: usize) -> Stalls {
+        let sight = Sight { turns: 0, since: Instant::now(), counted: false };
+        Stalls { sights: Lock::new(vec![sight; places]), count: AtomicU64::new(0) }
+    }
+
+    /// Looks at all places. Calls `hostage` if a turn stands still since the look before, with work behind it.
+    pub(super) fn look(&self, places: &[Place], hostage: impl FnOnce()) -> Seen {
+        let (now, mut seen, mut held) = (Instant::now(), Seen::Nothing, false);
+        let mut sights = self.sights.lock();
+        for (place, sight) in places.iter().zip(sights.iter_mut()) {
+            let turns = place.turns();
+            if turns != sight.turns {
+                *sight = Sight { turns, since: now, counted: false };
+                seen = Seen::Turns;
+            } else if place.cell().is_some() {
+                held |= place.has_work();
+                if !sight.counted && LONG <= now.duration_since(sight.since) {
+                    sight.counted = true;
+                    self.count.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        drop(sights);
+        if held {
+            hostage();
+        }
+        seen
+    }
+
+    /// Since when at least the present turn of that place has been going on.
+    pub(super) fn since(&self, nth: usize) -> Instant {
+        self.sights.lock()[nth].since
+    }
+}
