@@ -28,7 +28,7 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
 }
 
 fn rust() -> Vec<(String, String)> {
-    ["src", "tests", "examples", "sim"].into_iter().flat_map(|folder| files(folder, ".rs")).collect()
+    ["src", "tests", "examples", "sim", "peers"].into_iter().flat_map(|folder| files(folder, ".rs")).collect()
 }
 
 /// What a line says outside its comment.

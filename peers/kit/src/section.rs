@@ -1,0 +1,93 @@
+//! One bench on the page: what it is, its tables, and which goals are met.
+
+use crate::rounds::Measured;
+use crate::spread::short;
+use std::fmt::Write;
+
+/// A bench on the page.
+#[derive(Debug, Default)]
+pub struct Section {
+    /// Its heading.
+    pub title: String,
+    /// What is measured, and how.
+    pub text: String,
+    /// The points, for the figures.
+    pub points: Vec<Measured>,
+    tables: Vec<String>,
+    goals: Vec<Goal>,
+}
+
+/// What was to be reached.
+#[derive(Debug)]
+struct Goal {
+    wants: String,
+    reached: String,
+    is_met: bool,
+}
+
+impl Section {
+    /// Without a table yet.
+    pub fn new(title: impl Into<String>, text: impl Into<String>) -> Section {
+        Section { title: title.into(), text: text.into(), ..Section::default() }
+    }
+
+    /// A table of all points whose bench begins with `bench`: a line each, a column for each subject.
+    pub fn table(&mut self, bench: &str, unit: &str) {
+        let points: Vec<&Measured> = self.points.iter().filter(|point| point.bench.starts_with(bench)).collect();
+        let Some(first) = points.first() else { return };
+        let mut text = format!("| {unit} | threads |");
+        first.subjects.iter().for_each(|name| _ = write!(text, " {name} |"));
+        text.push_str("\n|---|---|");
+        first.subjects.iter().for_each(|_| text.push_str("---|"));
+        for point in points {
+            let _ = write!(text, "\n| {} | {} |", point.bench, point.threads);
+            for name in &point.subjects {
+                let spread = point.spread(name, unit);
+                let shown = if spread.max == 0.0 { "-".to_owned() } else { spread.to_string() };
+                let _ = write!(text, " {shown} |");
+            }
+        }
+        self.tables.push(text);
+    }
+
+    /// A table of its own making.
+    pub fn free_table(&mut self, text: String) {
+        self.tables.push(text);
+    }
+
+    /// A goal that is a least ratio.
+    pub fn at_least(&mut self, wants: impl Into<String>, reached: f64, least: f64) {
+        self.goal(wants, short(reached), reached >= least);
+    }
+
+    /// A goal that is a greatest figure.
+    pub fn at_most(&mut self, wants: impl Into<String>, reached: f64, most: f64) {
+        self.goal(wants, short(reached), reached <= most);
+    }
+
+    /// A goal in words.
+    pub fn goal(&mut self, wants: impl Into<String>, reached: impl Into<String>, is_met: bool) {
+        self.goals.push(Goal { wants: wants.into(), reached: reached.into(), is_met });
+    }
+
+    /// Goals that are met, and all of them.
+    pub fn score(&self) -> (usize, usize) {
+        (self.goals.iter().filter(|goal| goal.is_met).count(), self.goals.len())
+    }
+
+    /// As the page has it.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("### {}\n\n{}\n", self.title, self.text);
+        for table in &self.tables {
+            let _ = write!(text, "\n{table}\n");
+        }
+        if !self.goals.is_empty() {
+            text.push_str("\n| goal | reached | |\n|---|---|---|\n");
+            for goal in &self.goals {
+                let met = if goal.is_met { "met" } else { "**not met**" };
+                let _ = writeln!(text, "| {} | {} | {met} |", goal.wants, goal.reached);
+            }
+        }
+        text
+    }
+}
