@@ -15,6 +15,7 @@
 pub mod aim;
 pub mod check;
 pub mod client;
+pub mod lin;
 pub mod lists;
 pub mod net;
 pub mod node;
