@@ -203,6 +203,7 @@ impl Event {
     }
 
     /// Applies a transition. The word before; `None` if the transition does not fit.
+    #[cfg_attr(rsm_loom, track_caller)]
     fn change(&self, success: super::shim::Ordering, mut transition: impl FnMut(Word) -> Option<Word>) -> Option<Word> {
         self.word.fetch_update(success, Relaxed, |now| transition(Word(now)).map(|next| next.0)).ok().map(Word)
     }

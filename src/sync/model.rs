@@ -67,13 +67,16 @@ pub fn model(name: &str, preemptions: usize, body: impl Fn() + Sync + Send + 'st
 /// # Panics
 /// As [`model`].
 pub fn model_with(name: &str, preemptions: usize, looks: &[Looks], body: impl Fn() + Sync + Send + 'static) {
+    if !is_wanted(name) {
+        return;
+    }
     let body = Arc::new(body);
     let executions = Arc::new(AtomicU64::new(0));
-    let start = Instant::now();
+    let report = Report { name, executions: executions.clone(), start: Instant::now() };
     for (&looks, yields) in looks.iter().flat_map(|looks| [(looks, false), (looks, true)]) {
         let (body, counted) = (body.clone(), executions.clone());
         let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(preemptions);
+        builder.preemption_bound = Some(preemptions + more_preemptions());
         builder.max_branches = 10_000;
         YIELDS.set(yields);
         LOOKS.set(looks);
@@ -83,9 +86,40 @@ pub fn model_with(name: &str, preemptions: usize, looks: &[Looks], body: impl Fn
             body();
         });
     }
+    drop(report);
     let executions = executions.load(Relaxed);
-    eprintln!("model {name}: {executions} executions, {:.1} s", start.elapsed().as_secs_f64());
     assert!(executions >= EXECUTIONS_MIN, "model {name} has {executions} executions: it must repeat its round");
+}
+
+/// Whether this model is to run: `RSM_MODEL=name` asks for one alone.
+fn is_wanted(name: &str) -> bool {
+    std::env::var("RSM_MODEL").map_or(true, |wanted| wanted == name)
+}
+
+/// Whether all models run: else what is said about several of them is not to be held.
+fn all_are_wanted() -> bool {
+    std::env::var_os("RSM_MODEL").is_none()
+}
+
+/// `RSM_PREEMPTIONS=n`: so many more than each model says.
+fn more_preemptions() -> usize {
+    let more = std::env::var("RSM_PREEMPTIONS").map(|more| more.parse().expect("RSM_PREEMPTIONS is a number"));
+    more.unwrap_or(0)
+}
+
+/// Prints what a model has done, also when it fails.
+struct Report<'a> {
+    name: &'a str,
+    executions: Arc<AtomicU64>,
+    start: Instant,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        let (name, executions) = (self.name, self.executions.load(Relaxed));
+        let how = if std::thread::panicking() { ", failed" } else { "" };
+        eprintln!("model {name}: {executions} executions, {:.1} s{how}", self.start.elapsed().as_secs_f64());
+    }
 }
 
 /// What a look before an exchange sees.
@@ -122,6 +156,9 @@ thread_local! {
 /// # Panics
 /// If nothing in `run` panics: then the models would not see this fault.
 pub fn finds(mutant: Mutant, run: impl FnOnce() + std::panic::UnwindSafe) {
+    if !all_are_wanted() {
+        return;
+    }
     MUTANT.set(Some(mutant));
     let found = std::panic::catch_unwind(run).is_err();
     MUTANT.set(None);
@@ -143,7 +180,7 @@ pub fn with_overdue(overdue: Overdue, run: impl FnOnce()) {
 pub fn reached(places: &[&str]) {
     let missed: Vec<_> =
         MARKS.with_borrow(|marks| places.iter().filter(|place| !marks.contains_key(*place)).copied().collect());
-    assert!(missed.is_empty(), "no model has come by {missed:?}");
+    assert!(!all_are_wanted() || missed.is_empty(), "no model has come by {missed:?}");
 }
 
 /// Whether this fault is switched on.

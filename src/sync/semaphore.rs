@@ -248,6 +248,7 @@ impl<Q: Strategy> Semaphore<Q> {
         });
     }
 
+    #[cfg_attr(rsm_loom, track_caller)]
     fn change(&self, success: Ordering, mut transition: impl FnMut(Word) -> Option<Word>) -> Option<Word> {
         self.word.fetch_update(success, Relaxed, |now| transition(Word(now)).map(|next| next.0)).ok().map(Word)
     }

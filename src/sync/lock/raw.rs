@@ -292,6 +292,7 @@ impl<Q: Strategy> Raw<Q> {
 
     /// The one way in which the word changes, but for `bar_in`. In a model it is also where W1 to W4 are held.
     #[inline]
+    #[cfg_attr(rsm_loom, track_caller)]
     fn exchange(&self, now: Word, next: Word, order: Ordering) -> Result<(), Word> {
         #[cfg(rsm_loom)]
         assert!(next.holds(), "W1 to W4 hold after each change: {:#x} to {:#x}", now.0, next.0);

@@ -84,6 +84,7 @@ impl Raw {
 
     /// The one way in which the word changes. In a model it is also where the invariants are held.
     #[inline]
+    #[cfg_attr(rsm_loom, track_caller)]
     fn exchange(&self, now: Word, next: Word, order: Ordering) -> Result<(), Word> {
         #[cfg(rsm_loom)]
         assert!(next.holds(), "R1, R2, R5 to R7 hold after each change: {:#x} to {:#x}", now.0, next.0);

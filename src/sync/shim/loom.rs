@@ -3,8 +3,10 @@
 use super::super::model;
 pub(crate) use loom::cell::UnsafeCell as Watched;
 pub(crate) use loom::sync::Arc;
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use std::time::{Duration, Instant};
+pub(crate) use weaken::*;
+
+mod weaken;
 
 /// Threads, as far as the floor needs them.
 pub(crate) mod thread {
