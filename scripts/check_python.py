@@ -17,8 +17,14 @@ def main() -> int:
     made = environment.prepare_checks(environment.Progress())
     types = os.environ | {"MYPYPATH": str(made.stubs)}
     cache = f"--cache-dir={made.stubs.parent / 'mypy'}"
-    lint = ["--no-cache", "--config", HERE / "pyproject.toml", ".", ROOT / "scripts"]
-    tools = [["mypy", cache], ["ruff", "check", *lint], ["ruff", "format", "--check", "--diff", *lint]]
+    lint: list[str | Path] = ["--no-cache", "--config", HERE / "pyproject.toml", ".", ROOT / "scripts"]
+    scripts = sorted((ROOT / "scripts").glob("*.py"))
+    tools: list[list[str | Path]] = [
+        ["mypy", cache],
+        ["mypy", cache, *scripts],
+        ["ruff", "check", *lint],
+        ["ruff", "format", "--check", "--diff", *lint],
+    ]
     return max(subprocess.run([made.python, "-m", *tool], cwd=HERE, env=types).returncode for tool in tools)
 
 

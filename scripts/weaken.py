@@ -1,0 +1,197 @@
+"""Makes each ordering of `sync` and `fsm` Relaxed in turn, and holds that the model that its comment names fails.
+
+One build of the models serves all flips: `RSM_WEAKEN` names the access, `RSM_MODEL` the model
+(`src/sync/shim/weaken.rs`). A flip is caught by a panic of the model itself: two threads in one cell, an assertion, or
+a thread that sleeps for ever. A model that only spins, runs out of time or never comes by the place has caught nothing;
+such an ordering needs its litmus.
+
+    python3 scripts/weaken.py                                all of them, some minutes
+    python3 scripts/weaken.py --only src/sync/lock           those of some files
+    python3 scripts/weaken.py --json FILE --page FILE        kept, and taken up again; the table of a page
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from orderings import ROOT, Access, accesses
+
+BUILD = ["cargo", "test", "-p", "rsm", "--profile", "model", "--target-dir", "target/loom", "--test", "loom"]
+PANIC = re.compile(r"panicked at ([^\n]*?):\d+:\d+:\n((?:[^\n]+\n)+)")
+GOOD = ("caught", "litmus")
+BEGIN, END = "<!-- weaken: begin -->\n", "<!-- weaken: end -->\n"
+
+
+@dataclass
+class Row:
+    """What came of one flip."""
+
+    place: str
+    function: str
+    method: str
+    ordering: str
+    model: str
+    verdict: str
+    how: str
+    seconds: float
+    flip: str
+
+
+def build() -> Path:
+    """The models, with nothing weakened."""
+    flags = os.environ | {"RUSTFLAGS": "--cfg rsm_loom"}
+    made = subprocess.run(
+        [*BUILD, "--no-run", "--message-format", "json-render-diagnostics"],
+        cwd=ROOT, env=flags, stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    messages = [json.loads(line) for line in made.stdout.splitlines()]
+    return Path(next(message["executable"] for message in reversed(messages) if message.get("executable")))
+
+
+@dataclass
+class Runner:
+    """Runs models of one build."""
+
+    executable: Path
+    limit: float
+
+    def __post_init__(self) -> None:
+        """Nothing is known of any model yet."""
+        self.sound: dict[str, str] = {}
+
+    def run(self, model: str, flip: str | None) -> str:
+        """What a model says; ends with `timeout` if it says too little too late."""
+        env = os.environ | {"RSM_MODEL": model, "RUST_BACKTRACE": "0"} | ({"RSM_WEAKEN": flip} if flip else {})
+        command = [str(self.executable), "--nocapture", "--test-threads", "1"]
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=self.limit
+            )
+            return done.stdout.decode(errors="replace")
+        except subprocess.TimeoutExpired as late:
+            return (late.stdout or b"").decode(errors="replace") + "\ntimeout"
+
+    def why_unsound(self, model: str) -> str:
+        """Why a model is of no use as it is; empty if it is of use."""
+        if model not in self.sound:
+            said = self.run(model, None)
+            ran = f"model {model}: " in said
+            if said.endswith("\ntimeout"):
+                self.sound[model] = "too long by itself"
+            else:
+                why = "fails by itself" if ran else "no such model"
+                self.sound[model] = "" if ran and "test result: ok" in said else why
+        return self.sound[model]
+
+    def flip(self, access: Access, model: str) -> tuple[str, str]:
+        """The verdict, and by what."""
+        why = self.why_unsound(model)
+        if why:
+            return why, ""
+        said = self.run(model, access.flip)
+        if f"weakened {access.file}:{access.line}" not in said:
+            return "not reached", ""
+        panic = PANIC.search(said)
+        if panic:
+            return judged(panic[1], " ".join(panic[2].partition("note: run with")[0].split()))
+        return ("out of time" if said.endswith("\ntimeout") else "not caught"), ""
+
+
+def judged(place: str, message: str) -> tuple[str, str]:
+    """Whether a panic is the model's own answer."""
+    if message.startswith("Causality violation"):
+        return "caught", "race"
+    if message.startswith("deadlock"):
+        return "caught", "lost wake"
+    if "maximum number of branches" in message:
+        return "only spins", ""
+    if place.startswith(("src/", "tests/")):
+        return "caught", f"assert: {message[:90]}"
+    return "fails elsewhere", f"{place}: {message[:90]}"
+
+
+def judge(runner: Runner, access: Access) -> Row:
+    """Tries the models that the comment names, until one fails."""
+    start = time.monotonic()
+    model, verdict, how = "", "no model", ""
+    for model in access.models:
+        verdict, how = runner.flip(access, model)
+        if verdict == "caught":
+            break
+    if verdict != "caught" and access.has_litmus:
+        verdict, how = "litmus", verdict if model else ""
+    place = f"{access.file}:{access.line}"
+    seconds = round(time.monotonic() - start, 1)
+    return Row(place, access.function, access.method, access.shown, model, verdict, how, seconds, access.flip)
+
+
+def table(rows: list[Row]) -> str:
+    """The report, for a page: places by function, as lines move."""
+    lines = ["| file | function | access | ordering | model | verdict | by |", "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        file = row.place.removeprefix("src/").split(":", maxsplit=1)[0]
+        how = row.how.replace("|", "\\|")
+        cells = (file, f"`{row.function}`", f"`{row.method}`", row.ordering, row.model, row.verdict, how)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def parsed() -> argparse.Namespace:
+    """What is asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--only", default="", metavar="PREFIX", help="of a file's path, as src/sync/lock")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="keeps the rows, which are not run again by the same build"
+    )
+    parser.add_argument("--page", type=Path, metavar="FILE", help="puts the table into this page, between its marks")
+    parser.add_argument("--limit", type=float, default=60.0, metavar="SECONDS", help="for each run of a model")
+    parser.add_argument("--list", action="store_true", help="says what would be flipped, and flips nothing")
+    return parser.parse_args()
+
+
+def judge_all(wanted: list[Access], limit: float, kept: Path | None) -> list[Row]:
+    """A row for each; the good ones that are kept are not run again."""
+    executable = build()
+    stamp = hashlib.sha256(executable.read_bytes()).hexdigest()
+    before = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    known = {row["flip"]: Row(**row) for row in before.get("rows", [])} if before.get("build") == stamp else {}
+    runner = Runner(executable, limit)
+    for access in wanted:
+        row = known.get(access.flip)
+        if row is None or row.verdict not in GOOD:
+            row = known[access.flip] = judge(runner, access)
+            rows = [asdict(row) for row in known.values()]
+            if kept:
+                kept.write_text(json.dumps({"build": stamp, "rows": rows}, indent=1))
+        what = f"{row.place:34} {row.ordering:18} {row.model:28} {row.verdict:12}"
+        print(f"{what} {row.seconds:5.1f} s  {row.how}", flush=True)
+    return [known[access.flip] for access in wanted]
+
+
+def main() -> int:
+    """The exit code: 0 if each flip is caught, or has its litmus."""
+    asked = parsed()
+    wanted = [access for access in accesses() if access.file.startswith(asked.only)]
+    if asked.list:
+        for access in wanted:
+            print(access.flip, access.method, access.shown, *access.models, "litmus" if access.has_litmus else "")
+        return 0
+    rows = judge_all(wanted, asked.limit, asked.json)
+    if asked.page:
+        head, rest = asked.page.read_text(encoding="utf-8").split(BEGIN)
+        asked.page.write_text(head + BEGIN + table(rows) + END + rest.split(END)[1], encoding="utf-8")
+    caught, litmus = (sum(row.verdict == verdict for row in rows) for verdict in GOOD)
+    bad = len(rows) - caught - litmus
+    print(f"{len(rows)} flips: {caught} caught by a model, {litmus} with their litmus, {bad} bad")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
