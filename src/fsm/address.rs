@@ -150,8 +150,10 @@ impl<C: 'static> Clone for Address<C> {
 
 impl<C: 'static> Drop for Address<C> {
     fn drop(&mut self) {
-        // ORDERING: AcqRel: what was done through every address comes before the drain that the last one signals (model
-        // `fsm_last_address_against_upgrade`).
+        // ORDERING: Release and Acquire put the drain that the last one signals behind all that was done through any address.
+        // Litmus, which loom cannot see as it runs each thread in order: A locks the inbox (a post), then counts itself out; B
+        // counts to zero, then locks the inbox (the drain). With less, B's locking may come before A's in the order of the
+        // lock's word, and A's post would be refused although its address lived.
         if self.node().head().addresses.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.drain();
         }

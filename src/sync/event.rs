@@ -87,7 +87,8 @@ impl Event {
             self.grant_one();
         } else {
             // In the hold that takes those who wait: one who comes after a later `reset` is not among them.
-            // ORDERING: as above, for those who come later; who is queued sees it by its node's state.
+            // ORDERING: Release as above, for those who come later (model `set_manual_late`); who is queued sees it by its node's
+            // state.
             let set = || _ = self.change(Release, Word::set);
             self.queue.wake_all(Verdict::Granted, set, |count| {
                 self.change(Relaxed, |word| word.leave(u64::from(count))).expect("who is in the ring is counted");
@@ -101,7 +102,8 @@ impl Event {
         self.queue.grant(End::Oldest, Verdict::Granted, |next| {
             // Under the bit nobody links or leaves.
             if !done {
-                // ORDERING: Release as in `set`, if nobody is left; who is granted sees it by its node's state.
+                // ORDERING: Release as in `set`, if nobody is left (model `set_quit_pass`); who is granted sees it by its node's
+                // state.
                 let change = |word: Word| if next.is_some() { word.leave(1) } else { word.set() };
                 self.change(Release, change).expect("who is in the ring is counted, and nobody else");
             }
@@ -111,7 +113,7 @@ impl Event {
 
     /// Not set any more: who comes from now on waits. Says whether it was set. Who waited when it was set still passes.
     pub fn reset(&self) -> bool {
-        // ORDERING: Acquire, as one who resets goes on knowing that it was set, like one who passes.
+        // ORDERING: Acquire, as one who resets goes on knowing that it was set, like one who passes (model `set_seen`).
         let before = self.change(Acquire, |word| Some(word.reset()));
         before.is_some_and(Word::is_set)
     }
@@ -170,8 +172,7 @@ impl Event {
 
     /// Whether it was set, at some moment during the call.
     pub fn is_set(&self) -> bool {
-        // ORDERING: Acquire, as one who sees it set goes on as if it had passed: data, then `set` | `is_set`, then data. With less
-        // the data may be old.
+        // ORDERING: Acquire, as one who sees it set goes on as if it had passed (model `set_seen`).
         Word(self.word.load(Acquire)).is_set()
     }
 

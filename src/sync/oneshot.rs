@@ -257,9 +257,9 @@ impl<T> Ticket<T> {
         let this = unsafe { slot.as_ref() };
         // SAFETY: T2, WAITING is not set (who calls us has withdrawn, or never registered), so the sleeper's place is ours.
         this.sleeper.with_mut(|place| unsafe { *place = Some(sleeper) });
-        // ORDERING: Release gives the sleeper to the sender's Acquire (model `send_recv`). Acquire is for the value, should it be
-        // there already.
-        let before = this.state.fetch_or(WAITING, AcqRel);
+        // ORDERING: Release gives the sleeper to the sender's Acquire (model `send_recv`). A value that is there already is taken by
+        // the Acquire in `try_take`.
+        let before = this.state.fetch_or(WAITING, Release);
         if before & RESOLVED != 0 {
             // The sender came first, saw no WAITING and has left. The sleeper goes with the box.
             this.state.fetch_and(!WAITING, Relaxed);
@@ -324,9 +324,9 @@ impl<T> Drop for Ticket<T> {
         let Some(slot) = self.slot else { return };
         // SAFETY: T1, a ticket that holds the box has not left.
         let this = unsafe { slot.as_ref() };
-        // ORDERING: Release gives the box to a sender that comes second, Acquire takes it, and the value, from one that came first
-        // (model `poll_drop_send`).
-        let before = this.state.fetch_or(LEFT, AcqRel);
+        // ORDERING: Release gives the box to a sender that comes second (model `poll_drop_send`). From one that came first it is taken
+        // by the Acquire in `try_take`.
+        let before = this.state.fetch_or(LEFT, Release);
         if before & RESOLVED == 0 {
             return;
         }

@@ -175,7 +175,7 @@ impl<Q: Strategy> Semaphore<Q> {
     /// For permits that trickle in, so that they do not pile up while nobody takes them.
     pub fn release_capped(&self, count: u32, max: u32) -> u32 {
         let mut added = 0;
-        // ORDERING: as in `release`.
+        // ORDERING: Release as in `release` (model `release_capped_take`).
         let before = self.change(Release, |word| {
             let (next, so_many) = word.release_capped(count, max);
             added = so_many;
@@ -190,7 +190,7 @@ impl<Q: Strategy> Semaphore<Q> {
     /// Takes up to `count` of the permits that nobody holds out of the world. Says how many.
     pub fn forget_permits(&self, count: u32) -> u32 {
         let mut taken = 0;
-        // ORDERING: Acquire, as one who takes permits.
+        // ORDERING: Acquire, as one who takes permits (model `release_forget`).
         self.change(Acquire, |word| {
             let (next, so_many) = word.reduce(count);
             taken = so_many;
@@ -206,8 +206,8 @@ impl<Q: Strategy> Semaphore<Q> {
 
     /// Turns everyone away, now and later: those who wait, and all later calls, fail with [`Closed`]. Permits given out stay valid.
     pub fn close(&self) {
-        // ORDERING: Release and Acquire, as who is turned away may go on knowing what came before the closing.
-        self.change(AcqRel, |word| Some(word.close()));
+        // ORDERING: Release, as who is turned away may go on knowing what came before the closing (model `close_seen`).
+        self.change(Release, |word| Some(word.close()));
         // Nobody links once the word says closed, so these are the last.
         self.queue.wake_all(
             Verdict::Closed,
@@ -220,8 +220,7 @@ impl<Q: Strategy> Semaphore<Q> {
 
     /// Whether it was closed.
     pub fn is_closed(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release in `close`: data, then `close` | `is_closed`, then data. With less the data may
-        // be old.
+        // ORDERING: Acquire pairs with the Release in `close` (model `close_seen`).
         Word(self.word.load(Acquire)).is_closed()
     }
 
@@ -242,8 +241,9 @@ impl<Q: Strategy> Semaphore<Q> {
     fn settle(&self) {
         let end = if Q::LIFO { End::Newest } else { End::Oldest };
         self.queue.grant(end, Verdict::Granted, |next| match next {
-            // ORDERING: Acquire and Release pass on what earlier holders did, by the node's state (model `acquire_release`).
-            Some(want) => self.change(AcqRel, |word| word.grant(want)).is_some(),
+            // ORDERING: Acquire takes what all did who released these permits, for the node's state to pass on (model
+            // `acquire_two_release_release`). Nothing is to be released: an exchange hands on what those before it have.
+            Some(want) => self.change(Acquire, |word| word.grant(want)).is_some(),
             None => false,
         });
     }

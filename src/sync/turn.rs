@@ -80,7 +80,7 @@ impl<T> Turn<T> {
     #[inline]
     pub fn try_enter(&self) -> Option<TurnGuard<'_, T>> {
         if probe::has(Mutant::TurnLoadStore) {
-            // ORDERING: as below, but in two steps: another may enter between them.
+            // ORDERING: as below, in a fault that a model switches on: in two steps another may enter between them.
             let busy = self.busy.load(Ordering::Acquire);
             self.busy.store(true, Ordering::Release);
             return (!busy).then(|| TurnGuard { turn: self, visits: PhantomData });

@@ -14,7 +14,7 @@ fn set_wait() {
     model("set_wait", 3, || {
         let event = Arc::new(Event::new());
         let cell = Arc::new(Cell::new(0));
-        for round in 1..3 {
+        for round in 1..2 {
             let setting = thread::spawn({
                 let (event, cell) = (event.clone(), cell.clone());
                 move || {
@@ -77,6 +77,71 @@ fn set_wait_until() {
         clock.join().unwrap();
         assert_eq!(event.try_wait(), !passed, "a set is taken by the wait, or is still there");
         assert_eq!(event.pending(), 0);
+    });
+}
+
+/// Who comes late to a manual event sees what came before the set, though another was waiting for it.
+#[test]
+fn set_manual_late() {
+    model("set_manual_late", 2, || {
+        let event = Arc::new(Event::manual());
+        let cell = Arc::new(Cell::new(0));
+        let early = thread::spawn({
+            let event = event.clone();
+            move || event.wait()
+        });
+        let late = thread::spawn({
+            let (event, cell) = (event.clone(), cell.clone());
+            move || assert!(!event.try_wait() || cell.get() == 1)
+        });
+        cell.set(1);
+        event.set();
+        early.join().unwrap();
+        late.join().unwrap();
+    });
+}
+
+/// Who passes by what one who gave up has left behind sees what came before the set.
+#[test]
+fn set_quit_pass() {
+    model("set_quit_pass", 3, || {
+        for _ in 0..2 {
+            let event = Arc::new(Event::new());
+            let cell = Arc::new(Cell::new(0));
+            let mut quits = Box::pin(event.wait_async());
+            assert!(poll(quits.as_mut(), &Alarm::new()).is_pending());
+            let setting = thread::spawn({
+                let (event, cell) = (event.clone(), cell.clone());
+                move || {
+                    cell.set(1);
+                    event.set();
+                }
+            });
+            drop(quits);
+            assert!(!event.try_wait() || cell.get() == 1);
+            setting.join().unwrap();
+        }
+    });
+}
+
+/// Who only looks, or resets, sees what came before the set as well.
+#[test]
+fn set_seen() {
+    model("set_seen", 3, || {
+        for _ in 0..4 {
+            let event = Arc::new(Event::manual());
+            let cell = Arc::new(Cell::new(0));
+            let setting = thread::spawn({
+                let (event, cell) = (event.clone(), cell.clone());
+                move || {
+                    cell.set(1);
+                    event.set();
+                }
+            });
+            let seen = event.is_set() || event.reset();
+            assert!(!seen || cell.get() == 1);
+            setting.join().unwrap();
+        }
     });
 }
 

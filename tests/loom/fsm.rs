@@ -100,7 +100,7 @@ fn a_post_that_meets_the_end_of_a_turn_is_delivered_once() {
             thread::spawn(move || address.post(number).is_ok())
         });
         model.turn();
-        posters.map(|poster| assert!(poster.join().unwrap()));
+        posters.into_iter().for_each(|poster| assert!(poster.join().unwrap()));
         model.settle();
         let mut heard = model.heard();
         heard.sort_unstable();

@@ -1,6 +1,8 @@
+use crate::common::{Alarm, Cell, poll};
 use loom::thread;
 use rsm::sync::model::{Mutant, finds, model, strike};
 use rsm::sync::park::{Parker, models};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A token carries what was done before it, and none is lost.
@@ -39,6 +41,39 @@ fn token_kept() {
         other.join().unwrap();
         assert!(taken || parker.try_park(), "a token is never lost");
     });
+}
+
+/// Who takes a token sees what was done before it, also behind one who has given up waiting for it.
+fn token_seen(name: &str, quits: bool) {
+    model(name, 3, move || {
+        for _ in 0..if quits { 1 } else { 4 } {
+            let parker = Parker::new();
+            let done = Arc::new(Cell::new(0));
+            let alarm = Alarm::new();
+            let mut waits = Box::pin(parker.park_async());
+            assert!(!quits || poll(waits.as_mut(), &alarm).is_pending());
+            let other = thread::spawn({
+                let (unparker, done) = (parker.unparker(), done.clone());
+                move || {
+                    done.set(1);
+                    unparker.unpark();
+                }
+            });
+            drop(waits);
+            assert!(!parker.try_park() || done.get() == 1);
+            other.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_token_carries_what_was_done_before_it() {
+    token_seen("park_token_taken", false);
+}
+
+#[test]
+fn a_token_carries_as_much_behind_one_who_gave_up() {
+    token_seen("park_token_left", true);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::common::{Alarm, Cell, block_on, poll};
 use loom::thread;
 use rsm::sync::model::{Mutant, finds, model, strike};
-use rsm::sync::semaphore::Semaphore;
+use rsm::sync::semaphore::{Permit, Refused, Semaphore};
 use rsm::sync::{Closed, WaitError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +98,46 @@ fn close_acquire_release() {
         );
         assert_eq!(semaphore.pending(), 0, "S3");
     });
+}
+
+/// What `first` does after it has written is seen by whoever finds it done, by `found`.
+fn seen(
+    name: &str,
+    first: impl Fn(&Semaphore) + Copy + Send + Sync + 'static,
+    found: impl Fn(&Semaphore) -> bool + Send + Sync + 'static,
+) {
+    model(name, 3, move || {
+        for _ in 0..4 {
+            let semaphore = Arc::new(Semaphore::new(0));
+            let cell = Arc::new(Cell::new(0));
+            let writing = thread::spawn({
+                let (semaphore, cell) = (semaphore.clone(), cell.clone());
+                move || {
+                    cell.set(1);
+                    first(&semaphore);
+                }
+            });
+            assert!(!found(&semaphore) || cell.get() == 1);
+            writing.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn release_capped_take() {
+    let take = |semaphore: &Semaphore| semaphore.try_acquire(1).map(Permit::forget).is_ok();
+    seen("release_capped_take", |semaphore| _ = semaphore.release_capped(1, 5), take);
+}
+
+#[test]
+fn release_forget() {
+    seen("release_forget", |semaphore| semaphore.release(1), |semaphore| semaphore.forget_permits(1) == 1);
+}
+
+#[test]
+fn close_seen() {
+    let closed = |semaphore: &Semaphore| matches!(semaphore.try_acquire(1), Err(Refused::Closed));
+    seen("close_seen", Semaphore::close, move |semaphore| semaphore.is_closed() || closed(semaphore));
 }
 
 /// One wants two and gives up, one wants one, and one is released.

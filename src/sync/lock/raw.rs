@@ -62,7 +62,7 @@ impl<Q: Strategy> Raw<Q> {
     /// `lock` of the word, payload unchanged, as one `fetch_or`: if it fails it has changed nothing.
     #[inline]
     fn bar_in(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release in `release` (model `lock_lock`).
+        // ORDERING: Acquire pairs with the Release in `release` (model `lock_freed_by_next_owner`).
         !Word(self.word.fetch_or(LOCKED, Ordering::Acquire)).is_locked()
     }
 

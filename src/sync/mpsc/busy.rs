@@ -108,7 +108,7 @@ impl<T> Channel<T> {
         loop {
             let word = self.word.0.load(Relaxed);
             if word & BUSY == 0
-                // ORDERING: as in `enter`.
+                // ORDERING: Acquire as in `enter` (model `send_send_take`).
                 && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok()
             {
                 return Entered { channel: self, word };

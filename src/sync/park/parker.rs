@@ -132,7 +132,7 @@ impl Token {
             match waiter {
                 // ORDERING: Relaxed: the grant itself travels by the waiter's state.
                 Some(_) => self.word.fetch_sub(PENDING_ONE, Ordering::Relaxed),
-                // ORDERING: Release, as above: the one that was waiting has given up.
+                // ORDERING: Release, as above: the one that was waiting has given up (model `park_token_left`).
                 None => self.word.fetch_or(TOKEN, Ordering::Release),
             };
             waiter.is_some()
@@ -157,7 +157,7 @@ impl Policy for ForToken<'_> {
     fn attempt(&self) -> Option<()> {
         let take = |word| (word & TOKEN != 0).then_some(word & !TOKEN);
         // ORDERING: Acquire pairs with the Release in `leave`: the waiter sees what was done before the wake (model
-        // `park_token`).
+        // `park_token_taken`).
         self.0.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).ok().map(drop)
     }
 

@@ -84,7 +84,7 @@ pub(super) fn link<P: Policy>(policy: &P, node: &Waiter, who: Sleeper, again: bo
         if probe::has(Mutant::NoSecondLook) {
             now = probe::look(policy.word());
         }
-        // ORDERING: Acquire for what is taken here (model `park_link_link_pop`); counting oneself orders nothing: whoever sees
+        // ORDERING: Acquire for what is taken here (model `set_wait`); counting oneself orders nothing: whoever sees
         // the count takes the bit, and so sees the link.
         match policy.word().compare_exchange_weak(now, next, Ordering::Acquire, Ordering::Relaxed) {
             Err(seen) => now = seen,

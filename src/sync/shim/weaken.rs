@@ -7,6 +7,7 @@
 //! The place is that of the caller, by `#[track_caller]`: functions that take an ordering from their caller carry it as well, under
 //! `cfg(rsm_loom)`. One build of the models serves all flips.
 
+use super::super::super::model;
 use super::super::Ordering;
 use std::panic::Location;
 use std::sync::OnceLock;
@@ -94,7 +95,7 @@ pub(crate) fn fence(order: Ordering) {
 
 /// What all atomics have.
 macro_rules! accesses {
-    ($value:ty) => {
+    ($value:ty, $any:expr) => {
         #[track_caller]
         pub(crate) fn load(&self, order: Ordering) -> $value {
             self.0.load(success(order))
@@ -137,9 +138,21 @@ macro_rules! accesses {
             &self,
             order: Ordering,
             otherwise: Ordering,
-            change: impl FnMut($value) -> Option<$value>,
+            mut change: impl FnMut($value) -> Option<$value>,
         ) -> Result<$value, $value> {
-            self.0.fetch_update(success(order), failure(otherwise), change)
+            let (order, otherwise) = (success(order), failure(otherwise));
+            // As `probe::look`: loom remembers one last access of a word, so a plain load would hide the looks of others.
+            let mut now = match model::looks_are_new() {
+                true => self.0.compare_exchange($any, $any, otherwise, otherwise).unwrap_or_else(|now| now),
+                false => self.0.load(otherwise),
+            };
+            while let Some(next) = change(now) {
+                match self.0.compare_exchange_weak(now, next, order, otherwise) {
+                    Ok(before) => return Ok(before),
+                    Err(seen) => now = seen,
+                }
+            }
+            Err(now)
         }
     };
 }
@@ -158,7 +171,7 @@ macro_rules! atomic {
                 $name(loom::sync::atomic::$name::new(value))
             }
 
-            accesses!($value);
+            accesses!($value, <$value>::default());
 
             $(
                 #[track_caller]
@@ -201,7 +214,7 @@ impl<T> AtomicPtr<T> {
         AtomicPtr(loom::sync::atomic::AtomicPtr::new(value))
     }
 
-    accesses!(*mut T);
+    accesses!(*mut T, std::ptr::null_mut());
 
     #[track_caller]
     pub(crate) fn with_mut<R>(&mut self, visit: impl FnOnce(&mut *mut T) -> R) -> R {
