@@ -1,7 +1,14 @@
-//! Those who use the cluster: each has one operation under way, and repeats it until it is answered.
+//! Those who use the cluster: each has one operation under way, and what it does with an answer, or without one, is its
+//! kind.
+//!
+//! ```text
+//!   begin ── send to a peer, or to two ──> told: ok ────────> rest, begin the next
+//!                                                unknown ───> the same again, in the same session; or give it up
+//!                                                refused ───> as if it had never been
+//! ```
 
 use crate::check::Answers;
-use crate::lists::{Key, Lists};
+use crate::lists::{Change, Key, Lists, Seen};
 use rsm::mix::Draws;
 use rsm::raft::machine::{Caller, SessionId};
 use rsm::raft::peer::{Failure, Outcome, Peer};
@@ -18,17 +25,72 @@ pub struct Told {
     pub client: usize,
     /// Which of its operations.
     pub operation: u64,
-    /// What: the index of it, and a number (the session, or the length of the list).
-    pub outcome: Result<(u64, u64), Failure>,
+    /// What: the index of it, and what was seen, or the session.
+    pub outcome: Result<(u64, Came), Failure>,
 }
+
+/// What came of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// A session.
+    Opened(SessionId),
+    /// What a read or a change saw.
+    Seen(Seen),
+}
+
+/// How a client behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Appends in a session of its own, and reads now and then; repeats what is not answered.
+    Writer,
+    /// Changes what it has seen last for something else, if it still stands there.
+    Swapper,
+    /// Reads, on any peer.
+    Reader,
+    /// Sends each of its changes to two peers, one of them a stranger to the other's.
+    Retrier,
+    /// Proposes in the session of its peer: then nothing is repeated.
+    Plain,
+    /// Forgets what it was doing, now and then, and goes on in the same session.
+    Amnesiac,
+    /// Opens one session after the other, so that others lose theirs.
+    Flooder,
+    /// Is silent for long, then asks again for what it was told before.
+    Idler,
+}
+
+const KINDS: [Kind; 10] = [
+    Kind::Writer,
+    Kind::Writer,
+    Kind::Retrier,
+    Kind::Plain,
+    Kind::Swapper,
+    Kind::Plain,
+    Kind::Amnesiac,
+    Kind::Reader,
+    Kind::Flooder,
+    Kind::Idler,
+];
+
+/// So many of them change something at each rest: one of them is the first client.
+const BUSY: u64 = 6;
 
 /// What a client is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doing {
     Nothing,
     Opening,
-    Appending { key: Key, number: u64 },
-    Reading { key: Key, floor: u64 },
+    /// With its place in the history, and whether it was answered before.
+    Changing {
+        change: Change,
+        place: usize,
+        again: bool,
+    },
+    Reading {
+        key: Key,
+        floor: u64,
+        place: usize,
+    },
 }
 
 /// One of them.
@@ -36,11 +98,12 @@ enum Doing {
 pub struct Client {
     id: usize,
     draws: Draws,
-    /// Proposes in the session of the peer, not in one of its own: then nothing is repeated.
-    plain: bool,
+    kind: Kind,
     session: Option<SessionId>,
     sequence: u64,
     operation: u64,
+    /// What a swapper has seen last.
+    last: (Key, u64),
     doing: Doing,
     told: Arc<Lock<Vec<Told>>>,
 }
@@ -54,6 +117,8 @@ pub enum Next {
     Rest,
     /// The same one is tried again.
     Again,
+    /// The next operation is long in coming.
+    Sleep,
     /// A read saw less than was acknowledged before it began.
     Violated {
         /// How much there was.
@@ -64,11 +129,13 @@ pub enum Next {
 }
 
 impl Client {
-    /// A client whose choices come from `draws`.
+    /// A client whose choices come from `draws`, its kind among them.
     #[must_use]
-    pub fn new(id: usize, draws: Draws, told: Arc<Lock<Vec<Told>>>) -> Client {
-        let (plain, doing) = (id % 3 == 2, Doing::Nothing);
-        Client { id, draws, plain, session: None, sequence: 0, operation: 0, doing, told }
+    pub fn new(id: usize, mut draws: Draws, told: Arc<Lock<Vec<Told>>>) -> Client {
+        let kinds = if id == 0 { BUSY } else { KINDS.len() as u64 };
+        let kind = KINDS[draws.below(kinds) as usize];
+        let (last, doing) = ((0, 0), Doing::Nothing);
+        Client { id, draws, kind, session: None, sequence: 0, operation: 0, last, doing, told }
     }
 
     /// A draw of this client's.
@@ -86,25 +153,44 @@ impl Client {
         }
         let first = self.draws.below(peers.len() as u64) as usize;
         self.send(&peers[first], answers);
-        // One operation in eight goes through two peers at once.
-        let is_safe = matches!(self.doing, Doing::Appending { .. }) && !self.plain;
-        if is_safe && self.draws.chance(1, 8) {
+        if self.kind == Kind::Retrier && matches!(self.doing, Doing::Changing { .. }) {
             let second = self.draws.below(peers.len() as u64) as usize;
             self.send(&peers[second], answers);
         }
+        if self.kind == Kind::Amnesiac && self.session.is_some() && self.draws.chance(1, 4) {
+            // What it has just sent is nobody's from now on: it may take effect, or not.
+            self.begin(answers);
+            self.send(&peers[first], answers);
+        }
     }
 
-    fn begin(&mut self, answers: &Answers) {
+    fn begin(&mut self, answers: &mut Answers) {
         self.operation += 1;
+        let has_session = self.session.is_some() || matches!(self.kind, Kind::Plain | Kind::Reader);
         let key = self.draws.below(LISTS) as Key;
-        self.doing = if self.session.is_none() && !self.plain {
-            Doing::Opening
-        } else if self.draws.chance(1, 4) {
-            Doing::Reading { key, floor: answers.floor(key) }
-        } else {
-            self.sequence += 1;
-            Doing::Appending { key, number: (self.id as u64) << 32 | self.operation }
+        self.doing = match self.kind {
+            Kind::Flooder => Doing::Opening,
+            _ if !has_session => Doing::Opening,
+            Kind::Reader => self.read(key, answers),
+            Kind::Swapper if self.draws.chance(1, 2) => self.read(key, answers),
+            _ if self.draws.chance(1, 4) => self.read(key, answers),
+            Kind::Swapper => self.change(self.last.0, Some(self.last.1), answers),
+            Kind::Writer | Kind::Retrier | Kind::Plain | Kind::Amnesiac | Kind::Idler => {
+                self.change(key, None, answers)
+            }
         };
+    }
+
+    fn read(&self, key: Key, answers: &mut Answers) -> Doing {
+        let (floor, place) = (answers.floor(key), answers.reads(key));
+        Doing::Reading { key, floor, place }
+    }
+
+    fn change(&mut self, key: Key, expected: Option<u64>, answers: &mut Answers) -> Doing {
+        self.sequence += 1;
+        let number = (self.id as u64 + 1) << 32 | self.operation;
+        let change = Change { key, number, expected };
+        Doing::Changing { change, place: answers.changes(change), again: false }
     }
 
     fn send(&mut self, peer: &Peer<Lists>, answers: &mut Answers) {
@@ -113,22 +199,24 @@ impl Client {
         answers.opened();
         match (self.doing, self.session) {
             (Doing::Opening, _) => {
-                peer.open_then(move |outcome| tell(outcome.map(|done| (done.index.0, done.value.0))));
+                peer.open_then(move |outcome| {
+                    tell(outcome.map(|done| (done.index.0, Came::Opened(done.value))));
+                });
             }
-            (Doing::Appending { key, number }, session) => {
+            (Doing::Changing { change, .. }, session) => {
                 let sequence = self.sequence;
                 let caller = session.map(|session| Caller { session, sequence, low: sequence });
-                peer.propose_then(caller, (key, number), move |outcome: Outcome<u64>| {
-                    tell(outcome.map(|done| (done.index.0, done.value)));
+                peer.propose_then(caller, change, move |outcome: Outcome<Seen>| {
+                    tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
                 });
             }
             (Doing::Reading { key, .. }, _) => {
-                let count = move |lists: &Lists| lists.get(key).len() as u64;
-                peer.read_then(count, move |outcome: Outcome<u64>| {
-                    tell(outcome.map(|done| (done.index.0, done.value)));
+                let see = move |lists: &Lists| lists.see(key);
+                peer.read_then(see, move |outcome: Outcome<Seen>| {
+                    tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
                 });
             }
-            (Doing::Nothing, _) => tell(Ok((0, 0))),
+            (Doing::Nothing, _) => tell(Err(Failure::Invalid)),
         }
     }
 
@@ -139,31 +227,57 @@ impl Client {
             return Next::Stale;
         }
         let next = match (self.doing, told.outcome) {
-            (Doing::Opening, Ok((_, session))) => {
-                (self.session, self.sequence) = (Some(SessionId(session)), 0);
+            (Doing::Opening, Ok((_, Came::Opened(session)))) => {
+                (self.session, self.sequence) = (Some(session), 0);
                 Next::Rest
             }
-            (Doing::Appending { key, number }, Ok((index, _))) => {
-                answers.acknowledged(key, number, index);
-                Next::Rest
+            (Doing::Changing { change, place, again }, Ok((index, Came::Seen(seen)))) => {
+                return self.changed(change, place, again, (index, seen), answers);
             }
-            (Doing::Reading { floor, .. }, Ok((_, seen))) if seen < floor => Next::Violated { floor, seen },
-            (Doing::Reading { .. }, _) | (Doing::Nothing, _) => Next::Rest,
-            (Doing::Appending { .. }, Err(Failure::Expired)) => {
+            (Doing::Reading { floor, key, place }, Ok((index, Came::Seen(seen)))) => {
+                answers.read(place, index, seen);
+                self.last = (key, seen.last);
+                if seen.len < floor { Next::Violated { floor, seen: seen.len } } else { Next::Rest }
+            }
+            (Doing::Reading { .. } | Doing::Nothing, _) => Next::Rest,
+            (Doing::Changing { .. }, Err(Failure::Expired)) => {
+                answers.expired();
                 self.session = None;
                 Next::Rest
             }
-            (Doing::Appending { number, .. }, Err(why)) if self.plain => {
-                if !why.may_have_applied() {
-                    answers.refused(number);
+            (Doing::Changing { change, .. }, Err(why)) if self.kind == Kind::Plain => {
+                if why.may_have_applied() {
+                    answers.unknown();
+                } else {
+                    answers.refused(change.number);
                 }
                 Next::Rest
             }
-            (Doing::Opening | Doing::Appending { .. }, Err(_)) => Next::Again,
+            (Doing::Opening | Doing::Changing { .. }, Ok(_) | Err(_)) => Next::Again,
         };
         if next == Next::Rest {
             self.doing = Doing::Nothing;
         }
         next
+    }
+
+    fn changed(
+        &mut self,
+        change: Change,
+        place: usize,
+        again: bool,
+        (index, seen): (u64, Seen),
+        answers: &mut Answers,
+    ) -> Next {
+        answers.changed(place, change, index, seen);
+        if self.kind == Kind::Idler && !again {
+            self.doing = Doing::Changing { change, place, again: true };
+            return Next::Sleep;
+        }
+        if change.expected.is_some() {
+            self.last = (change.key, if change.expected == Some(seen.last) { change.number } else { seen.last });
+        }
+        self.doing = Doing::Nothing;
+        Next::Rest
     }
 }

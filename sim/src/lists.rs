@@ -10,43 +10,97 @@ use std::io::{self, Read, Write};
 /// The name of a list.
 pub type Key = u8;
 
+/// A number, and the index of the entry that has appended it.
+pub type Item = (u64, u64);
+
 /// All lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lists(BTreeMap<Key, Vec<u64>>);
+pub struct Lists(BTreeMap<Key, Vec<Item>>);
+
+/// A command: a list's last number is a register, which an append writes, and a swap if it holds what is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which list.
+    pub key: Key,
+    /// What is appended.
+    pub number: u64,
+    /// Only if this stands last; 0 if nothing may stand there.
+    pub expected: Option<u64>,
+}
+
+/// What stood last in a list before a command, or when it was read, and how many numbers stand there since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The last; 0 if there was none.
+    pub last: u64,
+    /// How many there are after the command.
+    pub len: u64,
+}
+
+impl Codec for Change {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (self.key, self.number, self.expected).encode(out);
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Change> {
+        let (key, number, expected) = Codec::decode(bytes)?;
+        Some(Change { key, number, expected })
+    }
+}
+
+impl Codec for Seen {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (self.last, self.len).encode(out);
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Seen> {
+        let (last, len) = Codec::decode(bytes)?;
+        Some(Seen { last, len })
+    }
+}
 
 impl Lists {
     /// One list; empty if nothing was ever appended to it.
     #[must_use]
-    pub fn get(&self, key: Key) -> &[u64] {
+    pub fn get(&self, key: Key) -> &[Item] {
         self.0.get(&key).map_or(&[], Vec::as_slice)
     }
 
+    /// What a reader of one list sees.
+    #[must_use]
+    pub fn see(&self, key: Key) -> Seen {
+        let list = self.get(key);
+        Seen { last: list.last().map_or(0, |item| item.0), len: list.len() as u64 }
+    }
+
     /// All lists, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (Key, &[u64])> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &[Item])> + '_ {
         self.0.iter().map(|(&key, list)| (key, list.as_slice()))
     }
 }
 
 impl StateMachine for Lists {
-    type Command = (Key, u64);
-    /// How many numbers the list has now.
-    type Reply = u64;
+    type Command = Change;
+    type Reply = Seen;
 
-    fn apply(&mut self, (key, number): (Key, u64), _: Applied) -> u64 {
-        let list = self.0.entry(key).or_default();
-        list.push(number);
-        list.len() as u64
+    fn apply(&mut self, change: Change, applied: Applied) -> Seen {
+        let last = self.see(change.key).last;
+        let list = self.0.entry(change.key).or_default();
+        if change.expected.is_none_or(|expected| expected == last) {
+            list.push((change.number, applied.index.0));
+        }
+        Seen { last, len: list.len() as u64 }
     }
 
     fn snapshot(&self) -> impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static {
-        let lists: Vec<(Key, Vec<u64>)> = self.0.clone().into_iter().collect();
+        let lists: Vec<(Key, Vec<Item>)> = self.0.clone().into_iter().collect();
         move |out| out.write_all(&lists.to_bytes())
     }
 
     fn restore(from: &mut dyn Read) -> io::Result<Lists> {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes)?;
-        let lists = Vec::<(Key, Vec<u64>)>::from_bytes(&bytes).ok_or(io::ErrorKind::InvalidData)?;
+        let lists = Vec::<(Key, Vec<Item>)>::from_bytes(&bytes).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Lists(lists.into_iter().collect()))
     }
 }
@@ -60,11 +114,22 @@ mod tests {
     fn a_restored_state_is_the_one_that_was_written() {
         let mut lists = Lists::default();
         for (key, number) in [(1, 10), (2, 20), (1, 11)] {
-            lists.apply((key, number), Applied::new(Index(number), Term(1)));
+            lists.apply(Change { key, number, expected: None }, Applied::new(Index(number), Term(1)));
         }
         let mut bytes = Vec::new();
         lists.snapshot()(&mut bytes).unwrap();
         assert_eq!(Lists::restore(&mut bytes.as_slice()).unwrap(), lists);
         assert!(Lists::restore(&mut &bytes[1..]).is_err());
+    }
+
+    #[test]
+    fn a_swap_appends_where_it_finds_what_it_expects() {
+        let mut lists = Lists::default();
+        let mut swap = |expected, number| {
+            lists.apply(Change { key: 1, number, expected: Some(expected) }, Applied::new(Index(number), Term(1)))
+        };
+        assert_eq!(swap(0, 7), Seen { last: 0, len: 1 });
+        assert_eq!(swap(0, 8), Seen { last: 7, len: 1 });
+        assert_eq!(swap(7, 9), Seen { last: 7, len: 2 });
     }
 }

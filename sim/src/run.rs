@@ -2,7 +2,7 @@
 
 use crate::check::agree;
 use crate::plan::{Fault, Swarm, plan, swarm};
-use crate::stream::{Purpose, stream};
+use crate::stream::{Purpose, fate, stream};
 use crate::sums::Sums;
 use crate::trace;
 use crate::world::World;
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// No run of a few simulated seconds takes so many steps: beyond it something turns in circles.
 const STEPS_MAX_PER_SECOND: u64 = 2_000_000;
+
+/// One seed in so many is also judged blind.
+const BLIND: u64 = 16;
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -126,9 +129,15 @@ impl World {
             let state = process.peer.state();
             let view = state.read();
             self.answers.fits(&mut self.check.lock(), node.id as u64, view.index().0, &view);
-            states.push((node.id as u64, (*view).clone()));
+            states.push((node.id as u64, view.index().0, (*view).clone()));
         }
         agree(&mut self.check.lock(), &states);
+        if let Some((_, applied, lists)) = states.iter().max_by_key(|(_, applied, _)| *applied) {
+            self.sums.witnessed += self.answers.history().judge(&mut self.check.lock(), *applied, lists);
+        }
+        if fate(self.seed, Purpose::Blind, 0, 0).is_multiple_of(BLIND) {
+            self.answers.history().judge_blind(&mut self.check.lock());
+        }
         self.nodes.iter_mut().for_each(crate::node::Node::kill);
         time.run_for(Duration::from_millis(1), &mut ());
         self.gather();
@@ -137,12 +146,17 @@ impl World {
     }
 
     fn sums(&self) -> Sums {
-        let (traffic, check) = (self.net.traffic, self.check.lock());
+        let (traffic, check, counts) = (self.net.traffic, self.check.lock(), self.answers.counts);
         Sums {
             elections: check.elections,
             commits: check.committed(),
             repeated: check.repeated,
             acknowledged: self.answers.count(),
+            reads: counts.reads,
+            swapped: counts.swapped,
+            unknown: counts.unknown,
+            expired: counts.expired,
+            refused: counts.refused,
             packets: traffic.sent,
             lost: traffic.lost,
             doubled: traffic.doubled,

@@ -40,6 +40,8 @@ pub enum Purpose {
     Foreign,
     /// A node's store in one of its starts.
     Store,
+    /// Which seeds are also judged blind.
+    Blind,
 }
 
 /// The stream of one part.

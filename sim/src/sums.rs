@@ -41,6 +41,18 @@ sums! {
     commits,
     /// Numbers acknowledged to clients.
     acknowledged,
+    /// Reads answered.
+    reads,
+    /// Swaps that have won.
+    swapped,
+    /// Changes of which their caller does not know whether they took effect.
+    unknown,
+    /// Changes whose session was gone.
+    expired,
+    /// Changes refused: they never took effect.
+    refused,
+    /// Operations held against their place in the log.
+    witnessed,
     /// Packets sent.
     packets,
     /// Packets lost.

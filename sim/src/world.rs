@@ -58,7 +58,7 @@ impl Event {
 
 /// The world of one run.
 pub struct World {
-    seed: u64,
+    pub(crate) seed: u64,
     turns: u64,
     pub(crate) swarm: Arc<Swarm>,
     pub(crate) net: Net,
@@ -184,6 +184,7 @@ impl World {
     }
 
     fn act(&mut self, client: usize) {
+        self.answers.at(self.now.0);
         let up = self.nodes.iter().filter_map(|node| node.process.as_ref());
         let peers: Vec<_> = up.map(|process| process.peer.clone()).collect();
         self.clients[client].act(&peers, &mut self.answers);
@@ -273,11 +274,13 @@ impl World {
     }
 
     fn tell(&mut self, told: Told) {
+        self.answers.at(self.now.0);
         let client = &mut self.clients[told.client];
         let pause = exponential(client.draw(), self.swarm.rest);
         match client.on_told(told, &mut self.answers) {
             Next::Stale => {}
             Next::Rest | Next::Again => self.later(pause, Event::Client(told.client)),
+            Next::Sleep => self.later(pause + SLEEP, Event::Client(told.client)),
             Next::Violated { floor, seen } => {
                 self.check
                     .lock()
@@ -333,6 +336,9 @@ fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
     Clock { offset: Time(offset), ppm: ppm as i32 }
 }
+
+/// How long an idle client sleeps.
+const SLEEP: u64 = 700 * MS;
 
 /// After so many turns all is looked at that a peer keeps.
 const LOOK: u64 = 64;

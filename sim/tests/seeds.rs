@@ -52,6 +52,11 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("stuck", sums.stuck),
         ("broken", sums.broken),
         ("wipes", sums.wipes),
+        ("reads", sums.reads),
+        ("swapped", sums.swapped),
+        ("unknown", sums.unknown),
+        ("expired", sums.expired),
+        ("witnessed", sums.witnessed),
     ];
     for (kind, times) in faults {
         assert!(100 <= times, "{kind}: {times} times only; {sums}");

@@ -1,7 +1,7 @@
 //! What callers were told, held against what the peers' states say.
 
-use super::Check;
-use crate::lists::{Key, Lists};
+use super::{Check, History};
+use crate::lists::{Change, Key, Lists, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was acknowledged, and how many calls are open.
@@ -13,6 +13,24 @@ pub struct Answers {
     refused: BTreeSet<u64>,
     opened: u64,
     resolved: u64,
+    history: History,
+    /// Reads, changes of what was expected, and what was neither done nor refused.
+    pub counts: Counts,
+}
+
+/// How many operations came to what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Reads that were answered.
+    pub reads: u64,
+    /// Swaps that have won.
+    pub swapped: u64,
+    /// Changes of which nobody knows.
+    pub unknown: u64,
+    /// Changes whose session was gone.
+    pub expired: u64,
+    /// Changes that were refused.
+    pub refused: u64,
 }
 
 impl Answers {
@@ -26,8 +44,37 @@ impl Answers {
         self.resolved += 1;
     }
 
-    /// A number stands in a list now, applied at this index.
-    pub fn acknowledged(&mut self, key: Key, number: u64, index: u64) {
+    /// What comes now comes at this moment.
+    pub fn at(&mut self, now: u64) {
+        self.history.at(now);
+    }
+
+    /// A read is called; its place in the history is told.
+    pub fn reads(&mut self, key: Key) -> usize {
+        self.history.reads(key)
+    }
+
+    /// A change is called; its place in the history is told.
+    pub fn changes(&mut self, change: Change) -> usize {
+        self.history.changes(change)
+    }
+
+    /// A read is answered.
+    pub fn read(&mut self, place: usize, index: u64, seen: Seen) {
+        self.counts.reads += 1;
+        self.history.returned(place, index, seen);
+    }
+
+    /// A change is answered: what was appended stands in its list now.
+    pub fn changed(&mut self, place: usize, change: Change, index: u64, seen: Seen) {
+        self.history.returned(place, index, seen);
+        if change.expected.is_none_or(|expected| expected == seen.last) {
+            self.counts.swapped += u64::from(change.expected.is_some());
+            self.acknowledged(change.key, change.number, index);
+        }
+    }
+
+    fn acknowledged(&mut self, key: Key, number: u64, index: u64) {
         if self.acknowledged.insert(number, (key, index)).is_none() {
             *self.per_list.entry(key).or_default() += 1;
         }
@@ -35,7 +82,24 @@ impl Answers {
 
     /// A number was refused, for good: it was tried nowhere else.
     pub fn refused(&mut self, number: u64) {
+        self.counts.refused += 1;
         self.refused.insert(number);
+    }
+
+    /// Nobody knows what has become of a change.
+    pub fn unknown(&mut self) {
+        self.counts.unknown += 1;
+    }
+
+    /// A change has met a session that is gone.
+    pub fn expired(&mut self) {
+        self.counts.expired += 1;
+    }
+
+    /// What clients did and saw.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// How many numbers of a list are acknowledged: no fewer are there for whoever reads from now on.
@@ -61,7 +125,7 @@ impl Answers {
     pub fn fits(&self, check: &mut Check, who: u64, applied: u64, lists: &Lists) {
         let mut seen = BTreeMap::new();
         for (key, list) in lists.iter() {
-            for &number in list {
+            for &(number, _) in list {
                 if seen.insert(number, key).is_some() {
                     check.break_rule("R15", format!("peer {who} holds {number} twice"));
                 }
@@ -79,9 +143,9 @@ impl Answers {
 }
 
 /// R18: of two states the one that has applied less is the beginning of the other.
-pub fn agree(check: &mut Check, states: &[(u64, Lists)]) {
+pub fn agree(check: &mut Check, states: &[(u64, u64, Lists)]) {
     for pair in states.windows(2) {
-        let [(one, first), (other, second)] = pair else { continue };
+        let [(one, _, first), (other, _, second)] = pair else { continue };
         let keys: BTreeSet<Key> = first.iter().chain(second.iter()).map(|(key, _)| key).collect();
         for key in keys {
             let (a, b) = (first.get(key), second.get(key));
@@ -101,7 +165,8 @@ mod tests {
 
     fn of(items: &[(Key, u64)]) -> Lists {
         let mut lists = Lists::default();
-        items.iter().for_each(|&item| _ = lists.apply(item, Applied::new(Index(1), Term(1))));
+        let change = |&(key, number)| Change { key, number, expected: None };
+        items.iter().map(change).for_each(|change| _ = lists.apply(change, Applied::new(Index(1), Term(1))));
         lists
     }
 
@@ -146,7 +211,7 @@ mod tests {
     #[test]
     fn states_that_drift_apart_are_found() {
         let (short, long, other) = (of(&[(1, 7)]), of(&[(1, 7), (1, 8)]), of(&[(1, 8)]));
-        assert_eq!(broken(|check| agree(check, &[(0, short.clone()), (1, long)])), None);
-        assert_eq!(broken(|check| agree(check, &[(0, short), (1, other)])), Some("R18"));
+        assert_eq!(broken(|check| agree(check, &[(0, 1, short.clone()), (1, 1, long)])), None);
+        assert_eq!(broken(|check| agree(check, &[(0, 1, short), (1, 1, other)])), Some("R18"));
     }
 }

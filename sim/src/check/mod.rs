@@ -8,10 +8,12 @@
 
 mod answers;
 mod bounds;
+mod history;
 mod looker;
 
-pub use answers::{Answers, agree};
+pub use answers::{Answers, Counts, agree};
 pub use bounds::Kept;
+pub use history::History;
 pub use looker::Looker;
 
 use bytes::Bytes;
