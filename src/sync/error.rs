@@ -4,6 +4,7 @@
 //!   Closed      it will never happen: the other side is gone
 //!   TimedOut    it has not happened yet: ask again
 //!   WaitError   a wait with a deadline may end in either
+//!   Draining    no newcomer is taken any more: what is there is finished, then it ends
 //! ```
 //! A call that takes something of yours and fails hands it back; those errors stand beside their primitives.
 
@@ -17,6 +18,10 @@ pub struct Closed;
 /// The deadline came first. Nothing was changed; ask again if you like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut;
+
+/// It is being shut down: what is there is finished, no newcomer is taken. It stays so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draining;
 
 /// Why a wait with a deadline ended without what it waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +56,12 @@ impl fmt::Display for TimedOut {
     }
 }
 
+impl fmt::Display for Draining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("draining: no newcomer is taken any more")
+    }
+}
+
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -62,4 +73,5 @@ impl fmt::Display for WaitError {
 
 impl Error for Closed {}
 impl Error for TimedOut {}
+impl Error for Draining {}
 impl Error for WaitError {}

@@ -18,6 +18,7 @@
 //! | a value that is read much and changed rarely | a [`rwlock::RwLock`], and a [`rwlock::ReadOnly`] to give away | [`rwlock`] |
 //! | a value whose one visitor is known from elsewhere | a [`turn::Turn`]: it never waits | [`turn`] |
 //! | one fact that many wait for, or the end of many that one waits for | an [`event::Event`], and its guards | [`event`] |
+//! | parts that must end one after the other | a [`drain::Drain`]: stages, and guards of those who belong to them | [`drain`] |
 //! | a thing that only so many may do at once | a [`semaphore::Semaphore`] | [`semaphore`] |
 //! | many messages to one thread or task | a channel, [`mpsc::unbounded`] or [`mpsc::bounded`] | [`mpsc`] |
 //! | one answer to one question | a [`oneshot::Ticket`]: it always resolves | [`oneshot`] |
@@ -28,7 +29,7 @@
 //!
 //! - Every call that may wait comes as `try_x`, which never does, `x`, and `x_timeout` or `x_until`, which give up ([`TimedOut`]).
 //!   What a task may wait for comes as a future besides: cancel-safe, for any executor, in the same queue as the threads.
-//! - `new` is `const`: all but channels and tickets may be statics. Nothing allocates to wait.
+//! - `new` is `const`: all but channels, tickets and drains may be statics. Nothing allocates to wait.
 //! - Nobody starves. Who is woken, and when, stands on each page.
 //! - Nothing is poisoned. A panic lets go of what it held.
 //!
@@ -37,6 +38,7 @@
 //!
 //! Next: [`fsm`](crate::fsm), where one thread owns one state.
 
+pub mod drain;
 mod error;
 pub mod event;
 mod event_guard;
@@ -47,13 +49,14 @@ pub mod park;
 mod permit;
 pub mod rwlock;
 pub mod semaphore;
+mod slab;
 pub mod turn;
 
 pub(crate) mod backoff;
 pub(crate) mod probe;
 pub(crate) mod shim;
 
-pub use error::{Closed, TimedOut, WaitError};
+pub use error::{Closed, Draining, TimedOut, WaitError};
 
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 pub(crate) mod testing;

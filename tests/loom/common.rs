@@ -1,7 +1,10 @@
 //! What the models share: a task's waker that a model's thread can wait for.
 
 use loom::sync::Notify;
-use loom::sync::atomic::{AtomicBool, Ordering::AcqRel};
+use loom::sync::atomic::{
+    AtomicBool,
+    Ordering::{AcqRel, Acquire},
+};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,6 +40,11 @@ impl Alarm {
         while !self.0.rang.swap(false, AcqRel) {
             self.0.notify.wait();
         }
+    }
+
+    /// Whether it has rung since it was last waited for.
+    pub(crate) fn has_rung(&self) -> bool {
+        self.0.rang.load(Acquire)
     }
 }
 
