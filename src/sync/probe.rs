@@ -17,6 +17,8 @@ pub enum Mutant {
     InheritTwice,
     /// `sync/rwlock`: a writer that gives up does not see to the readers behind it.
     QuitWithoutReaders,
+    /// `sync/rwlock`: one who waits for those inside to leave does not look again before it sleeps.
+    DrainWithoutSecondLook,
     /// `sync/semaphore`: one who gives up does not look whom its leaving lets in.
     QuitWithoutSettle,
     /// `sync/oneshot`: the receiver does not wait until the sender has left the box.
@@ -89,6 +91,12 @@ pub(crate) fn held<T>(_word: &AtomicPtr<T>, _bit: usize, backoff: &mut Backoff) 
 pub(crate) fn freed<T>(_word: &AtomicPtr<T>) {
     #[cfg(rsm_loom)]
     super::model::unblock(std::ptr::from_ref(_word).addr());
+}
+
+/// Whether a model has failed and unwinds: nothing of it may be touched any more.
+#[inline(always)]
+pub(crate) fn is_over() -> bool {
+    cfg!(rsm_loom) && std::thread::panicking()
 }
 
 /// Counts that a model has come by here.

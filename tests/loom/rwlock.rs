@@ -1,7 +1,8 @@
 use loom::sync::{Arc, Notify};
 use loom::thread;
-use rsm::sync::model::{Mutant, Overdue, finds, model, strike, with_overdue};
+use rsm::sync::model::{Mutant, Overdue, finds, model, reached, strike, with_overdue};
 use rsm::sync::rwlock::RwLock;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 type Pair = RwLock<(u32, u32)>;
@@ -36,7 +37,10 @@ fn shared() -> Arc<Pair> {
     Arc::new(RwLock::new((0, 0)))
 }
 
-fn spawn<T: 'static>(lock: &Arc<Pair>, run: impl FnOnce(&Pair) -> T + 'static) -> thread::JoinHandle<T> {
+fn spawn<T: 'static, L: Deref<Target = Pair> + Clone + 'static>(
+    lock: &L,
+    run: impl FnOnce(&Pair) -> T + 'static,
+) -> thread::JoinHandle<T> {
     let lock = lock.clone();
     thread::spawn(move || run(&lock))
 }
@@ -204,6 +208,137 @@ fn a_writer_that_gives_up_leaves_no_trace() {
             other.join().unwrap();
             let writes = 2 + late.join().unwrap().is_ok() as u32;
             is_at_rest(&lock, writes);
+        });
+    });
+}
+
+/// As the upgradable reader: what it has read is still so when it writes.
+fn upgrade(lock: &Pair) {
+    let seen = lock.upgradable_read();
+    let before = *seen;
+    let mut pair = seen.upgrade();
+    assert_eq!(*pair, before, "R4: nobody writes between reading and upgrading");
+    *pair = (before.0 + 1, before.1 + 1);
+}
+
+/// The same, but late: whether it has written.
+fn upgrade_until(lock: &Pair, instant: Instant) -> u32 {
+    match lock.upgradable_read().upgrade_until(instant) {
+        Ok(mut pair) => {
+            *pair = (pair.0 + 1, pair.1 + 1);
+            1
+        }
+        Err(stays) => {
+            assert_eq!(stays.0, stays.1);
+            0
+        }
+    }
+}
+
+fn upgrade_read_read() {
+    model("rwlock_upgrade", 3, || {
+        // loom's own would panic once more when it is dropped by a thread that is deadlocked.
+        let lock = std::sync::Arc::new(RwLock::new((0, 0)));
+        let reader = spawn(&lock, |lock| {
+            let first = read(lock);
+            assert!(first <= read(lock), "what was read stays");
+        });
+        upgrade(&lock);
+        reader.join().unwrap();
+        is_at_rest(&lock, 1);
+    });
+}
+
+#[test]
+fn who_upgrades_waits_for_readers() {
+    upgrade_read_read();
+    reached(&["drainer sleeps", "drainer woken"]);
+}
+
+#[test]
+fn one_who_waits_for_readers_and_does_not_look_again_is_found() {
+    finds(Mutant::DrainWithoutSecondLook, upgrade_read_read);
+}
+
+#[test]
+fn an_upgrade_beside_a_reader_and_a_writer() {
+    overdue_and_not(|| {
+        model("rwlock_upgrade_read_write", 2, || {
+            let lock = shared();
+            let writer = spawn(&lock, write);
+            let reader = spawn(&lock, read);
+            upgrade(&lock);
+            writer.join().unwrap();
+            reader.join().unwrap();
+            is_at_rest(&lock, 2);
+        });
+    });
+}
+
+#[test]
+fn upgrades_are_one_at_a_time_and_wait_for_no_other() {
+    model("rwlock_upgrade_upgrade", 2, || {
+        let lock = shared();
+        let other = spawn(&lock, upgrade);
+        upgrade(&lock);
+        let seen = lock.upgradable_read().downgrade();
+        assert!(seen.0 >= 1);
+        drop(seen);
+        other.join().unwrap();
+        is_at_rest(&lock, 2);
+    });
+}
+
+/// The clock strikes while it waits for a reader: it stays upgradable, and who waited behind it is let in.
+#[test]
+fn an_upgrade_that_gives_up_lets_readers_in() {
+    model("rwlock_upgrade_until_clock", 2, || {
+        let lock = shared();
+        let inside = lock.read();
+        let clock = thread::spawn(strike);
+        let late = spawn(&lock, |lock| upgrade_until(lock, far()));
+        // If the other is waiting for us, this waits for the clock.
+        read(&lock);
+        drop(inside);
+        clock.join().unwrap();
+        let writes = late.join().unwrap();
+        is_at_rest(&lock, writes);
+    });
+}
+
+/// R8: the next upgradable reader does not wait for the reader that is inside, whoever before it in the queue gives up.
+#[test]
+fn the_next_upgradable_reader_waits_for_no_reader() {
+    model("rwlock_upgradable_next", 2, || {
+        let lock = shared();
+        let inside = lock.read();
+        let upgradable = lock.upgradable_read();
+        let others = [
+            spawn(&lock, |lock| drop(lock.upgradable_read())),
+            spawn(&lock, |lock| drop(lock.upgradable_read_until(Instant::now()))),
+        ];
+        drop(upgradable);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        drop(inside);
+        is_at_rest(&lock, 0);
+    });
+}
+
+#[test]
+fn a_writer_that_stays_upgradable_lets_no_writer_in_between() {
+    overdue_and_not(|| {
+        model("rwlock_write_to_upgradable", 2, || {
+            let lock = shared();
+            let others = [spawn(&lock, write), spawn(&lock, |lock| assert!(read(lock) <= 3))];
+            let mut pair = lock.write();
+            *pair = (pair.0 + 1, pair.1 + 1);
+            let before = *pair;
+            let mut pair = pair.downgrade_to_upgradable().upgrade();
+            assert_eq!(*pair, before);
+            *pair = (pair.0 + 1, pair.1 + 1);
+            drop(pair);
+            others.into_iter().for_each(|other| other.join().unwrap());
+            is_at_rest(&lock, 3);
         });
     });
 }

@@ -161,6 +161,16 @@ impl<'a> Ring<'a> {
         }
     }
 
+    /// Links a node right behind `first`, which is the oldest and stays it.
+    pub(crate) fn push_behind(&mut self, first: &'a Waiter, node: &Waiter) {
+        debug_assert!(self.oldest().is_some_and(|oldest| ptr::eq(oldest, first)), "`first` is the oldest");
+        let tail = self.tail;
+        // The ring as `first` closes it: behind the tail is in front of the oldest.
+        self.tail = first;
+        self.push_oldest(node);
+        self.tail = if ptr::eq(tail, first) { node } else { tail };
+    }
+
     /// Takes a linked node out of the ring: its owner, who gives up.
     pub(crate) fn unlink(&mut self, node: &Waiter) {
         debug_assert!(self.has(node), "N1: only a linked node is unlinked");

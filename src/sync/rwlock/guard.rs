@@ -41,8 +41,8 @@ use std::time::{Duration, Instant};
 /// share(rsm::sync::rwlock::RwLock::new(std::cell::Cell::new(1)));
 /// ```
 pub struct RwLock<T> {
-    raw: Raw,
-    value: UnsafeCell<T>,
+    pub(super) raw: Raw,
+    pub(super) value: UnsafeCell<T>,
 }
 
 /// A reader's way to the value; there may be others. Dropping it leaves, from whatever thread.
@@ -142,12 +142,13 @@ impl<T> RwLock<T> {
         if self.raw.write(Deadline::at(instant)) { Ok(self.writer()) } else { Err(TimedOut) }
     }
 
-    /// How many readers are in, at some instant during the call.
+    /// How many readers are in, the upgradable one among them, at some instant during the call.
     pub fn readers(&self) -> u32 {
-        self.raw.look().readers()
+        let now = self.raw.look();
+        now.readers() + now.is_upgradable() as u32
     }
 
-    /// How many threads wait, to read or to write, at some instant during the call.
+    /// How many threads wait to come in, at some instant during the call.
     pub fn pending(&self) -> u32 {
         self.raw.look().pending()
     }
@@ -164,12 +165,12 @@ impl<T> RwLock<T> {
     }
 
     /// For who is in to read only.
-    fn reader(&self) -> ReadGuard<'_, T> {
+    pub(super) fn reader(&self) -> ReadGuard<'_, T> {
         ReadGuard { lock: self }
     }
 
     /// For the writer only.
-    fn writer(&self) -> WriteGuard<'_, T> {
+    pub(super) fn writer(&self) -> WriteGuard<'_, T> {
         WriteGuard { lock: self, owns: PhantomData }
     }
 }
@@ -177,10 +178,15 @@ impl<T> RwLock<T> {
 impl<'a, T> WriteGuard<'a, T> {
     /// Stays as a reader: nobody writes in between. Readers that are next in line come in, too.
     pub fn downgrade(self) -> ReadGuard<'a, T> {
+        self.end(Leaves::WriterToRead).reader()
+    }
+
+    /// Leaves; what is left of us in the lock is the caller's affair.
+    pub(super) fn end(self, leaves: Leaves) -> &'a RwLock<T> {
         let lock = self.lock;
         std::mem::forget(self);
-        lock.raw.leave(Leaves::WriterToRead);
-        lock.reader()
+        lock.raw.leave(leaves);
+        lock
     }
 }
 

@@ -7,6 +7,8 @@
 //!      +-------- the last leaves ---------------------------+ +------- leaves ------+
 //!                                                                       |
 //!   readers  <------------- downgrade; or leaves with readers next -----+   all of those next in line, at once
+//!
+//!   readers and one upgradable  --- upgrade: the readers leave, none comes in, nobody writes in between ------>  writer
 //! ```
 //! For what is read much and changed rarely. Where most visits write, or are short, a [`Lock`](super::lock::Lock) is faster.
 //!
@@ -14,16 +16,22 @@
 //! next writer, and a writer that has waited for 0.5 ms is handed the lock. [`ReadOnly`] is a view to give away: it can only read.
 //!
 //! - There is **no poisoning**: a panic inside leaves the lock.
-//! - **Reading twice on one thread can deadlock**, if a writer begins to wait in between: the second read waits for the writer,
+//! - Who reads and then, perhaps, writes what it has read comes in by [`RwLock::upgradable_read`]: one at a time, so that no two
+//!   wait for each other.
+//! - **Reading twice on one thread can deadlock**, if somebody begins to wait in between: the second read waits for the writer,
 //!   the writer for the first read. [`RwLock::try_read`] never waits.
 //! - At most 24 bytes beside the value. It is for threads: a task that would hold it across an await wants an automaton.
 
 mod guard;
+mod leave;
 mod raw;
 mod read_only;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests;
+mod upgradable;
+mod upgrade;
 mod word;
 
 pub use guard::{ReadGuard, RwLock, WriteGuard};
 pub use read_only::ReadOnly;
+pub use upgradable::UpgradableGuard;

@@ -1,24 +1,28 @@
 //! The loops that carry out the word's changes, and the queue beside it.
 //!
-//! As in a [`Lock`](super::super::lock::Lock) the exchange by which someone leaves is its last access to the lock: whoever is
-//! let in by it has been popped before.
+//! Readers, upgradable ones too, are let in by who pops them; a writer is woken, and competes. How one leaves stands in `leave`,
+//! how an upgradable reader becomes the writer in `upgrade`.
 
 use super::super::backoff::Backoff;
-use super::super::park::{
-    BATCH, NoSleep, Pop, Popped, Queue, Sleeper, Verdict, Waiter, await_verdict, is_overdue, sleep,
-};
-use super::super::probe::{self, Mutant, model_yield};
+use super::super::park::{BATCH, NoSleep, Popped, Queue, Sleeper, Verdict, Waiter, await_verdict, sleep};
+use super::super::probe::{self, Mutant};
 use super::super::shim::{AtomicU64, Deadline, Ordering, const_fn, now_ns, thread};
-use super::word::{Leaves, Word};
+use super::word::{Run, Word};
 
 /// What a node says it wants.
-const READ: u32 = 0;
-const WRITE: u32 = 1;
+pub(super) const READ: u32 = 0;
+pub(super) const UPGRADE: u32 = 1;
+pub(super) const WRITE: u32 = 2;
+/// It is in, and waits for others to leave. It is not counted as pending, and always the oldest.
+pub(super) const DRAIN: u32 = 3;
+
+/// A change of the word, if it applies.
+type Change = fn(Word) -> Option<Word>;
 
 /// The lock without its value.
 pub(super) struct Raw {
     word: AtomicU64,
-    queue: Queue,
+    pub(super) queue: Queue,
 }
 
 #[cfg(not(any(rsm_loom, rsm_shuttle)))]
@@ -48,10 +52,11 @@ impl Raw {
     }
 
     /// Exchanges as long as `change` applies; whether it did.
-    fn enter(&self, change: impl Fn(Word) -> Option<Word>) -> bool {
+    pub(super) fn enter(&self, change: impl Fn(Word) -> Option<Word>) -> bool {
         let mut now = self.look();
         while let Some(next) = change(now) {
-            // ORDERING: Acquire pairs with the Release in `let_go` (models `rwlock_read_write`, `rwlock_write_write`).
+            // ORDERING: Acquire pairs with the Release in `let_go` (models `rwlock_read_write`, `rwlock_write_write`,
+            // `rwlock_upgrade`).
             match self.exchange(now, next, Ordering::Acquire) {
                 Ok(()) => return true,
                 Err(seen) => now = seen,
@@ -61,7 +66,7 @@ impl Raw {
     }
 
     /// As `enter`, for changes that take nothing and give nothing.
-    fn note(&self, change: impl Fn(Word) -> Option<Word>) -> bool {
+    pub(super) fn note(&self, change: impl Fn(Word) -> Option<Word>) -> bool {
         let mut now = self.look();
         while let Some(next) = change(now) {
             // ORDERING: Relaxed: who sees a waiter counted takes the bit, and so sees it linked; a demand and a leave carry
@@ -74,20 +79,12 @@ impl Raw {
         false
     }
 
-    #[inline]
-    fn let_go(&self, now: Word, next: Word) -> bool {
-        // ORDERING: Release hands what was done inside to the Acquire of who comes in (models `rwlock_read_write`,
-        // `rwlock_write_write`); from a reader it says that it reads no more. It is also what the granted readers see, by way
-        // of their state.
-        self.exchange(now, next, Ordering::Release).is_ok()
-    }
-
     /// The one way in which the word changes. In a model it is also where the invariants are held.
     #[inline]
     #[cfg_attr(rsm_loom, track_caller)]
-    fn exchange(&self, now: Word, next: Word, order: Ordering) -> Result<(), Word> {
+    pub(super) fn exchange(&self, now: Word, next: Word, order: Ordering) -> Result<(), Word> {
         #[cfg(rsm_loom)]
-        assert!(next.holds(), "R1, R2, R5 to R7 hold after each change: {:#x} to {:#x}", now.0, next.0);
+        assert!(next.holds(), "R1 to R7 hold after each change: {:#x} to {:#x}", now.0, next.0);
         // ORDERING: the caller's if it succeeds; a failure decides nothing.
         self.word.compare_exchange(now.0, next.0, order, Ordering::Relaxed).map(drop).map_err(Word)
     }
@@ -96,6 +93,11 @@ impl Raw {
     #[inline]
     pub(super) fn try_read(&self) -> bool {
         self.enter(Word::read)
+    }
+
+    /// Comes in to read and, perhaps, to write later: if no writer and no other of its kind is in, and nobody waits.
+    pub(super) fn try_read_upgradable(&self) -> bool {
+        self.enter(Word::read_upgradable)
     }
 
     /// Comes in to write if nobody is in.
@@ -107,7 +109,12 @@ impl Raw {
     /// Comes in to read, or (false) finds the deadline passed.
     #[inline]
     pub(super) fn read(&self, deadline: Deadline) -> bool {
-        self.try_read() || self.read_slow(deadline)
+        self.try_read() || self.come_in(READ, deadline)
+    }
+
+    /// Comes in as an upgradable reader, or (false) finds the deadline passed.
+    pub(super) fn read_upgradable(&self, deadline: Deadline) -> bool {
+        self.try_read_upgradable() || self.come_in(UPGRADE, deadline)
     }
 
     /// Comes in to write, or (false) finds the deadline passed.
@@ -116,22 +123,28 @@ impl Raw {
         self.try_write() || self.write_slow(deadline)
     }
 
+    /// Waits as a reader, upgradable or not.
     #[cold]
-    fn read_slow(&self, deadline: Deadline) -> bool {
+    fn come_in(&self, want: u32, deadline: Deadline) -> bool {
+        let (enters, waits): (Change, Change) = match want {
+            UPGRADE => (Word::read_upgradable, Word::wait_upgradable),
+            _ => (Word::read, Word::wait_read),
+        };
         let mut backoff = Backoff::new();
         while backoff.spin() {
-            if self.try_read() {
+            if self.enter(enters) {
                 return true;
             }
         }
         NoSleep::check();
-        let node = Waiter::new(READ, now_ns());
-        while !self.link(&node, Word::wait_read, false) {
-            if self.try_read() {
+        let node = Waiter::new(want, now_ns());
+        while !self.link(&node, waits, false) {
+            if self.enter(enters) {
                 return true;
             }
         }
         if sleep(&node, deadline).is_none() && self.unlink(&node) {
+            self.settle();
             return false;
         }
         // A reader is let in by who popped it: there is nothing left to compete for.
@@ -174,15 +187,16 @@ impl Raw {
     }
 
     /// Counts `node` among those who wait, by `change`, and links it: or finds (false) that it need not wait.
-    fn link(&self, node: &Waiter, change: fn(Word) -> Option<Word>, as_oldest: bool) -> bool {
+    fn link(&self, node: &Waiter, change: Change, as_oldest: bool) -> bool {
         drop(node.swap_who(Some(Sleeper::Thread(thread::current()))));
         let mut ring = self.queue.hold();
         // The popper takes the bit after it has seen us counted, so it finds us linked.
         let counted = self.note(change);
-        match (counted, as_oldest) {
-            (true, true) => ring.push_oldest(node),
-            (true, false) => ring.push_newest(node),
+        match (counted, ring.oldest()) {
             (false, _) => {}
+            (true, Some(first)) if as_oldest && first.want() == DRAIN => ring.push_behind(first, node),
+            (true, _) if as_oldest => ring.push_oldest(node),
+            (true, _) => ring.push_newest(node),
         }
         counted
     }
@@ -198,24 +212,29 @@ impl Raw {
         linked
     }
 
-    /// R8: a writer has given up. Readers that were behind it wait no longer if it was all that kept them out; without this they
+    /// R8: somebody has given up. Readers that were behind it wait no longer if it was all that kept them out; without this they
     /// would wait for other readers alone.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         let mut more = !probe::has(Mutant::QuitWithoutReaders);
         while more {
             let mut ring = self.queue.hold();
-            let mut readers = Popped::new(Verdict::Granted);
-            while let Some(node) = ring.oldest().filter(|node| node.want() == READ && readers.len() < BATCH) {
+            let mut run = Popped::new(Verdict::Granted);
+            while let Some(node) = ring.oldest().filter(|_| run.len() < BATCH) {
+                let one = match node.want() {
+                    READ => Run::READER,
+                    UPGRADE => Run::UPGRADER,
+                    _ => break,
+                };
                 // Nobody is counted in or out while we hold the bit, except through the lock itself.
                 // ORDERING of `enter`: the readers see, by way of their state, what we acquire here.
-                if !self.enter(|word| word.settle(1)) {
+                if !self.enter(|word| word.settle(one)) {
                     break;
                 }
-                readers.push(ring.pop(node));
+                run.push(ring.pop(node));
             }
-            more = readers.len() == BATCH;
+            more = run.len() == BATCH;
             drop(ring);
-            drop(readers); // tells and wakes
+            drop(run); // tells and wakes
         }
     }
 
@@ -256,79 +275,6 @@ impl Raw {
                 self.settle();
                 return false;
             }
-        }
-    }
-
-    /// Leaves, letting in or waking who is next.
-    #[inline]
-    pub(super) fn leave(&self, leaves: Leaves) {
-        let now = self.look();
-        if let Some(next) = now.leave(leaves)
-            && self.let_go(now, next)
-        {
-            return;
-        }
-        self.leave_slow(leaves);
-    }
-
-    #[cold]
-    fn leave_slow(&self, leaves: Leaves) {
-        let mut readers = Popped::new(Verdict::Granted);
-        let mut writer = None;
-        loop {
-            // Read before the ring is: who joins after this look changes the word, so the exchange fails and we look again.
-            // Hence no reader stays behind in a queue whose readers have been let in (R8).
-            let now = self.look();
-            let alone = readers.len() == 0 && writer.is_none();
-            let next = now.leave(leaves).filter(|_| alone).or_else(|| {
-                if writer.is_none() {
-                    writer = self.pop(&mut readers, leaves);
-                }
-                match (&writer, readers.len()) {
-                    (Some(_), _) => Some(now.leave_waking(leaves)),
-                    (None, 0) if leaves == Leaves::WriterToRead => Some(now.leave_to_read()),
-                    (None, 0) => None, // all of them have given up meanwhile
-                    (None, count) => now.leave_granting(leaves, count),
-                }
-            });
-            if next.is_some_and(|next| self.let_go(now, next)) {
-                break;
-            }
-            model_yield();
-        }
-        model_yield();
-        // The number of those who wait may be the same and yet they others: a writer that was next gave up, a reader joined (R8).
-        // Looked for before the readers are told: until then they, or we, are in.
-        if (readers.len() > 0 || leaves == Leaves::WriterToRead) && self.look().pending() > 0 {
-            self.settle();
-        }
-        drop(readers); // tells and wakes
-        if let Some(pop) = writer {
-            let sleeper = pop.tell(Verdict::Woken);
-            model_yield();
-            sleeper.into_iter().for_each(Sleeper::wake);
-        }
-    }
-
-    /// Pops all the readers at the old end; or the writer that is there instead, unless the lock stays with a reader.
-    fn pop(&self, readers: &mut Popped, leaves: Leaves) -> Option<Pop> {
-        let now = now_ns();
-        loop {
-            let mut ring = self.queue.hold();
-            let full = readers.len() + BATCH;
-            while let Some(node) = ring.oldest().filter(|node| node.want() == READ && readers.len() < full) {
-                readers.push(ring.pop(node));
-            }
-            if readers.len() == full {
-                continue; // the bit is never held for long
-            }
-            if readers.len() > 0 || leaves == Leaves::WriterToRead {
-                return None;
-            }
-            let pop = ring.pop(ring.oldest()?);
-            drop(ring);
-            pop.node().mark_overdue(is_overdue(pop.node().since(), now));
-            return Some(pop);
         }
     }
 }

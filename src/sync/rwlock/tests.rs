@@ -158,3 +158,156 @@ fn a_view_reads_and_keeps_the_lock_alive() {
     let reader = view.try_read();
     assert!(reader.is_some() && view.readers() == 1);
 }
+
+#[test]
+fn one_upgradable_reader_is_in_beside_readers_and_keeps_writers_out() {
+    let lock = RwLock::new(1);
+    let upgradable = lock.upgradable_read();
+    let reader = lock.try_read();
+    assert!(reader.is_some() && lock.readers() == 2);
+    assert!(lock.try_upgradable_read().is_none() && lock.try_write().is_none());
+    assert!(lock.upgradable_read_timeout(Duration::ZERO).is_err());
+    assert!(lock.upgradable_read_until(Instant::now()).is_err());
+    let upgradable = upgradable.try_upgrade().expect_err("a reader is in");
+    let upgradable = upgradable.upgrade_timeout(Duration::from_millis(5)).expect_err("a reader is in");
+    assert!(lock.try_read().is_some(), "who has given up keeps no reader out");
+    drop(reader);
+    let mut writer = upgradable.upgrade_until(Instant::now()).expect("nobody else is in");
+    *writer += 1;
+    assert!(lock.try_read().is_none());
+    let upgradable = writer.downgrade_to_upgradable();
+    assert!(lock.try_read().is_some() && lock.try_upgradable_read().is_none());
+    let reader = upgradable.downgrade();
+    assert!(lock.try_upgradable_read().is_some() && lock.try_write().is_none());
+    assert_eq!((*reader, lock.readers()), (2, 1));
+    drop(reader);
+    assert!(lock.try_write().is_some());
+}
+
+#[test]
+fn who_upgrades_waits_for_readers_and_lets_none_in_meanwhile() {
+    let lock = RwLock::new(0);
+    let reader = lock.read();
+    std::thread::scope(|scope| {
+        let upgrading = scope.spawn(|| {
+            let mut writer = lock.upgradable_read().upgrade();
+            *writer += 1;
+        });
+        while lock.try_read().is_some() {
+            std::thread::yield_now();
+        }
+        let late = scope.spawn(|| *lock.read());
+        let writer = scope.spawn(|| *lock.write() *= 10);
+        until_pending(&lock, 2);
+        assert!(!upgrading.is_finished());
+        drop(reader);
+        upgrading.join().unwrap();
+        assert!([1, 10].contains(&late.join().unwrap()));
+        writer.join().unwrap();
+    });
+    assert_eq!((lock.readers(), lock.pending(), lock.into_inner()), (0, 0, 10));
+}
+
+#[test]
+fn the_next_upgradable_reader_comes_in_with_the_readers_behind_it() {
+    let lock = RwLock::new(());
+    for leaves in [drop, |upgradable: UpgradableGuard<'_, ()>| drop(upgradable.downgrade())] {
+        let upgradable = lock.upgradable_read();
+        let inside = lock.read();
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| drop(lock.upgradable_read()));
+            until_pending(&lock, 1);
+            let behind = scope.spawn(|| drop(lock.read()));
+            until_pending(&lock, 2);
+            // However it ceases to be the upgradable one, those who are next need not wait for who reads.
+            leaves(upgradable);
+            next.join().unwrap();
+            behind.join().unwrap();
+            drop(inside);
+        });
+        assert_eq!((lock.readers(), lock.pending()), (0, 0));
+    }
+}
+
+#[test]
+fn an_upgradable_reader_that_gives_up_lets_in_the_readers_behind_it() {
+    let lock = RwLock::new(());
+    let upgradable = lock.upgradable_read();
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| lock.upgradable_read_timeout(Duration::from_millis(100)).map(drop));
+        while lock.pending() < 1 && !late.is_finished() {
+            std::thread::yield_now();
+        }
+        let behind = scope.spawn(|| drop(lock.read()));
+        assert_eq!(late.join().unwrap(), Err(TimedOut));
+        behind.join().unwrap();
+    });
+    drop(upgradable);
+}
+
+#[test]
+fn an_upgrade_that_must_not_sleep_panics_and_leaves() {
+    let lock = RwLock::new(());
+    let reader = lock.read();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _sleepless = crate::sync::park::NoSleep::new();
+        drop(lock.upgradable_read().upgrade());
+    }));
+    assert!(panicked.is_err() && lock.try_read().is_some() && lock.try_upgradable_read().is_some());
+    drop(reader);
+}
+
+#[test]
+fn all_kinds_of_visits_together_lose_nothing() {
+    let lock = RwLock::new((0u64, 0u64));
+    fn add(pair: &mut (u64, u64)) {
+        pair.0 += 1;
+        pair.1 += 1;
+    }
+    std::thread::scope(|scope| {
+        for who in 0..4 {
+            let lock = &lock;
+            scope.spawn(move || {
+                for round in 0..1000 {
+                    match (who + round) % 5 {
+                        0 => add(&mut lock.write()),
+                        1 => {
+                            let upgradable = lock.upgradable_read();
+                            let before = *upgradable;
+                            let mut writer = upgradable.upgrade();
+                            assert_eq!(*writer, before, "nobody writes in between");
+                            add(&mut writer);
+                        }
+                        2 => {
+                            let mut upgradable = lock.upgradable_read();
+                            for _ in 0..3 {
+                                upgradable = match upgradable.upgrade_timeout(Duration::from_micros(3)) {
+                                    Ok(writer) => writer.downgrade_to_upgradable(),
+                                    Err(upgradable) => upgradable,
+                                };
+                            }
+                            add(&mut upgradable.upgrade());
+                        }
+                        3 => {
+                            let mut writer = lock.write();
+                            add(&mut writer);
+                            let reader = writer.downgrade_to_upgradable().downgrade();
+                            assert_eq!(reader.0, reader.1);
+                        }
+                        _ => {
+                            let late = lock.write_timeout(Duration::from_micros(3));
+                            let added = late.is_ok();
+                            late.into_iter().for_each(|mut writer| add(&mut writer));
+                            if !added {
+                                add(&mut lock.write());
+                            }
+                        }
+                    }
+                    let pair = lock.read();
+                    assert_eq!(pair.0, pair.1);
+                }
+            });
+        }
+    });
+    assert_eq!((lock.readers(), lock.pending(), lock.into_inner()), (0, 0, (4000, 4000)));
+}

@@ -7,26 +7,32 @@
 //!  +------------+------------+-----+-------+-------+------+------+--------+------+--------+
 //! ```
 //! - WRITER: a writer is in, or the lock is given to one.
+//! - UPGRADER: an upgradable reader is in, beside the readers and not counted among them.
+//! - DRAIN: UPGRADER is about to become WRITER and waits for those who are in to leave; nobody comes in meanwhile.
 //! - HEIR: one popped writer is awake and has not settled; nobody else is woken meanwhile.
 //! - OWED: the last to leave must hand the lock to a writer, not free it.
 //! - GIVEN: handed over to the heir, not yet taken up; WRITER is set in between.
-//! - pending: readers and writers that wait, the heir among them. readers: those inside.
-//! - hits, DRAIN, UPGRADER, SPREAD have their places but no use yet: they are 0.
+//! - pending: those who wait to come in, the heir among them. readers: those inside.
+//! - hits and SPREAD have their places but no use yet: they are 0.
 //!
 //! Every change is a pure function from a word to the next, or to nothing if it does not apply. These hold after each:
 //!
-//! - R1 WRITER => readers = 0.
+//! - R1 WRITER => readers = 0, and not UPGRADER.
 //! - R2 pending > 0 and nobody in => HEIR. This is "no lost wakeup".
+//! - R3 DRAIN => UPGRADER.
+//! - R4 At most one upgradable reader is in: UPGRADER is set only where it and WRITER are clear, or in WRITER's place.
 //! - R5 HEIR or OWED => pending > 0.
 //! - R6 GIVEN => WRITER, HEIR, not OWED.
 //! - R7 OWED => somebody is in.
-//! - R8 The queue's bit free, no WRITER, no HEIR, nobody giving up => the oldest waiter is no reader: readers never wait for
-//!   readers alone.
+//! - R8 The queue's bit free, no WRITER, DRAIN or HEIR, nobody giving up => the oldest waiter is a writer, or wants UPGRADER which
+//!   another has: readers never wait for readers alone.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(pub(super) u64);
 
 const WRITER: u64 = 1 << 0;
+const UPGRADER: u64 = 1 << 2;
+const DRAIN: u64 = 1 << 3;
 const HEIR: u64 = 1 << 4;
 const OWED: u64 = 1 << 5;
 const GIVEN: u64 = 1 << 6;
@@ -38,9 +44,38 @@ const COUNT_MAX: u64 = (1 << 24) - 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaves {
     Reader,
+    /// An upgradable reader.
+    Upgrader,
+    /// An upgradable reader that stays as a reader.
+    UpgraderToRead,
     Writer,
     /// A writer that stays as a reader.
     WriterToRead,
+    /// A writer that stays as an upgradable reader.
+    WriterToUpgrader,
+}
+
+impl Leaves {
+    /// Whether, without letting anyone in, somebody may be in afterwards who keeps out writers but not others.
+    pub(super) const fn may_leave_others(self) -> bool {
+        !matches!(self, Leaves::Reader | Leaves::Writer)
+    }
+}
+
+/// Those who are let in together: they are next in line, and at most one of them is upgradable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) readers: u32,
+    pub(super) upgraders: u32,
+}
+
+impl Run {
+    pub(super) const READER: Run = Run { readers: 1, upgraders: 0 };
+    pub(super) const UPGRADER: Run = Run { readers: 0, upgraders: 1 };
+
+    pub(super) const fn len(self) -> u32 {
+        self.readers + self.upgraders
+    }
 }
 
 impl Word {
@@ -60,8 +95,17 @@ impl Word {
         self.has(WRITER)
     }
 
+    pub(super) const fn is_upgradable(self) -> bool {
+        self.has(UPGRADER)
+    }
+
     const fn is_occupied(self) -> bool {
-        self.has(WRITER) || self.readers() > 0
+        self.has(WRITER | UPGRADER) || self.readers() > 0
+    }
+
+    /// Whether the last of those has left for whom an upgradable reader waits.
+    pub(super) const fn is_drained(self) -> bool {
+        self.has(DRAIN) && self.has(UPGRADER) && self.readers() == 0
     }
 
     const fn when(self, applies: bool) -> Option<Word> {
@@ -75,11 +119,20 @@ impl Word {
     /// # Panics
     /// If 2^24 - 1 readers are in.
     pub(super) const fn read(self) -> Option<Word> {
-        if self.has(WRITER) || self.pending() > 0 {
+        if self.has(WRITER | DRAIN) || self.pending() > 0 {
             return None;
         }
-        assert!((self.readers() as u64) < COUNT_MAX, "sync/rwlock: at most 2^24 - 1 readers at a time");
-        Some(Word(self.0 + READER_ONE))
+        Some(self.with_readers(1))
+    }
+
+    const fn with_readers(self, count: u32) -> Word {
+        assert!(self.readers() as u64 + count as u64 <= COUNT_MAX, "sync/rwlock: at most 2^24 - 1 readers at a time");
+        Word(self.0 + count as u64 * READER_ONE)
+    }
+
+    /// An upgradable reader comes in, beside readers; it does not pass anyone who waits.
+    pub(super) const fn read_upgradable(self) -> Option<Word> {
+        Word(self.0 | UPGRADER).when(!self.has(WRITER | UPGRADER) && self.pending() == 0)
     }
 
     /// A writer comes in, whoever is queued: this is barging.
@@ -89,7 +142,12 @@ impl Word {
 
     /// A reader joins the queue, under the bit.
     pub(super) const fn wait_read(self) -> Option<Word> {
-        self.counted().when(self.has(WRITER) || self.pending() > 0)
+        self.counted().when(self.has(WRITER | DRAIN) || self.pending() > 0)
+    }
+
+    /// An upgradable reader joins the queue, under the bit.
+    pub(super) const fn wait_upgradable(self) -> Option<Word> {
+        self.counted().when(self.has(WRITER | UPGRADER) || self.pending() > 0)
     }
 
     /// A writer joins the queue, under the bit.
@@ -106,6 +164,23 @@ impl Word {
     pub(super) const fn quit(self) -> Word {
         let left = self.0 - PENDING_ONE;
         if self.pending() == 1 { Word(left & !OWED) } else { Word(left) }
+    }
+
+    // By the upgradable reader that is in.
+
+    /// Becomes the writer: nobody else is in.
+    pub(super) const fn upgrade(self) -> Option<Word> {
+        Word((self.0 | WRITER) & !(UPGRADER | DRAIN)).when(self.has(UPGRADER) && self.readers() == 0)
+    }
+
+    /// Waits for those who are in, and keeps others out.
+    pub(super) const fn drain(self) -> Option<Word> {
+        Word(self.0 | DRAIN).when(self.has(UPGRADER) && self.readers() > 0)
+    }
+
+    /// Waits no more, and stays an upgradable reader.
+    pub(super) const fn stay(self) -> Word {
+        Word(self.0 & !DRAIN)
     }
 
     // By the heir: a writer that was popped.
@@ -144,8 +219,11 @@ impl Word {
     const fn without(self, leaves: Leaves) -> Word {
         match leaves {
             Leaves::Reader => Word(self.0 - READER_ONE),
+            Leaves::Upgrader => Word(self.0 - UPGRADER),
+            Leaves::UpgraderToRead => Word(self.with_readers(1).0 - UPGRADER),
             Leaves::Writer => Word(self.0 - WRITER),
             Leaves::WriterToRead => Word(self.0 - WRITER + READER_ONE),
+            Leaves::WriterToUpgrader => Word(self.0 - WRITER + UPGRADER),
         }
     }
 
@@ -156,7 +234,8 @@ impl Word {
         let needs_no_wake = self.pending() == 0 || self.has(HEIR);
         match (left.is_occupied(), leaves) {
             (true, Leaves::Reader) => Some(left),
-            (true, Leaves::Writer | Leaves::WriterToRead) => left.when(needs_no_wake),
+            // UPGRADER or WRITER is free now, and may be what the oldest waits for.
+            (true, _) => left.when(needs_no_wake),
             (false, _) if left.has(OWED) => Word(left.0 & !OWED | GIVEN | WRITER).when(left.has(HEIR)),
             (false, _) => left.when(needs_no_wake),
         }
@@ -172,133 +251,42 @@ impl Word {
         }
     }
 
-    /// Leaves and lets in `count` readers, just popped; not if this word is older than their coming. A debt is theirs who are
-    /// next: it is paid.
-    pub(super) const fn leave_granting(self, leaves: Leaves, count: u32) -> Option<Word> {
-        if self.pending() < count { None } else { Some(self.without(leaves).granted(count)) }
+    /// Leaves and lets in a run, just popped; not if this word is older than their coming. A debt is theirs who are next: it is
+    /// paid.
+    pub(super) const fn leave_granting(self, leaves: Leaves, run: Run) -> Option<Word> {
+        if self.pending() < run.len() { None } else { Some(self.without(leaves).granted(run)) }
     }
 
-    /// Stays as a reader, with a writer next in turn.
-    pub(super) const fn leave_to_read(self) -> Word {
-        self.without(Leaves::WriterToRead)
+    /// Leaves others inside, or itself in another part: they keep out who is next in line, if anyone is.
+    pub(super) const fn leave_others(self, leaves: Leaves) -> Option<Word> {
+        let left = self.without(leaves);
+        left.when(left.is_occupied())
     }
 
-    /// Lets in `count` readers who are next because the writer before them gave up.
-    pub(super) const fn settle(self, count: u32) -> Option<Word> {
-        if self.has(WRITER) || self.has(HEIR) { None } else { Some(self.granted(count)) }
+    /// Lets in those who are next because the one before them gave up.
+    pub(super) const fn settle(self, run: Run) -> Option<Word> {
+        let refuses = self.has(WRITER | DRAIN | HEIR) || run.upgraders > 0 && self.has(UPGRADER);
+        if refuses { None } else { Some(self.granted(run)) }
     }
 
-    /// R1, R2, R5 to R7.
+    /// R1 to R7.
     #[cfg(any(test, rsm_loom))]
     pub(super) fn holds(self) -> bool {
-        let (waits, writer, readers) = (self.pending() > 0, self.has(WRITER), self.readers() > 0);
-        let r1 = !(writer && readers);
-        let r2 = !waits || writer || readers || self.has(HEIR);
+        let (waits, writer, occupied) = (self.pending() > 0, self.has(WRITER), self.is_occupied());
+        let r1 = !writer || self.readers() == 0 && !self.has(UPGRADER);
+        let r2 = !waits || occupied || self.has(HEIR);
+        let r3 = !self.has(DRAIN) || self.has(UPGRADER);
         let r5 = waits || !(self.has(HEIR) || self.has(OWED));
         let r6 = !self.has(GIVEN) || writer && self.has(HEIR) && !self.has(OWED);
-        let r7 = !self.has(OWED) || writer || readers;
-        r1 && r2 && r5 && r6 && r7
+        let r7 = !self.has(OWED) || occupied;
+        r1 && r2 && r3 && r5 && r6 && r7
     }
 
-    const fn granted(self, count: u32) -> Word {
-        assert!(self.readers() as u64 + count as u64 <= COUNT_MAX, "sync/rwlock: at most 2^24 - 1 readers at a time");
-        Word((self.0 - count as u64 * PENDING_ONE + count as u64 * READER_ONE) & !OWED)
+    const fn granted(self, run: Run) -> Word {
+        let left = self.with_readers(run.readers).0 - run.len() as u64 * PENDING_ONE;
+        Word((left + run.upgraders as u64 * UPGRADER) & !OWED)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every word that may exist: all sets of flags; readers and pending 0, 1, 2, almost full.
-    fn words() -> impl Iterator<Item = Word> {
-        let counts = [0, 1, 2, COUNT_MAX - 2];
-        let flags = (0..16u64).map(|bits| (bits & 1) | ((bits >> 1) * HEIR));
-        flags
-            .flat_map(move |flags| counts.map(|readers| (flags, readers)))
-            .flat_map(move |(flags, readers)| {
-                counts.map(|pending| Word(flags | (readers * READER_ONE) | (pending * PENDING_ONE)))
-            })
-            .filter(|word| word.holds())
-    }
-
-    /// What a change does to readers and pending.
-    type Change = (&'static str, fn(Word) -> Option<Word>, i64, i64);
-
-    fn leaves(word: Word, who: Leaves) -> bool {
-        !word.has(GIVEN) && if who == Leaves::Reader { word.readers() > 0 } else { word.has(WRITER) }
-    }
-
-    /// Someone was popped: it is counted, and there is no heir.
-    fn popped(word: Word, count: u32) -> bool {
-        !word.has(HEIR) && word.pending() >= count
-    }
-
-    const CHANGES: [Change; 16] = [
-        ("read", Word::read, 1, 0),
-        ("write", Word::write, 0, 0),
-        ("wait_read", Word::wait_read, 0, 1),
-        ("wait_write", Word::wait_write, 0, 1),
-        ("quit", |word| (word.pending() > word.has(HEIR) as u32).then(|| word.quit()), 0, -1),
-        ("inherit", Word::inherit, 0, -1),
-        ("take_up", Word::take_up, 0, -1),
-        ("demand", Word::demand, 0, 0),
-        ("sleep_again", Word::sleep_again, 0, 0),
-        ("quit_heir", Word::quit_heir, 0, -1),
-        ("leave", |word| leaves(word, Leaves::Writer).then(|| word.leave(Leaves::Writer)).flatten(), 0, 0),
-        ("leave", |word| leaves(word, Leaves::Reader).then(|| word.leave(Leaves::Reader)).flatten(), -1, 0),
-        ("downgrade", |word| leaves(word, Leaves::Writer).then(|| word.leave(Leaves::WriterToRead)).flatten(), 1, 0),
-        (
-            "leave_waking",
-            |word| (leaves(word, Leaves::Reader) && popped(word, 1)).then(|| word.leave_waking(Leaves::Reader)),
-            -1,
-            0,
-        ),
-        (
-            "leave_granting",
-            |word| {
-                (leaves(word, Leaves::Writer) && popped(word, 1))
-                    .then(|| word.leave_granting(Leaves::Writer, 1))
-                    .flatten()
-            },
-            1,
-            -1,
-        ),
-        ("settle", |word| if popped(word, 2) { word.settle(2) } else { None }, 2, -2),
-    ];
-
-    #[test]
-    fn every_change_of_every_word_keeps_the_invariants() {
-        for (name, change, readers, pending) in CHANGES {
-            let mut applied = 0;
-            for word in words() {
-                let Some(next) = change(word) else { continue };
-                applied += 1;
-                assert!(next.holds(), "{name} of {:#x} gives {:#x}", word.0, next.0);
-                assert_eq!(next.readers() as i64 - word.readers() as i64, readers, "{name} of {:#x}", word.0);
-                assert_eq!(next.pending() as i64 - word.pending() as i64, pending, "{name} of {:#x}", word.0);
-            }
-            assert!(applied > 0, "{name} applies to some word");
-        }
-    }
-
-    #[test]
-    fn who_leaves_pops_only_when_there_is_someone_and_no_heir() {
-        for word in words() {
-            for who in [Leaves::Reader, Leaves::Writer, Leaves::WriterToRead] {
-                if leaves(word, who) && word.leave(who).is_none() {
-                    assert!(popped(word, 1), "{:#x}, {who:?}", word.0);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_heir_has_always_exactly_one_way_on() {
-        for word in words().filter(|word| word.has(HEIR)) {
-            let takes = word.inherit().is_some() as u32 + word.take_up().is_some() as u32;
-            assert_eq!(takes + word.sleep_again().is_some() as u32, 1, "{:#x}", word.0);
-            assert_eq!(takes + word.quit_heir().is_some() as u32, 1, "{:#x}", word.0);
-        }
-    }
-}
+mod tests;
