@@ -21,12 +21,11 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from orderings import ROOT, Access, accesses
+from orderings import Access, accesses
+from programs import LOOM, ROOT, build, put_into_page
 
-BUILD = ["cargo", "test", "-p", "rsm", "--profile", "model", "--target-dir", "target/loom", "--test", "loom"]
 PANIC = re.compile(r"panicked at ([^\n]*?):\d+:\d+:\n((?:[^\n]+\n)+)")
 GOOD = ("caught", "litmus")
-BEGIN, END = "<!-- weaken: begin -->\n", "<!-- weaken: end -->\n"
 
 
 @dataclass
@@ -42,17 +41,6 @@ class Row:
     how: str
     seconds: float
     flip: str
-
-
-def build() -> Path:
-    """The models, with nothing weakened."""
-    flags = os.environ | {"RUSTFLAGS": "--cfg rsm_loom"}
-    made = subprocess.run(
-        [*BUILD, "--no-run", "--message-format", "json-render-diagnostics"],
-        cwd=ROOT, env=flags, stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    messages = [json.loads(line) for line in made.stdout.splitlines()]
-    return Path(next(message["executable"] for message in reversed(messages) if message.get("executable")))
 
 
 @dataclass
@@ -158,7 +146,7 @@ def parsed() -> argparse.Namespace:
 
 def judge_all(wanted: list[Access], limit: float, kept: Path | None) -> list[Row]:
     """A row for each; the good ones that are kept are not run again."""
-    executable = build()
+    executable = build(LOOM)
     stamp = hashlib.sha256(executable.read_bytes()).hexdigest()
     before = json.loads(kept.read_text()) if kept and kept.exists() else {}
     known = {row["flip"]: Row(**row) for row in before.get("rows", [])} if before.get("build") == stamp else {}
@@ -185,8 +173,7 @@ def main() -> int:
         return 0
     rows = judge_all(wanted, asked.limit, asked.json)
     if asked.page:
-        head, rest = asked.page.read_text(encoding="utf-8").split(BEGIN)
-        asked.page.write_text(head + BEGIN + table(rows) + END + rest.split(END)[1], encoding="utf-8")
+        put_into_page(asked.page, "weaken", table(rows))
     caught, litmus = (sum(row.verdict == verdict for row in rows) for verdict in GOOD)
     bad = len(rows) - caught - litmus
     print(f"{len(rows)} flips: {caught} caught by a model, {litmus} with their litmus, {bad} bad")

@@ -91,9 +91,13 @@ pub fn model_with(name: &str, preemptions: usize, looks: &[Looks], body: impl Fn
     assert!(executions >= EXECUTIONS_MIN, "model {name} has {executions} executions: it must repeat its round");
 }
 
-/// Whether this model is to run: `RSM_MODEL=name` asks for one alone.
+/// Whether this model is to run: `RSM_MODEL=name` asks for one alone, `RSM_MODEL=` for their names.
 fn is_wanted(name: &str) -> bool {
-    std::env::var("RSM_MODEL").map_or(true, |wanted| wanted == name)
+    let wanted = std::env::var("RSM_MODEL");
+    if wanted.as_ref().is_ok_and(String::is_empty) {
+        eprintln!("model {name}");
+    }
+    wanted.map_or(true, |wanted| wanted == name)
 }
 
 /// Whether all models run: else what is said about several of them is not to be held.
