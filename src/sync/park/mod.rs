@@ -24,6 +24,9 @@ mod wait;
 #[cfg(rsm_loom)]
 #[doc(hidden)]
 pub mod models;
+#[cfg(all(rsm_shuttle, not(rsm_loom)))]
+#[doc(hidden)]
+pub mod schedules;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests;
 
