@@ -1,7 +1,7 @@
 //! Waiting: many threads share one word.
 //!
 //! ```text
-//!   lock    rwlock    event    semaphore    mpsc    oneshot          what you use
+//!   lock    rwlock    event ...  semaphore  mpsc    oneshot          what you use
 //!     |        |        |          |         |        |
 //!     |        |        |          |         |        |              each: one word, whose every change is a pure function,
 //!     +--------+--------+----------+         |        |              tested for every word, then applied by one exchange
@@ -17,6 +17,7 @@
 //! | a value that several threads change | a [`lock::Lock`]: one at a time, and 32 bits that change with it | [`lock`] |
 //! | a value that is read much and changed rarely | a [`rwlock::RwLock`], and a [`rwlock::ReadOnly`] to give away | [`rwlock`] |
 //! | a value whose one visitor is known from elsewhere | a [`turn::Turn`]: it never waits | [`turn`] |
+//! | a value that is made once, by who needs it first | a [`once::Once`], which costs one load; a [`renew::Renew`], if it goes stale | [`once`], [`renew`] |
 //! | one fact that many wait for, or the end of many that one waits for | an [`event::Event`], and its guards | [`event`] |
 //! | parts that must end one after the other | a [`drain::Drain`]: stages, and guards of those who belong to them | [`drain`] |
 //! | a thing that only so many may do at once | a [`semaphore::Semaphore`] | [`semaphore`] |
@@ -44,9 +45,11 @@ pub mod event;
 mod event_guard;
 pub mod lock;
 pub mod mpsc;
+pub mod once;
 pub mod oneshot;
 pub mod park;
 mod permit;
+pub mod renew;
 pub mod rwlock;
 pub mod semaphore;
 mod slab;

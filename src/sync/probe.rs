@@ -23,6 +23,8 @@ pub enum Mutant {
     QuitWithoutSettle,
     /// `sync/oneshot`: the receiver does not wait until the sender has left the box.
     WaitingNotAwaited,
+    /// `sync/once`: a run that fails does not look who waits for it.
+    OnceFailsSilently,
     /// `sync/turn`: entering is a load, then a store.
     TurnLoadStore,
     /// `sync/turn`: leaving orders nothing.

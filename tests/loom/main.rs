@@ -15,6 +15,7 @@ mod event;
 mod fsm;
 mod lock;
 mod mpsc;
+mod once;
 mod oneshot;
 mod park;
 mod rwlock;
