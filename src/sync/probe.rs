@@ -25,6 +25,8 @@ pub enum Mutant {
     WaitingNotAwaited,
     /// `sync/once`: a run that fails does not look who waits for it.
     OnceFailsSilently,
+    /// `sync/countdown`: reaching zero and becoming the one who runs the closure are two steps.
+    CountdownTwoSteps,
     /// `sync/turn`: entering is a load, then a store.
     TurnLoadStore,
     /// `sync/turn`: leaving orders nothing.

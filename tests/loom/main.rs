@@ -10,6 +10,7 @@
 #![cfg(rsm_loom)]
 
 mod common;
+mod countdown;
 mod drain;
 mod event;
 mod fsm;
