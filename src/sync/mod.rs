@@ -20,6 +20,8 @@
 //! | a value that is made once, by who needs it first | a [`once::Once`], which costs one load; a [`renew::Renew`], if it goes stale | [`once`], [`renew`] |
 //! | one fact that many wait for, or the end of many that one waits for | an [`event::Event`], and its guards | [`event`] |
 //! | the end of many things that is the beginning of one | a [`countdown::Countdown`]: the last one runs it; or a [`latch::Latch`] | [`countdown`], [`latch`] |
+//! | many who pass, or wait until they may, or only the first few | a [`gate::Gate`] | [`gate`] |
+//! | threads that go on together, step after step | a [`barrier::Barrier`] | [`barrier`] |
 //! | parts that must end one after the other | a [`drain::Drain`]: stages, and guards of those who belong to them | [`drain`] |
 //! | a thing that only so many may do at once | a [`semaphore::Semaphore`] | [`semaphore`] |
 //! | many messages to one thread or task | a channel, [`mpsc::unbounded`] or [`mpsc::bounded`] | [`mpsc`] |
@@ -40,11 +42,13 @@
 //!
 //! Next: [`fsm`](crate::fsm), where one thread owns one state.
 
+pub mod barrier;
 pub mod countdown;
 pub mod drain;
 mod error;
 pub mod event;
 mod event_guard;
+pub mod gate;
 pub mod latch;
 pub mod lock;
 pub mod mpsc;

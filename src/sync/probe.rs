@@ -27,6 +27,8 @@ pub enum Mutant {
     OnceFailsSilently,
     /// `sync/countdown`: reaching zero and becoming the one who runs the closure are two steps.
     CountdownTwoSteps,
+    /// `sync/barrier`: who gives up takes its arrival back without looking at the round.
+    BarrierLeavesLate,
     /// `sync/turn`: entering is a load, then a store.
     TurnLoadStore,
     /// `sync/turn`: leaving orders nothing.

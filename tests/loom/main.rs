@@ -9,11 +9,13 @@
 //! A model whose name says that something "is found" switches on a fault ([`rsm::sync::model::Mutant`]) and holds that it fails.
 #![cfg(rsm_loom)]
 
+mod barrier;
 mod common;
 mod countdown;
 mod drain;
 mod event;
 mod fsm;
+mod gate;
 mod lock;
 mod mpsc;
 mod once;
