@@ -1,0 +1,94 @@
+//! `sync/cancel`: whoever finds one cancelled finds all below it cancelled, and nobody sleeps on.
+//!
+//! loom does not see the counts of std's `Arc`, by which the tree holds together: so here all handles outlive the threads.
+
+use crate::common::{Alarm, Cell, poll};
+use loom::thread;
+use rsm::sync::cancel::Cancel;
+use rsm::sync::model::{Looks, model, model_with, strike};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One is born while the top is cancelled.
+#[test]
+fn child_against_cancel() {
+    model_with("child_against_cancel", 3, &[Looks::Newest], || {
+        let top = Cancel::new();
+        let middle = top.child();
+        let born = thread::spawn({
+            let middle = middle.clone();
+            move || middle.child()
+        });
+        top.cancel();
+        assert!(middle.is_cancelled(), "C1");
+        assert!(born.join().unwrap().is_cancelled(), "C1: born before, or cancelled");
+    });
+}
+
+/// Two cancel, and each finds all below cancelled when it returns.
+#[test]
+fn cancel_cancel() {
+    model_with("cancel_cancel", 3, &[Looks::Newest], || {
+        let top = Cancel::new();
+        let middle = top.child();
+        let leaf = middle.child();
+        let other = thread::spawn({
+            let (middle, leaf) = (middle.clone(), leaf.clone());
+            move || {
+                middle.cancel();
+                assert!(leaf.is_cancelled(), "C1");
+            }
+        });
+        top.cancel();
+        assert!(leaf.is_cancelled(), "C1");
+        other.join().unwrap();
+    });
+}
+
+/// What was written before is seen by whoever finds it cancelled, by a wait or by a look.
+#[test]
+fn cancel_wait_look() {
+    model("cancel_wait_look", 2, || {
+        let top = Cancel::new();
+        let child = top.child();
+        let cell = Arc::new(Cell::new(0));
+        let waiting = thread::spawn({
+            let (child, cell) = (child.clone(), cell.clone());
+            move || {
+                child.wait();
+                assert_eq!(cell.get(), 1);
+            }
+        });
+        let looking = thread::spawn({
+            let (child, cell) = (child.clone(), cell.clone());
+            move || assert!(!child.is_cancelled() || cell.get() == 1)
+        });
+        cell.set(1);
+        top.cancel();
+        waiting.join().unwrap();
+        looking.join().unwrap();
+    });
+}
+
+/// A wait that sees the deadline cancels, and so wakes the others.
+#[test]
+fn deadline_against_cancel() {
+    model("deadline_against_cancel", 2, || {
+        let request = Cancel::until(Instant::now() + Duration::from_secs(1_000_000));
+        let part = request.child();
+        let alarm = Alarm::new();
+        let mut task = Box::pin(part.cancelled());
+        assert!(poll(task.as_mut(), &alarm).is_pending());
+        let clock = thread::spawn(strike);
+        let cancelling = thread::spawn({
+            let request = request.clone();
+            move || request.cancel()
+        });
+        request.wait();
+        assert!(part.is_cancelled(), "C1: whoever cancelled it");
+        alarm.wait();
+        assert!(poll(task.as_mut(), &alarm).is_ready());
+        clock.join().unwrap();
+        cancelling.join().unwrap();
+    });
+}
