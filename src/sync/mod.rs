@@ -21,6 +21,7 @@
 //! | parts that must end one after the other | a [`drain::Drain`]: stages, and guards of those who belong to them | [`drain`] |
 //! | work that may have to be broken off, by hand or by a deadline | a [`cancel::Cancel`], and its children | [`cancel`] |
 //! | a thing that only so many may do at once | a [`semaphore::Semaphore`] | [`semaphore`] |
+//! | a thing that may happen so often in a time | a [`meter::Meter`] | [`meter`] |
 //! | many messages to one thread or task | a channel, [`mpsc::unbounded`] or [`mpsc::bounded`] | [`mpsc`] |
 //! | one answer to one question | a [`oneshot::Ticket`]: it always resolves | [`oneshot`] |
 //! | a wait of your own making | a [`park::Parker`]: a token that is never lost | [`park`] |
@@ -45,6 +46,7 @@ mod error;
 pub mod event;
 mod event_guard;
 pub mod lock;
+pub mod meter;
 pub mod mpsc;
 pub mod oneshot;
 pub mod park;

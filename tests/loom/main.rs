@@ -15,6 +15,7 @@ mod drain;
 mod event;
 mod fsm;
 mod lock;
+mod meter;
 mod mpsc;
 mod oneshot;
 mod park;
