@@ -11,6 +11,9 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --milliseconds M         for so long each, in simulated time (5000)
       --trace                  of one seed: a line for each step, as JSON
       --until N                of one seed: stops after the step of this number
+  cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
+  cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
+      --mutant M               of all but --mutants: with this one in place
 
 Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
 Exit code 0: no rule was broken. 1: one was. 2: wrong use.
@@ -23,10 +26,14 @@ Exit code 0: no rule was broken. 1: one was. 2: wrong use.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) from: u64,
-    pub(crate) seeds: u64,
+    /// `None` unless told.
+    pub(crate) seeds: Option<u64>,
     pub(crate) lasts: Duration,
     pub(crate) trace: bool,
     pub(crate) until: Option<u64>,
+    pub(crate) scenario: Option<String>,
+    pub(crate) mutant: Option<String>,
+    pub(crate) mutants: bool,
 }
 
 impl Options {
@@ -35,26 +42,33 @@ impl Options {
     /// # Errors
     /// What is wrong with them.
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-        let mut options = Options { from: 0, seeds: 100, lasts: Duration::from_secs(5), trace: false, until: None };
+        let (lasts, scenario, mutant) = (Duration::from_secs(5), None, None);
+        let mut options =
+            Options { from: 0, seeds: None, lasts, trace: false, until: None, scenario, mutant, mutants: false };
         // The alias ends in `--`, and `cargo sim -- --seeds 5` is the same as without.
         let mut arguments = arguments.filter(|argument| argument != "--");
         while let Some(name) = arguments.next() {
+            let mut word = || arguments.next().ok_or_else(|| format!("{name} needs a value; see --help"));
             let mut number = || {
-                let value = arguments.next().ok_or_else(|| format!("{name} needs a number; see --help"))?;
+                let value = word()?;
                 value.parse::<u64>().map_err(|_| format!("{name} needs a number, not `{value}`"))
             };
             match name.as_str() {
                 "--help" => return Ok(None),
-                "--seeds" => options.seeds = number()?,
-                "--seed" => (options.from, options.seeds) = (number()?, 1),
+                "--seeds" => options.seeds = Some(number()?),
+                "--seed" => (options.from, options.seeds) = (number()?, Some(1)),
                 "--from" => options.from = number()?,
                 "--milliseconds" => options.lasts = Duration::from_millis(number()?),
                 "--trace" => options.trace = true,
                 "--until" => options.until = Some(number()?),
+                "--scenario" => options.scenario = Some(word()?),
+                "--mutant" => options.mutant = Some(word()?),
+                "--mutants" => options.mutants = true,
                 _ => return Err(format!("{name} is not known; see --help")),
             }
         }
-        if (options.trace || options.until.is_some()) && options.seeds != 1 {
+        let is_one = options.seeds == Some(1) || options.scenario.is_some();
+        if (options.trace || options.until.is_some()) && !is_one {
             return Err("--trace and --until are of one seed: say which with --seed".to_owned());
         }
         Ok(Some(options))
@@ -72,7 +86,7 @@ mod tests {
     #[test]
     fn a_lone_dash_dash_changes_nothing() {
         assert_eq!(parse("--seeds 5"), parse("-- --seeds 5"));
-        assert_eq!(parse("--seeds 5").unwrap().unwrap().seeds, 5);
+        assert_eq!(parse("--seeds 5").unwrap().unwrap().seeds, Some(5));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::world::World;
 use rsm::fsm::VirtualTime;
 use rsm::raft::Time;
 use rsm::raft::invariants::Violation;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -78,9 +79,7 @@ impl Case {
         let mut steps = 0;
         let panicked = catch_unwind(AssertUnwindSafe(|| steps = go(&time, &mut world, self.lasts, until, each))).err();
         if let Some(panic) = panicked {
-            let words =
-                panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-            world.check.lock().break_rule("R23", format!("a panic: {}", words.unwrap_or("of no words")));
+            world.check.lock().break_rule("R23", format!("a panic: {}", panic_words(&*panic)));
         }
         let hash = time.hash();
         let mut sums = world.sums();
@@ -94,6 +93,12 @@ impl Case {
 #[must_use]
 pub fn run(seed: u64, lasts: Duration) -> Report {
     Case::new(seed, lasts).run()
+}
+
+/// What a panic says.
+pub(crate) fn panic_words(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    words.unwrap_or("of no words").to_owned()
 }
 
 /// Who hears of each step.
@@ -122,7 +127,7 @@ fn go(time: &VirtualTime, world: &mut World, lasts: Duration, until: u64, mut ea
 
 impl World {
     /// Holds all that was said against all that is there, then ends every process: each call must have been answered.
-    fn end(&mut self, time: &VirtualTime) {
+    pub(crate) fn end(&mut self, time: &VirtualTime) {
         let mut states = Vec::new();
         for node in &self.nodes {
             let Some(process) = &node.process else { continue };

@@ -13,7 +13,13 @@ use std::time::Duration;
 impl World {
     /// A fault that changes nothing is withheld: the node is down, the links are cut already, the budget is spent.
     pub(crate) fn strike(&mut self, nth: usize) {
-        let has_struck = match self.plan[nth].what.clone() {
+        let has_struck = self.apply(self.plan[nth].what.clone());
+        self.sums.withheld += u64::from(!has_struck);
+    }
+
+    /// Carries a fault out now. False if it has no effect.
+    pub(crate) fn apply(&mut self, what: What) -> bool {
+        match what {
             What::Cut { shape, lasts } => self.cut(&shape, lasts),
             What::Clog { from, to, lasts } => self.clog(from, to, lasts),
             What::Crash { node, down } => self.crash(node, down),
@@ -32,8 +38,7 @@ impl World {
                 self.nodes[node].time.leap(Duration::from_nanos(by));
                 true
             }
-        };
-        self.sums.withheld += u64::from(!has_struck);
+        }
     }
 
     fn after(&self, lasts: u64) -> Time {
@@ -94,7 +99,7 @@ impl World {
     }
 
     /// Who leads in the highest term.
-    fn leader(&self) -> Option<usize> {
+    pub(crate) fn leader(&self) -> Option<usize> {
         let leads = |node: &Node| node.look(|core, role| role.is_leader().then_some((core.term(), node.id))).flatten();
         self.nodes.iter().filter_map(leads).max().map(|(_, id)| id)
     }

@@ -70,7 +70,10 @@ pub mod consensus;
 pub mod entry;
 pub mod invariants;
 pub mod machine;
+#[cfg(not(rsm_mutant))]
 mod mutant;
+#[cfg(rsm_mutant)]
+pub mod mutant;
 pub mod peer;
 pub mod piped;
 pub mod recovered;

@@ -24,18 +24,82 @@ macro_rules! mutate {
 
 pub(crate) use mutate;
 
+#[cfg(test)]
+pub(crate) use switch::choose;
 #[cfg(any(test, rsm_mutant))]
-pub(crate) use switch::*;
+pub(crate) use switch::{Fault, is_on};
+#[cfg(rsm_mutant)]
+pub use switch::{names, select};
 
 #[cfg(any(test, rsm_mutant))]
 mod switch {
     use std::cell::Cell;
 
-    /// The faults that can be chosen.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(crate) enum Fault {
-        /// Commands are applied whatever their session says, and a leader places copies of what is on its way.
-        SessionsOff,
+    /// Declares the faults: each with its name, and what it does.
+    macro_rules! faults {
+        ($($fault:ident $name:literal $does:literal,)*) => {
+            /// The faults that can be chosen.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub(crate) enum Fault {
+                $(#[doc = $does] $fault,)*
+            }
+
+            /// All of them.
+            #[cfg(rsm_mutant)]
+            const ALL: &[(Fault, &str, &str)] = &[$((Fault::$fault, $name, $does),)*];
+        };
+    }
+
+    faults! {
+        SessionsOff "sessions-off" "Commands are applied whatever their session says, and a leader places copies of what is on its way.",
+        StaleTermTaken "stale-term-taken" "An append of a term that is over is taken as if it were of ours.",
+        OldVotesCount "old-votes-count" "A vote given in a former term counts in this one.",
+        PreVotesCount "pre-votes-count" "Who would vote for us has voted for us.",
+        VoteTwice "vote-twice" "A voter votes again in a term in which it has voted.",
+        VoteForAnyLog "vote-for-any-log" "A candidate's log is not looked at, by votes and pre-votes alike.",
+        VoteByIndex "vote-by-index" "Logs are compared by length alone.",
+        VoteCleared "vote-cleared" "An append of the term clears the vote that was given in it.",
+        VoteForgotten "vote-forgotten" "A restarted peer does not know whom it voted for.",
+        TermForgotten "term-forgotten" "A restarted peer knows its term from its log alone.",
+        BindingsForgotten "bindings-forgotten" "A restarted peer does not know which lives of others it had bound.",
+        BornAtOnce "born-at-once" "An empty directory votes without being attested.",
+        BornOfFew "born-of-few" "One attestation fewer is enough.",
+        BoundAnew "bound-anew" "A binding gives way to another life.",
+        GrantEarly "grant-early" "A vote is granted before it is durable.",
+        RefusalEarly "refusal-early" "A refusal is sent before its term is durable.",
+        RequestEarly "request-early" "A candidate asks before its own vote is durable.",
+        AttestEarly "attest-early" "A life is attested before its binding is durable.",
+        AckEarly "ack-early" "An append is acknowledged before it is durable.",
+        PulseAckEarly "pulse-ack-early" "A heartbeat's answer acknowledges what is not durable.",
+        OwnCopyEarly "own-copy-early" "A leader counts its own copy before it is durable.",
+        VoteWithTerm "vote-with-term" "A vote counts as durable once its term is.",
+        PersistedIsAll "persisted-is-all" "One completion counts for all that was given to the disk.",
+        LogPersistedIsAll "log-persisted-is-all" "One completion makes all of the log durable that was given to the disk.",
+        CutStaysDurable "cut-stays-durable" "What replaces a cut entry counts as durable, as the cut one was.",
+        CutStaysStaged "cut-stays-staged" "What replaces a cut entry is not given to the disk.",
+        SyncDropped "sync-dropped" "The log is written and not synced.",
+        NamesUnsynced "names-unsynced" "A new segment's name is not synced.",
+        SegmentUnsynced "segment-unsynced" "A new segment gets its name before its bytes are synced.",
+        OldTermsCount "old-terms-count" "Entries of former terms are committed by counting copies.",
+        HalfIsQuorum "half-is-quorum" "Half of an even number of voters is a quorum.",
+        LessIsQuorum "less-is-quorum" "One fewer than a majority is a quorum.",
+        VerifiedAtOnce "verified-at-once" "A follower takes all of its log for the new leader's.",
+        CapOff "cap-off" "A leader tells its commit whatever the follower has acknowledged.",
+        OldAppendCuts "old-append-cuts" "An append cuts what follows its entries, conflict or not.",
+        PrevUnchecked "prev-unchecked" "The term of the entry before an append's is not looked at.",
+        ConflictStays "conflict-stays" "Entries that conflict stay.",
+        ReadUnasked "read-unasked" "A read is confirmed by nobody.",
+        ReadJoinsSent "read-joins-sent" "A read joins the round that is under way.",
+        ReadBeforeOwn "read-before-own" "A new leader reads at its commit, before it has committed in its term.",
+        ReadLocally "read-locally" "A follower reads at its own commit.",
+        ApplyUncommitted "apply-uncommitted" "What is durable is applied, committed or not.",
+        ReplyForgotten "reply-forgotten" "A session does not keep the reply to what it has applied.",
+        ExpiredApplied "expired-applied" "A command of a session that is gone is applied.",
+        LowIgnored "low-ignored" "A command below what its caller has acknowledged is applied.",
+        SnapshotWithoutSessions "snapshot-without-sessions" "A snapshot holds no sessions.",
+        SnapshotWithoutReplies "snapshot-without-replies" "A snapshot's sessions hold no replies.",
+        InstallDropsAll "install-drops-all" "A snapshot of what is held empties the log behind it.",
+        UnknownIsRefused "unknown-is-refused" "What was not answered in time is said to be refused.",
     }
 
     thread_local! {
@@ -66,13 +130,30 @@ mod switch {
         }
     }
 
+    /// The name of each fault, and what it does.
+    #[cfg(rsm_mutant)]
+    pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+        ALL.iter().map(|(_, name, does)| (*name, *does))
+    }
+
+    /// Chooses the fault of this name for this thread, or none; `null` is one that changes nothing. False if there is no
+    /// such fault.
+    #[cfg(rsm_mutant)]
+    pub fn select(name: Option<&str>) -> bool {
+        let fault = name.filter(|&name| name != "null").map(by_name);
+        CHOSEN.set(fault.flatten());
+        fault != Some(None)
+    }
+
+    #[cfg(rsm_mutant)]
+    fn by_name(name: &str) -> Option<Fault> {
+        ALL.iter().find(|(_, known, _)| *known == name).map(|(fault, ..)| *fault)
+    }
+
     /// The fault that the environment names: a whole process, whose threads are its own, is asked so.
     #[cfg(rsm_mutant)]
     fn named() -> Option<Fault> {
-        match std::env::var("RSM_MUTANT").as_deref() {
-            Ok("sessions-off") => Some(Fault::SessionsOff),
-            _ => None,
-        }
+        std::env::var("RSM_MUTANT").ok().and_then(|name| by_name(&name))
     }
 
     #[cfg(not(rsm_mutant))]

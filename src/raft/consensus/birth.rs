@@ -13,6 +13,7 @@
 //! were lost than the cluster promises to survive.
 
 use super::membership::Membership;
+use crate::raft::mutant::mutate;
 use crate::raft::{Incarnation, NodeId, Seq};
 use std::collections::BTreeMap;
 
@@ -70,12 +71,17 @@ impl Bindings {
 
     /// The life of this member that is known from now on: this one, if none was. Never another than before.
     pub(super) fn bind(&mut self, node: NodeId, incarnation: Incarnation) -> Incarnation {
-        self.0.entry(node).or_insert(Binding { incarnation, staged: None }).incarnation
+        let bound = self.0.entry(node).or_insert(Binding { incarnation, staged: None });
+        if mutate!(BoundAnew, false, bound.incarnation != incarnation) {
+            *bound = Binding { incarnation, staged: None };
+        }
+        bound.incarnation
     }
 
     /// Whether the binding survives a crash: only then may it be attested.
     pub(super) fn is_durable(&self, node: NodeId, durable: Seq) -> bool {
-        self.0.get(&node).and_then(|binding| binding.staged).is_some_and(|seq| seq <= durable)
+        let is_durable = self.0.get(&node).and_then(|binding| binding.staged).is_some_and(|seq| seq <= durable);
+        mutate!(AttestEarly, is_durable, true)
     }
 
     /// Gives the disk what it has not been given yet.

@@ -1,6 +1,7 @@
 //! A peer that stands for election, and one that first asks whether it could win.
 
 use super::{Consensus, Effect, Follower, Leader, Message, Role, quorum};
+use crate::raft::mutant::mutate;
 use crate::raft::{NodeId, Term};
 use std::collections::BTreeSet;
 
@@ -40,7 +41,11 @@ impl PreCandidate {
 
     fn decide(self, core: &mut Consensus) -> Role {
         let won = quorum::is_agreed(core.log.membership(), |id| self.granted.contains(&id));
-        if won { Candidate::begin(core, false) } else { Role::PreCandidate(self) }
+        if !won {
+            return Role::PreCandidate(self);
+        }
+        let role = Candidate::begin(core, false);
+        mutate!(PreVotesCount, role, elected(role, self.granted))
     }
 
     pub(super) fn flush(&mut self, core: &Consensus, effects: &mut Vec<Effect>) {
@@ -94,11 +99,21 @@ impl Candidate {
     }
 
     pub(super) fn flush(&mut self, core: &Consensus, effects: &mut Vec<Effect>) {
-        if !self.said && core.stream.has_vote(core.term, core.vote) {
+        let durable = mutate!(RequestEarly, core.stream.has_vote(core.term, core.vote), true);
+        if !self.said && durable {
             self.said = true;
             let message = Message::Vote { term: core.term, last: core.log.last(), transfer: self.transfer };
             effects.extend(core.other_voters().map(|to| core.send(to, message.clone())));
         }
+    }
+}
+
+/// A candidate whom these have elected already.
+#[cfg(any(test, rsm_mutant))]
+fn elected(role: Role, granted: BTreeSet<NodeId>) -> Role {
+    match role {
+        Role::Candidate(candidate) => Role::Candidate(Candidate { granted, ..candidate }),
+        role => role,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::effect::Committed;
 use super::{Alarm, Consensus, Effect, Message, News, Outcome, Record, Role};
+use crate::raft::mutant::mutate;
 use crate::raft::{Index, LogId, NodeId, Seq, Term, Time, invariants};
 
 /// What was said already.
@@ -114,6 +115,7 @@ impl Consensus {
     fn say_owed(&mut self, effects: &mut Vec<Effect>) {
         let Consensus { owed, stream, bindings, term, vote, .. } = self;
         let (term, has_term, has_vote) = (*term, stream.has_term(*term), stream.has_vote(*term, *vote));
+        let (has_term, has_vote) = (mutate!(RefusalEarly, has_term, true), mutate!(GrantEarly, has_vote, true));
         for (&to, owed) in owed {
             let incarnation = bindings.of(to);
             let mut say = |message| effects.push(Effect::Send { to, incarnation, message });
@@ -164,7 +166,7 @@ impl Consensus {
         if let Some(at) = self.install.take() {
             effects.push(Effect::Install { at });
         }
-        let end = self.commit.min(self.log.durable());
+        let end = mutate!(ApplyUncommitted, self.commit.min(self.log.durable()), self.log.durable());
         if end <= self.applied {
             return;
         }

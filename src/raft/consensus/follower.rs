@@ -2,6 +2,7 @@
 
 use super::log::Met;
 use super::{Alarm, Append, Candidate, Consensus, Effect, Message, Outcome, PreCandidate, Role};
+use crate::raft::mutant::mutate;
 use crate::raft::{Index, NodeId, Round, Term, Track};
 
 /// What only a follower knows. It holds for one term and its leader.
@@ -35,7 +36,11 @@ impl Follower {
         if !core.clock.is_armed(Alarm::Election) {
             core.arm_election();
         }
-        Follower::default()
+        mutate!(
+            VerifiedAtOnce,
+            Follower::default(),
+            Follower { verified: core.log.last().index, ..Follower::default() }
+        )
     }
 
     /// Our log is known to equal the leader's up to here.
@@ -68,6 +73,9 @@ impl Follower {
     pub(super) fn on_append(mut self, core: &mut Consensus, from: NodeId, append: Append) -> Role {
         core.hear(from, None);
         self.track = self.track.max(append.track);
+        if mutate!(VoteCleared, false, true) {
+            core.vote = None;
+        }
         if !core.room {
             return Role::Follower(self);
         }
@@ -117,9 +125,10 @@ impl Follower {
             return;
         }
         let (term, track) = (core.term, self.track);
-        let matched = self.verified.min(core.log.durable());
+        let matched = mutate!(AckEarly, self.verified.min(core.log.durable()), self.verified);
         if let Some(round) = self.round.take() {
-            let message = Message::HeartbeatReply { term, track, round, have: self.verified, matched };
+            let durable = mutate!(PulseAckEarly, matched, self.verified);
+            let message = Message::HeartbeatReply { term, track, round, have: self.verified, matched: durable };
             self.acked = self.acked.max(matched);
             effects.push(core.send(leader, message));
         }

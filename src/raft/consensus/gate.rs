@@ -12,6 +12,7 @@ use super::log::PLACES;
 use super::reads::Reader;
 use super::snapshots::Arrived;
 use super::{Candidate, Consensus, Follower, Message, Role, leader};
+use crate::raft::mutant::mutate;
 use crate::raft::{Identity, Incarnation, LogId, NodeId, Term};
 
 /// A packet's message.
@@ -79,6 +80,11 @@ fn adopt(core: &mut Consensus, role: Role, term: Term) -> Role {
 }
 
 fn on_lower(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Role {
+    let taken = mutate!(StaleTermTaken, false, matches!(message, Message::Append(_)));
+    let counted = mutate!(OldVotesCount, false, matches!(message, Message::VoteReply { .. }));
+    if taken || counted {
+        return table(core, role, from, message);
+    }
     match message {
         // Never by a heartbeat's answer: its round might be taken for one of a later reign of the same peer.
         Message::Append(append) => core.owed.entry(from).or_default().stale = Some(append.track),
@@ -206,15 +212,21 @@ fn on_pre_vote(core: &mut Consensus, role: Role, from: NodeId, asked: Term, last
     if core.leader == Some(from) && !role.is_leader() {
         core.clock.heard = None; // the leader itself asks: it has given up, or was started anew
     }
-    let granted = core.term < asked && core.log.last() <= last && !core.is_led(&role) && !role.is_leader();
+    let granted = core.term < asked && is_fit(core, last) && !core.is_led(&role) && !role.is_leader();
     core.owed.entry(from).or_default().pre_vote = Some((asked, granted));
     role
 }
 
+/// A log that ends there lacks nothing that may be committed here: the later term counts, then the length (§5.4.1).
+fn is_fit(core: &Consensus, last: LogId) -> bool {
+    let fit = mutate!(VoteByIndex, core.log.last() <= last, core.log.last().index <= last.index);
+    mutate!(VoteForAnyLog, fit, true)
+}
+
 /// One vote a term, for a log that is not behind ours (§5.2, §5.4.1).
 fn on_vote(core: &mut Consensus, role: Role, from: NodeId, last: LogId) -> Role {
-    let free = core.vote.is_none_or(|vote| vote == from);
-    let granted = free && core.log.last() <= last;
+    let free = mutate!(VoteTwice, core.vote.is_none_or(|vote| vote == from), true);
+    let granted = free && is_fit(core, last);
     core.owed.entry(from).or_default().vote = Some(granted);
     if !granted {
         return role;

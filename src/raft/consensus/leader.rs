@@ -3,6 +3,7 @@
 use super::progress::{Mode, Progress};
 use super::reads::{Reader, Rounds};
 use super::{Alarm, Append, Consensus, Effect, Follower, Message, Refusal, Role, quorum};
+use crate::raft::mutant::mutate;
 use crate::raft::{Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Round, Term, Token, Track};
 use std::collections::BTreeMap;
 
@@ -122,7 +123,7 @@ impl Leader {
 
     pub(super) fn on_read(&mut self, core: &Consensus, reader: Reader) {
         // The commit may lag behind what a predecessor has answered, but the first entry of this term lies beyond it.
-        self.rounds.join(reader, core.commit.max(self.term_start));
+        self.rounds.join(reader, mutate!(ReadBeforeOwn, core.commit.max(self.term_start), core.commit));
     }
 
     pub(super) fn on_append_reply(
@@ -168,13 +169,13 @@ impl Leader {
 
     /// Commits what a quorum holds durably, if it is of this term (§5.3, §5.4.2).
     pub(super) fn advance_commit(&mut self, core: &mut Consensus) {
-        let own = core.log.durable();
+        let own = mutate!(OwnCopyEarly, core.log.durable(), core.log.last().index);
         let agreed = quorum::agreed(core.log.membership(), |id| {
             if id == core.me.node { own } else { self.progress.get(&id).map_or(Index(0), |progress| progress.matched) }
         });
         // Entries of older terms are not counted, even on a quorum: a later leader could still replace them
         // (§5.4.2, figure 8). They commit along with the first entry of our own term.
-        if core.commit < agreed && self.term_start <= agreed {
+        if core.commit < agreed && mutate!(OldTermsCount, self.term_start <= agreed, true) {
             debug_assert_eq!(core.log.term_at(agreed), Some(core.term), "R9: a leader commits in its own term");
             core.commit = agreed;
         }
@@ -229,10 +230,10 @@ impl Leader {
 
     /// Nothing is confirmed before an entry of this term is committed: `term_start` might be cut yet (§8).
     fn answer_reads(&mut self, core: &mut Consensus, effects: &mut Vec<Effect>) {
-        if core.commit < self.term_start {
+        if mutate!(ReadBeforeOwn, core.commit < self.term_start, false) {
             return;
         }
-        let confirmed = self.confirmed_round(core);
+        let confirmed = mutate!(ReadUnasked, self.confirmed_round(core), Round(u64::MAX));
         for held in self.rounds.confirmed(confirmed) {
             match held.reader {
                 Reader::Own(token) => core.answer_read(token, held.index),
@@ -347,7 +348,7 @@ fn load(core: &Consensus, peer: Peer, append: Append, from: Index) -> Effect {
 }
 
 fn heartbeat(core: &Consensus, peer: Peer, progress: &mut Progress, round: Round, effects: &mut Vec<Effect>) {
-    let commit = core.commit.min(progress.matched);
+    let commit = mutate!(CapOff, core.commit.min(progress.matched), core.commit);
     progress.told = progress.told.max(commit);
     let message = Message::Heartbeat { term: core.term, track: progress.track, commit, round };
     effects.push(Effect::Send { to: peer.to, incarnation: peer.incarnation, message });

@@ -58,6 +58,7 @@ pub use options::{Options, Unfit};
 pub use progress::{Mode, Progress};
 pub use role::{Role, RoleName};
 
+use crate::raft::mutant::mutate;
 use crate::raft::{Ask, Entry, Identity, Index, LogId, NodeId, Recovered, Round, Seq, Term, Time, Token};
 use flush::Said;
 use promises::{Owed, Stream};
@@ -119,15 +120,15 @@ impl Consensus {
         let mut core = Consensus {
             me: Identity { node: options.id, incarnation },
             born,
-            term: term.max(snapshot.term).max(last.term),
-            vote: if raised { None } else { vote },
+            term: mutate!(TermForgotten, term, Term(0)).max(snapshot.term).max(last.term),
+            vote: if raised { None } else { mutate!(VoteForgotten, vote, None) },
             log: Log::new(snapshot, base, terms, last.index, memberships),
             commit: snapshot.index.max(commit.min(last.index)),
             told_commit: Index(0),
             applied: snapshot.index,
             leader: None,
             round_heard: None,
-            bindings: Bindings::recovered(&recovered.bindings),
+            bindings: mutate!(BindingsForgotten, Bindings::recovered(&recovered.bindings), Bindings::default()),
             strange_to: BTreeSet::new(),
             owed: BTreeMap::new(),
             asks: Asks::new(first_ask(&mut clock)),
@@ -210,7 +211,9 @@ impl Consensus {
         self.clock.open_read(token, until);
         match &mut role {
             Role::Leader(leader) => leader.on_read(self, reads::Reader::Own(token)),
-            Role::Newborn(_) | Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => self.asks.join(token),
+            Role::Newborn(_) | Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                mutate!(ReadLocally, self.asks.join(token), self.answer_read(token, self.commit));
+            }
         }
         role
     }

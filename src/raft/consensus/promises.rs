@@ -11,6 +11,7 @@
 //! This is where a vote given twice in a term would come from (§5.2): say it, crash, forget it, say another.
 
 use super::effect::Record;
+use crate::raft::mutant::mutate;
 use crate::raft::{Incarnation, NodeId, Seq, Term, Track};
 
 /// The stream of records, as far as it is given to the disk and as far as it is durable.
@@ -62,7 +63,7 @@ impl Stream {
     pub(super) fn on_persisted(&mut self, seq: Seq) -> bool {
         let news = self.durable < seq && seq <= self.given;
         if news {
-            self.durable = seq;
+            self.durable = mutate!(PersistedIsAll, seq, self.given);
         }
         news
     }
@@ -83,7 +84,8 @@ impl Stream {
 
     /// Whether this vote in this term is durable.
     pub(super) fn has_vote(&self, term: Term, vote: Option<NodeId>) -> bool {
-        self.state == (term, vote) && self.state_given <= self.durable
+        let given = mutate!(VoteWithTerm, self.state_given, self.term_given);
+        self.state == (term, vote) && given <= self.durable
     }
 }
 

@@ -9,6 +9,7 @@
 //! voters, and what is agreed on must be so in each of them (§6).
 
 use super::membership::{Membership, Set};
+use crate::raft::mutant::mutate;
 use crate::raft::types::NodeId;
 
 /// The greatest value that a majority of every set of voters has reached; the least of all if there are no voters.
@@ -19,8 +20,10 @@ pub fn agreed<T: Ord + Copy + Default>(membership: &Membership, value: impl Fn(N
 }
 
 fn agreed_in<T: Ord + Copy + Default>(set: Set<'_>, value: &impl Fn(NodeId) -> T) -> T {
-    let majority = set.voters().count() / 2 + 1;
-    let has_reached = |least: T| set.voters().filter(|&voter| least <= value(voter)).count() >= majority;
+    let voters = set.voters().count();
+    let majority = mutate!(HalfIsQuorum, voters / 2 + 1, voters.div_ceil(2));
+    let needed = mutate!(LessIsQuorum, majority, (voters / 2).max(1));
+    let has_reached = |least: T| set.voters().filter(|&voter| least <= value(voter)).count() >= needed;
     set.voters().map(value).filter(|&reached| has_reached(reached)).max().unwrap_or_default()
 }
 

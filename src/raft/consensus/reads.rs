@@ -8,6 +8,7 @@
 //! ```
 //! A question is numbered, a token never travels: a late answer to a former question cannot be taken for one to this.
 
+use crate::raft::mutant::mutate;
 use crate::raft::{Ask, Index, NodeId, Round, Term, Token};
 use std::collections::VecDeque;
 
@@ -103,7 +104,7 @@ impl Rounds {
 
     /// Joins the round that is not sent yet. A round under way may have been answered before this read was asked for.
     pub(super) fn join(&mut self, reader: Reader, index: Index) {
-        let round = Round(self.sent.0 + 1);
+        let round = mutate!(ReadJoinsSent, Round(self.sent.0 + 1), self.sent);
         if let Reader::Peer(node, _) = reader {
             let of_node = |held: &&mut Waiting| matches!(held.reader, Reader::Peer(other, _) if other == node);
             let last = self.waiting.iter_mut().rev().find(of_node);

@@ -12,6 +12,7 @@
 use super::codec::Codec;
 use super::command::{Caller, Nonce, Open, SessionId};
 use crate::raft::Index;
+use crate::raft::mutant::mutate;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -89,7 +90,9 @@ impl<R: Codec + Clone> Sessions<R> {
     /// What becomes of this caller's command, which stands at `index`.
     pub fn judge(&mut self, caller: Caller, index: Index) -> Verdict<R> {
         self.touch(caller.session, index);
-        let Some(session) = self.held.get_mut(&caller.session) else { return Verdict::Expired };
+        let Some(session) = self.held.get_mut(&caller.session) else {
+            return mutate!(ExpiredApplied, Verdict::Expired, Verdict::New);
+        };
         if session.low < caller.low {
             session.low = caller.low;
             session.replies = session.replies.split_off(&caller.low);
@@ -97,14 +100,14 @@ impl<R: Codec + Clone> Sessions<R> {
         if let Some((at, reply)) = session.replies.get(&caller.sequence) {
             return Verdict::Known(*at, reply.clone());
         }
-        let ahead = Caller { low: session.low, ..caller };
+        let ahead = mutate!(LowIgnored, Caller { low: session.low, ..caller }, caller);
         if !ahead.is_valid() || ahead.is_beyond(session.window) { Verdict::Expired } else { Verdict::New }
     }
 
     /// Keeps what came of a command that was [`Verdict::New`] at `index`.
     pub fn keep(&mut self, caller: Caller, index: Index, reply: R) {
         if let Some(session) = self.held.get_mut(&caller.session) {
-            session.replies.insert(caller.sequence, (index, reply));
+            mutate!(ReplyForgotten, _ = session.replies.insert(caller.sequence, (index, reply)), drop((index, reply)));
         }
     }
 
@@ -132,12 +135,14 @@ impl<R: Codec + Clone> Sessions<R> {
 
     /// Appends the table as a snapshot holds it.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        self.held.len().encode(out);
-        for (id, session) in &self.held {
+        let held = mutate!(SnapshotWithoutSessions, self.held.len(), 0);
+        held.encode(out);
+        for (id, session) in self.held.iter().take(held) {
             (id.0, session.window, session.low, session.used.0).encode(out);
             out.extend_from_slice(&session.nonce.0);
-            session.replies.len().encode(out);
-            for (sequence, (index, reply)) in &session.replies {
+            let kept = mutate!(SnapshotWithoutReplies, session.replies.len(), 0);
+            kept.encode(out);
+            for (sequence, (index, reply)) in session.replies.iter().take(kept) {
                 // With its length: a reply's own bytes may leave open where they end.
                 (*sequence, index.0, reply.to_bytes()).encode(out);
             }

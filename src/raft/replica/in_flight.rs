@@ -15,6 +15,7 @@
 use crate::mix::Draws;
 use crate::raft::consensus::Refusal;
 use crate::raft::machine::{Caller, Name, Nonce, Open, PEER_WINDOW, SessionId};
+use crate::raft::mutant::mutate;
 use crate::raft::peer::{Answer, Done, Failure};
 use crate::raft::{Entry, EntryKind, Index, Term, Time, Token};
 use bytes::Bytes;
@@ -383,7 +384,8 @@ impl<R> InFlight<R> {
     pub(crate) fn overdue(&mut self, now: Time) -> Told<R> {
         let mut told = Told(Vec::new());
         let late: Vec<Token> = self.tickets.iter().filter(|(_, t)| t.until <= now).map(|(token, _)| *token).collect();
-        late.into_iter().for_each(|token| self.resolve(token, Err(Failure::Unknown), &mut told));
+        let why = mutate!(UnknownIsRefused, Failure::Unknown, Failure::Full);
+        late.into_iter().for_each(|token| self.resolve(token, Err(why), &mut told));
         self.waiting.retain(|token| self.tickets.contains_key(token));
         self.name_waiting();
         told

@@ -12,6 +12,7 @@
 use super::format::{BODY_MAX, Kind, RECORD_HEAD, RecordHead, SegmentHead, record_len};
 use super::index::Source;
 use super::{Disk, Error};
+use crate::raft::mutant::mutate;
 use crate::raft::{Index, Term};
 use std::sync::Arc;
 
@@ -103,7 +104,7 @@ impl<D: Disk> Segment<D> {
         if self.synced == self.tail {
             return Ok(false);
         }
-        disk.sync(&self.file)?;
+        mutate!(SyncDropped, disk.sync(&self.file)?, ());
         self.synced = self.tail;
         Ok(true)
     }

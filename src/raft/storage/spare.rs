@@ -9,6 +9,7 @@
 //! never removed at a start: it is what lets a node start on a full disk.
 
 use super::{Disk, Error};
+use crate::raft::mutant::mutate;
 use std::io;
 
 /// Its name.
@@ -107,7 +108,8 @@ impl<D: Disk> Spare<D> {
 
 /// Makes a segment written into the taken spare durable, and only then gives it its name, durably.
 pub(super) fn publish<D: Disk>(disk: &D, file: &D::File, name: &str) -> Result<(), Error> {
-    disk.sync(file)?;
+    mutate!(SegmentUnsynced, disk.sync(file)?, ());
     disk.rename(NAME, name)?;
-    Ok(disk.sync_dir()?)
+    mutate!(NamesUnsynced, disk.sync_dir()?, ());
+    Ok(())
 }

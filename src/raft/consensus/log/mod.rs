@@ -15,6 +15,7 @@ mod tail;
 mod tests;
 
 use super::membership::Membership;
+use crate::raft::mutant::mutate;
 use crate::raft::{Entries, Entry, EntryKind, Index, LogId, Seq, Term};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -206,14 +207,22 @@ impl Log {
             // All of it lies in a snapshot: committed, so the leader's log holds the same (§5.4.3).
             return Met::Equal(end);
         }
-        if self.base.index <= prev.index && !self.has(prev) {
+        let attaches = mutate!(PrevUnchecked, self.has(prev), prev.index <= self.last().index);
+        if self.base.index <= prev.index && !attaches {
             return self.conflict_at(prev.index, commit);
         }
         let place = |nth: usize| Index(prev.index.0 + 1 + nth as u64);
         let skipped = (self.base.index.0.saturating_sub(prev.index.0) as usize).saturating_sub(1);
-        let differs = |nth: &usize| self.term_at(place(*nth)) != Some(entries[*nth].term);
+        let term_at = |nth: usize| self.term_at(place(nth));
+        let differs =
+            |nth: &usize| mutate!(ConflictStays, term_at(*nth) != Some(entries[*nth].term), term_at(*nth).is_none());
         // Only a real conflict cuts: an old copy of an append must not undo what came after it (§5.3).
-        let Some(new) = (skipped..entries.len()).find(differs) else { return Met::Equal(end) };
+        let Some(new) = (skipped..entries.len()).find(differs) else {
+            if mutate!(OldAppendCuts, false, end < self.last().index) {
+                self.cut(end.next(), commit);
+            }
+            return Met::Equal(end);
+        };
         if place(new) <= known_end {
             self.cut(place(new), commit);
         }
@@ -251,8 +260,8 @@ impl Log {
 
     /// What was or will be durable beyond `index` is so no more.
     fn lower(&mut self, index: Index) {
-        self.staged = self.staged.min(index);
-        self.durable = self.durable.min(index);
+        self.staged = mutate!(CutStaysStaged, self.staged.min(index), self.staged);
+        self.durable = mutate!(CutStaysDurable, self.durable.min(index), self.durable);
         self.in_flight.iter_mut().for_each(|(_, last)| *last = (*last).min(index));
     }
 
@@ -264,7 +273,7 @@ impl Log {
 
     /// The log goes on from a leader's snapshot. What follows `at` stays if and only if `at` itself is held.
     pub(super) fn install(&mut self, at: LogId, membership: Membership, commit: Index) {
-        let (matches, kept) = (self.has(at), self.last().index);
+        let (matches, kept) = (mutate!(InstallDropsAll, self.has(at), false), self.last().index);
         self.settle_membership(at, membership);
         if matches {
             self.forget_to(at);
@@ -303,7 +312,8 @@ impl Log {
 
     /// Everything up to `seq` is durable.
     pub(super) fn on_persisted(&mut self, seq: Seq) {
-        while let Some(&(_, last)) = self.in_flight.front().filter(|flight| flight.0 <= seq) {
+        let is_done = |flight: Seq| mutate!(LogPersistedIsAll, flight <= seq, true);
+        while let Some(&(_, last)) = self.in_flight.front().filter(|flight| is_done(flight.0)) {
             self.durable = self.durable.max(last);
             self.in_flight.pop_front();
         }

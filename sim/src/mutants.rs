@@ -1,0 +1,138 @@
+//! Faults put into the crate on purpose: does a run notice?
+//!
+//! ```text
+//!   cargo sim --mutants      each mutant x five bases: seeds from there on, until a rule breaks
+//!                            its line: what it does, which rule found it, in how many seeds (median, worst)
+//! ```
+//! The mutants stand in the crate itself, behind `--cfg rsm_mutant`, which the alias `cargo sim` sets: one build for all,
+//! chosen for a thread at run time. A plain build has none of them.
+
+use crate::run::Case;
+use crate::scenario::Scenario;
+use std::time::Duration;
+
+/// From so many seeds on, each mutant is looked for anew.
+pub const BASES: [u64; 5] = [0, 1_000_000, 2_000_000, 3_000_000, 4_000_000];
+
+/// What came of looking for one mutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub does: &'static str,
+    /// The rule that was broken first from the first base; `None` if none was.
+    pub rule: Option<String>,
+    /// The stories that fail.
+    pub stories: Vec<String>,
+    /// How many seeds it took from each base, in rising order; those in vain are missing.
+    pub seeds: Vec<u64>,
+}
+
+impl Found {
+    /// Its line of a table.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let Found { name, does, rule, stories, seeds } = self;
+        let (rule, all) = (rule.as_deref().unwrap_or("open"), seeds.len() == BASES.len());
+        let number = |at: usize| seeds.get(at).filter(|_| all).map_or_else(|| "-".to_owned(), u64::to_string);
+        let (median, worst) = (number(BASES.len() / 2), number(BASES.len() - 1));
+        format!("| `{name}` | {does} | {rule} | {median} | {worst} | {} |", stories.join(", "))
+    }
+}
+
+/// Looks for a mutant on this thread, in the stories of these names, and in at most so many seeds from each base.
+///
+/// # Errors
+/// If there is no such mutant here.
+pub fn look(
+    (name, does): (&'static str, &'static str),
+    stories: &[(String, Scenario)],
+    most: u64,
+    lasts: Duration,
+) -> Result<Found, String> {
+    select(Some(name))?;
+    let fails = |story: &&(String, Scenario)| story.1.play().is_err();
+    let stories = stories.iter().filter(fails).map(|(name, _)| name.clone()).collect();
+    let mut found = Found { name, does, rule: None, stories, seeds: Vec::new() };
+    for base in BASES {
+        let broken = |nth: u64| Case::new(base + nth, lasts).run().broken.map(|violation| (nth + 1, violation));
+        let Some((seeds, violation)) = (0..most).find_map(broken) else { break };
+        found.seeds.push(seeds);
+        found.rule.get_or_insert_with(|| rule(violation.rule, &violation.what));
+    }
+    found.seeds.sort_unstable();
+    select(None)?;
+    Ok(found)
+}
+
+/// What stops a peer says which rule it stands for: then it counts for that rule.
+fn rule(rule: &str, what: &str) -> String {
+    let is_rule = |word: &&str| {
+        let number = word.strip_prefix('R').and_then(|word| word.strip_suffix(':'));
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut words = what.split([' ', '"']);
+    words.find(is_rule).map_or(rule, |word| word.trim_end_matches(':')).to_owned()
+}
+
+/// All mutants of this build: each with its name, and what it does.
+#[must_use]
+pub fn all() -> Vec<(&'static str, &'static str)> {
+    #[cfg(rsm_mutant)]
+    return rsm::raft::mutant::names().collect();
+    #[cfg(not(rsm_mutant))]
+    Vec::new()
+}
+
+/// Chooses a mutant for this thread, or none.
+///
+/// # Errors
+/// If there is no such mutant, or this build has none.
+pub fn select(name: Option<&str>) -> Result<(), String> {
+    #[cfg(rsm_mutant)]
+    let is_known = rsm::raft::mutant::select(name);
+    #[cfg(not(rsm_mutant))]
+    let is_known = name.is_none();
+    match name {
+        Some(name) if !is_known && all().is_empty() => {
+            Err(format!("no mutant `{name}`: this build has none; `cargo sim` builds with --cfg rsm_mutant"))
+        }
+        Some(name) if !is_known => Err(format!("no mutant `{name}`; --mutants lists them")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_build_has_no_mutants_and_says_so() {
+        if all().is_empty() {
+            assert!(select(Some("vote-twice")).unwrap_err().contains("rsm_mutant"));
+        }
+        assert_eq!(select(None), Ok(()));
+    }
+
+    #[test]
+    fn what_stops_a_peer_counts_for_the_rule_it_names() {
+        assert_eq!(rule("R23", "a panic: R10: a committed entry is never cut"), "R10");
+        assert_eq!(rule("R23", "a panic: index out of bounds: the len is 3"), "R23");
+        assert_eq!(rule("R23", "4 has ended by itself: Some(\"disk: refused: R2: one vote a term\")"), "R2");
+        assert_eq!(rule("R7", "node 1 commits 3"), "R7");
+    }
+
+    #[test]
+    fn a_mutant_that_is_not_found_from_every_base_has_no_median() {
+        let found = |seeds: Vec<u64>| Found {
+            name: "x",
+            does: "Y.",
+            rule: Some("R1".into()),
+            stories: vec!["a".into()],
+            seeds,
+        };
+        assert_eq!(found(vec![1, 2, 3, 4, 9]).line(), "| `x` | Y. | R1 | 3 | 9 | a |");
+        assert_eq!(found(vec![1, 2]).line(), "| `x` | Y. | R1 | - | - | a |");
+    }
+}

@@ -1,0 +1,24 @@
+//! Every story of `sim/scenarios` holds, and can be read at a glance.
+
+use rsm_sim::scenario::Scenario;
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_story_holds_and_has_at_most_twenty_lines() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut names: Vec<String> = fs::read_dir(&folder)
+        .expect("the folder is there")
+        .map(|entry| entry.expect("it can be read").file_name().into_string().expect("names are plain"))
+        .collect();
+    names.sort();
+    let mut failed = Vec::new();
+    for name in &names {
+        let text = fs::read_to_string(folder.join(name)).expect("it can be read");
+        assert!(text.lines().count() <= 20, "{name} is a story too long");
+        let told = Scenario::parse(&text).and_then(|scenario| scenario.play().map_err(|why| why.to_string()));
+        failed.extend(told.err().map(|why| format!("{name}: {why}")));
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(20 <= names.len(), "{} stories", names.len());
+}
