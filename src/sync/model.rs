@@ -83,6 +83,7 @@ pub fn model_with(name: &str, preemptions: usize, looks: &[Looks], body: impl Fn
         builder.check(move || {
             counted.fetch_add(1, Relaxed);
             BLOCKED.with_borrow_mut(Vec::clear); // of an execution that failed
+            NUMBER.set(0);
             body();
         });
     }
@@ -151,6 +152,7 @@ thread_local! {
     static OVERDUE: Cell<Overdue> = const { Cell::new(Overdue::Never) };
     static YIELDS: Cell<bool> = const { Cell::new(false) };
     static LOOKS: Cell<Looks> = const { Cell::new(Looks::Any) };
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
     static BLOCKED: RefCell<Vec<(usize, Thread)>> = const { RefCell::new(Vec::new()) };
     static MARKS: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
@@ -185,6 +187,11 @@ pub fn reached(places: &[&str]) {
     let missed: Vec<_> =
         MARKS.with_borrow(|marks| places.iter().filter(|place| !marks.contains_key(*place)).copied().collect());
     assert!(!all_are_wanted() || missed.is_empty(), "no model has come by {missed:?}");
+}
+
+/// 0, 1, 2, ..., one after the other in an execution.
+pub(super) fn next_number() -> usize {
+    NUMBER.replace(NUMBER.get() + 1)
 }
 
 /// Whether this fault is switched on.

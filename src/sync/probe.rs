@@ -93,6 +93,14 @@ pub(crate) fn freed<T>(_word: &AtomicPtr<T>) {
     super::model::unblock(std::ptr::from_ref(_word).addr());
 }
 
+/// Between a SeqCst access and the next, where the one order of all of them counts: loom takes SeqCst for AcqRel, but knows fences.
+#[inline(always)]
+pub(crate) fn model_fence() {
+    // ORDERING: SeqCst, for what it stands in.
+    #[cfg(rsm_loom)]
+    super::shim::fence(Ordering::SeqCst);
+}
+
 /// Whether a model has failed and unwinds: nothing of it may be touched any more.
 #[inline(always)]
 pub(crate) fn is_over() -> bool {

@@ -37,6 +37,13 @@ fn shared() -> Arc<Pair> {
     Arc::new(RwLock::new((0, 0)))
 }
 
+/// Two slots, and the readers come in by them.
+fn spread() -> Arc<Pair> {
+    let lock = shared();
+    lock.spread_out();
+    lock
+}
+
 fn spawn<T: 'static, L: Deref<Target = Pair> + Clone + 'static>(
     lock: &L,
     run: impl FnOnce(&Pair) -> T + 'static,
@@ -152,10 +159,10 @@ fn a_reader_that_takes_the_place_of_a_waiting_writer_joins_one_who_downgrades() 
     });
 }
 
-/// R8: of two readers that join while a writer leaves, each stays in until the other has come.
-#[test]
-fn readers_that_join_while_a_writer_leaves_come_in_together() {
-    model("rwlock_readers_join", 2, || {
+/// R8: of two readers that join while a writer leaves, each stays in until the other has come (rust-lang/rust#121949 is a lock of
+/// whose readers one waits for the other then).
+fn readers_join(name: &str, preemptions: usize, shared: impl Fn() -> Arc<Pair> + Sync + Send + 'static) {
+    model(name, preemptions, move || {
         let lock = shared();
         let come = Arc::new([Notify::new(), Notify::new()]);
         let writer = lock.write();
@@ -172,6 +179,34 @@ fn readers_that_join_while_a_writer_leaves_come_in_together() {
         readers.into_iter().for_each(|reader| reader.join().unwrap());
         is_at_rest(&lock, 0);
     });
+}
+
+#[test]
+fn readers_that_join_while_a_writer_leaves_come_in_together() {
+    readers_join("rwlock_readers_join", 2, shared);
+    readers_join("rwlock_spread_readers_join", 1, spread);
+}
+
+/// A writer has given up: no flag says any more that one waits, so a reader comes in at once, beside the one that is inside.
+fn stale_writer(name: &str, shared: impl Fn() -> Arc<Pair> + Sync + Send + 'static) {
+    model(name, 2, move || {
+        let lock = shared();
+        for _ in 0..2 {
+            let inside = lock.read();
+            let late = spawn(&lock, |lock| lock.write_until(Instant::now()).map(drop).is_err());
+            let come_before = lock.try_read();
+            assert!(late.join().unwrap(), "R1: a reader is in");
+            assert!(lock.try_read().is_some(), "who has given up keeps nobody out");
+            drop((inside, come_before));
+        }
+        is_at_rest(&lock, 0);
+    });
+}
+
+#[test]
+fn a_writer_that_has_given_up_keeps_no_reader_out() {
+    stale_writer("rwlock_stale_writer", shared);
+    stale_writer("rwlock_spread_stale_writer", spread);
 }
 
 #[test]
@@ -340,5 +375,117 @@ fn a_writer_that_stays_upgradable_lets_no_writer_in_between() {
             others.into_iter().for_each(|other| other.join().unwrap());
             is_at_rest(&lock, 3);
         });
+    });
+}
+
+#[test]
+fn a_reader_by_a_slot_and_a_writer_see_each_other() {
+    model("rwlock_spread_read_write", 2, || {
+        let lock = spread();
+        let writer = spawn(&lock, write);
+        let first = read(&lock);
+        assert!(first <= read(&lock), "what was read stays");
+        writer.join().unwrap();
+        is_at_rest(&lock, 1);
+    });
+}
+
+#[test]
+fn two_readers_by_slots_and_a_writer_are_all_served() {
+    model("rwlock_spread_read_read_write", 1, || {
+        let lock = spread();
+        let readers = [spawn(&lock, read), spawn(&lock, read)];
+        write(&lock);
+        readers.into_iter().for_each(|reader| assert!(reader.join().unwrap() <= 1));
+        is_at_rest(&lock, 1);
+    });
+}
+
+#[test]
+fn two_writers_and_a_reader_by_a_slot_are_all_served() {
+    overdue_and_not(|| {
+        model("rwlock_spread_write_write_read", 1, || {
+            let lock = spread();
+            let writers = [spawn(&lock, write), spawn(&lock, write)];
+            read(&lock);
+            writers.into_iter().for_each(|writer| writer.join().unwrap());
+            is_at_rest(&lock, 2);
+        });
+    });
+}
+
+/// Two readers make the slots at the same time, beside a writer.
+#[test]
+fn slots_are_made_once_and_seen_by_who_needs_them() {
+    model("rwlock_spread_install", 2, || {
+        let lock = shared();
+        let readers = [0, 1].map(|_| {
+            spawn(&lock, |lock| {
+                lock.spread_out();
+                read(lock)
+            })
+        });
+        write(&lock);
+        readers.into_iter().for_each(|reader| assert!(reader.join().unwrap() <= 1));
+        is_at_rest(&lock, 1);
+    });
+}
+
+/// The last reader leaves while the writer that waits for it looks once more, and links.
+fn last_reader() {
+    model("rwlock_spread_last_reader", 2, || {
+        let lock = std::sync::Arc::new(RwLock::new((0, 0)));
+        lock.spread_out();
+        for _ in 0..2 {
+            let inside = lock.read();
+            let reader = spawn(&lock, |lock| {
+                read(lock);
+            });
+            drop(inside);
+            write(&lock);
+            reader.join().unwrap();
+        }
+        is_at_rest(&lock, 2);
+    });
+}
+
+#[test]
+fn the_last_reader_wakes_the_writer_that_waits_for_it() {
+    last_reader();
+    reached(&["drainer sleeps", "drainer woken"]);
+}
+
+#[test]
+fn a_writer_that_waits_for_slots_and_does_not_look_again_is_found() {
+    finds(Mutant::DrainWithoutSecondLook, last_reader);
+}
+
+/// The clock strikes while a writer waits for a slot: it leaves again, and lets in who came meanwhile.
+#[test]
+fn a_writer_that_gives_up_on_slots_lets_readers_in() {
+    model("rwlock_spread_write_until_clock", 2, || {
+        let lock = spread();
+        let inside = lock.read();
+        let clock = thread::spawn(strike);
+        let late = spawn(&lock, |lock| lock.write_until(far()).map(drop).is_err());
+        // If the other is waiting for us, this waits for the clock.
+        read(&lock);
+        clock.join().unwrap();
+        drop(inside);
+        late.join().unwrap();
+        is_at_rest(&lock, 0);
+    });
+}
+
+#[test]
+fn an_upgrade_waits_for_readers_by_slots() {
+    model("rwlock_spread_upgrade", 1, || {
+        let lock = spread();
+        let reader = spawn(&lock, read);
+        let late = spawn(&lock, |lock| upgrade_until(lock, Instant::now()));
+        upgrade(&lock);
+        reader.join().unwrap();
+        let writes = 1 + late.join().unwrap();
+        is_at_rest(&lock, writes);
     });
 }

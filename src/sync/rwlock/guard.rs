@@ -2,7 +2,7 @@
 
 use super::super::TimedOut;
 use super::super::shim::{Deadline, UnsafeCell, const_fn};
-use super::raw::Raw;
+use super::raw::{Raw, Way};
 use super::word::Leaves;
 use std::fmt;
 use std::marker::PhantomData;
@@ -49,6 +49,7 @@ pub struct RwLock<T> {
 #[must_use = "the reader leaves when its guard is dropped"]
 pub struct ReadGuard<'a, T> {
     lock: &'a RwLock<T>,
+    way: Way<'a>,
 }
 
 /// The writer's way to the value. Dropping it leaves, by a panic, too.
@@ -86,14 +87,14 @@ impl<T> RwLock<T> {
     /// Comes in to read, unless a writer is in or anyone waits.
     #[inline]
     pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
-        self.raw.try_read().then(|| self.reader())
+        self.raw.try_read().map(|way| self.reader(way))
     }
 
     /// Comes in to read, waiting if need be.
     #[inline]
     pub fn read(&self) -> ReadGuard<'_, T> {
-        self.raw.read(Deadline::NEVER);
-        self.reader()
+        let way = self.raw.read(Deadline::NEVER).expect("a wait without a deadline succeeds");
+        self.reader(way)
     }
 
     /// Comes in to read, waiting for at most `time`.
@@ -102,7 +103,8 @@ impl<T> RwLock<T> {
     /// [`TimedOut`] if that was not possible in that time.
     pub fn read_timeout(&self, time: Duration) -> Result<ReadGuard<'_, T>, TimedOut> {
         // The clock is read only by who has to wait.
-        if self.raw.try_read() || self.raw.read(Deadline::after(time)) { Ok(self.reader()) } else { Err(TimedOut) }
+        let way = self.raw.try_read().or_else(|| self.raw.read(Deadline::after(time)));
+        way.map(|way| self.reader(way)).ok_or(TimedOut)
     }
 
     /// Comes in to read, waiting until `instant` at most.
@@ -110,7 +112,7 @@ impl<T> RwLock<T> {
     /// # Errors
     /// [`TimedOut`] if that was not possible by then.
     pub fn read_until(&self, instant: Instant) -> Result<ReadGuard<'_, T>, TimedOut> {
-        if self.raw.read(Deadline::at(instant)) { Ok(self.reader()) } else { Err(TimedOut) }
+        self.raw.read(Deadline::at(instant)).map(|way| self.reader(way)).ok_or(TimedOut)
     }
 
     /// Comes in to write if nobody is in.
@@ -142,10 +144,9 @@ impl<T> RwLock<T> {
         if self.raw.write(Deadline::at(instant)) { Ok(self.writer()) } else { Err(TimedOut) }
     }
 
-    /// How many readers are in, the upgradable one among them, at some instant during the call.
+    /// How many readers are in, the upgradable one among them; exact only while nobody comes or leaves.
     pub fn readers(&self) -> u32 {
-        let now = self.raw.look();
-        now.readers() + now.is_upgradable() as u32
+        self.raw.readers()
     }
 
     /// How many threads wait to come in, at some instant during the call.
@@ -165,8 +166,16 @@ impl<T> RwLock<T> {
     }
 
     /// For who is in to read only.
-    pub(super) fn reader(&self) -> ReadGuard<'_, T> {
-        ReadGuard { lock: self }
+    #[inline]
+    pub(super) fn reader<'a>(&'a self, way: Way<'a>) -> ReadGuard<'a, T> {
+        ReadGuard { lock: self, way }
+    }
+
+    /// Spreads the readers now, as if they had collided.
+    #[cfg(rsm_loom)]
+    #[doc(hidden)]
+    pub fn spread_out(&self) {
+        self.raw.spread_out();
     }
 
     /// For the writer only.
@@ -178,7 +187,7 @@ impl<T> RwLock<T> {
 impl<'a, T> WriteGuard<'a, T> {
     /// Stays as a reader: nobody writes in between. Readers that are next in line come in, too.
     pub fn downgrade(self) -> ReadGuard<'a, T> {
-        self.end(Leaves::WriterToRead).reader()
+        self.end(Leaves::WriterToRead).reader(Way::Counted)
     }
 
     /// Leaves; what is left of us in the lock is the caller's affair.
@@ -223,7 +232,7 @@ impl<T> DerefMut for WriteGuard<'_, T> {
 impl<T> Drop for ReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.raw.leave(Leaves::Reader);
+        self.lock.raw.leave_read(self.way);
     }
 }
 

@@ -13,7 +13,8 @@
 use super::super::park::{BATCH, Pop, Popped, Sleeper, Verdict, is_overdue};
 use super::super::probe::{self, model_yield};
 use super::super::shim::{Ordering, now_ns};
-use super::raw::{DRAIN, READ, Raw, UPGRADE, WRITE};
+use super::raw::{DRAIN, READ, Raw, UPGRADE, WRITE, Way};
+use super::spread::Slot;
 use super::word::{Leaves, Run, Word};
 
 /// Whom one who leaves lets in, or wakes.
@@ -65,6 +66,32 @@ impl Raw {
             return;
         }
         self.leave_slow(leaves);
+    }
+
+    /// A reader leaves by the way it came.
+    #[inline]
+    pub(super) fn leave_read(&self, way: Way<'_>) {
+        match way {
+            Way::Counted => self.leave(Leaves::Reader),
+            Way::Slot(_) if probe::is_over() => {}
+            Way::Slot(slot) => self.leave_slot(slot),
+        }
+    }
+
+    /// Leaves by a slot, whether or not it was in.
+    #[inline]
+    pub(super) fn leave_slot(&self, slot: &Slot) {
+        slot.lower();
+        if self.look_seqcst().drains_slots() {
+            self.wake_if_last();
+        }
+    }
+
+    #[cold]
+    fn wake_if_last(&self) {
+        if self.spread.is_empty() {
+            self.wake_drainer();
+        }
     }
 
     #[inline]

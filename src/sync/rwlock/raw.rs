@@ -1,13 +1,14 @@
 //! The loops that carry out the word's changes, and the queue beside it.
 //!
 //! Readers, upgradable ones too, are let in by who pops them; a writer is woken, and competes. How one leaves stands in `leave`,
-//! how an upgradable reader becomes the writer in `upgrade`.
+//! how one waits for readers alone in `upgrade`, how readers are spread in `spread`.
 
 use super::super::backoff::Backoff;
 use super::super::park::{BATCH, NoSleep, Popped, Queue, Sleeper, Verdict, Waiter, await_verdict, sleep};
 use super::super::probe::{self, Mutant};
 use super::super::shim::{AtomicU64, Deadline, Ordering, const_fn, now_ns, thread};
-use super::word::{Run, Word};
+use super::spread::{Slot, Spread};
+use super::word::{Leaves, Run, Word};
 
 /// What a node says it wants.
 pub(super) const READ: u32 = 0;
@@ -23,10 +24,20 @@ type Change = fn(Word) -> Option<Word>;
 pub(super) struct Raw {
     word: AtomicU64,
     pub(super) queue: Queue,
+    pub(super) spread: Spread,
 }
 
 #[cfg(not(any(rsm_loom, rsm_shuttle)))]
-const _: () = assert!(size_of::<Raw>() <= 24, "a reader-writer lock is at most 24 bytes");
+const _: () = assert!(size_of::<usize>() < 8 || size_of::<Raw>() == 24, "a reader-writer lock is 24 bytes");
+
+/// By which way a reader has come in.
+#[derive(Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// It is counted in the word.
+    Counted,
+    /// By this slot, on whatever thread it leaves.
+    Slot(&'a Slot),
+}
 
 /// Who competes for the lock to write.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +52,7 @@ enum Place {
 impl Raw {
     const_fn! {
         pub(super) const fn new() -> Raw {
-            Raw { word: AtomicU64::new(0), queue: Queue::new() }
+            Raw { word: AtomicU64::new(0), queue: Queue::new(), spread: Spread::new() }
         }
     }
 
@@ -51,13 +62,41 @@ impl Raw {
         Word(probe::look(&self.word))
     }
 
+    /// The word, after a slot was raised or lowered.
+    #[inline]
+    pub(super) fn look_seqcst(&self) -> Word {
+        // ORDERING: SeqCst; litmus in `spread`. Its Acquire pairs with the Release in `let_go`: what the last writer wrote (model
+        // `rwlock_spread_read_write`).
+        Word(self.word.load(Ordering::SeqCst))
+    }
+
+    /// How many readers are in, exact only while nobody moves.
+    pub(super) fn readers(&self) -> u32 {
+        let now = self.look();
+        now.readers() + now.is_upgradable() as u32 + self.spread.readers()
+    }
+
     /// Exchanges as long as `change` applies; whether it did.
     pub(super) fn enter(&self, change: impl Fn(Word) -> Option<Word>) -> bool {
         let mut now = self.look();
         while let Some(next) = change(now) {
-            // ORDERING: Acquire pairs with the Release in `let_go` (models `rwlock_read_write`, `rwlock_write_write`,
-            // `rwlock_upgrade`).
+            // ORDERING: Acquire pairs with the Release in `let_go` (models `rwlock_read_write`, `rwlock_upgrade`).
             match self.exchange(now, next, Ordering::Acquire) {
+                Ok(()) => return true,
+                Err(seen) => now = seen,
+            }
+        }
+        false
+    }
+
+    /// As `enter`, for who becomes the writer.
+    #[inline]
+    pub(super) fn claim(&self, change: impl Fn(Word) -> Option<Word>) -> bool {
+        let mut now = self.look();
+        while let Some(next) = change(now) {
+            // ORDERING: SeqCst, before the look at the slots; litmus in `spread`. Its Acquire pairs with the Release in `let_go`
+            // (models `rwlock_read_write`, `rwlock_write_write`, `rwlock_upgrade`) and in `spread_out` (`rwlock_spread_install`).
+            match self.exchange(now, next, Ordering::SeqCst) {
                 Ok(()) => return true,
                 Err(seen) => now = seen,
             }
@@ -91,8 +130,53 @@ impl Raw {
 
     /// Comes in to read if no writer is in and nobody waits.
     #[inline]
-    pub(super) fn try_read(&self) -> bool {
-        self.enter(Word::read)
+    pub(super) fn try_read(&self) -> Option<Way<'_>> {
+        if let Some(slot) = self.spread.mine() {
+            slot.raise();
+            let now = self.look_seqcst();
+            if now.lets_in_by_slot() {
+                return Some(Way::Slot(slot));
+            }
+            self.leave_slot(slot);
+            if now.is_spread() {
+                return None;
+            }
+        }
+        self.try_read_counted().then_some(Way::Counted)
+    }
+
+    fn try_read_counted(&self) -> bool {
+        let (mut now, mut failed) = (self.look(), 0);
+        while let Some(next) = now.read() {
+            let next = next.hit(failed);
+            // ORDERING: Acquire pairs with the Release in `let_go` (model `rwlock_read_write`).
+            match self.exchange(now, next, Ordering::Acquire) {
+                Ok(()) => {
+                    if next.is_crowded() {
+                        self.spread_out();
+                    }
+                    return true;
+                }
+                Err(seen) => now = seen,
+            }
+            failed += 1;
+        }
+        false
+    }
+
+    /// Readers come in by slots from now on.
+    #[cold]
+    pub(super) fn spread_out(&self) {
+        self.spread.install();
+        let mut now = self.look();
+        while let Some(next) = now.spread() {
+            // ORDERING: Release pairs with the Acquire in `claim`: a writer that finds SPREAD finds the slots (model
+            // `rwlock_spread_install`).
+            match self.exchange(now, next, Ordering::Release) {
+                Ok(()) => break,
+                Err(seen) => now = seen,
+            }
+        }
     }
 
     /// Comes in to read and, perhaps, to write later: if no writer and no other of its kind is in, and nobody waits.
@@ -103,60 +187,68 @@ impl Raw {
     /// Comes in to write if nobody is in.
     #[inline]
     pub(super) fn try_write(&self) -> bool {
-        self.enter(Word::write)
+        // Not even for a moment, if it cannot stay: readers would queue.
+        self.spread.is_empty() && self.claim(Word::write) && self.stays_if_alone(Leaves::Writer)
     }
 
     /// Comes in to read, or (false) finds the deadline passed.
     #[inline]
-    pub(super) fn read(&self, deadline: Deadline) -> bool {
-        self.try_read() || self.come_in(READ, deadline)
+    pub(super) fn read(&self, deadline: Deadline) -> Option<Way<'_>> {
+        self.try_read().or_else(|| self.read_slow(deadline))
+    }
+
+    #[cold]
+    fn read_slow(&self, deadline: Deadline) -> Option<Way<'_>> {
+        self.come_in(READ, Word::wait_read, deadline, || if self.look().is_open() { self.try_read() } else { None })
     }
 
     /// Comes in as an upgradable reader, or (false) finds the deadline passed.
     pub(super) fn read_upgradable(&self, deadline: Deadline) -> bool {
-        self.try_read_upgradable() || self.come_in(UPGRADE, deadline)
+        let attempt = || self.try_read_upgradable().then_some(Way::Counted);
+        attempt().or_else(|| self.come_in(UPGRADE, Word::wait_upgradable, deadline, attempt)).is_some()
     }
 
     /// Comes in to write, or (false) finds the deadline passed.
     #[inline]
     pub(super) fn write(&self, deadline: Deadline) -> bool {
-        self.try_write() || self.write_slow(deadline)
+        (self.claim(Word::write) || self.write_slow(deadline)) && self.awaits_slots(deadline, Leaves::Writer)
     }
 
-    /// Waits as a reader, upgradable or not.
-    #[cold]
-    fn come_in(&self, want: u32, deadline: Deadline) -> bool {
-        let (enters, waits): (Change, Change) = match want {
-            UPGRADE => (Word::read_upgradable, Word::wait_upgradable),
-            _ => (Word::read, Word::wait_read),
-        };
+    /// Waits as a reader, upgradable or not: until `attempt` succeeds, or somebody lets it in.
+    fn come_in<'a>(
+        &'a self,
+        want: u32,
+        waits: Change,
+        deadline: Deadline,
+        attempt: impl Fn() -> Option<Way<'a>>,
+    ) -> Option<Way<'a>> {
         let mut backoff = Backoff::new();
         while backoff.spin() {
-            if self.enter(enters) {
-                return true;
+            if let Some(way) = attempt() {
+                return Some(way);
             }
         }
         NoSleep::check();
         let node = Waiter::new(want, now_ns());
         while !self.link(&node, waits, false) {
-            if self.enter(enters) {
-                return true;
+            if let Some(way) = attempt() {
+                return Some(way);
             }
         }
         if sleep(&node, deadline).is_none() && self.unlink(&node) {
             self.settle();
-            return false;
+            return None;
         }
         // A reader is let in by who popped it: there is nothing left to compete for.
         await_verdict(&node);
-        true
+        Some(Way::Counted)
     }
 
     #[cold]
     fn write_slow(&self, deadline: Deadline) -> bool {
         let mut backoff = Backoff::new();
         while backoff.spin() {
-            if self.try_write() {
+            if self.claim(Word::write) {
                 return true;
             }
         }
@@ -241,8 +333,8 @@ impl Raw {
     /// Comes into a lock that is free, or given to us.
     fn take(&self, place: Place) -> bool {
         match place {
-            Place::Newcomer => self.try_write(),
-            Place::Heir { .. } => self.enter(|word| word.take_up().or(word.inherit())),
+            Place::Newcomer => self.claim(Word::write),
+            Place::Heir { .. } => self.claim(|word| word.take_up().or(word.inherit())),
         }
     }
 

@@ -259,7 +259,14 @@ fn an_upgrade_that_must_not_sleep_panics_and_leaves() {
 
 #[test]
 fn all_kinds_of_visits_together_lose_nothing() {
-    let lock = RwLock::new((0u64, 0u64));
+    let (counted, spread) = (RwLock::new((0, 0)), RwLock::new((0, 0)));
+    spread.raw.spread_out();
+    for lock in [counted, spread] {
+        all_kinds_of_visits(lock);
+    }
+}
+
+fn all_kinds_of_visits(lock: RwLock<(u64, u64)>) {
     fn add(pair: &mut (u64, u64)) {
         pair.0 += 1;
         pair.1 += 1;
@@ -310,4 +317,92 @@ fn all_kinds_of_visits_together_lose_nothing() {
         }
     });
     assert_eq!((lock.readers(), lock.pending(), lock.into_inner()), (0, 0, (4000, 4000)));
+}
+
+fn spread<T>(value: T) -> RwLock<T> {
+    let lock = RwLock::new(value);
+    lock.raw.spread_out();
+    lock
+}
+
+#[test]
+fn readers_that_collide_are_spread_and_others_are_not() {
+    let lock = RwLock::new(());
+    (0..1000).for_each(|_| drop(lock.read()));
+    assert!(!lock.raw.look().is_spread() && lock.raw.spread.mine().is_none(), "nobody has collided");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !lock.raw.look().is_spread() {
+                    drop(lock.read());
+                }
+            });
+        }
+    });
+    let readers = [lock.read(), lock.read()];
+    assert_eq!((lock.readers(), lock.raw.look().readers()), (2, 0), "they are in by slots");
+    drop(readers);
+    assert_eq!(lock.readers(), 0);
+}
+
+#[test]
+fn spread_readers_keep_writers_out_and_a_writer_them() {
+    let lock = spread(1);
+    let readers = [lock.read(), lock.try_read().expect("readers share")];
+    assert!(lock.try_write().is_none() && lock.write_timeout(Duration::from_millis(5)).is_err());
+    let upgradable = lock.upgradable_read().try_upgrade().expect_err("readers are in");
+    let upgradable = upgradable.upgrade_timeout(Duration::from_millis(5)).expect_err("readers are in");
+    assert_eq!((lock.readers(), lock.try_read().is_some()), (3, true), "who has given up keeps nobody out");
+    drop(readers);
+    let mut writer = upgradable.upgrade();
+    *writer += 1;
+    assert!(lock.try_read().is_none() && lock.read_timeout(Duration::from_millis(5)).is_err());
+    drop(writer);
+    assert_eq!((*lock.write(), lock.readers(), lock.pending()), (2, 0, 0));
+}
+
+#[test]
+fn the_last_spread_reader_lets_in_the_writer_from_whatever_thread() {
+    static LOCK: RwLock<u32> = RwLock::new(0);
+    LOCK.raw.spread_out();
+    for round in 0..100 {
+        let reader = LOCK.read();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| *LOCK.write() += 1);
+            while LOCK.try_read().is_some() {
+                std::thread::yield_now();
+            }
+            scope.spawn(move || assert_eq!(*reader, round));
+            writer.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_write_that_must_not_sleep_panics_and_leaves_the_readers_alone() {
+    let lock = spread(());
+    let reader = lock.read();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _sleepless = crate::sync::park::NoSleep::new();
+        drop(lock.write());
+    }));
+    assert!(panicked.is_err() && lock.try_read().is_some());
+    drop(reader);
+    assert!(lock.try_write().is_some());
+}
+
+#[test]
+fn a_spread_lock_is_read_in_the_destructor_of_a_thread_local() {
+    static LOCK: RwLock<u32> = RwLock::new(5);
+    LOCK.raw.spread_out();
+    struct ReadsAtTheEnd;
+    impl Drop for ReadsAtTheEnd {
+        fn drop(&mut self) {
+            assert_eq!(*LOCK.read(), 5);
+            *LOCK.write() += 1;
+        }
+    }
+    thread_local!(static LAST: ReadsAtTheEnd = const { ReadsAtTheEnd });
+    std::thread::spawn(|| LAST.with(|_| ())).join().unwrap();
+    assert_eq!(*LOCK.read(), 6);
 }

@@ -3,6 +3,7 @@
 use super::super::TimedOut;
 use super::super::shim::Deadline;
 use super::guard::{ReadGuard, RwLock, WriteGuard};
+use super::raw::Way;
 use super::word::Leaves;
 use std::fmt;
 use std::ops::Deref;
@@ -120,7 +121,7 @@ impl<'a, T> UpgradableGuard<'a, T> {
         let lock = self.lock;
         std::mem::forget(self);
         lock.raw.leave(Leaves::UpgraderToRead);
-        lock.reader()
+        lock.reader(Way::Counted)
     }
 
     fn into_writer(self) -> WriteGuard<'a, T> {

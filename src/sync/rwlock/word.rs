@@ -8,18 +8,21 @@
 //! ```
 //! - WRITER: a writer is in, or the lock is given to one.
 //! - UPGRADER: an upgradable reader is in, beside the readers and not counted among them.
-//! - DRAIN: UPGRADER is about to become WRITER and waits for those who are in to leave; nobody comes in meanwhile.
+//! - DRAIN: somebody waits for readers alone, and nobody comes in meanwhile: UPGRADER, about to become WRITER, for those counted
+//!   here; or WRITER for those in the slots.
+//! - SPREAD: readers come in by slots (`spread`), and are not counted here unless they were let in by somebody else.
+//! - hits: how often a reader's exchange has failed, up to 16: then the lock becomes SPREAD, for good.
 //! - HEIR: one popped writer is awake and has not settled; nobody else is woken meanwhile.
 //! - OWED: the last to leave must hand the lock to a writer, not free it.
 //! - GIVEN: handed over to the heir, not yet taken up; WRITER is set in between.
 //! - pending: those who wait to come in, the heir among them. readers: those inside.
-//! - hits and SPREAD have their places but no use yet: they are 0.
 //!
 //! Every change is a pure function from a word to the next, or to nothing if it does not apply. These hold after each:
 //!
-//! - R1 WRITER => readers = 0, and not UPGRADER.
-//! - R2 pending > 0 and nobody in => HEIR. This is "no lost wakeup".
-//! - R3 DRAIN => UPGRADER.
+//! - R1 WRITER => readers = 0, and not UPGRADER; and once its holder has come in, nobody is in by a slot. (A slot may be raised for
+//!   a moment by one who is about to see WRITER.)
+//! - R2 pending > 0 and nobody in, by this word => HEIR. This is "no lost wakeup".
+//! - R3 DRAIN => UPGRADER, or SPREAD and WRITER and not GIVEN.
 //! - R4 At most one upgradable reader is in: UPGRADER is set only where it and WRITER are clear, or in WRITER's place.
 //! - R5 HEIR or OWED => pending > 0.
 //! - R6 GIVEN => WRITER, HEIR, not OWED.
@@ -31,13 +34,18 @@
 pub(super) struct Word(pub(super) u64);
 
 const WRITER: u64 = 1 << 0;
+const SPREAD: u64 = 1 << 1;
 const UPGRADER: u64 = 1 << 2;
 const DRAIN: u64 = 1 << 3;
 const HEIR: u64 = 1 << 4;
 const OWED: u64 = 1 << 5;
 const GIVEN: u64 = 1 << 6;
+const HIT_ONE: u64 = 1 << 7;
+const HITS: u64 = 0x1FF << 7;
 const PENDING_ONE: u64 = 1 << 16;
 const READER_ONE: u64 = 1 << 40;
+/// So many failed exchanges of readers spread them.
+const HITS_MAX: u64 = 16;
 const COUNT_MAX: u64 = (1 << 24) - 1;
 
 /// Who leaves.
@@ -103,6 +111,45 @@ impl Word {
         self.has(WRITER | UPGRADER) || self.readers() > 0
     }
 
+    pub(super) const fn is_spread(self) -> bool {
+        self.has(SPREAD)
+    }
+
+    /// Whether a reader that has raised its slot is in.
+    pub(super) const fn lets_in_by_slot(self) -> bool {
+        self.0 & (SPREAD | WRITER | DRAIN) == SPREAD
+    }
+
+    /// Whether a reader may come in, by one way or the other.
+    pub(super) const fn is_open(self) -> bool {
+        !self.has(WRITER | DRAIN) && (self.has(SPREAD) || self.pending() == 0)
+    }
+
+    /// Whether a writer waits for readers in the slots.
+    pub(super) const fn drains_slots(self) -> bool {
+        self.has(DRAIN) && self.has(WRITER)
+    }
+
+    /// Whether readers have collided often enough to be spread.
+    pub(super) const fn is_crowded(self) -> bool {
+        self.hits() >= HITS_MAX && !self.has(SPREAD)
+    }
+
+    const fn hits(self) -> u64 {
+        (self.0 & HITS) / HIT_ONE
+    }
+
+    /// So many more exchanges of a reader have failed.
+    pub(super) const fn hit(self, times: u64) -> Word {
+        let hits = self.hits() + times;
+        Word(self.0 & !HITS | HIT_ONE * if hits < HITS_MAX { hits } else { HITS_MAX })
+    }
+
+    /// Readers come in by slots from now on.
+    pub(super) const fn spread(self) -> Option<Word> {
+        Word(self.0 | SPREAD).when(!self.has(SPREAD))
+    }
+
     /// Whether the last of those has left for whom an upgradable reader waits.
     pub(super) const fn is_drained(self) -> bool {
         self.has(DRAIN) && self.has(UPGRADER) && self.readers() == 0
@@ -142,7 +189,7 @@ impl Word {
 
     /// A reader joins the queue, under the bit.
     pub(super) const fn wait_read(self) -> Option<Word> {
-        self.counted().when(self.has(WRITER | DRAIN) || self.pending() > 0)
+        self.counted().when(!self.is_open())
     }
 
     /// An upgradable reader joins the queue, under the bit.
@@ -178,7 +225,12 @@ impl Word {
         Word(self.0 | DRAIN).when(self.has(UPGRADER) && self.readers() > 0)
     }
 
-    /// Waits no more, and stays an upgradable reader.
+    /// The writer waits for those who are in by slots.
+    pub(super) const fn drain_slots(self) -> Word {
+        Word(self.0 | DRAIN)
+    }
+
+    /// Waits no more, and stays what it is.
     pub(super) const fn stay(self) -> Word {
         Word(self.0 & !DRAIN)
     }
@@ -221,9 +273,10 @@ impl Word {
             Leaves::Reader => Word(self.0 - READER_ONE),
             Leaves::Upgrader => Word(self.0 - UPGRADER),
             Leaves::UpgraderToRead => Word(self.with_readers(1).0 - UPGRADER),
-            Leaves::Writer => Word(self.0 - WRITER),
-            Leaves::WriterToRead => Word(self.0 - WRITER + READER_ONE),
-            Leaves::WriterToUpgrader => Word(self.0 - WRITER + UPGRADER),
+            // If it waits for slots, it gives up.
+            Leaves::Writer => Word((self.0 - WRITER) & !DRAIN),
+            Leaves::WriterToRead => Word((self.0 - WRITER + READER_ONE) & !DRAIN),
+            Leaves::WriterToUpgrader => Word((self.0 - WRITER + UPGRADER) & !DRAIN),
         }
     }
 
@@ -275,7 +328,7 @@ impl Word {
         let (waits, writer, occupied) = (self.pending() > 0, self.has(WRITER), self.is_occupied());
         let r1 = !writer || self.readers() == 0 && !self.has(UPGRADER);
         let r2 = !waits || occupied || self.has(HEIR);
-        let r3 = !self.has(DRAIN) || self.has(UPGRADER);
+        let r3 = !self.has(DRAIN) || self.has(UPGRADER) || self.has(SPREAD) && writer && !self.has(GIVEN);
         let r5 = waits || !(self.has(HEIR) || self.has(OWED));
         let r6 = !self.has(GIVEN) || writer && self.has(HEIR) && !self.has(OWED);
         let r7 = !self.has(OWED) || occupied;

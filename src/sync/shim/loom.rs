@@ -54,6 +54,16 @@ macro_rules! local {
 }
 pub(crate) use local;
 
+/// As many as a small machine has.
+pub(crate) fn cpus() -> usize {
+    2
+}
+
+/// 0, 1, 2, ..., one after the other in an execution.
+pub(crate) fn next_number() -> usize {
+    model::next_number()
+}
+
 /// loom's cell. Every visit is checked against all others for races.
 #[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(Watched<T>);

@@ -25,6 +25,17 @@ macro_rules! local {
 }
 pub(crate) use local;
 
+/// As many as a small machine has.
+pub(crate) fn cpus() -> usize {
+    2
+}
+
+/// 0, 1, 2, ..., one after the other in the process.
+pub(crate) fn next_number() -> usize {
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
 /// `std::cell::UnsafeCell`: shuttle does not look for races.
 #[derive(Debug, Default)]
 pub(crate) struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);

@@ -14,6 +14,19 @@ pub(crate) mod thread {
     }
 }
 
+/// How many processors there are for us, settled once for the process.
+pub(crate) fn cpus() -> usize {
+    static CPUS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// 0, 1, 2, ..., one after the other in the process; comes round after `usize::MAX`.
+pub(crate) fn next_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // ORDERING: Relaxed: a number orders nothing.
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
 /// A value of each thread's own.
 macro_rules! local {
     ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {

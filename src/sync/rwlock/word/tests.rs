@@ -3,7 +3,8 @@ use super::*;
 /// Every word that may exist: all sets of flags; readers and pending 0, 1, 2, almost full.
 fn words() -> impl Iterator<Item = Word> {
     let counts = [0, 1, 2, COUNT_MAX - 3];
-    let flags = (0..64u64).map(|bits| (bits & 1) | ((bits >> 1) * UPGRADER));
+    let hits = [0, 1, HITS_MAX].into_iter();
+    let flags = hits.flat_map(|hits| (0..128u64).map(move |flags| flags | hits * HIT_ONE));
     flags
         .flat_map(move |flags| counts.map(|readers| (flags, readers)))
         .flat_map(move |(flags, readers)| {
@@ -47,7 +48,14 @@ fn popped(word: Word, count: u32) -> bool {
     !word.has(HEIR) && word.pending() >= count
 }
 
-const CHANGES: [Change; 16] = [
+const CHANGES: [Change; 18] = [
+    ("spread", Word::spread, 0, 0),
+    (
+        "drain_slots",
+        |word| (word.has(WRITER) && word.has(SPREAD) && !word.has(GIVEN)).then(|| word.drain_slots()),
+        0,
+        0,
+    ),
     ("read", Word::read, 1, 0),
     ("read_upgradable", Word::read_upgradable, 0, 0),
     ("write", Word::write, 0, 0),
@@ -117,6 +125,28 @@ fn who_leaves_pops_only_when_there_is_someone_and_no_heir() {
                 assert!(popped(word, 1), "{:#x}, {who:?}", word.0);
             }
         }
+    }
+}
+
+#[test]
+fn the_sixteenth_failed_exchange_of_a_reader_spreads_them() {
+    let mut word = Word(READER_ONE | PENDING_ONE);
+    for hits in 1..=20 {
+        word = word.hit(1);
+        assert_eq!(word.is_crowded(), hits >= 16, "{hits}");
+        assert_eq!((word.readers(), word.pending()), (1, 1));
+    }
+    assert!(word.hit(1000) == word, "saturated");
+    let spread = word.spread().expect("it is not yet");
+    assert!(!spread.is_crowded() && spread.spread().is_none());
+}
+
+#[test]
+fn a_reader_comes_in_by_its_slot_or_waits_never_both() {
+    for word in words() {
+        assert_eq!(word.is_open(), word.wait_read().is_none(), "{:#x}", word.0);
+        assert!(!word.has(SPREAD) || word.is_open() == word.lets_in_by_slot(), "{:#x}", word.0);
+        assert!(word.has(SPREAD) || word.is_open() == word.read().is_some(), "{:#x}", word.0);
     }
 }
 
