@@ -164,7 +164,7 @@ fn a_stage_may_be_added_as_long_as_no_later_one_has_started() {
     assert_eq!(&*drain.try_drain().unwrap_err().stage, "between");
     drop(guard);
     assert_eq!(&*drain.try_drain().unwrap_err().stage, "second");
-    assert_eq!(second.before("between").unwrap().is_over(), true, "the one there is found, whatever has become of it");
+    assert!(second.before("between").unwrap().is_over(), "the one there is found, whatever has become of it");
     drop(two);
     assert_eq!(drain.try_drain(), Ok(()));
     assert!(last.is_over());
