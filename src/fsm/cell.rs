@@ -16,6 +16,7 @@ use super::extras::Extras;
 use super::inbox::{Guard, Inbox, Notice, System, Watcher};
 use super::rejected::Rejected;
 use super::runner::{HomeRef, Task};
+use super::staged::Staged;
 use super::turn::{Limit, Report};
 use super::word::{DUE, Duty, Phase, Refusal, Word};
 use crate::sync::lock::Lock;
@@ -74,10 +75,18 @@ pub(crate) enum Stage {
 }
 
 /// What a builder says of a cell that concerns its turns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) batch: u32,
     pub(crate) name: Cow<'static, str>,
+    /// Its place in a drain, for its children.
+    pub(crate) staged: Option<Staged>,
+}
+
+impl Settings {
+    fn is_default(&self) -> bool {
+        self.batch == BATCH && self.name.is_empty() && self.staged.is_none()
+    }
 }
 
 /// How many commands a turn delivers unless a builder says otherwise.
@@ -85,7 +94,7 @@ pub(crate) const BATCH: u32 = 128;
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { batch: BATCH, name: Cow::Borrowed("") }
+        Settings { batch: BATCH, name: Cow::Borrowed(""), staged: None }
     }
 }
 
@@ -152,7 +161,7 @@ impl<A: Automaton> Cell<A> {
         state: A::State,
     ) -> Cell<A> {
         // The defaults need no box: most automata say nothing.
-        let plain = settings == Settings::default();
+        let plain = settings.is_default();
         let extras = if plain { None } else { Some(Box::new(Extras::new(settings))) };
         let live = Some(Live { automaton, state: Some(state), stage: Stage::Born });
         Cell {

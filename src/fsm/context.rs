@@ -144,8 +144,9 @@ impl<A: Automaton> Context<A> {
         let extras = self.data.extras();
         extras.children += 1;
         let nth = extras.children;
+        let above = extras.settings.staged.clone();
         let head = self.data.port.node().head();
-        Builder::child(&head.home, head.id, nth, automaton, state)
+        Builder::child(&head.home, head.id, nth, automaton, state).above(above)
     }
 
     /// Tells us of the end of another, as a command that overtakes all queued ones and is never refused; soon, if it is dead

@@ -4,10 +4,12 @@ use super::address::Address;
 use super::automaton::{Automaton, CellId, End, Panic};
 use super::cell::{Cell, Node, Settings};
 use super::inbox::{Guard, Watcher};
+use super::staged::Staged;
 use super::tape::Tape;
 use super::timers::Timers;
 use super::turn::{Limit, Report};
 use crate::mix::mix;
+use crate::sync::drain;
 use crate::sync::shim::{AtomicU64, Ordering};
 use std::borrow::Cow;
 use std::future::Future;
@@ -185,6 +187,8 @@ pub struct Builder<A: Automaton> {
     overwrites: bool,
     guards: Vec<Guard>,
     watchers: Vec<Watcher>,
+    /// Where the parent stands in a drain.
+    above: Option<Staged>,
 }
 
 impl<A: Automaton> Builder<A> {
@@ -210,7 +214,14 @@ impl<A: Automaton> Builder<A> {
             overwrites: false,
             guards: Vec::new(),
             watchers: Vec::new(),
+            above: None,
         }
+    }
+
+    /// A child of one that stands there in a drain.
+    pub(crate) fn above(mut self, above: Option<Staged>) -> Self {
+        self.above = above;
+        self
     }
 
     /// Bounds the inbox. A post that finds it full is refused.
@@ -244,6 +255,56 @@ impl<A: Automaton> Builder<A> {
         self
     }
 
+    /// Puts the automaton under a stage of a [`Drain`](crate::sync::drain::Drain): when the stage starts it drains, by itself, and
+    /// the stage is over only after its death. A drain that is late names it, and says in which state it is. A later call
+    /// replaces this one.
+    ///
+    /// Its children, and theirs, come under stages of their own in front of it (`name: depth 1`, and so on), so that the deepest
+    /// end first, unless their builders name another. One whose stage in front has started already goes with its parent.
+    ///
+    /// One that must be drained by a command of its own, since it still has to hear others while it drains, takes its stage's guard
+    /// by [`guard`](Self::guard), with a waker ([`on_start`](crate::sync::drain::Guard::on_start)) that posts that command.
+    ///
+    /// ```
+    /// use rsm::fsm::{Automaton, Context, Input, Runner, Threads};
+    /// use rsm::sync::{drain::Drain, lock::Lock};
+    ///
+    /// static WRITTEN: Lock<Vec<u32>> = Lock::new(Vec::new());
+    /// struct Writer;
+    /// impl Automaton for Writer {
+    ///     type State = ();
+    ///     type Command = u32;
+    ///     fn next(&mut self, (): (), input: Input<Self>, _: &mut Context<Self>) {
+    ///         if let Input::Command(line) = input {
+    ///             WRITTEN.lock().push(line);
+    ///         }
+    ///     }
+    /// }
+    /// struct Reader(rsm::fsm::Address<u32>);
+    /// impl Automaton for Reader {
+    ///     type State = ();
+    ///     type Command = u32;
+    ///     fn next(&mut self, (): (), input: Input<Self>, _: &mut Context<Self>) {
+    ///         if let Input::Command(line) = input {
+    ///             self.0.post(line * line).expect("the writers end after us");
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let drain = Drain::new();
+    /// let (readers, writers) = (drain.stage("readers")?, drain.stage("writers")?);
+    /// let writer = Threads.builder(Writer, ()).drain_with(writers.guard("writer")?).spawn();
+    /// let reader = Threads.builder(Reader(writer), ()).drain_with(readers.guard("reader")?).spawn();
+    /// (0..5).for_each(|line| reader.post(line).expect("it has not been drained"));
+    /// drain.drain(); // the reader, then the writer: nothing that was read is lost
+    /// assert_eq!(*WRITTEN.lock(), [0, 1, 4, 9, 16]);
+    /// # Ok::<(), rsm::sync::Draining>(())
+    /// ```
+    pub fn drain_with(mut self, guard: drain::Guard) -> Self {
+        self.settings.staged = Some(Staged::under(guard));
+        self
+    }
+
     /// Tells another automaton of the end of this one, as `watch` of a context does.
     pub fn watched_by<D: Send + 'static>(
         mut self,
@@ -256,7 +317,9 @@ impl<A: Automaton> Builder<A> {
 
     /// Brings the automaton to life. `Start` is the first that it hears.
     #[must_use = "an automaton whose last address is dropped drains"]
-    pub fn spawn(self) -> Address<A::Command> {
+    pub fn spawn(mut self) -> Address<A::Command> {
+        self.inherit();
+        let staged = self.settings.staged.clone();
         let limit = match self.capacity {
             Capacity::Unbounded => u32::MAX,
             Capacity::Bounded(limit) => limit.max(1),
@@ -264,6 +327,9 @@ impl<A: Automaton> Builder<A> {
         let inbox = super::inbox::Inbox::new(self.overwrites, self.guards, self.watchers);
         let cell = Cell::new(self.home, self.id, limit, inbox, self.settings, self.automaton, self.state);
         let address = Address::first(Arc::new(cell));
+        if let Some(staged) = staged {
+            staged.join(&address);
+        }
         let newborn = Task::new(address.port().clone().into_node());
         let home = address.port().node().head().home.get();
         if home.adopt(&newborn) {
@@ -272,6 +338,17 @@ impl<A: Automaton> Builder<A> {
             drop(newborn)
         }
         address
+    }
+
+    /// A child whose builder names no stage comes under one in front of its parent's.
+    fn inherit(&mut self) {
+        if let (Some(above), None) = (&self.above, &self.settings.staged) {
+            let name = match &*self.settings.name {
+                "" => format!("{:016x}", self.id.0),
+                name => name.to_owned(),
+            };
+            self.settings.staged = Some(above.of_child(name));
+        }
     }
 }
 

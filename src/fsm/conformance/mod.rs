@@ -22,11 +22,13 @@ mod death;
 mod endings;
 mod order;
 mod probe;
+mod stages;
 mod timers;
 
 pub use death::*;
 pub use endings::*;
 pub use order::*;
+pub use stages::*;
 pub use timers::*;
 
 /// Runs a rule in virtual time once for each seed, and says which one failed.
@@ -77,6 +79,14 @@ macro_rules! automata_conform {
             one_that_lingers_waits_for_its_timers_and_ends_by_stop
             what_is_still_postponed_at_the_end_comes_once_more
             the_last_address_dropped_is_a_drain
+            one_whose_stage_starts_drains_by_itself
+            one_that_is_born_under_a_stage_that_has_started_drains_after_its_start
+            two_stages_end_in_order_and_nobody_drains_by_hand
+            a_tree_under_a_stage_ends_from_its_leaves
+            a_child_born_when_the_stage_in_front_has_started_goes_with_its_parent
+            a_stage_keeps_nobody_undrained
+            a_late_drain_names_who_is_alive_and_in_which_state
+            one_that_must_still_hear_others_is_drained_by_a_command_of_its_own
             stop_inside_an_input_ends_with_the_state_returned
             stop_inside_flush_ends_after_it
             stop_from_outside_ends_after_the_input_in_hand

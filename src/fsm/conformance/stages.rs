@@ -1,0 +1,264 @@
+//! Automata under the stages of a drain, and trees of them: nobody drains by hand.
+
+use super::probe::{Ctx, Log, State, Word, born, builder, post, without_flushes};
+use crate::fsm::{Address, Automaton, Context, End, Input, Rejected, Runner};
+use crate::sync::drain::{Drain, Guard, Stage};
+use crate::sync::lock::Lock;
+use crate::sync::oneshot;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+fn stages<const N: usize>(names: [&'static str; N]) -> (Drain, [Stage; N]) {
+    let drain = Drain::new();
+    let stages = names.map(|name| drain.stage(name).expect("it is not over"));
+    (drain, stages)
+}
+
+fn guard(stage: &Stage) -> Guard {
+    stage.guard("member").expect("it has not started")
+}
+
+/// Notes `name` in its last breath.
+fn notes(name: Word, log: &Log) -> impl FnMut(&str, State, &mut Ctx) -> State + Send + 'static {
+    let log = log.clone();
+    move |word, state, _| {
+        if word == "exit" {
+            log.lock().push(name.to_owned());
+        }
+        state
+    }
+}
+
+/// The start of its stage drains it: posts are refused, what was accepted is delivered, and the drain waits for its death.
+pub fn one_whose_stage_starts_drains_by_itself<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["stage"]);
+    let (subject, log) = builder(runner, |_, state, _| state);
+    let subject = born(runner, subject.drain_with(guard(&stage)), log);
+    post(&subject.address, &["one", "two"]);
+    let _ = drain.try_drain(); // where runners have threads it may be dead already
+    assert!(!matches!(subject.address.post("late"), Ok(()) | Err(Rejected::Full(_))), "F6");
+    runner.block_on(drain.drain_async());
+    assert!(matches!(subject.address.post("late"), Err(Rejected::Dead("late"))), "F8: after its death");
+    let (end, log) = subject.end();
+    assert!(matches!(end, End::Exited));
+    let heard = without_flushes(&log);
+    let commands: Vec<_> = heard.iter().copied().filter(|word| !["start", "drain"].contains(word)).collect();
+    assert_eq!((heard[0], commands), ("start", vec!["one", "two", "exit"]), "F3");
+    assert!(heard.contains(&"drain"));
+}
+
+/// A stage that has started drains who comes under it by a guard taken before.
+pub fn one_that_is_born_under_a_stage_that_has_started_drains_after_its_start<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["stage"]);
+    let early = guard(&stage);
+    assert!(drain.try_drain().is_err());
+    let (subject, log) = builder(runner, |_, state, _| state);
+    let subject = born(runner, subject.drain_with(early), log);
+    assert!(subject.address.post("late").is_err(), "F6");
+    runner.block_on(drain.drain_async());
+    subject.heard(&["start", "drain", "exit"]);
+}
+
+/// Two stages, nobody calls `drain` on an automaton, all end: the first stage's before the second's.
+pub fn two_stages_end_in_order_and_nobody_drains_by_hand<R: Runner>(runner: &R) {
+    let (drain, [first, second]) = stages(["first", "second"]);
+    let log = Log::default();
+    let writers: Vec<_> =
+        (0..2).map(|_| builder(runner, notes("writer", &log)).0.drain_with(guard(&second)).spawn()).collect();
+    let readers: Vec<_> = (0..3)
+        .map(|nth| {
+            let (writer, mut note) = (writers[nth % 2].clone(), notes("reader", &log));
+            let script = move |word: &str, state, context: &mut Ctx| {
+                if word == "line" {
+                    writer.post("line").expect("the second stage has not started while we live");
+                }
+                note(word, state, context)
+            };
+            builder(runner, script).0.drain_with(guard(&first)).spawn()
+        })
+        .collect();
+    readers.iter().for_each(|reader| post(reader, &["line", "line"]));
+    runner.block_on(drain.drain_async());
+    assert_eq!(*log.lock(), ["reader", "reader", "reader", "writer", "writer"], "D1");
+    let delivered: u32 = writers.iter().map(|writer| writer.counters().processed).sum();
+    assert_eq!(delivered, 6, "F3: all that was read is written");
+}
+
+/// Spawns `below` generations of children, two of each; the last leaf says that the tree stands.
+struct Branch {
+    below: u32,
+    log: Log,
+    leaves: Leaves,
+    children: Vec<Address<()>>,
+}
+
+/// How many are to come, and who is told.
+type Leaves = Arc<Lock<(u32, Option<oneshot::Sender<()>>)>>;
+
+impl Branch {
+    fn root(below: u32, log: &Log) -> (Branch, oneshot::Ticket<()>) {
+        let (stands, ticket) = oneshot::channel();
+        let leaves = Arc::new(Lock::new((1 << below, Some(stands))));
+        (Branch { below, log: log.clone(), leaves, children: Vec::new() }, ticket)
+    }
+
+    fn child(&self) -> Branch {
+        Branch { below: self.below - 1, log: self.log.clone(), leaves: self.leaves.clone(), children: Vec::new() }
+    }
+
+    fn stands(&self) {
+        let mut leaves = self.leaves.lock();
+        leaves.0 -= 1;
+        let told = if leaves.0 == 0 { leaves.1.take() } else { None };
+        drop(leaves);
+        if let Some(told) = told {
+            told.send(()).expect("the test waits");
+        }
+    }
+}
+
+impl Automaton for Branch {
+    type State = ();
+    type Command = ();
+
+    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+        match input {
+            Input::Start if self.below == 0 => self.stands(),
+            Input::Start => self.children = [(); 2].map(|()| context.spawn(self.child(), ())).into(),
+            Input::Exit => self.log.lock().push(self.below.to_string()),
+            Input::Command(()) | Input::Transition { .. } | Input::Drain => {}
+        }
+    }
+}
+
+/// Children of one under a stage come under stages of their own in front: the deepest end first.
+pub fn a_tree_under_a_stage_ends_from_its_leaves<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["tree"]);
+    let log = Log::default();
+    let (root, stands) = Branch::root(2, &log);
+    let root = runner.builder(root, ()).name("root").drain_with(guard(&stage)).spawn();
+    runner.block_on(stands).expect("the tree grows");
+    runner.block_on(drain.drain_async());
+    assert_eq!(*log.lock(), ["0", "0", "0", "0", "1", "1", "2"]);
+    drop(root);
+}
+
+/// One that is born when the stage in front of its parent's has started, and its parent's has not, goes with its parent.
+pub fn a_child_born_when_the_stage_in_front_has_started_goes_with_its_parent<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["parents"]);
+    let front = stage.before("parents: depth 1").expect("it has not started");
+    let holds = guard(&front);
+    assert!(drain.try_drain().is_err());
+    let log = Log::default();
+    let (parent, stands) = Branch::root(1, &log);
+    let parent = runner.builder(parent, ()).drain_with(guard(&stage)).spawn();
+    runner.block_on(stands).expect("the tree grows");
+    assert_eq!((front.guards(), stage.is_draining()), (1, false));
+    assert_eq!(stage.alive().len(), 1, "the children go by their parent's name");
+    drop(holds);
+    runner.block_on(drain.drain_async());
+    let mut ends = log.lock().clone();
+    ends.sort_unstable();
+    assert_eq!(ends, ["0", "0", "1"]);
+    drop(parent);
+}
+
+/// Nothing of a stage counts as an address: its automaton drains when the last one is dropped, and the stage does not wait for it.
+pub fn a_stage_keeps_nobody_undrained<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["stage"]);
+    let (subject, log) = builder(runner, |_, state, _| state);
+    let subject = born(runner, subject.drain_with(guard(&stage)), log);
+    assert!(matches!(subject.abandoned().0, End::Exited), "F9");
+    assert_eq!((stage.guards(), stage.is_draining()), (0, false), "F8: its guard went before its end was told");
+    assert_eq!(drain.try_drain(), Ok(()));
+}
+
+/// Waits in `Drain` for one who never comes.
+struct Waits(Option<oneshot::Sender<()>>);
+
+enum Doing {
+    Working,
+    Waiting,
+}
+
+impl Automaton for Waits {
+    type State = Doing;
+    type Command = ();
+
+    fn next(&mut self, state: Doing, input: Input<Self>, context: &mut Context<Self>) -> Doing {
+        match input {
+            Input::Drain => {
+                context.linger();
+                let _ = self.0.take().map(|told| told.send(()));
+                Doing::Waiting
+            }
+            Input::Start | Input::Command(()) | Input::Transition { .. } | Input::Exit => state,
+        }
+    }
+
+    fn label(state: &Doing) -> &'static str {
+        match state {
+            Doing::Working => "Working",
+            Doing::Waiting => "Waiting",
+        }
+    }
+}
+
+/// A drain that is late names the stage, who is still alive in it, and in which state.
+pub fn a_late_drain_names_who_is_alive_and_in_which_state<R: Runner>(runner: &R) {
+    let (drain, [first, second]) = stages(["first", "second"]);
+    let (told, drains) = oneshot::channel();
+    let of = |stage: &Stage, name: &'static str| stage.guard(name).expect("it has not started");
+    let hangs = runner.builder(Waits(Some(told)), Doing::Working).drain_with(of(&first, "hangs")).spawn();
+    let quick = runner.builder(Waits(None), Doing::Working).drain_with(of(&second, "quick")).spawn();
+    assert!(drain.try_drain().is_err());
+    runner.block_on(drains).expect("its stage has started");
+    let late = loop {
+        let late = drain.try_drain().expect_err("it waits for ever");
+        // Its turn may not be over yet, where runners have threads.
+        if late.alive[0].doing != "in a turn" && late.alive[0].doing != "queued" {
+            break late;
+        }
+        std::thread::yield_now();
+    };
+    let said = "the stage `first` is not over, 1 of it left: hangs (idle in Waiting); drain again to go on waiting";
+    assert_eq!(late.to_string(), said);
+    hangs.stop();
+    runner.block_on(hangs.ended()).expect("an end is always told");
+    assert_eq!(&*drain.try_drain().expect_err("the second stage has started").stage, "second");
+    quick.kill();
+    runner.block_on(drain.drain_async());
+}
+
+/// Posts a command when it is woken.
+struct Posts(Lock<Option<Address<Word>>>);
+
+impl Wake for Posts {
+    fn wake(self: Arc<Self>) {
+        let address = self.0.lock().take();
+        if let Some(address) = address {
+            address.post("leave").expect("nobody drains it by hand");
+        }
+    }
+}
+
+/// One that must hear others while it drains takes its stage's guard by `.guard`, with a waker that posts a command of its own; it
+/// accepts commands until it says `stop`, and the stage waits for that.
+pub fn one_that_must_still_hear_others_is_drained_by_a_command_of_its_own<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["stage"]);
+    let member = guard(&stage);
+    let waker = Arc::new(Posts(Lock::new(None)));
+    member.on_start(Waker::from(waker.clone()));
+    let (subject, log) = builder(runner, |word, state, context| {
+        match word {
+            "leave" => context.post("answer").expect("it does not drain: others are heard"),
+            "answer" => context.stop(),
+            _ => {}
+        }
+        state
+    });
+    let subject = born(runner, subject.guard(member), log);
+    *waker.0.lock() = Some(subject.address.clone());
+    runner.block_on(drain.drain_async());
+    subject.heard(&["start", "leave", "answer", "exit"]);
+}
