@@ -99,6 +99,7 @@
 mod address;
 mod automaton;
 mod cell;
+mod children;
 pub mod conformance;
 mod context;
 mod counters;
@@ -122,6 +123,7 @@ mod word;
 pub use crate::time::Time;
 pub use address::{Address, WeakAddress};
 pub use automaton::{Automaton, CellId, End, Input, Kind, Mode, Panic};
+pub use children::Children;
 pub use context::Context;
 pub use counters::Counters;
 pub use pool::{Alive, Pool};

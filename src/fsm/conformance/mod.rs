@@ -87,6 +87,7 @@ macro_rules! automata_conform {
             a_stage_keeps_nobody_undrained
             a_late_drain_names_who_is_alive_and_in_which_state
             one_that_must_still_hear_others_is_drained_by_a_command_of_its_own
+            a_parent_that_drains_its_children_ends_after_the_last
             stop_inside_an_input_ends_with_the_state_returned
             stop_inside_flush_ends_after_it
             stop_from_outside_ends_after_the_input_in_hand

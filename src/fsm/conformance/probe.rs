@@ -27,6 +27,12 @@ pub(super) struct Probe {
     script: Script,
 }
 
+impl Probe {
+    pub(super) fn new(log: Log, script: impl FnMut(&str, State, &mut Ctx) -> State + Send + 'static) -> Probe {
+        Probe { log, script: Box::new(script) }
+    }
+}
+
 impl Automaton for Probe {
     type State = State;
     type Command = Word;
@@ -69,8 +75,7 @@ pub(super) fn builder<R: Runner>(
     script: impl FnMut(&str, State, &mut Ctx) -> State + Send + 'static,
 ) -> (Builder<Probe>, Log) {
     let log = Log::default();
-    let probe = Probe { log: log.clone(), script: Box::new(script) };
-    (runner.builder(probe, A), log)
+    (runner.builder(Probe::new(log.clone(), script), A), log)
 }
 
 /// A probe in state `A`.
