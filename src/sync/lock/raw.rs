@@ -235,20 +235,42 @@ impl<Q: Strategy> Raw<Q> {
         }
     }
 
-    /// Lets go of the lock, leaving `payload`, or the one that is there. `fair`: to whoever is next in line, if anyone is.
+    /// Lets go of the lock.
     #[inline]
-    pub(super) fn unlock(&self, payload: Option<u32>, fair: bool) {
+    pub(super) fn unlock(&self) {
         let now = self.look();
-        let payload = payload.unwrap_or(now.payload());
-        match now.free(payload).filter(|_| !fair || now.pending() == 0).map(|next| self.release(now, next)) {
-            Some(Ok(())) => {}
-            Some(Err(now)) => self.unlock_slow(now, payload, fair),
-            None => self.unlock_slow(now, payload, fair),
+        if let Some(next) = now.free_alone()
+            && self.release(now, next).is_ok()
+        {
+            return;
         }
+        self.unlock_slow(None, false);
     }
 
+    /// Lets go of the lock and leaves this payload.
+    #[inline]
+    pub(super) fn unlock_with(&self, payload: u32) {
+        let now = self.look();
+        if let Some(next) = now.free(payload)
+            && self.release(now, next).is_ok()
+        {
+            return;
+        }
+        self.unlock_slow(Some(payload), false);
+    }
+
+    /// Lets go of the lock, to whoever is next in line, if anyone is.
+    #[inline]
+    pub(super) fn unlock_fair(&self) {
+        self.unlock_slow(None, true);
+    }
+
+    /// Lets go of the lock, leaving `payload`, or the one that is there. `fair`: to whoever is next in line, if anyone is.
     #[cold]
-    fn unlock_slow(&self, mut now: Word, payload: u32, fair: bool) {
+    fn unlock_slow(&self, payload: Option<u32>, fair: bool) {
+        let mut now = self.look();
+        // Only the owner changes the payload.
+        let payload = payload.unwrap_or(now.payload());
         let mut popped: Option<Pop> = None;
         let mut has_heir = false;
         loop {
@@ -347,7 +369,7 @@ impl<Q: Strategy> Heirship<'_, Q> {
 impl<Q: Strategy> Drop for Heirship<'_, Q> {
     fn drop(&mut self) {
         if self.held.get() && self.raw.take_or_quit(&|payload| payload, Place::Heir { overdue: false }) {
-            self.raw.unlock(None, false);
+            self.raw.unlock();
         }
     }
 }

@@ -140,6 +140,11 @@ impl Word {
         Word(self.0 & !LOCKED).with(payload).when(applies && (self.pending() == 0 || self.has(HEIR)))
     }
 
+    /// `free` with the payload as it is, where nobody waits: the ordinary case, told by one comparison (W1, W3 leave no other flag).
+    pub(super) const fn free_alone(self) -> Option<Word> {
+        Word(self.0.wrapping_sub(LOCKED)).when(self.0 as u32 == LOCKED as u32)
+    }
+
     /// Frees the lock and makes a waiter, just popped, the heir.
     pub(super) const fn free_waking(self, payload: u32) -> Option<Word> {
         let applies = self.has(LOCKED) && !self.has(OWED) && !self.has(HEIR) && self.pending() > 0;
@@ -235,6 +240,14 @@ mod tests {
                 assert_eq!(next.pending() as i64 - word.pending() as i64, pending, "{name} of {:#x}", word.0);
             }
             assert!(applied > 0, "{name} applies to some word");
+        }
+    }
+
+    #[test]
+    fn where_nobody_waits_freeing_is_one_comparison() {
+        for word in words() {
+            let expected = if word.pending() == 0 { word.free(7) } else { None };
+            assert!(word.free_alone() == expected, "{:#x}", word.0);
         }
     }
 
