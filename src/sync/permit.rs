@@ -21,6 +21,7 @@ pub struct OwnedPermit<Q: Strategy = Fifo> {
 }
 
 impl<'a, Q: Strategy> Permit<'a, Q> {
+    #[inline]
     pub(super) fn new(semaphore: &'a Semaphore<Q>, count: u32) -> Self {
         Permit { semaphore, count }
     }
@@ -65,12 +66,14 @@ impl<Q: Strategy> OwnedPermit<Q> {
 }
 
 impl<Q: Strategy> Drop for Permit<'_, Q> {
+    #[inline]
     fn drop(&mut self) {
         self.semaphore.release(self.count);
     }
 }
 
 impl<Q: Strategy> Drop for OwnedPermit<Q> {
+    #[inline]
     fn drop(&mut self) {
         self.semaphore.release(self.count);
     }

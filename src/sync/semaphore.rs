@@ -108,7 +108,13 @@ impl<Q: Strategy> Semaphore<Q> {
     ///
     /// # Errors
     /// [`Closed`]: the semaphore was closed before.
+    #[inline]
     pub fn acquire(&self, count: u32) -> Result<Permit<'_, Q>, Closed> {
+        if self.take_alone(count) { Ok(Permit::new(self, count)) } else { self.acquire_slowly(count) }
+    }
+
+    #[cold]
+    fn acquire_slowly(&self, count: u32) -> Result<Permit<'_, Q>, Closed> {
         wait(&Acquiring { semaphore: self, count }, Deadline::NEVER).unwrap_or(Err(Closed))
     }
 
@@ -116,7 +122,22 @@ impl<Q: Strategy> Semaphore<Q> {
     ///
     /// # Errors
     /// [`Refused`]: too few now, or closed.
+    #[inline]
     pub fn try_acquire(&self, count: u32) -> Result<Permit<'_, Q>, Refused> {
+        if self.take_alone(count) { Ok(Permit::new(self, count)) } else { self.try_acquire_slowly(count) }
+    }
+
+    /// One look at the word, and an exchange if there is a chance.
+    #[inline]
+    fn take_alone(&self, count: u32) -> bool {
+        let now = self.word.load(Relaxed);
+        Word(now).take_alone(count).is_some_and(|next| {
+            // ORDERING: Acquire takes what was done with the permits before (model `acquire_release`).
+            self.word.compare_exchange(now, next.0, Acquire, Relaxed).is_ok()
+        })
+    }
+
+    fn try_acquire_slowly(&self, count: u32) -> Result<Permit<'_, Q>, Refused> {
         match (Acquiring { semaphore: self, count }).attempt() {
             Some(Ok(permit)) => Ok(permit),
             Some(Err(Closed)) => Err(Refused::Closed),
@@ -161,6 +182,7 @@ impl<Q: Strategy> Semaphore<Q> {
     ///
     /// # Panics
     /// If there would be more than 2^32 - 1. Nothing has changed then.
+    #[inline]
     pub fn release(&self, count: u32) {
         // ORDERING: Release gives what was done with the permits to who takes them next (model `acquire_release`).
         let before = self.change(Release, |word| word.release(count));
@@ -238,6 +260,7 @@ impl<Q: Strategy> Semaphore<Q> {
     /// waiter is ever half served, so one who gives up has nothing to give back.
     ///
     /// Who adds permits between our last look and the end of the bit has seen that somebody waits, and settles itself.
+    #[cold]
     fn settle(&self) {
         let end = if Q::LIFO { End::Newest } else { End::Oldest };
         self.queue.grant(end, Verdict::Granted, |next| match next {
@@ -248,6 +271,7 @@ impl<Q: Strategy> Semaphore<Q> {
         });
     }
 
+    #[inline]
     #[cfg_attr(rsm_loom, track_caller)]
     fn change(&self, success: Ordering, mut transition: impl FnMut(Word) -> Option<Word>) -> Option<Word> {
         self.word.fetch_update(success, Relaxed, |now| transition(Word(now)).map(|next| next.0)).ok().map(Word)

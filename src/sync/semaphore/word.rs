@@ -48,6 +48,15 @@ impl Word {
         Some(self.with_permits(self.permits() - want))
     }
 
+    /// `take` where nobody waits: the ordinary case, told by two comparisons.
+    pub(crate) const fn take_alone(self, want: u32) -> Option<Word> {
+        if self.0 % PERMIT_ONE == 0 && self.permits() >= want {
+            Some(Word(self.0.wrapping_sub(want as u64 * PERMIT_ONE)))
+        } else {
+            None
+        }
+    }
+
     /// One more waits.
     pub(crate) const fn wait(self) -> Option<Word> {
         if self.is_closed() || self.pending() == PENDING_MAX { None } else { Some(Word(self.0 + PENDING_ONE)) }
@@ -68,8 +77,8 @@ impl Word {
 
     /// More permits; `None` if they would be more than 2^32 - 1.
     pub(crate) const fn release(self, count: u32) -> Option<Word> {
-        match self.permits().checked_add(count) {
-            Some(permits) => Some(self.with_permits(permits)),
+        match self.0.checked_add(count as u64 * PERMIT_ONE) {
+            Some(more) => Some(Word(more)),
             None => None,
         }
     }
@@ -125,6 +134,12 @@ mod tests {
                         "{word:?} take {count}"
                     );
                 }
+                let alone = !closed && permits >= count && pending == 0;
+                assert_eq!(
+                    word.take_alone(count).map(parts),
+                    alone.then(|| (permits - count, 0, false)),
+                    "{word:?} take {count} where nobody waits"
+                );
                 let fits = pending > 0 && permits >= count;
                 assert_eq!(
                     word.grant(count).map(parts),
