@@ -1,6 +1,6 @@
 //! All the messages that were there, taken in one step and read at leisure.
 
-use super::chunk::Hand;
+use super::hand::Hand;
 use std::fmt;
 
 /// The messages that [`Receiver::take`](super::Receiver::take) found, oldest first. What is not read is dropped with it.

@@ -14,8 +14,8 @@
 
 use super::busy::Refused;
 use super::chain::{Channel, Found};
-use super::chunk::Hand;
 use super::error::SendError;
+use super::hand::Hand;
 use crate::sync::park::{Decision, End, Policy, Queue, Verdict};
 use crate::sync::shim::{AtomicU64, AtomicUsize, Ordering::*};
 use std::cell::Cell;

@@ -21,11 +21,8 @@ pub(super) const ONE: u64 = 1 << 3;
 /// The limit of an unbounded channel: what the length can count.
 pub(super) const LIMIT_MAX: u64 = u64::MAX / ONE;
 
-/// Messages that are copied into another chunk rather than linked with their own.
-const COPIED_MAX: usize = 32;
-
-/// Said where a message must still be there.
-pub(super) const GIVEN: &str = "a message is given until it is put in";
+/// Bytes of messages that are copied into another chunk rather than linked with their own.
+const COPIED_MAX: usize = 1024;
 
 /// On a line of its own (two, as they are fetched in pairs), so that neighbours do not pull at it.
 #[repr(align(128))]
@@ -80,6 +77,23 @@ impl<T> Entered<'_, T> {
             return None;
         }
         self.inner(|inner| inner.sleeper.take())
+    }
+
+    /// Counts messages that were just put in, frees BUSY, and wakes the receiver if it sleeps.
+    #[inline]
+    pub(super) fn leave_with(mut self, count: u64, reserved: bool) {
+        if reserved {
+            self.inner(|inner| inner.reserved -= 1);
+        }
+        let word = self.word + count * ONE;
+        if word & NAP == 0 { self.leave(word) } else { self.leave_waking(word) }
+    }
+
+    #[cold]
+    fn leave_waking(mut self, word: u64) {
+        let sleeper = self.sleeper();
+        self.leave(word & !NAP);
+        sleeper.into_iter().for_each(Sleeper::wake);
     }
 
     /// Frees BUSY and says what the word is from now on.
@@ -146,35 +160,13 @@ impl<T> Inner<T> {
         Some(one)
     }
 
-    /// Puts the message at the end of the chain if there is room in the newest chunk, in `fresh` or in a spare.
-    #[inline]
-    pub(super) fn push(&mut self, message: &mut Option<T>, fresh: &mut Option<Loose<T>>, reserved: bool) {
-        match self.chain.newest() {
-            // Within its capacity, so this allocates nothing.
-            Some(items) if items.len() < items.capacity() => items.push(message.take().expect(GIVEN)),
-            _ => {
-                let Some(mut chunk) = fresh.take().or_else(|| self.spares.pop()) else { return };
-                chunk.items().push(message.take().expect(GIVEN));
-                self.chain.link(chunk);
-            }
-        }
-        if reserved {
-            self.reserved -= 1;
-        }
-    }
-
     /// Copies a few messages into the newest chunk and gives the emptied one back, or links theirs.
     pub(super) fn push_all(&mut self, mut chunk: Loose<T>) -> Option<Loose<T>> {
-        let len = chunk.items().len();
-        match self.chain.newest() {
-            Some(items) if len <= COPIED_MAX && len <= items.capacity() - items.len() => {
-                items.append(chunk.items());
-                Some(chunk)
-            }
-            _ => {
-                self.chain.link(chunk);
-                None
-            }
+        let few = chunk.len() * size_of::<T>() <= COPIED_MAX;
+        if few && self.chain.append(&mut chunk) {
+            return Some(chunk);
         }
+        self.chain.link(chunk);
+        None
     }
 }

@@ -14,8 +14,9 @@
 //! M3 first in, first out per sender; BUSY orders all. M4 no message is dropped, nothing allocated, nobody woken under BUSY.
 //! M5 under BUSY no bit changes but by its holder. M6 length + reserved <= limit, where there is one.
 
-use super::busy::{CLOSED, GIVEN, Inner, NAP, ONE, Padded, Refused};
-use super::chunk::{Chain, Hand, Loose, SPARES_MAX, Spares};
+use super::busy::{CLOSED, Entered, Inner, NAP, ONE, Padded, Refused};
+use super::chunk::{Chain, Loose, SPARES_MAX, Spares, room};
+use super::hand::Hand;
 use crate::sync::park::Sleeper;
 use crate::sync::shim::{AtomicU64, Ordering::*, UnsafeCell};
 
@@ -69,53 +70,72 @@ impl<T> Channel<T> {
     /// Puts one message in. `reserved`: into a place that was granted.
     #[inline]
     pub(super) fn push(&self, message: T, reserved: bool) -> Result<(), (Refused, T)> {
-        let mut message = Some(message);
-        let mut fresh = None;
-        loop {
-            let mut entered = self.enter();
-            if let Some(why) = entered.refuses(1, reserved) {
-                let word = entered.word;
-                entered.leave(word);
-                return Err((why, message.expect(GIVEN)));
-            }
-            entered.inner(|inner| inner.push(&mut message, &mut fresh, reserved));
-            if message.is_none() {
-                let sleeper = entered.sleeper();
-                let word = (entered.word & !NAP) + ONE;
-                entered.leave(word);
-                wake(sleeper);
-                return Ok(());
-            }
-            // No room, and no spare: the allocator is not called under BUSY.
+        let mut entered = self.enter();
+        if let Some(why) = entered.refuses(1, reserved) {
             let word = entered.word;
             entered.leave(word);
-            fresh = Some(Loose::new());
+            return Err((why, message));
+        }
+        match entered.inner(|inner| inner.chain.push(message)) {
+            Ok(()) => {
+                entered.leave_with(1, reserved);
+                Ok(())
+            }
+            Err(message) => self.push_chunk(entered, message, reserved),
         }
     }
 
-    /// Puts many in at once, all or none. They are left in `items` if none. They must not be more than a chunk holds.
-    pub(super) fn push_all(&self, items: &mut Vec<T>) -> Result<(), Refused> {
-        let len = items.len();
-        if len == 0 {
-            return Ok(());
-        }
-        let mut chunk = Loose::of(std::mem::take(items));
+    /// Puts one message in that found no room in the newest chunk.
+    #[cold]
+    fn push_chunk<'a>(
+        &'a self,
+        mut entered: Entered<'a, T>,
+        mut message: T,
+        reserved: bool,
+    ) -> Result<(), (Refused, T)> {
+        let spare = entered.inner(|inner| inner.spares.pop());
+        let mut chunk = match spare {
+            Some(spare) => spare,
+            None => {
+                // The allocator is not called under BUSY.
+                let word = entered.word;
+                entered.leave(word);
+                let fresh = Loose::new(room::<T>());
+                entered = self.enter();
+                if let Some(why) = entered.refuses(1, reserved) {
+                    let word = entered.word;
+                    entered.leave(word);
+                    return Err((why, message));
+                }
+                // Another sender may have linked one meanwhile.
+                match entered.inner(|inner| inner.chain.push(message)) {
+                    Ok(()) => {
+                        entered.leave_with(1, reserved);
+                        return Ok(());
+                    }
+                    Err(back) => message = back,
+                }
+                fresh
+            }
+        };
+        chunk.push(message);
+        entered.inner(|inner| inner.chain.link(chunk));
+        entered.leave_with(1, reserved);
+        Ok(())
+    }
+
+    /// Puts a chunk of many in at once, all or none: if none, they come back. Its memory comes back if it is not needed.
+    pub(super) fn push_all(&self, chunk: Loose<T>) -> Result<Option<Loose<T>>, (Refused, Loose<T>)> {
+        let len = chunk.len() as u64;
         let mut entered = self.enter();
-        if let Some(why) = entered.refuses(len as u64, false) {
+        if let Some(why) = entered.refuses(len, false) {
             let word = entered.word;
             entered.leave(word);
-            *items = std::mem::take(chunk.items());
-            return Err(why);
+            return Err((why, chunk));
         }
-        let copied = entered.inner(|inner| inner.push_all(chunk));
-        let sleeper = entered.sleeper();
-        let word = (entered.word & !NAP) + len as u64 * ONE;
-        entered.leave(word);
-        wake(sleeper);
-        if let Some(mut emptied) = copied {
-            *items = std::mem::take(emptied.items());
-        }
-        Ok(())
+        let emptied = entered.inner(|inner| inner.push_all(chunk));
+        entered.leave_with(len, false);
+        Ok(emptied)
     }
 
     /// Takes all that lies here into the hand, unless something is left in it. If senders wait for room: how many places

@@ -2,31 +2,35 @@
 //!
 //! ```text
 //!   Chain   head ──> chunk ──> chunk ──> chunk <── tail       senders write at the tail, under BUSY
-//!
-//!   Hand    chunk ──> chunk                                   the receiver reads alone, outside BUSY
-//!             ^ at .. end        spares: up to 2 drained chunks, given back with the next batch
+//!                                        ^ used .. room
+//!   Chunk   next | len | room | place, place, ...             one allocation, so that a heap can merge what is freed
 //! ```
-//! C1 a chunk belongs to one chain, hand or pile of spares at a time. C2 a chunk in a chain is never empty.
-//! C3 what lies in the hand's chunk from `at` to `end` is there, while the chunk itself says that it is empty.
+//! C1 a chunk belongs to one chain, hand or pile of spares at a time. C2 a chunk in a chain is never empty. C4 of a chain's newest
+//! chunk the first `used` places of `room` hold messages, and the chain counts them; of any other chunk the first `len` do.
 
-use std::mem::size_of;
-use std::ptr::NonNull;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of, size_of};
+use std::ptr::{self, NonNull};
 
 /// How many drained chunks are kept, in the channel and in the hand together.
 pub(super) const SPARES_MAX: usize = 2;
 
-/// A part of a chain. It never grows: it is full when its room is used up.
+/// The head of a chunk. Its places lie behind it, in the same allocation. It never grows: it is full when its room is used up.
+#[repr(C)]
 struct Chunk<T> {
     next: Option<NonNull<Chunk<T>>>,
-    items: Vec<T>,
+    len: usize,
+    room: usize,
+    places: [MaybeUninit<T>; 0],
 }
 
-/// Messages per chunk: 4 KiB worth, at least 8.
+/// Messages per chunk: 4 KiB with the head, at least 8.
 pub(super) const fn room<T>() -> usize {
+    let bytes = 4096 - offset_of!(Chunk<T>, places);
     match size_of::<T>() {
         0 => 4096,
-        size if size > 512 => 8,
-        size => 4096 / size,
+        size if size * 8 > bytes => 8,
+        size => bytes / size,
     }
 }
 
@@ -34,38 +38,104 @@ pub(super) const fn room<T>() -> usize {
 pub(super) struct Loose<T>(NonNull<Chunk<T>>);
 
 impl<T> Loose<T> {
-    /// An empty chunk. Allocates.
-    pub(super) fn new() -> Loose<T> {
-        Loose::of(Vec::with_capacity(room::<T>()))
+    /// An empty chunk for so many. Allocates.
+    pub(super) fn new(room: usize) -> Loose<T> {
+        let layout = Self::layout(room);
+        // SAFETY: the layout is not of size 0, as it holds the head.
+        let Some(chunk) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+        let chunk = chunk.cast::<Chunk<T>>();
+        // SAFETY: it was just allocated, with room and alignment for a head.
+        unsafe { chunk.write(Chunk { next: None, len: 0, room, places: [] }) };
+        Loose(chunk)
     }
 
-    /// A chunk of these messages, with what room there is in their vector.
-    pub(super) fn of(items: Vec<T>) -> Loose<T> {
-        Loose(NonNull::from(Box::leak(Box::new(Chunk { next: None, items }))))
+    fn layout(room: usize) -> Layout {
+        let places = Layout::array::<T>(room).and_then(|places| Layout::new::<Chunk<T>>().extend(places));
+        places.expect("a chunk is some KiB long").0
     }
 
-    /// The messages in it.
-    pub(super) fn items(&mut self) -> &mut Vec<T> {
-        // SAFETY: C1, nobody else knows the chunk, and `&mut self` is its only user.
-        let chunk = unsafe { self.0.as_mut() };
-        &mut chunk.items
+    fn head(&self) -> &Chunk<T> {
+        // SAFETY: C1, nobody else knows the chunk; the head was written when it was made.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn head_mut(&mut self) -> &mut Chunk<T> {
+        // SAFETY: as in `head`; `&mut self` is its only user.
+        unsafe { self.0.as_mut() }
+    }
+
+    /// The first place.
+    pub(super) fn places(&self) -> NonNull<T> {
+        // SAFETY: the places lie within the allocation, behind the head.
+        unsafe { self.0.byte_add(offset_of!(Chunk<T>, places)) }.cast()
+    }
+
+    /// Messages in it.
+    pub(super) fn len(&self) -> usize {
+        self.head().len
+    }
+
+    /// Places in it.
+    pub(super) fn room(&self) -> usize {
+        self.head().room
+    }
+
+    /// Says that it is empty, and how many messages are now the caller's.
+    pub(super) fn take_len(&mut self) -> usize {
+        std::mem::take(&mut self.head_mut().len)
+    }
+
+    /// One more message. There must be room.
+    pub(super) fn push(&mut self, message: T) {
+        let len = self.len();
+        assert!(len < self.room(), "C4: a chunk never grows");
+        // SAFETY: the place is below the room.
+        let place = unsafe { self.places().add(len) };
+        // SAFETY: the place is within the allocation, and holds no message yet (C4).
+        unsafe { place.write(message) };
+        self.head_mut().len = len + 1;
+    }
+
+    /// The messages in it, elsewhere.
+    pub(super) fn into_vec(mut self) -> Vec<T> {
+        let len = self.take_len();
+        let mut messages = Vec::with_capacity(len);
+        // SAFETY: the first `len` places hold messages (C4), which are ours; the vector has room for them.
+        unsafe { ptr::copy_nonoverlapping(self.places().as_ptr(), messages.as_mut_ptr(), len) };
+        // SAFETY: so many were just put there.
+        unsafe { messages.set_len(len) };
+        messages
     }
 
     /// Whether it has a chunk's ordinary room: only such are kept as spares.
-    fn is_roomy(&mut self) -> bool {
-        self.items().capacity() >= room::<T>()
+    fn is_roomy(&self) -> bool {
+        self.room() >= room::<T>()
     }
 }
 
 impl<T> Drop for Loose<T> {
     fn drop(&mut self) {
-        // SAFETY: C1, the chunk is ours alone; it came from `Box::leak`.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        /// Frees the chunk although a message's drop has panicked.
+        struct Free<T>(NonNull<Chunk<T>>, Layout);
+        impl<T> Drop for Free<T> {
+            fn drop(&mut self) {
+                // SAFETY: it was allocated by this layout, and is ours alone (C1).
+                unsafe { dealloc(self.0.as_ptr().cast(), self.1) };
+            }
+        }
+        let _free = Free(self.0, Self::layout(self.room()));
+        let messages = ptr::slice_from_raw_parts_mut(self.places().as_ptr(), self.take_len());
+        // SAFETY: the first `len` places hold messages (C4), and nobody will look at them again.
+        unsafe { ptr::drop_in_place(messages) };
     }
 }
 
 /// Chunks in order, oldest first.
 pub(super) struct Chain<T> {
+    /// The newest chunk's (C4); with no chunk `used` and `room` are 0.
+    places: NonNull<T>,
+    used: usize,
+    room: usize,
     /// None if there is no chunk.
     ends: Option<Ends<T>>,
 }
@@ -78,38 +148,72 @@ struct Ends<T> {
 impl<T> Chain<T> {
     /// No chunk.
     pub(super) const fn new() -> Chain<T> {
-        Chain { ends: None }
+        Chain { places: NonNull::dangling(), used: 0, room: 0, ends: None }
     }
 
-    /// The messages of the newest chunk, to which some may be added as long as there is room.
-    pub(super) fn newest(&mut self) -> Option<&mut Vec<T>> {
-        let ends = self.ends.as_mut()?;
-        // SAFETY: C1, the chunk is this chain's, and `&mut self` is its only user.
-        let chunk = unsafe { ends.tail.as_mut() };
-        Some(&mut chunk.items)
-    }
-
-    /// Adds a chunk at the new end.
+    /// Puts a message into the newest chunk; gives it back if there is no room.
     #[inline]
+    pub(super) fn push(&mut self, message: T) -> Result<(), T> {
+        if self.used == self.room {
+            return Err(message);
+        }
+        // SAFETY: C4, the place is below the newest chunk's room.
+        let place = unsafe { self.places.add(self.used) };
+        self.used += 1;
+        // SAFETY: C1, the chunk is this chain's, and `&mut self` is its only user; the place holds no message yet (C4).
+        unsafe { place.write(message) };
+        Ok(())
+    }
+
+    /// Copies a chunk's messages behind the newest, and so empties it; false if there is no room.
+    pub(super) fn append(&mut self, chunk: &mut Loose<T>) -> bool {
+        let len = chunk.len();
+        if self.room - self.used < len {
+            return false;
+        }
+        // SAFETY: C4, the place is within the newest chunk's room.
+        let place = unsafe { self.places.add(self.used) };
+        // SAFETY: C1, C4: the other chunk's messages are there and become ours; here are so many places without one.
+        unsafe { ptr::copy_nonoverlapping(chunk.places().as_ptr(), place.as_ptr(), len) };
+        self.used += chunk.take_len();
+        true
+    }
+
+    /// Adds a chunk at the new end. It must not be empty (C2).
     pub(super) fn link(&mut self, chunk: Loose<T>) {
-        let chunk = std::mem::ManuallyDrop::new(chunk).0;
+        let mut added = ManuallyDrop::new(chunk);
+        self.seal();
         match &mut self.ends {
-            None => self.ends = Some(Ends { head: chunk, tail: chunk }),
+            None => self.ends = Some(Ends { head: added.0, tail: added.0 }),
             Some(ends) => {
                 // SAFETY: C1, the chunk is this chain's, and `&mut self` is its only user.
-                unsafe { ends.tail.as_mut() }.next = Some(chunk);
-                ends.tail = chunk;
+                unsafe { ends.tail.as_mut() }.next = Some(added.0);
+                ends.tail = added.0;
             }
         }
+        (self.places, self.room) = (added.places(), added.room());
+        self.used = added.take_len();
     }
 
     /// Takes the oldest chunk out.
     pub(super) fn unlink(&mut self) -> Option<Loose<T>> {
+        self.seal();
         let Ends { mut head, tail } = self.ends.take()?;
         // SAFETY: C1, the chunk is this chain's, and `&mut self` is its only user.
         let next = unsafe { head.as_mut() }.next.take();
         self.ends = next.map(|head| Ends { head, tail });
+        if self.ends.is_none() {
+            (self.used, self.room) = (0, 0);
+        }
         Some(Loose(head))
+    }
+
+    /// Notes in the newest chunk how many messages are there (C4).
+    fn seal(&mut self) {
+        if let Some(ends) = &mut self.ends {
+            // SAFETY: C1, the chunk is this chain's, and `&mut self` is its only user.
+            unsafe { ends.tail.as_mut() }.len = self.used;
+        }
     }
 }
 
@@ -125,7 +229,7 @@ impl<T> Drop for Chain<T> {
 unsafe impl<T: Send> Send for Loose<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Chain<T> {}
-// SAFETY: by a shared reference nothing of it can be reached.
+// SAFETY: by a shared reference no message can be reached.
 unsafe impl<T: Send> Sync for Loose<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Chain<T> {}
@@ -157,114 +261,10 @@ impl<T> Spares<T> {
     }
 
     /// Keeps an empty chunk unless there are `max` of them already.
-    fn keep(&mut self, mut chunk: Loose<T>, max: usize) {
+    pub(super) fn keep(&mut self, chunk: Loose<T>, max: usize) {
         if self.len() < max && chunk.is_roomy() {
             let place = self.0.iter_mut().find(|place| place.is_none());
             *place.expect("fewer than max are there, and max is at most the number of places") = Some(chunk);
         }
-    }
-}
-
-/// What the receiver has taken and not yet read.
-pub(super) struct Hand<T> {
-    chunk: Option<Loose<T>>,
-    /// What is left of `chunk` (C3).
-    at: usize,
-    end: usize,
-    chain: Chain<T>,
-    len: usize,
-    spares: Spares<T>,
-    spares_max: usize,
-}
-
-impl<T> Hand<T> {
-    /// An empty hand.
-    pub(super) const fn new() -> Hand<T> {
-        Hand { chunk: None, at: 0, end: 0, chain: Chain::new(), len: 0, spares: Spares::new(), spares_max: SPARES_MAX }
-    }
-
-    /// Messages not yet read.
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Takes over a chain of that many messages. The hand must be empty. `spares` are in the channel already.
-    pub(super) fn fill(&mut self, chain: Chain<T>, len: usize, spares: usize) {
-        debug_assert!(self.len == 0, "a batch is taken when the one before is read");
-        self.chain = chain;
-        self.len = len;
-        self.spares_max = SPARES_MAX - spares;
-    }
-
-    /// Chunks that it holds on to.
-    #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
-    pub(super) fn chunks(&self) -> usize {
-        self.spares.len() + usize::from(self.chunk.is_some())
-    }
-
-    /// The spares, to be given back.
-    pub(super) fn spares(&mut self) -> &mut Spares<T> {
-        &mut self.spares
-    }
-
-    /// The oldest message.
-    #[inline]
-    pub(super) fn pop(&mut self) -> Option<T> {
-        if self.at == self.end && !self.turn() {
-            return None;
-        }
-        let chunk = self.chunk.as_mut().expect("C3: where something is left, there is a chunk");
-        // SAFETY: C3, `at` lies before `end`, hence within the chunk.
-        let place = unsafe { chunk.items().as_ptr().add(self.at) };
-        self.at += 1;
-        self.len -= 1;
-        // SAFETY: C3, the message is there; `at` has passed it, so it is read once.
-        Some(unsafe { place.read() })
-    }
-
-    /// Puts a drained chunk by as a spare, or frees it.
-    pub(super) fn retire(&mut self) {
-        if self.at == self.end
-            && let Some(drained) = self.chunk.take()
-        {
-            self.spares.keep(drained, self.spares_max);
-        }
-    }
-
-    /// Goes on to the next chunk; false if there is none.
-    #[cold]
-    fn turn(&mut self) -> bool {
-        self.retire();
-        let Some(mut next) = self.chain.unlink() else { return false };
-        self.at = 0;
-        self.end = next.items().len();
-        // SAFETY: shrinking to 0 leaves the messages where they are; from here on they are the hand's (C3).
-        unsafe { next.items().set_len(0) };
-        self.chunk = Some(next);
-        debug_assert!(self.at < self.end, "C2: a chunk in a chain is never empty");
-        true
-    }
-
-    /// Drops what is left, whatever a message's drop does.
-    pub(super) fn clear(&mut self) {
-        struct Rest<'a, T>(&'a mut Hand<T>);
-        impl<T> Drop for Rest<'_, T> {
-            fn drop(&mut self) {
-                // Reached with messages left only if the drop of one has panicked.
-                while let Some(message) = self.0.pop() {
-                    drop(message);
-                }
-            }
-        }
-        let rest = Rest(self);
-        while let Some(message) = rest.0.pop() {
-            drop(message);
-        }
-    }
-}
-
-impl<T> Drop for Hand<T> {
-    fn drop(&mut self) {
-        self.clear();
     }
 }

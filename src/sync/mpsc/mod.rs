@@ -48,6 +48,7 @@ mod busy;
 mod chain;
 mod chunk;
 mod error;
+mod hand;
 mod receiver;
 mod sender;
 

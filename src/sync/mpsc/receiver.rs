@@ -3,8 +3,8 @@
 use super::batch::Batch;
 use super::bounded::Shared;
 use super::chain::Found;
-use super::chunk::Hand;
 use super::error::TryRecvError;
+use super::hand::Hand;
 use crate::sync::backoff::Backoff;
 use crate::sync::park::{NoSleep, Sleeper};
 use crate::sync::shim::{Arc, Deadline, park, thread};

@@ -2,7 +2,7 @@
 
 use super::bounded::{Sending, Shared};
 use super::busy::Refused;
-use super::chunk::room;
+use super::chunk::{Loose, room};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use crate::sync::park::{Wait, wait};
 use crate::sync::shim::{Arc, Deadline, Ordering::*};
@@ -97,25 +97,26 @@ impl<T> Sender<T> {
     pub fn send_all(&self, messages: impl IntoIterator<Item = T>) -> Result<(), SendError<Vec<T>>> {
         let channel = &self.shared.channel;
         let mut messages = messages.into_iter();
-        let mut chunk = Vec::new();
+        let mut emptied = None;
         loop {
-            // A guess, as others send, too. More than is free is not drawn, for it could not go in at once.
-            let free = channel.limit().saturating_sub(channel.len()).clamp(1, room::<T>() as u64) as usize;
+            let most = messages.size_hint().1.unwrap_or(usize::MAX).clamp(1, room::<T>());
             // The user's iterator runs here, outside the channel.
-            chunk.extend(messages.by_ref().take(free));
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            match channel.push_all(&mut chunk) {
-                Ok(()) => {}
-                Err(Refused::Closed) => return Err(SendError(chunk)),
-                Err(Refused::Full) => self.send_each(&mut chunk)?,
+            let Some(first) = messages.next() else { return Ok(()) };
+            let mut chunk = emptied.take().unwrap_or_else(|| Loose::new(most));
+            chunk.push(first);
+            // A guess, as others send, too. More than is free is not drawn, for it could not go in at once.
+            let free = channel.limit().saturating_sub(channel.len()).clamp(1, chunk.room() as u64) as usize;
+            messages.by_ref().take(free - 1).for_each(|message| chunk.push(message));
+            match channel.push_all(chunk) {
+                Ok(again) => emptied = again,
+                Err((Refused::Closed, chunk)) => return Err(SendError(chunk.into_vec())),
+                Err((Refused::Full, chunk)) => self.send_each(chunk.into_vec())?,
             }
         }
     }
 
-    fn send_each(&self, chunk: &mut Vec<T>) -> Result<(), SendError<Vec<T>>> {
-        let mut messages = chunk.drain(..);
+    fn send_each(&self, messages: Vec<T>) -> Result<(), SendError<Vec<T>>> {
+        let mut messages = messages.into_iter();
         while let Some(message) = messages.next() {
             if let Err(SendError(message)) = self.send(message) {
                 return Err(SendError(std::iter::once(message).chain(messages).collect()));

@@ -151,7 +151,7 @@ fn waiting_senders_get_in_oldest_first() {
 
 #[test]
 fn a_place_for_who_waits_is_set_aside_in_the_step_that_frees_it() {
-    let (channel, mut hand) = (chain::Channel::new(1), chunk::Hand::new());
+    let (channel, mut hand) = (chain::Channel::new(1), hand::Hand::new());
     assert!(channel.push(1, false).is_ok());
     assert!(channel.must_wait());
     let (_, set_aside) = channel.take(&mut hand);
