@@ -140,6 +140,7 @@ pub use virtual_time::{VirtualTime, World};
 #[cfg(rsm_loom)]
 #[doc(hidden)]
 pub mod models {
+    pub use super::pool::models as pool;
     pub use super::threads::models::{arm_against_sleep, schedule_against_sleep};
     pub use super::timers::models::{arm_against_timer_thread, fire_and_arm_against_timer_thread};
 }

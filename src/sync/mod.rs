@@ -1,7 +1,7 @@
 //! Waiting: many threads share one word.
 //!
 //! ```text
-//!   lock    rwlock    event    semaphore    mpsc    oneshot          what you use
+//!   lock    rwlock    event ...  semaphore  mpsc    oneshot          what you use
 //!     |        |        |          |         |        |
 //!     |        |        |          |         |        |              each: one word, whose every change is a pure function,
 //!     +--------+--------+----------+         |        |              tested for every word, then applied by one exchange
@@ -17,7 +17,11 @@
 //! | a value that several threads change | a [`lock::Lock`]: one at a time, and 32 bits that change with it | [`lock`] |
 //! | a value that is read much and changed rarely | a [`rwlock::RwLock`], and a [`rwlock::ReadOnly`] to give away | [`rwlock`] |
 //! | a value whose one visitor is known from elsewhere | a [`turn::Turn`]: it never waits | [`turn`] |
+//! | a value that is made once, by who needs it first | a [`once::Once`], which costs one load; a [`renew::Renew`], if it goes stale | [`once`], [`renew`] |
 //! | one fact that many wait for, or the end of many that one waits for | an [`event::Event`], and its guards | [`event`] |
+//! | the end of many things that is the beginning of one | a [`countdown::Countdown`]: the last one runs it; or a [`latch::Latch`] | [`countdown`], [`latch`] |
+//! | many who pass, or wait until they may, or only the first few | a [`gate::Gate`] | [`gate`] |
+//! | threads that go on together, step after step | a [`barrier::Barrier`] | [`barrier`] |
 //! | parts that must end one after the other | a [`drain::Drain`]: stages, and guards of those who belong to them | [`drain`] |
 //! | work that may have to be broken off, by hand or by a deadline | a [`cancel::Cancel`], and its children | [`cancel`] |
 //! | a thing that only so many may do at once | a [`semaphore::Semaphore`] | [`semaphore`] |
@@ -40,17 +44,23 @@
 //!
 //! Next: [`fsm`](crate::fsm), where one thread owns one state.
 
+pub mod barrier;
+pub mod countdown;
 pub mod cancel;
 pub mod drain;
 mod error;
 pub mod event;
 mod event_guard;
+pub mod gate;
+pub mod latch;
 pub mod lock;
 pub mod meter;
 pub mod mpsc;
+pub mod once;
 pub mod oneshot;
 pub mod park;
 mod permit;
+pub mod renew;
 pub mod rwlock;
 pub mod semaphore;
 mod slab;

@@ -172,6 +172,15 @@ pub fn finds(mutant: Mutant, run: impl FnOnce() + std::panic::UnwindSafe) {
     assert!(found, "no model fails with {mutant:?}");
 }
 
+/// Runs the models in `run`, whose program is wrong by itself, and holds that one of them fails.
+///
+/// # Panics
+/// If nothing in `run` panics: then the models would not see what is wrong.
+pub fn fails(what: &str, run: impl FnOnce() + std::panic::UnwindSafe) {
+    let found = !all_are_wanted() || std::panic::catch_unwind(run).is_err();
+    assert!(found, "no model fails with {what}");
+}
+
 /// Runs the models in `run` with every waiter overdue, or none.
 pub fn with_overdue(overdue: Overdue, run: impl FnOnce()) {
     OVERDUE.set(overdue);

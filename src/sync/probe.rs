@@ -23,6 +23,12 @@ pub enum Mutant {
     QuitWithoutSettle,
     /// `sync/oneshot`: the receiver does not wait until the sender has left the box.
     WaitingNotAwaited,
+    /// `sync/once`: a run that fails does not look who waits for it.
+    OnceFailsSilently,
+    /// `sync/countdown`: reaching zero and becoming the one who runs the closure are two steps.
+    CountdownTwoSteps,
+    /// `sync/barrier`: who gives up takes its arrival back without looking at the round.
+    BarrierLeavesLate,
     /// `sync/turn`: entering is a load, then a store.
     TurnLoadStore,
     /// `sync/turn`: leaving orders nothing.

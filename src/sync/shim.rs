@@ -28,6 +28,7 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use under::*;
 
 /// Atomics for statics of the process (a log level), which no model looks at: loom's cannot be made at compile time.
+#[cfg(not(any(rsm_loom, rsm_shuttle)))]
 pub(crate) mod process {
     pub(crate) use std::sync::atomic::AtomicU32;
 }

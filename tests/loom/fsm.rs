@@ -224,3 +224,38 @@ fn arming_wakes_a_thread_of_timers_that_goes_to_sleep() {
 fn arming_wakes_a_thread_of_timers_for_which_another_has_fired() {
     rsm::fsm::models::fire_and_arm_against_timer_thread();
 }
+
+#[test]
+fn a_task_let_in_while_the_only_worker_goes_to_sleep_is_run() {
+    rsm::fsm::models::pool::one_worker();
+}
+
+#[test]
+fn a_pool_that_ends_while_its_worker_goes_to_sleep_runs_what_it_took_in() {
+    rsm::fsm::models::pool::one_worker_ends();
+}
+
+#[test]
+fn a_task_let_in_while_two_workers_go_to_sleep_is_run() {
+    rsm::fsm::models::pool::two_workers();
+}
+
+#[test]
+fn a_task_goes_to_the_worker_or_to_the_thief() {
+    rsm::fsm::models::pool::steal();
+}
+
+#[test]
+fn a_watcher_that_goes_to_rest_is_roused_by_whoever_finds_work() {
+    rsm::fsm::models::pool::rest();
+}
+
+#[test]
+fn what_waits_behind_a_turn_that_blocks_is_run_by_another_thread() {
+    rsm::fsm::models::pool::hand_over();
+}
+
+#[test]
+fn who_is_born_while_a_pool_closes_is_drained_or_dead_from_birth() {
+    rsm::fsm::models::pool::close();
+}

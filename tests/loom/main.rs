@@ -9,14 +9,18 @@
 //! A model whose name says that something "is found" switches on a fault ([`rsm::sync::model::Mutant`]) and holds that it fails.
 #![cfg(rsm_loom)]
 
+mod barrier;
 mod cancel;
 mod common;
+mod countdown;
 mod drain;
 mod event;
 mod fsm;
+mod gate;
 mod lock;
 mod meter;
 mod mpsc;
+mod once;
 mod oneshot;
 mod park;
 mod rwlock;

@@ -80,7 +80,7 @@ impl fmt::Display for Living {
 impl Shared {
     /// Who lives now, each seen at some moment of the call.
     pub(super) fn alive(&self) -> Alive {
-        let _seen = self.stalls.look(&self.places, || ());
+        let _seen = self.floor.stalls.look(&self.floor.places, || ());
         let mut cells = Vec::new();
         self.census.each(|node, name| {
             cells.extend(self.living(node, name));
@@ -104,7 +104,7 @@ impl Shared {
         if let Some(section) = self.spares.sections().iter().find(|section| section.cell == cell) {
             return Doing::Blocking(section.since.elapsed());
         }
-        let place = self.places.iter().position(|place| place.cell() == Some(cell));
-        Doing::Turn(place.map_or(Duration::ZERO, |nth| self.stalls.since(nth).elapsed()))
+        let place = self.floor.places.iter().position(|place| place.cell() == Some(cell));
+        Doing::Turn(place.map_or(Duration::ZERO, |nth| self.floor.stalls.since(nth).elapsed()))
     }
 }

@@ -3,10 +3,9 @@
 use super::PoolCounters;
 use super::builder::OnPanic;
 use super::census::Census;
-use super::queues::{Place, Pushed, WayIn};
-use super::sleep::{Seen, Sleep};
+use super::floor::Floor;
+use super::queues::Place;
 use super::spares::{Offered, Spares};
-use super::stalls::Stalls;
 use super::worker::{live, seat, sit};
 use crate::fsm::runner::{Home, HomeRef, Task};
 use crate::fsm::timers::Timers;
@@ -22,13 +21,9 @@ use std::task::Waker;
 
 /// What all threads and cells of a pool share.
 pub(super) struct Shared {
-    pub(super) places: Box<[Place]>,
-    pub(super) way_in: WayIn,
-    pub(super) sleep: Sleep,
+    pub(super) floor: Floor<Task>,
     pub(super) spares: Spares,
-    pub(super) stalls: Stalls,
     pub(super) census: Census,
-    pub(super) steals: AtomicU64,
     timers: Timers,
     name: String,
     threads_made: AtomicU64,
@@ -46,13 +41,9 @@ struct Strict {
 impl Shared {
     pub(super) fn new(workers: usize, name: String, on_panic: OnPanic) -> Shared {
         Shared {
-            places: (0..workers).map(|_| Place::new()).collect(),
-            way_in: WayIn::new(workers),
-            sleep: Sleep::new(workers),
+            floor: Floor::new(workers),
             spares: Spares::new(workers),
-            stalls: Stalls::new(workers),
             census: Census::new(),
-            steals: AtomicU64::new(0),
             timers: Timers::thread(),
             name,
             threads_made: AtomicU64::new(0),
@@ -71,9 +62,9 @@ impl Shared {
     }
 
     /// The place of the calling thread, if it is one of ours and has one.
-    fn place(&self) -> Option<&Place> {
+    fn place(&self) -> Option<&Place<Task>> {
         let seat = seat().filter(|seat| seat.pool == self.identity())?;
-        Some(&self.places[seat.place])
+        Some(&self.floor.places[seat.place])
     }
 
     /// Whether the calling thread works here.
@@ -92,29 +83,6 @@ impl Shared {
         made
     }
 
-    /// From outside, or from a thread that has given its place away.
-    fn let_in(&self, task: Task) {
-        match self.way_in.push(task) {
-            Ok(()) => self.sleep.wake_one(),
-            Err(task) => drop(task), // nobody will ever run it: it is killed
-        }
-    }
-
-    /// What a worker does next of what came from outside.
-    pub(super) fn take_in(&self, place: &Place) -> Option<Task> {
-        self.way_in.take(self.places.len(), place)
-    }
-
-    /// Whether work lies anywhere but in a slot. A few loads.
-    pub(super) fn has_queues(&self) -> bool {
-        self.way_in.has_work() || self.places.iter().any(Place::has_queue)
-    }
-
-    /// What a watcher does: wakes one if a turn stands still with work behind it.
-    pub(super) fn watch(&self) -> Seen {
-        self.stalls.look(&self.places, || self.sleep.wake_one())
-    }
-
     /// Nobody is taken in any more, and all who live are told this.
     pub(super) fn close(&self, flag: u32) {
         self.census.close(|node| match node.signal(flag) {
@@ -125,8 +93,8 @@ impl Shared {
 
     /// Threads end once they find nothing more to do.
     pub(super) fn end(&self) {
+        self.floor.end();
         self.spares.end();
-        self.sleep.wake_all();
     }
 
     /// Waits; if on a thread of ours, as a blocking section.
@@ -139,13 +107,9 @@ impl Shared {
     /// Runs a section that may block: queue and place go first, so that nothing waits for it (F5).
     fn blocking(self: &Arc<Self>, section: &mut dyn FnMut()) {
         let Some(mine) = seat().filter(|seat| seat.pool == self.identity()) else { return section() };
-        let place = &self.places[mine.place];
-        let cell = place.cell();
+        let cell = self.floor.places[mine.place].cell();
         sit(None);
-        for task in place.clear() {
-            self.let_in(task);
-        }
-        place.note(0);
+        self.floor.hand_over(mine.place);
         if self.spares.offer(mine.place) == Offered::Make {
             self.make_thread();
         }
@@ -162,11 +126,11 @@ impl Shared {
     pub(super) fn counters(&self) -> PoolCounters {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         PoolCounters {
-            wakes: read(&self.sleep.wakes),
-            steals: read(&self.steals),
-            parks: read(&self.sleep.parks),
-            stalls: read(&self.stalls.count),
-            spares: self.spares.count(self.places.len()),
+            wakes: read(&self.floor.sleep.wakes),
+            steals: read(&self.floor.steals),
+            parks: read(&self.floor.sleep.parks),
+            stalls: read(&self.floor.stalls.count),
+            spares: self.spares.count(self.floor.places.len()),
         }
     }
 
@@ -221,11 +185,12 @@ impl Home for Residence {
     fn schedule(&self, task: Task) {
         let shared = &self.0;
         match shared.place() {
-            None => shared.let_in(task),
-            Some(place) => match place.push(task) {
-                Pushed::Mine => {}
-                Pushed::More => shared.sleep.wake_one(),
-            },
+            // Nobody will ever run what comes back: it is dropped, which kills.
+            None => drop(shared.floor.let_in(task)),
+            Some(place) => {
+                let again = place.cell() == Some(task.cell());
+                shared.floor.push(place, task, again);
+            }
         }
     }
 

@@ -16,7 +16,11 @@
 mod alive;
 mod builder;
 mod census;
+mod floor;
 mod home;
+#[cfg(rsm_loom)]
+#[doc(hidden)]
+pub mod models;
 mod queues;
 mod sleep;
 mod spares;
@@ -108,7 +112,7 @@ impl Pool {
     /// How many threads run turns.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.shared.places.len()
+        self.shared.floor.places.len()
     }
 
     /// Drains all automata, and waits for their end. What is spawned from here on is dead from birth. Then the threads end. It may be

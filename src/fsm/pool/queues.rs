@@ -3,14 +3,13 @@
 //! ```text
 //!   Place (one for each worker)                    WayIn (one)
 //!     slot   what was woken last, runs next          tasks of threads that are no worker, oldest first
-//!     queue  oldest first                            seated: workers that look here; none left: closed
+//!     queue  oldest first                            seated: workers that will look here; none: nothing is let in
 //! ```
 //! Each lies under a lock of its own whose payload says how much there is, so that a look costs a load. A locked queue and not a
 //! lock-free deque: a push or a take is one uncontended lock, slot and queue change together, a thief takes half in one go, the
 //! way in and its closing are decided in one critical section, and what the models run is what everyone runs.
 
 use crate::fsm::CellId;
-use crate::fsm::runner::Task;
 use crate::sync::lock::Lock;
 use crate::sync::shim::{AtomicU64, Ordering};
 use std::collections::VecDeque;
@@ -22,21 +21,21 @@ const TAKE_MAX: usize = 32;
 
 /// What belongs to one worker, whichever thread that is. On lines of its own.
 #[repr(align(128))]
-pub(super) struct Place {
+pub(super) struct Place<T> {
     /// The payload: bit 0, the slot is full; above it, the length of the queue.
-    local: Lock<Local>,
+    local: Lock<Local<T>>,
     /// Turns begun. Written by the worker alone.
     turns: AtomicU64,
     /// Which cell is in a turn; 0 if none.
     cell: AtomicU64,
 }
 
-struct Local {
-    slot: Option<Task>,
-    queue: VecDeque<Task>,
+struct Local<T> {
+    slot: Option<T>,
+    queue: VecDeque<T>,
 }
 
-impl Local {
+impl<T> Local<T> {
     fn word(&self) -> u32 {
         u32::from(self.slot.is_some()) | (self.queue.len() as u32) << 1
     }
@@ -51,15 +50,14 @@ pub(super) enum Pushed {
     More,
 }
 
-impl Place {
-    pub(super) fn new() -> Place {
+impl<T> Place<T> {
+    pub(super) fn new() -> Place<T> {
         let local = Lock::new(Local { slot: None, queue: VecDeque::new() });
         Place { local, turns: AtomicU64::new(0), cell: AtomicU64::new(0) }
     }
 
-    /// A task that the worker has woken goes into the slot; one that comes back from its turn, to the end of the queue.
-    pub(super) fn push(&self, task: Task) -> Pushed {
-        let again = task.cell().0 == self.cell.load(Ordering::Relaxed);
+    /// A task that the worker has woken goes into the slot; one that comes `again` from its own turn, to the end of the queue.
+    pub(super) fn push(&self, task: T, again: bool) -> Pushed {
         let mut local = self.local.lock();
         let pushed = if local.queue.is_empty() { Pushed::Mine } else { Pushed::More };
         let back = if again { Some(task) } else { local.slot.replace(task) };
@@ -70,7 +68,7 @@ impl Place {
     }
 
     /// What the worker does next. `streak`: how often the slot has gone first.
-    pub(super) fn pop(&self, streak: &mut u32) -> Option<Task> {
+    pub(super) fn pop(&self, streak: &mut u32) -> Option<T> {
         if !self.has_work() {
             return None;
         }
@@ -92,7 +90,7 @@ impl Place {
     }
 
     /// Appends to the queue.
-    pub(super) fn extend(&self, tasks: impl Iterator<Item = Task>) {
+    pub(super) fn extend(&self, tasks: impl Iterator<Item = T>) {
         let mut local = self.local.lock();
         local.queue.extend(tasks);
         let word = local.word();
@@ -100,7 +98,7 @@ impl Place {
     }
 
     /// Half of the queue, rounded up, for a thief. With `slot`, an empty queue gives the task of the slot.
-    pub(super) fn steal(&self, slot: bool, loot: &mut Vec<Task>) {
+    pub(super) fn steal(&self, slot: bool, loot: &mut Vec<T>) {
         let mut local = self.local.lock();
         let half = local.queue.len().div_ceil(2);
         loot.extend(local.queue.drain(..half));
@@ -112,7 +110,7 @@ impl Place {
     }
 
     /// All of it, for the worker goes into a section that may block.
-    pub(super) fn clear(&self) -> Vec<Task> {
+    pub(super) fn clear(&self) -> Vec<T> {
         let mut local = self.local.lock();
         let slot = local.slot.take();
         let tasks = slot.into_iter().chain(local.queue.drain(..)).collect();
@@ -157,34 +155,34 @@ impl Place {
 }
 
 /// Where tasks come from that no worker has woken.
-pub(super) struct WayIn {
+pub(super) struct WayIn<T> {
     /// The payload: how many tasks there are, saturating.
-    inside: Lock<Inside>,
+    inside: Lock<Inside<T>>,
 }
 
-struct Inside {
-    tasks: VecDeque<Task>,
+struct Inside<T> {
+    tasks: VecDeque<T>,
     /// Places whose worker will look here again.
     seated: usize,
-    /// Nobody will look here ever again.
-    closed: bool,
+    /// Workers leave when they find nothing to do.
+    over: bool,
 }
 
-impl Inside {
+impl<T> Inside<T> {
     fn word(&self) -> u32 {
         u32::try_from(self.tasks.len()).unwrap_or(u32::MAX)
     }
 }
 
-impl WayIn {
-    pub(super) fn new(seated: usize) -> WayIn {
-        WayIn { inside: Lock::new(Inside { tasks: VecDeque::new(), seated, closed: false }) }
+impl<T> WayIn<T> {
+    pub(super) fn new(seated: usize) -> WayIn<T> {
+        WayIn { inside: Lock::new(Inside { tasks: VecDeque::new(), seated, over: false }) }
     }
 
     /// Hands a task back if nobody will ever take it.
-    pub(super) fn push(&self, task: Task) -> Result<(), Task> {
+    pub(super) fn push(&self, task: T) -> Result<(), T> {
         let mut inside = self.inside.lock();
-        if inside.closed {
+        if inside.over && inside.seated == 0 {
             return Err(task);
         }
         inside.tasks.push_back(task);
@@ -194,7 +192,7 @@ impl WayIn {
     }
 
     /// The oldest task, and a fair share of the others for `place`, which its `workers` may steal from there.
-    pub(super) fn take(&self, workers: usize, place: &Place) -> Option<Task> {
+    pub(super) fn take(&self, workers: usize, place: &Place<T>) -> Option<T> {
         if !self.has_work() {
             return None;
         }
@@ -218,20 +216,23 @@ impl WayIn {
         self.inside.payload() != 0
     }
 
-    /// Whether there is a task: decided under the lock, so a task that is missed is pushed later than the look (F5).
-    pub(super) fn has_work_for_sure(&self) -> bool {
-        !self.inside.lock().tasks.is_empty()
+    /// Whether there is a task, and whether all is over: decided under the lock, so what is missed came later than the look (F5).
+    pub(super) fn look(&self) -> (bool, bool) {
+        let inside = self.inside.lock();
+        (!inside.tasks.is_empty(), inside.over)
     }
 
-    /// A worker leaves for good, as all is over; false if there is work that it must see to. The last one closes the way in.
-    pub(super) fn stand_up(&self) -> bool {
+    /// Workers leave from now on when they find nothing to do.
+    pub(super) fn end(&self) {
+        self.inside.lock().over = true;
+    }
+
+    /// Whether a worker that has found nothing leaves for good: all is over, and nothing is there. The last one closes the way in.
+    pub(super) fn leave(&self) -> bool {
         let mut inside = self.inside.lock();
-        if !inside.tasks.is_empty() {
-            return false;
-        }
-        inside.seated -= 1;
-        inside.closed = inside.seated == 0;
-        true
+        let leaves = inside.over && inside.tasks.is_empty();
+        inside.seated -= usize::from(leaves);
+        leaves
     }
 }
 

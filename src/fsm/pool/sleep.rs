@@ -213,7 +213,7 @@ impl Sleep {
     /// The watcher would rest; true if it may: all sleep.
     fn rests(&self) -> bool {
         // ORDERING: Relaxed: the stack's lock, taken next, orders it before all who are taken off the stack later (model
-        // `fsm_pool_rest_against_wake`).
+        // `fsm_pool_rest_wake`).
         self.watching.store(false, Ordering::Relaxed);
         let stack = self.stack.lock();
         let rests = stack.len() as u32 == self.workers();
@@ -233,6 +233,16 @@ impl Sleep {
         let lowest = self.stack.lock().first().copied();
         if let Some(lowest) = lowest {
             self.tokens[lowest as usize].unparker.unpark();
+        }
+    }
+}
+
+#[cfg(rsm_loom)]
+impl Sleep {
+    /// For a model: `me`, the lowest, would rest, and does if it may.
+    pub(super) fn rest(&self, me: usize) {
+        if self.rests() {
+            self.tokens[me].parker.park();
         }
     }
 }

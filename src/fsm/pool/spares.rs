@@ -125,11 +125,6 @@ impl Spares {
         self.inside.lock().sections.clone()
     }
 
-    /// Whether threads are to end when they find nothing more to do.
-    pub(super) fn is_over(&self) -> bool {
-        self.inside.lock().over
-    }
-
     /// From now on threads end when they find nothing to do.
     pub(super) fn end(&self) {
         let mut inside = self.inside.lock();

@@ -30,7 +30,7 @@ impl Stalls {
     }
 
     /// Looks at all places. Calls `hostage` if a turn stands still since the look before, with work behind it.
-    pub(super) fn look(&self, places: &[Place], hostage: impl FnOnce()) -> Seen {
+    pub(super) fn look<T>(&self, places: &[Place<T>], hostage: impl FnOnce()) -> Seen {
         let (now, mut seen, mut held) = (Instant::now(), Seen::Nothing, false);
         let mut sights = self.sights.lock();
         for (place, sight) in places.iter().zip(sights.iter_mut()) {

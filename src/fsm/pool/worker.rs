@@ -5,7 +5,9 @@
 //!   turn:  run it; more behind than my own next -> wake another
 //! ```
 
-use super::Shared;
+use super::floor::Floor;
+use super::home::Shared;
+use super::queues::Place;
 use crate::fsm::runner::Task;
 use crate::fsm::turn::Limit;
 use crate::mix::Draws;
@@ -15,8 +17,8 @@ use std::sync::Arc;
 
 /// The way in goes first so often, or a pool that keeps itself busy would never hear from outside.
 const OUTSIDE_FIRST: u32 = 61;
-/// How many rounds a search has.
-const ROUNDS: usize = 3;
+/// How many rounds a search has: a model has seen all after one.
+const ROUNDS: usize = if cfg!(rsm_loom) { 1 } else { 3 };
 
 /// Which place of which pool the calling thread has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,110 +43,98 @@ pub(super) fn sit(seat: Option<Seat>) {
 
 /// The life of a thread: it works at one place after the other.
 pub(super) fn live(shared: &Arc<Shared>) {
-    while let Some(place) = shared.spares.wait_for_place() {
-        let seat = Seat { pool: shared.identity(), place };
-        sit(Some(seat));
-        Worker::new(shared, seat).work();
+    while let Some(nth) = shared.spares.wait_for_place() {
+        let mine = Seat { pool: shared.identity(), place: nth };
+        sit(Some(mine));
+        let mut worker = Worker::new(&shared.floor, nth);
+        while let Some(task) = worker.next() {
+            run(shared, nth, task);
+            if seat() != Some(mine) {
+                break; // the turn has blocked: another has the place
+            }
+            shared.floor.after_turn(nth);
+        }
         sit(None);
     }
     shared.spares.thread_is_gone();
 }
 
+fn run(shared: &Shared, nth: usize, task: Task) {
+    shared.floor.places[nth].note(task.cell().0);
+    let _ = task.run_within(Limit::Batch);
+}
+
 /// A thread at a place.
-struct Worker<'a> {
-    shared: &'a Shared,
-    seat: Seat,
+pub(super) struct Worker<'a, T> {
+    floor: &'a Floor<T>,
+    nth: usize,
     picks: u32,
     streak: u32,
     draws: Draws,
-    loot: Vec<Task>,
+    loot: Vec<T>,
     /// The turn in which each other place was last seen, to know whether one stands still.
     looks: Vec<u64>,
 }
 
-impl<'a> Worker<'a> {
-    fn new(shared: &'a Shared, seat: Seat) -> Worker<'a> {
-        let looks = vec![u64::MAX; shared.places.len()];
-        Worker { shared, seat, picks: 0, streak: 0, draws: Draws::new(seat.place as u64), loot: Vec::new(), looks }
+impl<'a, T> Worker<'a, T> {
+    pub(super) fn new(floor: &'a Floor<T>, nth: usize) -> Worker<'a, T> {
+        let looks = vec![u64::MAX; floor.places.len()];
+        Worker { floor, nth, picks: 0, streak: 0, draws: Draws::new(nth as u64), loot: Vec::new(), looks }
     }
 
-    /// Runs tasks until the place has been given away, or nothing is left and nothing will come.
-    fn work(&mut self) {
-        let place = &self.shared.places[self.seat.place];
-        while let Some(task) = self.next() {
-            place.note(task.cell().0);
-            let _ = task.run_within(Limit::Batch);
-            if seat() != Some(self.seat) {
-                return; // the turn has blocked: another has the place
-            }
-            place.note(0);
-            if place.has_more_than_one() {
-                self.shared.sleep.wake_one();
-            }
-        }
+    fn place(&self) -> &'a Place<T> {
+        &self.floor.places[self.nth]
     }
 
-    /// The next task; `None`: the pool is over.
-    fn next(&mut self) -> Option<Task> {
-        let shared = self.shared;
-        let place = &shared.places[self.seat.place];
+    /// The next task, perhaps after a sleep; `None`: the pool is over.
+    pub(super) fn next(&mut self) -> Option<T> {
+        let (floor, place) = (self.floor, self.place());
         self.picks = self.picks.wrapping_add(1);
-        if self.picks.is_multiple_of(OUTSIDE_FIRST)
-            && let Some(task) = shared.take_in(place)
-        {
-            return Some(task);
-        }
-        let mine = place.pop(&mut self.streak).or_else(|| shared.take_in(place));
+        let outside = if self.picks.is_multiple_of(OUTSIDE_FIRST) { floor.take_in(place) } else { None };
+        let mine = outside.or_else(|| place.pop(&mut self.streak)).or_else(|| floor.take_in(place));
         if mine.is_some() {
             return mine;
         }
-        let mut searching = shared.sleep.search();
+        let mut searching = floor.sleep.search();
         loop {
             if searching && let Some(task) = self.search() {
-                if shared.sleep.found() && shared.has_queues() {
-                    shared.sleep.wake_one();
+                if floor.sleep.found() && floor.has_queues() {
+                    floor.sleep.wake_one();
                 }
                 return Some(task);
             }
-            if shared.spares.is_over() && shared.way_in.stand_up() {
+            if floor.way_in.leave() {
                 if searching {
-                    let _ = shared.sleep.found();
+                    let _nobody_else = floor.sleep.found();
                 }
                 return None;
             }
-            shared.sleep.lie_down(self.seat.place, searching);
-            // Decided under the lock of the way in (F5); what lies with others is a matter of speed.
-            if shared.spares.is_over() {
-                shared.sleep.wake_all();
-            } else if shared.way_in.has_work_for_sure() || shared.has_queues() {
-                shared.sleep.wake_one();
-            }
-            shared.sleep.wait(self.seat.place, || self.shared.watch());
+            floor.sleep(self.nth, searching);
             searching = true;
         }
     }
 
     /// Looks everywhere, a few times.
-    fn search(&mut self) -> Option<Task> {
+    fn search(&mut self) -> Option<T> {
         for _ in 0..ROUNDS {
-            if let Some(task) = self.shared.take_in(&self.shared.places[self.seat.place]) {
-                return Some(task);
+            let found = self.floor.take_in(self.place()).or_else(|| self.steal());
+            if found.is_some() {
+                return found;
             }
-            if let Some(task) = self.steal() {
-                return Some(task);
+            if cfg!(not(rsm_loom)) {
+                thread::yield_now();
             }
-            thread::yield_now();
         }
         None
     }
 
     /// Half of another's queue, or what lies in the slot of one whose turn has not moved since the last look.
-    fn steal(&mut self) -> Option<Task> {
-        let places = &self.shared.places;
+    fn steal(&mut self) -> Option<T> {
+        let places = &self.floor.places;
         let start = self.draws.below(places.len() as u64) as usize;
         for nth in 0..places.len() {
             let victim = (start + nth) % places.len();
-            if victim == self.seat.place || !places[victim].has_work() {
+            if victim == self.nth || !places[victim].has_work() {
                 continue;
             }
             let turns = places[victim].turns();
@@ -153,9 +143,9 @@ impl<'a> Worker<'a> {
             let mut loot = self.loot.drain(..);
             if let Some(first) = loot.next() {
                 if loot.len() != 0 {
-                    places[self.seat.place].extend(loot);
+                    places[self.nth].extend(loot);
                 }
-                self.shared.steals.fetch_add(1, Ordering::Relaxed);
+                self.floor.steals.fetch_add(1, Ordering::Relaxed);
                 return Some(first);
             }
         }

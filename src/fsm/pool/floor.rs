@@ -1,0 +1,88 @@
+//! Where workers meet: their places, the way in, and who sleeps. It knows nothing of automata, so models run it with numbers.
+
+use super::queues::{Place, Pushed, WayIn};
+use super::sleep::Sleep;
+use super::stalls::Stalls;
+use crate::sync::shim::AtomicU64;
+
+pub(super) struct Floor<T> {
+    pub(super) places: Box<[Place<T>]>,
+    pub(super) way_in: WayIn<T>,
+    pub(super) sleep: Sleep,
+    pub(super) stalls: Stalls,
+    pub(super) steals: AtomicU64,
+}
+
+impl<T> Floor<T> {
+    pub(super) fn new(workers: usize) -> Floor<T> {
+        Floor {
+            places: (0..workers).map(|_| Place::new()).collect(),
+            way_in: WayIn::new(workers),
+            sleep: Sleep::new(workers),
+            stalls: Stalls::new(workers),
+            steals: AtomicU64::new(0),
+        }
+    }
+
+    /// From outside, or from a thread that has given its place away. Hands the task back if nobody will ever take it.
+    pub(super) fn let_in(&self, task: T) -> Result<(), T> {
+        self.way_in.push(task)?;
+        self.sleep.wake_one();
+        Ok(())
+    }
+
+    /// From the worker at this place; `again`: from the end of the task's own turn.
+    pub(super) fn push(&self, place: &Place<T>, task: T, again: bool) {
+        match place.push(task, again) {
+            Pushed::Mine => {}
+            Pushed::More => self.sleep.wake_one(),
+        }
+    }
+
+    /// What a worker does next of what came from outside.
+    pub(super) fn take_in(&self, place: &Place<T>) -> Option<T> {
+        self.way_in.take(self.places.len(), place)
+    }
+
+    /// The worker at this place has ended a turn: whether it left more behind than it can do next.
+    pub(super) fn after_turn(&self, nth: usize) {
+        let place = &self.places[nth];
+        place.note(0);
+        if place.has_more_than_one() {
+            self.sleep.wake_one();
+        }
+    }
+
+    /// Whether work lies anywhere but in a slot. A few loads.
+    pub(super) fn has_queues(&self) -> bool {
+        self.way_in.has_work() || self.places.iter().any(Place::has_queue)
+    }
+
+    /// The worker at this place has found nothing: sleeps until it is called, and searches then.
+    pub(super) fn sleep(&self, nth: usize, searching: bool) {
+        self.sleep.lie_down(nth, searching);
+        let (work, over) = self.way_in.look();
+        if over {
+            self.sleep.wake_all(); // whoever lay down meanwhile, too
+        } else if work || self.has_queues() {
+            self.sleep.wake_one();
+        }
+        self.sleep.wait(nth, || self.stalls.look(&self.places, || self.sleep.wake_one()));
+    }
+
+    /// The worker at this place goes into a section that may block: what waits for it is let in for others.
+    pub(super) fn hand_over(&self, nth: usize) {
+        let place = &self.places[nth];
+        for task in place.clear() {
+            let taken = self.let_in(task);
+            debug_assert!(taken.is_ok(), "F5: a place that has a worker keeps the way in open");
+        }
+        place.note(0);
+    }
+
+    /// Workers leave once they find nothing more to do.
+    pub(super) fn end(&self) {
+        self.way_in.end();
+        self.sleep.wake_all();
+    }
+}

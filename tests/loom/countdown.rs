@@ -1,0 +1,171 @@
+//! `sync/countdown`, `sync/latch`: the closure runs once, after all, and before who waits.
+
+use crate::common::{Alarm, Cell, block_on, poll};
+use loom::thread;
+use rsm::sync::countdown::{Countdown, Failed, Spent, WaitError};
+use rsm::sync::latch::Latch;
+use rsm::sync::model::{Mutant, finds, model, strike};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(1);
+
+/// Cells that loom watches, one for each thread and one for the closure.
+type Cells = Arc<[Cell; 3]>;
+
+fn cells() -> Cells {
+    Arc::new([Cell::new(0), Cell::new(0), Cell::new(0)])
+}
+
+fn dec_dec_wait() {
+    model("countdown_dec_dec_wait", 2, || {
+        let cells = cells();
+        let seen = cells.clone();
+        let countdown = Arc::new(Countdown::new(2, move |payload| {
+            assert_eq!((seen[0].get(), seen[1].get()), (1, 1), "it sees what all did before they counted down");
+            seen[2].set(seen[2].get() + payload);
+        }));
+        let counting = [0, 1].map(|number: usize| {
+            let (cells, countdown) = (cells.clone(), countdown.clone());
+            thread::spawn(move || {
+                cells[number].set(1);
+                countdown.decrement_with(1, |payload| payload + 1).is_some()
+            })
+        });
+        assert_eq!(countdown.wait(), Ok(()));
+        assert_eq!(cells[2].get(), 2, "C1: it has run, once, with the payload of the last step");
+        let runs = counting.map(|thread| thread.join().unwrap());
+        assert!(runs[0] != runs[1], "C1: one of the two ran it");
+    });
+}
+
+#[test]
+fn the_last_one_runs_the_closure_and_who_waits_sees_it_all() {
+    dec_dec_wait();
+}
+
+#[test]
+fn reaching_zero_in_two_steps_is_found() {
+    finds(Mutant::CountdownTwoSteps, dec_dec_wait);
+}
+
+#[test]
+fn one_who_counts_up_is_in_time_or_refused() {
+    model("countdown_inc_dec_dec", 2, || {
+        let runs = cells();
+        let counted = runs.clone();
+        let countdown = Arc::new(Countdown::new(2, move |_| counted[0].set(counted[0].get() + 1)));
+        let counting = [0, 1].map(|_| {
+            let countdown = countdown.clone();
+            thread::spawn(move || drop(countdown.decrement(1)))
+        });
+        match countdown.increment(1) {
+            Ok(()) => assert!(!countdown.has_run() && countdown.count() >= 1),
+            Err(Spent) => assert_eq!(countdown.count(), 0),
+        }
+        if countdown.count() > 0 {
+            // Ours, or those of the others.
+            counting.into_iter().for_each(|thread| thread.join().unwrap());
+            (countdown.count() > 0).then(|| countdown.decrement(1));
+        } else {
+            counting.into_iter().for_each(|thread| thread.join().unwrap());
+        }
+        assert!(countdown.has_run());
+        assert_eq!(runs[0].get(), 1, "C1");
+    });
+}
+
+#[test]
+fn a_panic_in_the_closure_is_told_to_who_waits() {
+    model("countdown_panic_wait", 3, || {
+        let countdown = Arc::new(Countdown::new(1, |_| std::panic::resume_unwind(Box::new("in the closure"))));
+        let counting = thread::spawn({
+            let countdown = countdown.clone();
+            move || {
+                let run = || -> Option<()> { countdown.decrement(1) };
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err()
+            }
+        });
+        assert_eq!(countdown.wait(), Err(Failed));
+        assert!(counting.join().unwrap() && countdown.has_failed());
+    });
+}
+
+#[test]
+fn a_wait_that_gives_up_leaves_no_trace() {
+    model("countdown_wait_until", 2, || {
+        let cells = cells();
+        let wrote = cells.clone();
+        let countdown = Arc::new(Countdown::new(1, move |_| wrote[0].set(1)));
+        let clock = thread::spawn(strike);
+        let counting = thread::spawn({
+            let countdown = countdown.clone();
+            move || countdown.decrement(1)
+        });
+        match countdown.wait_timeout(SOON) {
+            Ok(()) => assert_eq!(cells[0].get(), 1),
+            Err(why) => assert_eq!(why, WaitError::TimedOut),
+        }
+        clock.join().unwrap();
+        assert_eq!(counting.join().unwrap(), Some(()));
+        assert_eq!(countdown.wait_timeout(Duration::ZERO), Ok(()));
+    });
+}
+
+#[test]
+fn who_sees_that_it_has_run_sees_what_it_did() {
+    model("countdown_has_run", 3, || {
+        for _ in 0..4 {
+            let cells = cells();
+            let wrote = cells.clone();
+            let countdown = Arc::new(Countdown::new(1, move |_| wrote[0].set(1)));
+            let counting = thread::spawn({
+                let countdown = countdown.clone();
+                move || countdown.decrement(1)
+            });
+            if countdown.has_run() {
+                assert_eq!(cells[0].get(), 1);
+            }
+            assert!(countdown.try_wait().is_none_or(|outcome| outcome == Ok(()) && cells[0].get() == 1));
+            counting.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_future_that_is_dropped_while_the_count_ends_leaves_no_trace() {
+    model("countdown_future_drop", 2, || {
+        let countdown = Arc::new(Countdown::new(1, |_| ()));
+        let mut dropped = Box::pin(countdown.wait_async());
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let counting = thread::spawn({
+            let countdown = countdown.clone();
+            move || countdown.decrement(1)
+        });
+        let waiting = thread::spawn({
+            let countdown = countdown.clone();
+            move || block_on(countdown.wait_async())
+        });
+        drop(dropped);
+        assert_eq!((counting.join().unwrap(), waiting.join().unwrap()), (Some(()), Ok(())));
+    });
+}
+
+#[test]
+fn who_waits_at_a_latch_sees_what_all_did() {
+    model("latch_dec_dec_wait", 2, || {
+        let cells = cells();
+        let latch = Arc::new(Latch::new(2));
+        let counting = [0, 1].map(|number: usize| {
+            let (cells, latch) = (cells.clone(), latch.clone());
+            thread::spawn(move || {
+                cells[number].set(1);
+                latch.decrement(1)
+            })
+        });
+        latch.wait();
+        assert_eq!((cells[0].get(), cells[1].get()), (1, 1), "L1");
+        let lasts = counting.map(|thread| thread.join().unwrap());
+        assert!(lasts[0] != lasts[1], "one of the two was the last");
+    });
+}

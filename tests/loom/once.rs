@@ -1,0 +1,194 @@
+//! `sync/once`: the value is made once, and one who waits for a run that fails is not forgotten.
+
+use crate::common::{Alarm, Cell, block_on, poll};
+use loom::thread;
+use rsm::sync::TimedOut;
+use rsm::sync::model::{Looks, Mutant, finds, model, model_with, strike};
+use rsm::sync::once::Once;
+use rsm::sync::renew::Renew;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const SOON: Duration = Duration::from_secs(1);
+
+/// A once, and a cell that whoever runs writes: loom sees whether runs come one after the other, and before what they made.
+struct Shared {
+    once: Once<u32>,
+    cell: Cell,
+}
+
+impl Shared {
+    fn new() -> Arc<Shared> {
+        Arc::new(Shared { once: Once::new(), cell: Cell::new(0) })
+    }
+
+    fn make(&self, value: u32) -> u32 {
+        self.cell.set(self.cell.get() + 1);
+        value
+    }
+
+    fn fail(&self) {
+        let failed = self.once.get_or_try_init(|| {
+            self.make(0);
+            Err(())
+        });
+        assert!(failed.is_err() || failed == Ok(&7));
+    }
+}
+
+fn spawn<T: 'static>(shared: &Arc<Shared>, run: impl FnOnce(&Shared) -> T + 'static) -> thread::JoinHandle<T> {
+    let shared = shared.clone();
+    thread::spawn(move || run(&shared))
+}
+
+#[test]
+fn one_makes_the_value_and_all_see_it() {
+    model("once_init_init_get", 2, || {
+        let shared = Shared::new();
+        let making = [1, 2].map(|value| spawn(&shared, move |it| *it.once.get_or_init(|| it.make(value))));
+        if let Some(&seen) = shared.once.get() {
+            assert!(shared.cell.get() == 1 && (seen == 1 || seen == 2));
+        }
+        let made = making.map(|making| making.join().unwrap());
+        assert_eq!((made[0], shared.once.get(), shared.cell.get()), (made[1], Some(&made[0]), 1));
+        assert_eq!(shared.once.pending(), 0);
+    });
+}
+
+#[test]
+fn one_who_comes_by_sees_the_value_before_those_who_are_being_woken() {
+    model_with("once_finish_get", 3, &[Looks::Newest], || {
+        let shared = Shared::new();
+        let mut waiting = Box::pin(shared.once.wait_async());
+        assert!(poll(waiting.as_mut(), &Alarm::new()).is_pending());
+        let making = spawn(&shared, |it| *it.once.get_or_init(|| it.make(7)));
+        let seen = shared.once.get_or_init_until(Instant::now(), || shared.make(7));
+        assert!(seen.is_err() || seen == Ok(&7) && shared.cell.get() == 1);
+        assert_eq!((block_on(waiting), making.join().unwrap()), (&7, 7));
+        assert_eq!(shared.once.pending(), 0);
+    });
+}
+
+fn fail_init() {
+    model("once_fail_init", 3, || {
+        let shared = Shared::new();
+        let failing = spawn(&shared, Shared::fail);
+        assert_eq!(shared.once.get_or_init(|| shared.make(7)), &7);
+        failing.join().unwrap();
+        assert!(shared.cell.get() <= 2 && shared.once.pending() == 0);
+    });
+}
+
+#[test]
+fn one_who_waits_for_a_run_that_fails_runs_next() {
+    fail_init();
+}
+
+#[test]
+fn a_run_that_fails_and_looks_for_nobody_is_found() {
+    finds(Mutant::OnceFailsSilently, fail_init);
+}
+
+#[test]
+fn a_panic_hands_the_run_on() {
+    model("once_panic_init", 3, || {
+        let shared = Shared::new();
+        let failing = spawn(&shared, |it| {
+            let run = || _ = it.once.get_or_init(|| std::panic::resume_unwind(Box::new("in the making")));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err()
+        });
+        assert_eq!(shared.once.get_or_init(|| shared.make(7)), &7);
+        failing.join().unwrap();
+        assert_eq!((shared.cell.get(), shared.once.pending()), (1, 0));
+    });
+}
+
+/// Two wait: one to try itself, one to watch, who stands before it.
+#[test]
+fn a_run_that_fails_is_handed_past_those_who_watch() {
+    model_with("once_fail_watch_init", 3, &[Looks::Newest], || {
+        let shared = Shared::new();
+        let alarm = Alarm::new();
+        let mut watching = Box::pin(shared.once.wait_async());
+        assert!(poll(watching.as_mut(), &alarm).is_pending());
+        let failing = spawn(&shared, Shared::fail);
+        assert_eq!(shared.once.get_or_init(|| shared.make(7)), &7);
+        failing.join().unwrap();
+        assert_eq!(block_on(watching), &7);
+        assert_eq!(shared.once.pending(), 0);
+    });
+}
+
+/// One who gives up is told at that moment that the run is now its own: it takes it, or nobody would.
+#[test]
+fn one_who_gives_up_has_the_run_or_leaves_it() {
+    model("once_fail_init_until", 2, || {
+        let shared = Shared::new();
+        let clock = thread::spawn(strike);
+        let failing = spawn(&shared, Shared::fail);
+        let made = shared.once.get_or_init_timeout(SOON, || shared.make(7)).copied();
+        clock.join().unwrap();
+        failing.join().unwrap();
+        assert!(made == Ok(7) || made == Err(TimedOut));
+        assert_eq!((shared.once.is_set(), shared.once.pending()), (made.is_ok(), 0));
+        assert_eq!(shared.once.get_or_init(|| shared.make(7)), &7, "there is no run that nobody runs");
+    });
+}
+
+#[test]
+fn a_wait_that_gives_up_leaves_no_trace() {
+    model_with("once_wait_until", 2, &[Looks::Newest, Looks::Any], || {
+        let shared = Shared::new();
+        let making = spawn(&shared, |it| {
+            it.once.get_or_init(|| {
+                strike();
+                it.make(7)
+            });
+        });
+        if let Ok(value) = shared.once.wait_timeout(SOON) {
+            assert_eq!((value, shared.cell.get()), (&7, 1));
+        }
+        making.join().unwrap();
+        assert_eq!((shared.once.get(), shared.once.pending()), (Some(&7), 0));
+    });
+}
+
+#[test]
+fn a_future_that_is_dropped_while_the_value_is_made_leaves_no_trace() {
+    model("once_future_drop", 3, || {
+        let shared = Shared::new();
+        let mut dropped = Box::pin(shared.once.wait_async());
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let making = spawn(&shared, |it| *it.once.get_or_init(|| it.make(7)));
+        drop(dropped);
+        assert_eq!((block_on(shared.once.wait_async()), making.join().unwrap()), (&7, 7));
+        assert_eq!(shared.once.pending(), 0);
+    });
+}
+
+/// N1: a value that is renewed while others need it is made again, and whoever had it keeps it.
+#[test]
+fn a_value_is_renewed_while_others_need_it() {
+    model("renew_init_renew", 2, || {
+        let renew = Arc::new(Renew::new());
+        let made = Arc::new(Cell::new(0));
+        let need = {
+            let (renew, made) = (renew.clone(), made.clone());
+            move || {
+                let value = renew.get_or_init(|| {
+                    made.set(made.get() + 1);
+                    made.get()
+                });
+                assert!(*value == 1 || *value == 2);
+                *value
+            }
+        };
+        let other = thread::spawn(need.clone());
+        let old = renew.renew();
+        let mine = need();
+        let theirs = other.join().unwrap();
+        assert!(old.as_deref().is_none_or(|old| *old == 1));
+        assert_eq!(made.get(), mine.max(theirs), "made once, and once more if it was renewed in between");
+        assert_eq!(made.get() == 2, old.is_some());
+    });
+}

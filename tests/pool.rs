@@ -1,0 +1,403 @@
+//! What a pool promises beside the contract of all runners: nobody waits behind a long turn, nobody is lost, and its end is bounded.
+
+use rsm::fsm::pool::Doing;
+use rsm::fsm::{Address, Alive, Automaton, Context, End, Input, Pool, Rejected, Runner, Threads};
+use rsm::sync::event::Event;
+use rsm::sync::lock::Lock;
+use rsm::sync::oneshot::{self, Sender};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Does what it is told, in a turn.
+struct Hand;
+
+type Act = Box<dyn FnOnce(&mut Context<Hand>) + Send>;
+
+#[derive(Clone, Copy)]
+enum Pose {
+    Open,
+}
+
+impl Automaton for Hand {
+    type State = Pose;
+    type Command = Act;
+
+    fn next(&mut self, pose: Pose, input: Input<Self>, context: &mut Context<Self>) -> Pose {
+        if let Input::Command(act) = input {
+            act(context);
+        }
+        pose
+    }
+
+    fn label(pose: &Pose) -> &'static str {
+        match pose {
+            Pose::Open => "Open",
+        }
+    }
+}
+
+fn hand(pool: &Pool) -> Address<Act> {
+    pool.spawn(Hand, Pose::Open)
+}
+
+fn tell(hand: &Address<Act>, act: impl FnOnce(&mut Context<Hand>) + Send + 'static) {
+    assert!(hand.post(Box::new(act)).is_ok(), "it runs, and its inbox has no bound");
+}
+
+/// Tells a hand to answer, and waits for it.
+fn answers(hand: &Address<Act>) {
+    let (sender, ticket) = oneshot::channel();
+    tell(hand, move |_| assert!(sender.send(()).is_ok(), "somebody waits"));
+    Threads.block_on(ticket).expect("a hand answers");
+}
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn ends(pool: &Pool) {
+    pool.drain_timeout(SOON).unwrap_or_else(|alive| panic!("{alive}"));
+}
+
+/// A turn that ends when it is let go, and then only.
+struct Held {
+    hand: Address<Act>,
+    go: Arc<Event>,
+}
+
+impl Held {
+    /// In a turn, before which it has done `first`.
+    fn new(pool: &Pool, first: impl FnOnce(&mut Context<Hand>) + Send + 'static) -> Held {
+        let held = Held { hand: hand(pool), go: Arc::new(Event::manual()) };
+        let (go, (sender, ticket)) = (held.go.clone(), oneshot::channel());
+        tell(&held.hand, move |context| {
+            first(context);
+            let _ = sender.send(());
+            go.wait();
+        });
+        Threads.block_on(ticket).expect("the turn begins");
+        held
+    }
+}
+
+#[test]
+fn what_a_long_turn_has_woken_starts_on_an_idle_worker_within_two_milliseconds() {
+    let pool = Pool::new(2);
+    let hostage = hand(&pool);
+    answers(&hostage);
+    let mut late = Vec::new();
+    for _ in 0..50 {
+        let (target, (sender, ticket)) = (hostage.clone(), oneshot::channel());
+        let held = Held::new(&pool, move |_| {
+            // Long enough for the other worker to have gone to sleep: into our slot, a task calls nobody.
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(5) {
+                std::hint::spin_loop();
+            }
+            let told = Instant::now();
+            tell(&target, move |_| _ = sender.send(told.elapsed()));
+        });
+        late.push(Threads.block_on(ticket).expect("the hostage starts although the turn does not end"));
+        held.go.set();
+    }
+    late.sort_unstable();
+    eprintln!("a hostage started after {:?} (best), {:?} (median), {:?} (worst)", late[0], late[25], late[49]);
+    // All start; that some take longer is the doing of the other tests of this machine.
+    assert!(late[5] < Duration::from_millis(2), "one in ten at least: {late:?}");
+    ends(&pool);
+}
+
+#[test]
+fn what_waits_behind_a_blocking_section_runs_even_on_a_pool_of_one() {
+    let pool = Pool::new(1);
+    let other = hand(&pool);
+    for _ in 0..10 {
+        let (blocked, target) = (hand(&pool), other.clone());
+        let (sender, ticket) = oneshot::channel();
+        tell(&blocked, move |context| {
+            tell(&target, move |_| _ = sender.send(7)); // into our slot
+            let seven = context.blocking(|| Threads.block_on(ticket));
+            assert_eq!(seven, Ok(7));
+            context.stop();
+        });
+        assert!(matches!(Threads.block_on(blocked.ended()), Ok(End::Exited)));
+    }
+    assert!(pool.counters().spares <= 10, "spare threads are used again: {:?}", pool.counters());
+    ends(&pool);
+}
+
+#[test]
+fn a_panic_in_a_blocking_section_ends_its_automaton_and_no_thread() {
+    let pool = Pool::new(1);
+    for _ in 0..3 {
+        let blocked = hand(&pool);
+        tell(&blocked, |context| context.blocking(|| resume_unwind(Box::new("in a section"))));
+        assert!(matches!(Threads.block_on(blocked.ended()), Ok(End::Panicked(_))));
+        answers(&hand(&pool));
+    }
+    ends(&pool);
+}
+
+#[test]
+fn many_sections_block_at_once_and_each_is_run() {
+    let pool = Pool::new(2);
+    let all = Arc::new(Event::manual());
+    let begin = |_| {
+        let (all, (begun, begins), (ended, ends)) = (all.clone(), oneshot::channel(), oneshot::channel());
+        tell(&hand(&pool), move |context| {
+            context.blocking(|| {
+                let _ = begun.send(());
+                all.wait();
+            });
+            let _ = ended.send(());
+        });
+        (begins, ends)
+    };
+    let (begins, tickets): (Vec<_>, Vec<_>) = (0..64).map(begin).unzip();
+    begins.into_iter().for_each(|begins| Threads.block_on(begins).expect("each section begins"));
+    answers(&hand(&pool));
+    assert!(64 <= pool.counters().spares, "{:?}", pool.counters());
+    all.set();
+    tickets.into_iter().for_each(|ticket| Threads.block_on(ticket).expect("each section ends"));
+    ends(&pool);
+}
+
+#[test]
+fn a_drain_that_is_late_names_who_is_alive_and_what_each_is_doing() {
+    let pool = Pool::new(2);
+    let sleeper = pool.builder(Lingers, Rest::Resting).name("sleeper").spawn();
+    let held = Held::new(&pool, |_| ());
+    let (blocked, go) = (pool.builder(Hand, Pose::Open).name("blocked").spawn(), Arc::new(Event::manual()));
+    let (wait, (sender, ticket)) = (go.clone(), oneshot::channel());
+    tell(&blocked, move |context| {
+        context.blocking(|| {
+            let _ = sender.send(());
+            wait.wait();
+        });
+    });
+    Threads.block_on(ticket).expect("the section begins");
+    let late = pool.drain_timeout(Duration::from_millis(50)).expect_err("three go on");
+    eprintln!("{late}");
+    let doing = |name: &str| &late.cells.iter().find(|living| living.name == name).expect(name).doing;
+    assert_eq!(late.count, 3);
+    assert_eq!(*doing("sleeper"), Doing::Idle("Resting"));
+    assert!(matches!(doing(""), Doing::Turn(_)), "{late:?}");
+    assert!(matches!(doing("blocked"), Doing::Blocking(_)), "{late:?}");
+    assert!(matches!(sleeper.post(()), Err(Rejected::Draining(()))), "nobody was killed");
+    held.go.set();
+    go.set();
+    sleeper.stop();
+    ends(&pool);
+    assert_eq!(pool.alive().count, 0);
+}
+
+/// Waits in `Drain` until it is stopped.
+struct Lingers;
+
+enum Rest {
+    Resting,
+}
+
+impl Automaton for Lingers {
+    type State = Rest;
+    type Command = ();
+
+    fn next(&mut self, rest: Rest, input: Input<Self>, context: &mut Context<Self>) -> Rest {
+        if let Input::Drain = input {
+            context.linger();
+        }
+        rest
+    }
+
+    fn label(_: &Rest) -> &'static str {
+        "Resting"
+    }
+}
+
+#[test]
+fn a_look_changes_nothing() {
+    let pool = Pool::new(2);
+    let many: Vec<_> = (0..50).map(|_| hand(&pool)).collect();
+    let posts = std::thread::scope(|scope| {
+        let poster = scope.spawn(|| (0..20).for_each(|_| many.iter().for_each(answers)));
+        while !poster.is_finished() {
+            assert!(pool.alive().count <= 50);
+        }
+        many.iter().map(|hand| hand.counters().processed).sum::<u32>()
+    });
+    assert_eq!(posts, 50 * 20, "F3");
+    ends(&pool);
+}
+
+#[test]
+fn what_is_spawned_on_a_pool_that_drains_is_dead_from_birth() {
+    let pool = Pool::new(2);
+    let parent = pool.spawn(Lingers, Rest::Resting);
+    assert!(pool.drain_timeout(Duration::from_millis(1)).is_err());
+    let guard = Arc::new(());
+    let child = pool.builder(Hand, Pose::Open).guard(guard.clone()).spawn();
+    assert!(matches!(Threads.block_on(child.ended()), Ok(End::Killed)));
+    assert_eq!(Arc::strong_count(&guard), 1, "its guard is released");
+    parent.stop();
+    ends(&pool);
+    let late = hand(&pool);
+    assert!(late.post(Box::new(|_| ())).is_err(), "F6: nor after the end");
+}
+
+#[test]
+fn a_pool_that_is_dropped_drains_and_then_kills() {
+    let pool = Pool::new(2);
+    let (busy, idle) = (pool.spawn(Lingers, Rest::Resting), hand(&pool));
+    let (sender, ticket) = oneshot::channel::<()>();
+    tell(&idle, move |_| drop(sender));
+    let [busy, idle] = [busy.ended(), idle.ended()];
+    drop(pool);
+    assert!(matches!(Threads.block_on(idle), Ok(End::Exited)), "drained");
+    assert!(matches!(Threads.block_on(busy), Ok(End::Killed)), "killed after a second");
+    assert!(Threads.block_on(ticket).is_err(), "what was posted was delivered");
+}
+
+#[test]
+fn a_pool_that_is_dropped_in_a_turn_of_its_own_waits_for_nobody() {
+    let pool = Pool::new(1);
+    let (owner, other) = (hand(&pool), hand(&pool));
+    let [mine, others] = [owner.ended(), other.ended()];
+    tell(&owner, move |_| drop(pool));
+    for ended in [mine, others] {
+        assert!(matches!(Threads.block_on(ended), Ok(End::Killed)));
+    }
+}
+
+#[test]
+fn a_strict_pool_passes_a_panic_that_nobody_watches_to_whoever_waits() {
+    let pool = Pool::builder().workers(2).strict().build();
+    tell(&hand(&pool), |_| resume_unwind(Box::new("unwatched")));
+    let (_kept, never) = oneshot::channel::<()>();
+    let panic = catch_unwind(AssertUnwindSafe(|| pool.block_on(never))).expect_err("it does not wait for ever");
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"unwatched"));
+    let watched = hand(&pool);
+    let end = watched.ended();
+    tell(&watched, |_| resume_unwind(Box::new("watched")));
+    assert!(matches!(pool.block_on(end), Ok(End::Panicked(_))));
+    ends(&pool);
+}
+
+#[test]
+fn a_panic_that_nobody_watches_is_told_by_name_and_a_panic_of_the_told_is_contained() {
+    let told = Arc::new(Lock::new(Vec::new()));
+    let notes = told.clone();
+    let pool = Pool::builder().workers(1).name("told").on_panic(move |name, panic| {
+        notes.lock().push(format!("{name}: {}", panic.message()));
+        resume_unwind(Box::new("and again"));
+    });
+    let pool = pool.build();
+    for name in ["one", "two"] {
+        let hand = pool.builder(Hand, Pose::Open).name(name).spawn();
+        tell(&hand, |_| resume_unwind(Box::new("fell")));
+    }
+    answers(&hand(&pool));
+    ends(&pool);
+    assert_eq!(*told.lock(), ["one: fell", "two: fell"]);
+}
+
+#[test]
+fn a_turn_that_waits_on_its_own_pool_lets_others_go_on() {
+    let pool = Arc::new(Pool::new(1));
+    let (one, (sender, ticket)) = (hand(&pool), oneshot::channel());
+    let mine = pool.clone();
+    tell(&one, move |_| {
+        let (reply, answer) = oneshot::channel();
+        tell(&hand(&mine), move |_| _ = reply.send(5));
+        let _ = sender.send(mine.block_on(answer));
+    });
+    assert_eq!(Threads.block_on(ticket), Ok(Ok(5)));
+    drop(one);
+    ends(&pool);
+}
+
+/// Posts to itself for ever.
+struct Greedy;
+
+impl Automaton for Greedy {
+    type State = ();
+    type Command = ();
+
+    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+        match input {
+            Input::Start | Input::Command(()) => _ = context.post(()), // refused once it drains
+            Input::Transition { .. } | Input::Drain | Input::Exit => {}
+        }
+    }
+}
+
+#[test]
+fn those_who_post_to_themselves_for_ever_do_not_starve_a_visitor() {
+    for workers in [1, 2] {
+        let pool = Pool::new(workers);
+        let greedy: Vec<_> = (0..200).map(|_| pool.spawn(Greedy, ())).collect();
+        (0..20).for_each(|_| answers(&hand(&pool)));
+        let turns: Vec<_> = greedy.iter().map(|one| one.counters().turns).collect();
+        assert!(turns.iter().all(|&turns| 0 < turns), "each had a turn: {turns:?}");
+        ends(&pool);
+    }
+}
+
+/// Sends a ball back and forth for ever.
+struct Player {
+    other: Option<Address<Ball>>,
+}
+
+enum Ball {
+    Meet(Address<Ball>),
+    Hit,
+}
+
+impl Automaton for Player {
+    type State = ();
+    type Command = Ball;
+
+    fn next(&mut self, (): (), input: Input<Self>, _: &mut Context<Self>) {
+        match input {
+            Input::Command(Ball::Meet(other)) => self.other = Some(other),
+            Input::Command(Ball::Hit) => _ = self.other.as_ref().map(|other| other.post(Ball::Hit)),
+            Input::Start | Input::Transition { .. } | Input::Drain | Input::Exit => {}
+        }
+    }
+}
+
+#[test]
+fn two_who_wake_each_other_do_not_starve_the_rest_of_their_worker() {
+    let pool = Pool::new(1);
+    let players = [(); 2].map(|()| pool.spawn(Player { other: None }, ()));
+    for (one, other) in [(0, 1), (1, 0)] {
+        assert!(players[one].post(Ball::Meet(players[other].clone())).is_ok());
+    }
+    assert!(players[0].post(Ball::Hit).is_ok());
+    let other = hand(&pool);
+    (0..100).for_each(|_| answers(&other));
+    let (sender, ticket): (Sender<()>, _) = oneshot::channel();
+    let inside = other.clone();
+    tell(&other, move |_| tell(&inside, move |_| _ = sender.send(())));
+    Threads.block_on(ticket).expect("it has its turns");
+    ends(&pool);
+}
+
+#[test]
+fn a_hundred_thousand_idle_automata_are_woken_once_each_and_drained() {
+    for workers in [1, 4] {
+        let pool = Pool::new(workers);
+        let many: Vec<_> = (0..100_000).map(|_| pool.spawn(Player { other: None }, ())).collect();
+        many.iter().for_each(|one| assert!(one.post(Ball::Hit).is_ok()));
+        ends(&pool);
+        assert!(many.iter().all(|one| one.counters().processed == 1), "F3: once each");
+    }
+}
+
+#[test]
+fn a_report_says_what_a_reader_must_know() {
+    let pool = Pool::new(1);
+    let one = pool.builder(Lingers, Rest::Resting).name("one").spawn();
+    let late: Alive = pool.drain_timeout(Duration::from_millis(20)).expect_err("it lingers");
+    assert_eq!(late.to_string(), "1 automata are alive: one (idle in Resting)");
+    one.stop();
+    ends(&pool);
+}
