@@ -272,7 +272,8 @@ fn a_wake_may_drop_another_who_is_woken_with_it() {
     }
     let (done, mut ended) = crate::sync::oneshot::channel();
     thread::spawn(move || {
-        let event: &'static Event = Box::leak(Box::new(Event::manual()));
+        static EVENT: Event = Event::manual();
+        let event = &EVENT;
         let drops = Arc::new(Drops(Lock::new(None)));
         let mut first = Box::pin(event.wait_async());
         assert!(poll(first.as_mut(), &Waker::from(drops.clone())).is_pending());

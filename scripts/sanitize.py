@@ -1,0 +1,112 @@
+"""Runs `sync` under what nightly offers, AddressSanitizer, ThreadSanitizer, Miri, and says what could not run.
+
+ThreadSanitizer wants std built with it (the component `rust-src`): mixed with an ordinary std it reports races in
+correct programs. `python3 scripts/sanitize.py --times 10` stresses ten times as long as `cargo test` does.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULT = re.compile(r"test result: ok\. (\d+) passed")
+
+
+def said(*command: str) -> str | None:
+    """What a command prints; nothing if it cannot be run."""
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def host() -> str:
+    """The target that programs are built for, named, so that build scripts are not sanitized with them."""
+    found = re.search(r"host: (\S+)", said("rustc", "+nightly", "-vV") or "")
+    return found[1] if found else ""
+
+
+def has_sources() -> bool:
+    """Whether std can be built anew."""
+    return (Path(said("rustc", "+nightly", "--print", "sysroot") or "") / "lib/rustlib/src/rust/library/std").is_dir()
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One that watches a run."""
+
+    name: str
+    # Why it cannot run here; empty if it can.
+    lacks: Callable[[], str]
+    command: list[str]
+    runs: list[list[str]]
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def tools() -> list[Tool]:
+    """The three."""
+    over = [["--lib", "sync::"], ["--test", "stress"]]
+    target = ["--target", host()]
+    flags = "-Cdebuginfo=1 -Zsanitizer="
+    return [
+        Tool(
+            "AddressSanitizer",
+            lambda: "",
+            ["test", *target, "--target-dir", "target/asan"],
+            over,
+            {"RUSTFLAGS": f"{flags}address", "ASAN_OPTIONS": "detect_leaks=1"},
+        ),
+        Tool(
+            "ThreadSanitizer",
+            lambda: "" if has_sources() else "std cannot be built with it: rustup +nightly component add rust-src",
+            ["test", *target, "-Zbuild-std", "--target-dir", "target/tsan"],
+            over,
+            {"RUSTFLAGS": f"{flags}thread"},
+        ),
+        Tool(
+            "Miri",
+            lambda: "" if said("cargo", "+nightly", "miri", "--version") else "rustup +nightly component add miri",
+            ["miri", "test", "--target-dir", "target/miri"],
+            over,
+            {"MIRIFLAGS": "-Zmiri-strict-provenance -Zmiri-many-seeds=0..64"},
+        ),
+    ]
+
+
+def run(tool: Tool, times: int) -> bool:
+    """Whether what ran was sound; prints one line for each run."""
+    lacks = tool.lacks() if host() else "there is no nightly toolchain"
+    if lacks:
+        print(f"{tool.name}: cannot run here: {lacks}", flush=True)
+        return True
+    good = True
+    for what in tool.runs:
+        start = time.monotonic()
+        env = os.environ | tool.settings | {"RSM_STRESS": str(times)}
+        command = ["cargo", "+nightly", *tool.command, "-p", "rsm", *what]
+        done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        passed = RESULT.search(done.stdout) if done.returncode == 0 else None
+        how = f"{passed[1]} tests sound" if passed else f"FAILED\n{done.stdout}"
+        print(f"{tool.name}: {' '.join(what)}: {how}, {time.monotonic() - start:.0f} s", flush=True)
+        good &= passed is not None
+    return good
+
+
+def main() -> int:
+    """The exit code: 0 if nothing that could run has found anything."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--times", type=int, default=10, help="as long as the stress of cargo test")
+    asked = parser.parse_args()
+    sound = [run(tool, asked.times) for tool in tools()]
+    return 0 if all(sound) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
