@@ -72,11 +72,13 @@ use word::Word;
 /// once.reset();
 /// println!("{seen:?}");
 /// ```
+// The value comes first, so that a `&Once` is its address: `get` adds nothing to it.
+#[repr(C)]
 pub struct Once<T> {
+    value: UnsafeCell<MaybeUninit<T>>,
     word: AtomicU64,
     queue: Queue,
     owner: Owner,
-    value: UnsafeCell<MaybeUninit<T>>,
 }
 
 #[cfg(all(target_pointer_width = "64", not(debug_assertions), not(any(rsm_loom, rsm_shuttle))))]
@@ -101,23 +103,29 @@ impl<T> Once<T> {
         /// No value yet.
         pub const fn new() -> Once<T> {
             Once {
+                value: UnsafeCell::new(MaybeUninit::uninit()),
                 word: AtomicU64::new(Word::EMPTY.0),
                 queue: Queue::new(),
                 owner: Owner::new(),
-                value: UnsafeCell::new(MaybeUninit::uninit()),
             }
         }
     }
 
-    /// The value, if it is there. Never waits: one load and a compare.
+    /// The value, if it is there. Never waits: one load and a test, the code of std's `OnceLock::get`.
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        if self.is_set() {
-            // SAFETY: O1, O2: it is READY, so the value was written, and is not taken back as long as we are borrowed.
-            Some(self.value.with(|value| unsafe { &*value.cast::<T>() }))
-        } else {
-            None
-        }
+        // SAFETY: it is READY.
+        if self.is_set() { Some(unsafe { self.value() }) } else { None }
+    }
+
+    /// The value.
+    ///
+    /// # Safety
+    /// It was seen READY.
+    #[inline(always)]
+    unsafe fn value(&self) -> &T {
+        // SAFETY: O1, O2: as it is READY the value was written, and it is not taken back as long as we are borrowed.
+        self.value.with(|value| unsafe { &*value.cast::<T>() })
     }
 
     /// Whether the value is there.
@@ -133,10 +141,11 @@ impl<T> Once<T> {
     /// If `make` does; then the next who waits makes it. With debug assertions, if `make` asks for this very value.
     #[inline]
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
-        match self.get() {
-            Some(value) => value,
-            None => unfailing(self.init(Deadline::NEVER, || Ok(make()))).expect("it waits for ever"),
+        if !self.is_set() {
+            let Ok(_) = self.init_ever(|| Ok::<T, Infallible>(make()));
         }
+        // SAFETY: it is READY, or was just made so.
+        unsafe { self.value() }
     }
 
     /// As [`get_or_init`](Once::get_or_init), with a `make` that may fail: then there is still no value, and the next who waits
@@ -148,7 +157,7 @@ impl<T> Once<T> {
     pub fn get_or_try_init<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         match self.get() {
             Some(value) => Ok(value),
-            None => self.init(Deadline::NEVER, make).expect("it waits for ever"),
+            None => self.init_ever(make),
         }
     }
 
@@ -239,9 +248,13 @@ impl<T> Once<T> {
         self.take()
     }
 
-    /// `None`: the deadline has passed.
     #[cold]
     #[inline(never)]
+    fn init_ever<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        self.init(Deadline::NEVER, make).expect("it waits for ever")
+    }
+
+    /// `None`: the deadline has passed.
     fn init<E>(&self, deadline: Deadline, make: impl FnOnce() -> Result<T, E>) -> Option<Result<&T, E>> {
         self.owner.check();
         Some(match wait(&Running(self), deadline)? {

@@ -9,12 +9,13 @@
 //! - pending: they wait for the run that is under way, and would make the value themselves if it fails.
 //! - watching: they wait for a value that others make.
 
-/// The word. Once there is a value it is READY and nothing else: one compare decides.
+/// The word. Once there is a value it is READY and nothing else, which is zero: one load and a test decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word(pub(crate) u64);
 
 const STATE: u64 = 0b11;
-const RUNNING: u64 = 1;
+const EMPTY: u64 = 1;
+const RUNNING: u64 = 2;
 const PENDING_ONE: u64 = 1 << 8;
 const WATCHING_ONE: u64 = 1 << 32;
 /// So many may wait, of either kind.
@@ -22,9 +23,9 @@ pub(crate) const WAITERS_MAX: u64 = (1 << 24) - 1;
 
 impl Word {
     /// No value, nobody makes one, nobody waits.
-    pub(crate) const EMPTY: Word = Word(0);
+    pub(crate) const EMPTY: Word = Word(EMPTY);
     /// There is a value.
-    pub(crate) const READY: Word = Word(2);
+    pub(crate) const READY: Word = Word(0);
 
     pub(crate) const fn is_ready(self) -> bool {
         self.0 == Word::READY.0
@@ -32,6 +33,10 @@ impl Word {
 
     pub(crate) const fn is_running(self) -> bool {
         self.0 & STATE == RUNNING
+    }
+
+    const fn with(self, state: u64) -> Word {
+        Word((self.0 & !STATE) | state)
     }
 
     /// Those who would make the value if the run that is under way fails.
@@ -51,7 +56,7 @@ impl Word {
 
     /// A run begins, if there is neither a value nor a run.
     pub(crate) const fn begin(self) -> Option<Word> {
-        if self.0 & STATE == 0 { Some(Word(self.0 + RUNNING)) } else { None }
+        if self.0 & STATE == EMPTY { Some(self.with(RUNNING)) } else { None }
     }
 
     /// The run has made the value. Who waits is counted no more (O3): they are all let go.
@@ -61,7 +66,7 @@ impl Word {
 
     /// The run has failed, and nobody is there to try next; else see [`hand_over`](Word::hand_over).
     pub(crate) const fn fail(self) -> Option<Word> {
-        if self.is_running() && self.pending() == 0 { Some(Word(self.0 - RUNNING)) } else { None }
+        if self.is_running() && self.pending() == 0 { Some(self.with(EMPTY)) } else { None }
     }
 
     /// The run has failed: one who waits is now the one that runs, and no newcomer comes in between.
@@ -132,19 +137,19 @@ mod tests {
         };
         for word in words() {
             let (state, pending, watching) = parts(word);
-            let (empty, running, ready) = (state == 0, state == 1, state == 2);
-            row(word.begin(), empty.then_some((1, pending, watching)), "begin", word);
-            row(word.finish(), running.then_some((2, 0, 0)), "finish", word);
-            row(word.fail(), (running && pending == 0).then_some((0, 0, watching)), "fail", word);
+            let (ready, empty, running) = (state == 0, state == 1, state == 2);
+            row(word.begin(), empty.then_some((2, pending, watching)), "begin", word);
+            row(word.finish(), running.then_some((0, 0, 0)), "finish", word);
+            row(word.fail(), (running && pending == 0).then_some((1, 0, watching)), "fail", word);
             let heirs = running && pending > 0;
-            row(word.hand_over(), heirs.then(|| (1, pending - 1, watching)), "hand_over", word);
+            row(word.hand_over(), heirs.then(|| (2, pending - 1, watching)), "hand_over", word);
             let room = running && pending < WAITERS_MAX;
-            row(word.wait(), room.then_some((1, pending + 1, watching)), "wait", word);
+            row(word.wait(), room.then_some((2, pending + 1, watching)), "wait", word);
             let room = !ready && watching < WAITERS_MAX;
             row(word.watch(), room.then_some((state, pending, watching + 1)), "watch", word);
-            let quit = if ready { Some((2, 0, 0)) } else { (pending > 0).then(|| (state, pending - 1, watching)) };
+            let quit = if ready { Some((0, 0, 0)) } else { (pending > 0).then(|| (state, pending - 1, watching)) };
             row(word.quit(), quit, "quit", word);
-            let less = if ready { Some((2, 0, 0)) } else { (watching > 0).then(|| (state, pending, watching - 1)) };
+            let less = if ready { Some((0, 0, 0)) } else { (watching > 0).then(|| (state, pending, watching - 1)) };
             row(word.unwatch(), less, "unwatch", word);
         }
         assert_eq!(seen, 8 * (4 + 16 + 1), "the table has {seen} rows");
