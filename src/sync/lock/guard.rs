@@ -100,6 +100,14 @@ impl<T> Lock<T> {
     }
 }
 
+#[cfg(all(feature = "lock_api", not(rsm_loom)))]
+impl<Q: Strategy> Lock<(), Q> {
+    /// A free lock of either order.
+    pub(super) const fn raw() -> Self {
+        Lock { raw: Raw::new(0), value: UnsafeCell::new(()) }
+    }
+}
+
 impl<T> Lock<T, Lifo> {
     const_fn! {
         /// A free lock; of those who wait, who came last is served first.

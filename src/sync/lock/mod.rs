@@ -19,10 +19,13 @@
 //! - There is **no poisoning**: a panic under the lock unlocks it, the payload unchanged. Who wants a poison bit keeps it in the
 //!   payload: set when locking, cleared when unlocking (see [`Lock`]).
 //! - It is for threads. A task that would hold a lock across an await wants an automaton or a semaphore.
+//! - With the feature `lock_api` a `Lock<()>` is the raw mutex of `lock_api::Mutex`, with deadlines and fair unlocking.
 //! - 16 bytes beside the value; a free lock costs two atomic read-modify-writes. `Lock<()>` is a raw lock: see
 //!   [`Lock::force_unlock`].
 
 mod guard;
+#[cfg(all(feature = "lock_api", not(rsm_loom)))]
+mod lock_api;
 mod raw;
 mod strategy;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
