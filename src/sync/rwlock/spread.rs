@@ -127,8 +127,10 @@ impl Spread {
         if first.is_null() {
             return None;
         }
-        // SAFETY: `install` has made `count()` slots there, of which ours is one, and they stay until the lock is dropped.
-        Some(unsafe { &*first.add(mine()) })
+        // SAFETY: `install` has made `count()` slots there, of which ours is one.
+        let ours = unsafe { first.add(mine()) };
+        // SAFETY: likewise, and they stay until the lock is dropped.
+        Some(unsafe { &*ours })
     }
 
     fn all(&self) -> &[Slot] {

@@ -142,7 +142,8 @@ impl Word {
     /// So many more exchanges of a reader have failed.
     pub(super) const fn hit(self, times: u64) -> Word {
         let hits = self.hits() + times;
-        Word(self.0 & !HITS | HIT_ONE * if hits < HITS_MAX { hits } else { HITS_MAX })
+        let hits = if hits < HITS_MAX { hits } else { HITS_MAX };
+        Word(self.0 & !HITS | (hits * HIT_ONE))
     }
 
     /// Readers come in by slots from now on.

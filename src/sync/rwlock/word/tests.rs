@@ -4,7 +4,7 @@ use super::*;
 fn words() -> impl Iterator<Item = Word> {
     let counts = [0, 1, 2, COUNT_MAX - 3];
     let hits = [0, 1, HITS_MAX].into_iter();
-    let flags = hits.flat_map(|hits| (0..128u64).map(move |flags| flags | hits * HIT_ONE));
+    let flags = hits.flat_map(|hits| (0..128u64).map(move |flags| flags | (hits * HIT_ONE)));
     flags
         .flat_map(move |flags| counts.map(|readers| (flags, readers)))
         .flat_map(move |(flags, readers)| {
