@@ -45,8 +45,8 @@
 //! Next: [`fsm`](crate::fsm), where one thread owns one state.
 
 pub mod barrier;
-pub mod countdown;
 pub mod cancel;
+pub mod countdown;
 pub mod drain;
 mod error;
 pub mod event;

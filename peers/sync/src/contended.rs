@@ -19,8 +19,8 @@ const ROW: &str = "longest row";
 const THREADS: [usize; 4] = [2, 4, 8, 16];
 /// Steps inside and outside of the lock.
 const SECTIONS: [(u32, u32); 4] = [(0, 0), (30, 60), (200, 200), (30, 600)];
-const ROUNDS: u32 = 5;
-const TIME: Duration = Duration::from_millis(60);
+const ROUNDS: u32 = 7;
+const TIME: Duration = Duration::from_millis(70);
 
 /// So many steps of a chain, each of which needs the one before. The factor is opaque, or the compiler would fold the steps.
 #[inline]

@@ -7,7 +7,7 @@ use rsm_peers_kit::rounds::{Rounds, Run, Subject, subject};
 use rsm_peers_kit::section::Section;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// A bench, a subject, and that subject's operation so many times.
@@ -44,8 +44,13 @@ fn send_64_and_receive<C: Channel<Message = u64>>(times: u32) {
     }
 }
 
+fn once(times: u32) {
+    let once = crate::once::ours();
+    (0..times).for_each(|_| _ = black_box(black_box(&once).get()));
+}
+
 fn once_lock(times: u32) {
-    let once = OnceLock::from(7u64);
+    let once = crate::once::std();
     (0..times).for_each(|_| _ = black_box(black_box(&once).get()));
 }
 
@@ -57,7 +62,7 @@ const ONCE: &str = "get";
 const SEND: &str = "send";
 const BOTH: &str = "send and receive, 64 by turns";
 
-const OPERATIONS: [Operation; 26] = [
+const OPERATIONS: [Operation; 27] = [
     (LOCK, "rsm", lock::<rsm::sync::lock::Lock<Guarded>>),
     (LOCK, "rsm lock_with", lock::<Payload>),
     (LOCK, "std", lock::<Mutex<Guarded>>),
@@ -69,6 +74,7 @@ const OPERATIONS: [Operation; 26] = [
     (PERMIT, "tokio", permit::<tokio::sync::Semaphore>),
     (PERMIT, "async-lock", permit::<async_lock::Semaphore>),
     (PERMIT, "sem_t", permit::<crate::semaphore::Posix>),
+    (ONCE, "rsm", once),
     (ONCE, "std OnceLock", once_lock),
     (SEND, "rsm", send::<RsmTake<u64>>),
     (SEND, "std", send::<StdRecv<u64>>),
@@ -136,8 +142,10 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
         section.points.push(rounds.measure(&name, 1, 1, Duration::ZERO, subjects));
         section.table(&name, COUNT);
     }
-    let of = |subject: &str| section.points[0].spread(subject, COUNT).median;
-    let over = of("rsm") - of("std").min(of("parking_lot"));
-    section.at_most("lock and unlock: at most the best of std and parking_lot plus 2", over, 2.0);
+    let of = |point: usize, subject: &str| section.points[point].spread(subject, COUNT).median;
+    let lock = of(0, "rsm") - of(0, "std").min(of(0, "parking_lot"));
+    let once = of(2, "rsm") - of(2, "std OnceLock");
+    section.at_most("lock and unlock: at most the best of std and parking_lot plus 2", lock, 2.0);
+    section.at_most("`Once::get`: no more than `OnceLock::get`", once, 0.0);
     section
 }

@@ -101,7 +101,7 @@ fn points<T: Default + Send + Sync + 'static>(rounds: &mut Rounds, name: &str, p
             let mut subjects = vec![contender::<RsmTake<T>>(how), contender::<RsmRecv<T>>(how)];
             subjects.extend(peers::<T>(how));
             let kind = if limit.is_some() { "bounded" } else { "unbounded" };
-            points.push(rounds.measure(format!("{name} {kind}"), producers, 5, TIME, subjects));
+            points.push(rounds.measure(format!("{name} {kind}"), producers, 7, TIME, subjects));
         }
     }
     points
@@ -160,7 +160,7 @@ pub(crate) fn send_all_section(rounds: &mut Rounds) -> Section {
             })
         })];
         subjects.extend(peers::<u64>(how));
-        section.points.push(rounds.measure("send_all", producers, 5, TIME, subjects));
+        section.points.push(rounds.measure("send_all", producers, 7, TIME, subjects));
     }
     section.table("send_all", RATE);
     let ratios =

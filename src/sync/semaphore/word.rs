@@ -50,7 +50,7 @@ impl Word {
 
     /// `take` where nobody waits: the ordinary case, told by two comparisons.
     pub(crate) const fn take_alone(self, want: u32) -> Option<Word> {
-        if self.0 % PERMIT_ONE == 0 && self.permits() >= want {
+        if self.0 as u32 == 0 && self.permits() >= want {
             Some(Word(self.0.wrapping_sub(want as u64 * PERMIT_ONE)))
         } else {
             None
