@@ -329,6 +329,46 @@ impl Automaton for Greedy {
     }
 }
 
+/// Counts down by posting to itself, and notes whose turn it is.
+struct Countdown {
+    name: u8,
+    turns: Arc<Lock<Vec<u8>>>,
+}
+
+impl Automaton for Countdown {
+    type State = ();
+    type Command = u32;
+
+    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+        if let Input::Command(left) = input {
+            self.turns.lock().push(self.name);
+            if left == 0 { context.stop() } else { context.post(left - 1).expect("it runs") }
+        }
+    }
+}
+
+#[test]
+fn one_that_has_more_to_do_stands_behind_all_others() {
+    let pool = Pool::new(1);
+    let turns = Arc::new(Lock::new(Vec::new()));
+    let (notes, (sender, ticket)) = (turns.clone(), oneshot::channel());
+    tell(&hand(&pool), move |context| {
+        let mut ends = Vec::new();
+        for name in [1, 2, 3] {
+            let one = context.builder(Countdown { name, turns: notes.clone() }, ()).batch(1).spawn();
+            one.post(20).expect("it runs");
+            ends.push((one.ended(), one));
+        }
+        let _ = sender.send(ends);
+    });
+    for (end, _address) in Threads.block_on(ticket).expect("it spawns three") {
+        assert!(matches!(Threads.block_on(end), Ok(End::Exited)));
+    }
+    let turns = turns.lock().clone();
+    assert!(turns.chunks(3).all(|round| (1..=3).all(|name| round.contains(&name))), "each once in a round: {turns:?}");
+    ends(&pool);
+}
+
 #[test]
 fn those_who_post_to_themselves_for_ever_do_not_starve_a_visitor() {
     for workers in [1, 2] {

@@ -11,6 +11,7 @@
 mod channels;
 mod events;
 mod locks;
+mod pool;
 
 use std::time::{Duration, Instant};
 

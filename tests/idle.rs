@@ -1,0 +1,48 @@
+//! A pool with nothing to do does nothing: none of its threads runs at all.
+#![cfg(target_os = "linux")]
+
+use rsm::fsm::{Automaton, Context, Input, Pool, Runner};
+use rsm::sync::park::Parker;
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+struct Idle;
+
+impl Automaton for Idle {
+    type State = ();
+    type Command = ();
+    fn next(&mut self, (): (), _: Input<Self>, _: &mut Context<Self>) {}
+}
+
+/// How often each thread of that name was put to sleep or preempted: a thread that runs, or makes a system call that waits, adds to it.
+fn switches(name: &str) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for thread in fs::read_dir("/proc/self/task").expect("a process can see its threads").flatten() {
+        let Ok(status) = fs::read_to_string(thread.path().join("status")) else { continue };
+        let field = |field: &str| status.lines().filter(|line| line.contains(field)).collect::<Vec<_>>().join(" ");
+        if field("Name:").contains(name) || field("Name:").contains("timers") {
+            all.insert(thread.file_name().to_string_lossy().into_owned(), field("ctxt_switches"));
+        }
+    }
+    all
+}
+
+#[test]
+fn a_pool_whose_automata_are_idle_makes_no_system_call() {
+    let pool = Pool::builder().workers(4).name("resting").build();
+    let many: Vec<_> = (0..100_000).map(|_| pool.spawn(Idle, ())).collect();
+    let (parker, patience) = (Parker::new(), Instant::now() + Duration::from_secs(60));
+    // Its watcher comes to rest a tenth of a second after the last turn, on a machine that has time for it.
+    loop {
+        let before = switches("resting-");
+        assert_eq!(before.len(), 5, "four workers, and the thread of the timers: {before:?}");
+        let _ = parker.park_timeout(Duration::from_secs(2));
+        if before == switches("resting-") {
+            break;
+        }
+        assert!(Instant::now() < patience, "F12: it goes on for ever: {before:?} {:?}", switches("resting-"));
+    }
+    drop(many);
+    pool.drain_timeout(Duration::from_secs(60)).unwrap_or_else(|alive| panic!("{alive}"));
+}
