@@ -10,6 +10,7 @@
 
 mod channels;
 mod events;
+mod gates;
 mod locks;
 mod pool;
 

@@ -3,6 +3,7 @@
 
 mod channels;
 mod events;
+mod gates;
 mod locks;
 
 use std::future::Future;

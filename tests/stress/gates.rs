@@ -1,0 +1,113 @@
+use crate::{MOMENT, block_on, meet_others, rounds, together};
+use rsm::sync::barrier::Barrier;
+use rsm::sync::countdown::Countdown;
+use rsm::sync::gate::{Door, Gate};
+use rsm::sync::once::Once;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+const THREADS: u32 = 4;
+
+/// For each round an object of its own, which all threads come to at about the same time.
+fn fresh<T>(make: impl Fn() -> T) -> Arc<Vec<T>> {
+    Arc::new((0..rounds()).map(|_| make()).collect())
+}
+
+#[test]
+fn nobody_is_a_round_ahead_of_the_others() {
+    let barrier = Barrier::new(THREADS);
+    let (steps, lasts) = (AtomicU64::new(0), AtomicU64::new(0));
+    let all = Arc::new((barrier, steps, lasts));
+    let seen = all.clone();
+    together(THREADS, move |thread| {
+        let (barrier, steps, lasts) = &*all;
+        for round in 1..=rounds() {
+            steps.fetch_add(1, Relaxed);
+            let last = match (thread + round) % 3 {
+                0 => barrier.wait(),
+                1 => block_on(barrier.wait_async()),
+                _ => loop {
+                    if let Ok(last) = barrier.wait_timeout(MOMENT) {
+                        break last;
+                    }
+                },
+            };
+            lasts.fetch_add(u64::from(last), Relaxed);
+            let (least, now) = (u64::from(THREADS * round), steps.load(Relaxed));
+            assert!((least..least + u64::from(THREADS)).contains(&now), "B2: {now} steps after round {round}");
+        }
+    });
+    assert_eq!((seen.2.load(Relaxed), seen.0.arrived()), (u64::from(rounds()), 0), "each round has one last");
+}
+
+#[test]
+fn a_gate_that_each_shuts_lets_one_in_at_a_time() {
+    let all = Arc::new((Gate::opened(), AtomicU32::new(0), AtomicU32::new(0)));
+    let seen = all.clone();
+    together(THREADS, move |thread| {
+        let (gate, inside, passed) = &*all;
+        let shut = |_| Door::Shut;
+        for round in 0..rounds() {
+            let entered = match (thread + round) % 4 {
+                0 => block_on(gate.enter_async(shut)) == 1,
+                1 => gate.enter_timeout(MOMENT, shut).is_ok(),
+                2 => gate.try_enter(shut).is_some(),
+                _ => gate.enter(shut) == 1,
+            };
+            if entered {
+                let count = inside.load(Relaxed); // no exchange: two at a time would lose a step
+                meet_others(round);
+                inside.store(count + 1, Relaxed);
+                passed.fetch_add(1, Relaxed);
+                gate.open();
+            }
+        }
+    });
+    assert_eq!(seen.1.load(Relaxed), seen.2.load(Relaxed), "G2");
+    assert!(seen.0.is_open() && seen.0.pending() == 0);
+}
+
+#[test]
+fn a_value_is_made_once_however_many_runs_fail() {
+    let all = fresh(|| (Once::<u32>::new(), AtomicU32::new(0)));
+    let seen = all.clone();
+    together(THREADS, move |thread| {
+        for (once, tries) in &*all {
+            let make = || match tries.fetch_add(1, Relaxed) {
+                1 => Ok(1),
+                other => Err(other),
+            };
+            match thread {
+                0 => assert_eq!(block_on(once.wait_async()), &1),
+                1 => drop(once.wait_timeout(MOMENT).map(|value| assert_eq!(value, &1))),
+                _ => drop(once.get_or_try_init(make).map(|value| assert_eq!(value, &1))),
+            }
+            if thread == 2 {
+                // Of the two who try one may have come too early to find a value; this one comes last.
+                assert!(once.get_or_try_init(make).is_ok_and(|value| *value == 1));
+            }
+        }
+    });
+    assert!(seen.iter().all(|(once, tries)| tries.load(Relaxed) == 2 && once.pending() == 0), "O4");
+}
+
+#[test]
+fn a_closure_runs_once_after_all_have_counted_down() {
+    let all = fresh(|| {
+        let closure: fn(u32) -> u32 = |payload| payload + 1;
+        Countdown::new(THREADS, closure)
+    });
+    let runs = Arc::new(AtomicU32::new(0));
+    let ran = runs.clone();
+    together(THREADS + 1, move |thread| {
+        for countdown in &*all {
+            if thread == THREADS {
+                assert_eq!(countdown.wait_timeout(MOMENT).or_else(|_| countdown.wait()), Ok(()));
+            } else if let Some(outcome) = countdown.decrement_with(1, |payload| payload + 10) {
+                assert_eq!(outcome, 10 * THREADS + 1);
+                runs.fetch_add(1, Relaxed);
+            }
+        }
+    });
+    assert_eq!(ran.load(Relaxed), rounds(), "C1");
+}
