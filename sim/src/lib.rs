@@ -13,10 +13,12 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::float_arithmetic)]
 
 pub mod aim;
+pub mod case;
 pub mod check;
 pub mod client;
 pub mod lin;
 pub mod lists;
+pub mod minimize;
 pub mod mutants;
 pub mod net;
 pub mod node;

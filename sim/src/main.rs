@@ -1,13 +1,15 @@
 //! `cargo sim`: runs seeds and says what happened.
 #![allow(clippy::print_stdout, reason = "a command's answer goes to stdout")]
 
+mod campaign;
 mod options;
 
 use options::{HELP, Options};
+use rsm_sim::case::Small;
+use rsm_sim::minimize::{Minimized, minimize};
 use rsm_sim::mutants::{self, Found};
 use rsm_sim::run::{Case, Report};
 use rsm_sim::scenario::Scenario;
-use rsm_sim::sums::Sums;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -30,11 +32,14 @@ fn main() -> ExitCode {
     {
         return wrong(&why);
     }
-    match &options.scenario {
-        Some(path) => play(&options, path),
-        None => seeds(&options),
-    }
-    .unwrap_or_else(|why| wrong(&why.to_string()))
+    let came = match (&options.scenario, &options.case) {
+        (Some(path), _) => play(&options, path),
+        (None, Some(path)) => again(path),
+        (None, None) if options.minimize => Ok(make_small(&options)),
+        (None, None) if options.seeds == Some(1) => one(&options),
+        (None, None) => campaign::run(&options),
+    };
+    came.unwrap_or_else(|why| wrong(&why.to_string()))
 }
 
 fn wrong(why: &str) -> ExitCode {
@@ -42,32 +47,53 @@ fn wrong(why: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn seeds(options: &Options) -> io::Result<ExitCode> {
-    let mut sums = Sums::default();
-    for seed in options.from..options.from.saturating_add(options.seeds.unwrap_or(100)) {
-        let Report { sums: of_seed, broken, hash, .. } = one(options, seed)?;
-        if let Some(violation) = broken {
-            println!("seed {seed} breaks {violation}");
-            let mutant = options.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
-            println!("again: cargo sim --seed {seed} --milliseconds {}{mutant}", options.lasts.as_millis());
-            return Ok(ExitCode::FAILURE);
-        }
-        if options.seeds == Some(1) {
-            println!("hash {hash:032x}");
-        }
-        sums += of_seed;
-    }
-    println!("{sums}");
-    Ok(ExitCode::SUCCESS)
+/// One seed, and its hash.
+fn one(options: &Options) -> io::Result<ExitCode> {
+    let (case, until) = (Case::new(options.from, options.lasts), options.until.unwrap_or(u64::MAX));
+    let report = if options.trace { printed(|each| case.trace(until, each))? } else { case.run_until(until) };
+    println!("hash {:032x}", report.hash);
+    Ok(verdict(&report, &replay(options, options.from)))
 }
 
-fn one(options: &Options, seed: u64) -> io::Result<Report> {
-    let case = Case::new(seed, options.lasts);
-    let until = options.until.unwrap_or(u64::MAX);
-    if !options.trace {
-        return Ok(case.run_until(until));
+/// How to run a seed again.
+fn replay(options: &Options, seed: u64) -> String {
+    let mutant = options.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
+    format!("cargo sim --seed {seed} --milliseconds {}{mutant}", options.lasts.as_millis())
+}
+
+/// Says what came of a run.
+fn verdict(report: &Report, again: &str) -> ExitCode {
+    match &report.broken {
+        Some(violation) => {
+            println!("seed {} breaks {violation}", report.seed);
+            println!("again: {again}");
+            ExitCode::FAILURE
+        }
+        None => {
+            println!("{}", report.sums);
+            ExitCode::SUCCESS
+        }
     }
-    printed(|each| case.trace(until, each))
+}
+
+fn again(path: &str) -> io::Result<ExitCode> {
+    let text = fs::read_to_string(path).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
+    let small = Small::parse(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
+    Ok(verdict(&small.run(), &format!("cargo sim --case {path}")))
+}
+
+/// As many runs are spent on making a seed small.
+const RUNS_MAX: u32 = 2_000;
+
+fn make_small(options: &Options) -> ExitCode {
+    let whole = Small::whole(options.from, options.lasts);
+    let Some(Minimized { small, rule, before, runs }) = minimize(&whole, RUNS_MAX) else {
+        println!("seed {} breaks no rule", options.from);
+        return ExitCode::SUCCESS;
+    };
+    println!("# breaks {rule}; {before} faults before, {} now, after {runs} runs", small.plan.len());
+    println!("{small}");
+    ExitCode::FAILURE
 }
 
 /// What comes of a run whose lines go to stdout.

@@ -11,6 +11,10 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --milliseconds M         for so long each, in simulated time (5000)
       --trace                  of one seed: a line for each step, as JSON
       --until N                of one seed: stops after the step of this number
+  cargo sim --minutes M        runs seeds for so long, on all cores
+      --resume FILE            goes on where FILE says, and adds its sums to it
+  cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints what is left of it
+  cargo sim --case FILE        runs what --minimize has printed
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
       --mutant M               of all but --mutants: with this one in place
@@ -23,7 +27,7 @@ Exit code 0: no rule was broken. 1: one was. 2: wrong use.
   cargo sim --seed 17 --trace --until 4000";
 
 /// What to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) from: u64,
     /// `None` unless told.
@@ -31,6 +35,10 @@ pub(crate) struct Options {
     pub(crate) lasts: Duration,
     pub(crate) trace: bool,
     pub(crate) until: Option<u64>,
+    pub(crate) minutes: Option<u64>,
+    pub(crate) resume: Option<String>,
+    pub(crate) minimize: bool,
+    pub(crate) case: Option<String>,
     pub(crate) scenario: Option<String>,
     pub(crate) mutant: Option<String>,
     pub(crate) mutants: bool,
@@ -42,9 +50,7 @@ impl Options {
     /// # Errors
     /// What is wrong with them.
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-        let (lasts, scenario, mutant) = (Duration::from_secs(5), None, None);
-        let mut options =
-            Options { from: 0, seeds: None, lasts, trace: false, until: None, scenario, mutant, mutants: false };
+        let mut options = Options { lasts: Duration::from_secs(5), ..Options::default() };
         // The alias ends in `--`, and `cargo sim -- --seeds 5` is the same as without.
         let mut arguments = arguments.filter(|argument| argument != "--");
         while let Some(name) = arguments.next() {
@@ -61,6 +67,10 @@ impl Options {
                 "--milliseconds" => options.lasts = Duration::from_millis(number()?),
                 "--trace" => options.trace = true,
                 "--until" => options.until = Some(number()?),
+                "--minutes" => options.minutes = Some(number()?),
+                "--resume" => options.resume = Some(word()?),
+                "--minimize" => options.minimize = true,
+                "--case" => options.case = Some(word()?),
                 "--scenario" => options.scenario = Some(word()?),
                 "--mutant" => options.mutant = Some(word()?),
                 "--mutants" => options.mutants = true,
@@ -68,6 +78,9 @@ impl Options {
             }
         }
         let is_one = options.seeds == Some(1) || options.scenario.is_some();
+        if options.minimize && options.seeds != Some(1) {
+            return Err("--minimize is of one seed: say which with --seed".to_owned());
+        }
         if (options.trace || options.until.is_some()) && !is_one {
             return Err("--trace and --until are of one seed: say which with --seed".to_owned());
         }

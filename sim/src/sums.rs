@@ -12,6 +12,23 @@ macro_rules! sums {
             $($(#[doc = $doc])* pub $name: u64,)*
         }
 
+        impl Sums {
+            /// Reads what `Display` writes; `None` if it is anything else.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Sums> {
+                let mut sums = Sums::default();
+                for part in text.trim().split(", ") {
+                    let (name, count) = part.rsplit_once(' ')?;
+                    let count = count.parse().ok()?;
+                    match name.replace(' ', "_").as_str() {
+                        $(stringify!($name) => sums.$name = count,)*
+                        _ => return None,
+                    }
+                }
+                Some(sums)
+            }
+        }
+
         impl AddAssign for Sums {
             fn add_assign(&mut self, other: Sums) {
                 $(self.$name += other.$name;)*
@@ -95,4 +112,16 @@ sums! {
     withheld,
     /// Steps of the core that were taken twice and compared.
     repeated,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_read_as_they_were_written() {
+        let sums = Sums { seeds: 3, simulated_ms: 15_000, at_disk: 7, ..Sums::default() };
+        assert_eq!(Sums::parse(&sums.to_string()), Some(sums));
+        assert_eq!(Sums::parse("seeds 3, wonders 2"), None);
+    }
 }

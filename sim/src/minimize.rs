@@ -1,0 +1,125 @@
+//! A failing seed made small: fewer faults, fewer clients, a quieter world, shorter spells, as long as the same rule breaks.
+//!
+//! ```text
+//!   seed 17 ──> Small ── is it still broken without these faults? with one client? on a quiet network? ──> a few lines
+//! ```
+//! No part of a run draws from another's chance, so what is left out leaves the rest as it was.
+
+use crate::case::Small;
+use crate::plan::{MS, What};
+
+/// What came of making a case small.
+#[derive(Clone, Debug)]
+pub struct Minimized {
+    /// The least that was found.
+    pub small: Small,
+    /// The rule that it breaks, as the whole seed does.
+    pub rule: &'static str,
+    /// How many faults the whole seed has.
+    pub before: usize,
+    /// How many runs it took.
+    pub runs: u32,
+}
+
+/// Looks for less that breaks the same rule, in at most so many runs; `None` if the whole breaks none.
+#[must_use]
+pub fn minimize(whole: &Small, runs_max: u32) -> Option<Minimized> {
+    let rule = whole.run().broken?.rule;
+    let mut found = Minimized { small: whole.clone(), rule, before: whole.plan.len(), runs: 1 };
+    loop {
+        let before = found.small.clone();
+        found.fewer_faults(runs_max);
+        for clients in 0..found.small.clients {
+            if found.takes(runs_max, |small| small.clients = clients) {
+                break;
+            }
+        }
+        found.takes(runs_max, |small| small.is_quiet = true);
+        while found.takes(runs_max, |small| small.lasts = small.lasts / 8 * 7) {}
+        for nth in 0..found.small.plan.len() {
+            while found.takes(runs_max, |small| shorten(&mut small.plan[nth].what)) {}
+        }
+        if found.small == before || runs_max <= found.runs {
+            return Some(found);
+        }
+    }
+}
+
+impl Minimized {
+    /// Makes it less in one way, if that breaks the same rule.
+    fn takes(&mut self, runs_max: u32, less: impl FnOnce(&mut Small)) -> bool {
+        let mut small = self.small.clone();
+        less(&mut small);
+        if small == self.small || runs_max <= self.runs {
+            return false;
+        }
+        self.runs += 1;
+        let is_same = small.run().broken.is_some_and(|violation| violation.rule == self.rule);
+        if is_same {
+            self.small = small;
+        }
+        is_same
+    }
+
+    fn fewer_faults(&mut self, runs_max: u32) {
+        let mut piece = self.small.plan.len();
+        while 0 < piece {
+            let mut at = 0;
+            while at < self.small.plan.len() {
+                let end = (at + piece).min(self.small.plan.len());
+                if !self.takes(runs_max, |small| drop(small.plan.drain(at..end))) {
+                    at += piece;
+                }
+            }
+            piece /= 2;
+        }
+    }
+}
+
+/// Halves how long a fault lasts, down to a millisecond.
+fn shorten(what: &mut What) {
+    match what {
+        What::Cut { lasts, .. } | What::Clog { lasts, .. } | What::Pause { lasts, .. } | What::Stuck { lasts, .. } => {
+            *lasts = halved(*lasts);
+        }
+        What::Crash { down, .. }
+        | What::CrashAtDisk { down, .. }
+        | What::Blackout { down }
+        | What::Broken { down, .. }
+        | What::Rollback { down, .. }
+        | What::Wipe { down, .. } => *down = halved(*down),
+        What::Aim(_) | What::Leap { .. } => {}
+    }
+}
+
+fn halved(nanoseconds: u64) -> u64 {
+    if nanoseconds <= MS { nanoseconds } else { (nanoseconds / 2).max(MS) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Fault;
+    use crate::run::Case;
+    use rsm::raft::Time;
+    use std::time::Duration;
+
+    const LASTS: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn one_fault_among_many_is_found_to_be_the_one() {
+        let seed = (0..).find(|&seed| {
+            let Case { swarm, plan, .. } = Case::new(seed, LASTS);
+            swarm.nodes == 3 && 20 < plan.len()
+        });
+        let mut whole = Small::whole(seed.expect("some seed has many faults"), LASTS);
+        let rollback = What::Rollback { node: 1, down: 10 * MS };
+        whole.plan.push(Fault { at: Time(3_000 * MS), what: rollback });
+        let found = minimize(&whole, 200).expect("a disk that forgets is found out");
+        assert_eq!(found.rule, "R11");
+        assert!(found.small.plan.len() <= 3 && 20 < found.before, "{}", found.small);
+        assert!(found.small.plan.iter().any(|fault| matches!(fault.what, What::Rollback { .. })), "{}", found.small);
+        assert_eq!(found.small.run().broken.map(|violation| violation.rule), Some("R11"));
+        assert_eq!(minimize(&Small::whole(3, LASTS), 10).map(|found| found.runs), None, "nothing is broken there");
+    }
+}
