@@ -10,12 +10,15 @@
 //!       between flushes: the next segment                 Failed          for good: what reached the disk is not known
 //! ```
 //! `Flush` stands behind all that was queued before it: so a burst is one write and one sync, and nothing ever lingers.
+//! A record that finds no room on the disk waits, and all that comes after it, until there is some: nothing is promised
+//! meanwhile, and nothing is lost.
 
 use crate::fsm::{Automaton, Context, Input, WeakAddress};
 use crate::raft::consensus::Record;
 use crate::raft::replica::gauges::Gauges;
 use crate::raft::storage::{Disk, Error, Memory, Remark, Snapshots, Storage, Wal};
 use crate::raft::{Index, LogId, Seq, Time};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::Duration;
@@ -24,7 +27,7 @@ use std::time::Duration;
 const ANCHOR_AFTER: Duration = Duration::from_millis(10);
 /// How often room is sought on a full disk.
 const PREPARE_AGAIN: Duration = Duration::from_secs(1);
-/// With less room than this, more of it is sought.
+/// With less room than this, more of it is sought, or with less than the replica asks for.
 const ROOM_WANTED: usize = 1 << 20;
 
 /// What a store does besides, in idle moments. The defaults suit one that needs nothing of it.
@@ -130,6 +133,10 @@ pub(crate) struct Keeper<T: Tended, D: Disk, C: Send + 'static> {
     pub(crate) seeking: bool,
     /// What was said last of the room that there is.
     pub(crate) room: usize,
+    /// With less than this the replica takes nothing in.
+    pub(crate) room_min: usize,
+    /// These found no room, or stand behind what found none.
+    pub(crate) waiting: VecDeque<(Seq, Record)>,
 }
 
 impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
@@ -145,15 +152,39 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         State::Failed
     }
 
-    fn stage(&mut self, records: &[(Seq, Record)], commit: Index) -> Result<(), Error> {
-        self.store.commit(commit);
-        for (_, record) in records {
+    /// Stages what waits, as far as there is room.
+    fn stage(&mut self, state: State, context: &mut Context<Self>) -> Result<State, Error> {
+        let mut last = None;
+        while let Some((seq, record)) = self.waiting.front() {
+            match self.store.stage(record) {
+                Err(Error::Full) => break,
+                staged => staged?,
+            }
             if let Record::Mark { at } = record {
                 self.marked = Some(*at);
             }
-            self.store.stage(record)?;
+            last = Some(*seq);
+            self.waiting.pop_front();
         }
-        Ok(())
+        self.seek_room(context);
+        let Some(last) = last else { return Ok(state) };
+        Ok(match state {
+            State::Idle => {
+                // Refused only while the automaton drains: then `Exit` flushes.
+                let _ = context.post(Command::Flush);
+                State::Writing { staged: last, flushing: None }
+            }
+            State::Writing { flushing, .. } => State::Writing { staged: last, flushing },
+            State::Failed => State::Failed,
+        })
+    }
+
+    fn room_left(&self) -> usize {
+        if self.waiting.is_empty() { self.store.room() } else { 0 }
+    }
+
+    fn is_short(&self) -> bool {
+        self.room_left() < self.room_min.max(ROOM_WANTED)
     }
 
     /// What the store says is durable now is told.
@@ -163,7 +194,9 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         if durable < flushing {
             return Ok(State::Writing { staged, flushing: Some(flushing) });
         }
-        self.room = self.store.room();
+        // Only what is there already is promised: so who is short of it waits for the next segment.
+        while self.is_short() && self.store.prepare()? {}
+        self.room = self.room_left();
         self.tell(Word::Persisted(durable, self.room));
         if let Some(at) = self.marked.take_if(|_| durable == staged) {
             self.snapshots.keep(at)?;
@@ -186,7 +219,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
 
     /// More room than was said is said: who has heard of little takes nothing in, and would never write again.
     fn tell_room(&mut self) {
-        let room = self.store.room();
+        let room = self.room_left();
         if self.room < room {
             self.room = room;
             self.tell(Word::Room(room));
@@ -194,7 +227,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
     }
 
     fn seek_room(&mut self, context: &mut Context<Self>) {
-        if !self.seeking && self.store.room() < ROOM_WANTED {
+        if !self.seeking && self.is_short() {
             self.seeking = true;
             context.after(PREPARE_AGAIN, Command::Seek);
         }
@@ -206,31 +239,13 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         }
     }
 
-    fn on_write(
-        &mut self,
-        state: State,
-        records: &[(Seq, Record)],
-        commit: Index,
-        context: &mut Context<Self>,
-    ) -> Result<State, Error> {
-        let Some((last, _)) = records.last() else { return Ok(state) };
-        self.stage(records, commit)?;
-        Ok(match state {
-            State::Idle => {
-                // Refused only while the automaton drains: then `Exit` flushes.
-                let _ = context.post(Command::Flush);
-                State::Writing { staged: *last, flushing: None }
-            }
-            State::Writing { flushing, .. } => State::Writing { staged: *last, flushing },
-            State::Failed => State::Failed,
-        })
-    }
-
     fn on_command(&mut self, state: State, command: Command, context: &mut Context<Self>) -> Result<State, Error> {
         match (state, command) {
             (State::Failed, _) => Ok(State::Failed),
             (state @ (State::Idle | State::Writing { .. }), Command::Write { records, commit }) => {
-                self.on_write(state, &records, commit, context)
+                self.store.commit(commit);
+                self.waiting.extend(records);
+                self.stage(state, context)
             }
             (state @ (State::Idle | State::Writing { .. }), Command::Release(keep)) => {
                 self.store.release(keep)?;
@@ -253,10 +268,10 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
                 self.preparing = false;
                 if self.store.prepare()? {
                     self.prepare_soon(context);
-                } else {
-                    self.tell_room();
-                    self.seek_room(context);
+                    return Ok(state);
                 }
+                let state = self.stage(state, context)?;
+                self.tell_room();
                 Ok(state)
             }
             (state @ (State::Idle | State::Writing { .. }), Command::Seek) => {

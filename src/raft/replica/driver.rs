@@ -8,7 +8,7 @@
 
 use super::disk::{self, Tended};
 use super::standing::Standing;
-use super::{Command, Replica, Word, failure_of, transfers};
+use super::{Command, Replica, Word, cost_of_run, failure_of, transfers};
 use crate::fsm::Context;
 use crate::raft::consensus::{Append, Committed, Effect, Message, News, Record, Refusal, Role};
 use crate::raft::machine::StateMachine;
@@ -51,6 +51,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             observer.flushing(&self.core, role, now);
         }
         self.core.flush(role, now, &mut effects);
+        self.handed = 0;
         if let Some(observer) = &mut self.observer {
             observer.flushed(&self.core, role, &effects);
         }
@@ -76,8 +77,9 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         match effect {
             Effect::Persist(seq, record) => {
                 if let Record::Entries { entries, .. } = &record {
-                    self.unsynced.push_back((seq, entries.bytes()));
-                    self.unsynced_bytes += entries.bytes();
+                    let cost = cost_of_run(entries);
+                    self.unsynced.push_back((seq, cost));
+                    self.taken += cost;
                 }
                 self.carried.records.push((seq, record));
             }

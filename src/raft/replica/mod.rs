@@ -34,7 +34,7 @@ use crate::raft::machine::automaton::{self as machine, Machine};
 use crate::raft::peer::{Failure, Shared};
 use crate::raft::storage::{Disk, Snapshots};
 use crate::raft::wire::{Body, Packet, Refused};
-use crate::raft::{Incarnation, LogId, NodeId, Seq, Time, Token};
+use crate::raft::{Entries, Entry, Incarnation, LogId, NodeId, Seq, Time, Token};
 use copies::Copies;
 use driver::Carried;
 use std::collections::{BTreeMap, VecDeque};
@@ -104,6 +104,27 @@ pub(crate) struct Settings {
     pub(crate) entry_bytes_max: usize,
 }
 
+/// What a record of the log takes besides its entries, and each of these besides its bytes.
+const RECORD_COST: usize = 64;
+const ENTRY_COST: usize = 8;
+
+/// What an entry takes in the log, in a record of its own.
+fn cost_of(entry: &Entry) -> usize {
+    entry.bytes.len() + ENTRY_COST + RECORD_COST
+}
+
+/// What entries take in the log, in one record.
+fn cost_of_run(entries: &Entries) -> usize {
+    if entries.is_empty() { 0 } else { entries.bytes() + ENTRY_COST * entries.len() + RECORD_COST }
+}
+
+impl Settings {
+    /// With less room than this, nothing is taken in: the largest entry fits, and the largest append.
+    fn room_min(&self) -> usize {
+        self.append_bytes_max.max(self.entry_bytes_max).saturating_add(ENTRY_COST + RECORD_COST)
+    }
+}
+
 /// The core and its driver.
 pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     core: Consensus,
@@ -123,9 +144,11 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     reads_seen: u64,
     /// What the store had room for when it last said so.
     room: usize,
-    /// Bytes of entries that it had perhaps not counted then.
+    /// What entries take that it had perhaps not counted then.
     unsynced: VecDeque<(Seq, usize)>,
-    unsynced_bytes: usize,
+    /// The sum of these, and what was handed to the core since the last flush.
+    taken: usize,
+    handed: usize,
     /// What the core was told of it.
     roomy: bool,
     led_by: Option<NodeId>,
@@ -153,7 +176,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             snapshots: parts.snapshots.clone(),
             room: parts.store.room(),
             unsynced: VecDeque::new(),
-            unsynced_bytes: 0,
+            taken: 0,
+            handed: 0,
             parts: Some(parts),
             homes: None,
             settings,
@@ -202,6 +226,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             preparing: false,
             seeking: false,
             room: self.room,
+            room_min: self.settings.room_min(),
+            waiting: VecDeque::new(),
         };
         let disk = context.builder(keeper, disk::State::Idle).name("disk").guard(shared.guard()).spawn();
         context.watch(&disk, |end| Command(Word::Ended("disk", end)));
@@ -235,7 +261,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                     && at <= seq
                 {
                     self.unsynced.pop_front();
-                    self.unsynced_bytes -= bytes;
+                    self.taken -= bytes;
                 }
                 self.step(role, Input::Persisted(seq), now)
             }
@@ -257,10 +283,19 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         }
     }
 
-    /// The core hears of it before it is handed what might not fit.
+    /// The core hears of it when the store has said that there is none; what is on its way to the store has found room.
     fn tell_room(&mut self, role: Role, now: Time) -> Role {
-        let roomy = self.settings.append_bytes_max <= self.room.saturating_sub(self.unsynced_bytes);
+        let roomy = self.settings.room_min() <= self.room;
         if mem::replace(&mut self.roomy, roomy) == roomy { role } else { self.step(role, Input::Room(roomy), now) }
+    }
+
+    /// Whether the core may be handed entries that take so much. What it was handed already is counted.
+    fn has_room(&mut self, cost: usize) -> bool {
+        let fits = self.taken + self.handed + cost <= self.room;
+        if fits {
+            self.handed += cost;
+        }
+        fits
     }
 
     fn on_packet(&mut self, mut role: Role, packet: Packet, now: Time) -> Role {

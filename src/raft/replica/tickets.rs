@@ -1,9 +1,10 @@
 //! How the replica tries tickets: to the core if it leads, else to the leader; again until they are resolved.
 
 use super::disk::Tended;
-use super::{Command, Replica, Word};
+use super::in_flight::Told;
+use super::{Command, Replica, Word, cost_of, cost_of_run};
 use crate::fsm::Context;
-use crate::raft::consensus::{Input, Message, Role};
+use crate::raft::consensus::{Input, Message, Refusal, Role};
 use crate::raft::machine::{Caller, Name, Open, SessionId, StateMachine};
 use crate::raft::peer::{Answer, Failure};
 use crate::raft::storage::Disk;
@@ -115,9 +116,12 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     }
 
     fn try_all(&mut self, mut role: Role, tickets: Vec<(Token, Entry)>, now: Time) -> Role {
+        let mut told = Told::default();
         for (token, entry) in tickets {
             if !role.is_leader() {
                 self.carried.forward.push((token, entry));
+            } else if !self.has_room(cost_of(&entry)) {
+                self.shared.flight.lock().refused(token, Refusal::Full, &mut told);
             } else if Name::of(&entry).is_none_or(|name| self.copies.admit(name)) {
                 role = self.step(role, Input::Propose { entry, token }, now);
             } else {
@@ -125,10 +129,12 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 self.shared.flight.lock().sent(token);
             }
         }
+        told.tell();
         role
     }
 
-    /// Hands a message to the core. From what is forwarded to a leader, copies of what is on its way are struck.
+    /// Hands a message to the core, unless the disk has no room for its entries: then it is as good as lost. From what is
+    /// forwarded to a leader, copies of what is on its way are struck.
     pub(super) fn on_message(
         &mut self,
         role: Role,
@@ -139,13 +145,16 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     ) -> Role {
         let message = match message {
             Message::Forward { entries } if role.is_leader() => {
-                let admit = |entry: &&Entry| Name::of(entry).is_some_and(|name| self.copies.admit(name));
+                let admit = |entry: &&Entry| {
+                    self.has_room(cost_of(entry)) && Name::of(entry).is_some_and(|name| self.copies.admit(name))
+                };
                 let entries: Entries = entries.iter().filter(admit).cloned().collect();
                 if entries.is_empty() {
                     return role;
                 }
                 Message::Forward { entries }
             }
+            Message::Append(append) if !self.has_room(cost_of_run(&append.entries)) => return role,
             message => message,
         };
         self.step(role, Input::Receive { from, to, message }, now)

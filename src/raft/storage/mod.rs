@@ -79,8 +79,9 @@ pub trait Storage: Send + 'static {
     /// Takes the next record. It is not durable yet.
     ///
     /// # Errors
-    /// [`Error::Rule`] if it may not follow those before it, as a second vote in a term; [`Error::Full`] if entries come
-    /// that [`room`](Storage::room) has not promised; any other. After one, the store is poisoned.
+    /// [`Error::Full`] if it finds no room, which [`room`](Storage::room) has not promised then: this record, and no
+    /// other, is given again once there may be some. [`Error::Rule`] if it may not follow those before it, as a second
+    /// vote in a term; any other. After one of these, the store is poisoned.
     fn stage(&mut self, record: &Record) -> Result<(), Error>;
 
     /// Makes all that is staged durable, under the core's number for it: before it returns, or later.
@@ -110,7 +111,7 @@ pub trait Storage: Send + 'static {
     /// A lower bound of what is committed: a hint, which rides along.
     fn commit(&mut self, _index: Index) {}
 
-    /// How many bytes of entries fit still.
+    /// How many bytes of entries fit still, whatever the length of each: a promise.
     fn room(&self) -> usize {
         usize::MAX
     }

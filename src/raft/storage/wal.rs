@@ -96,6 +96,8 @@ struct Open<D: Disk> {
     held: VecDeque<(u64, Index)>,
     segment: Segment<D>,
     spare: Spare<D>,
+    /// How many entries of the record that found no room are staged already.
+    begun: usize,
     /// What readers will find after the next flush.
     changes: Vec<Change>,
 }
@@ -161,16 +163,18 @@ impl<D: Disk> Wal<D> {
         self.open.as_mut().expect("a log is recovered first")
     }
 
-    /// Makes room for a record whose body is that long.
-    fn make_room(&mut self, body: usize) -> Result<(), Error> {
+    /// Makes room for a record whose body is that long, if there is any on the disk.
+    fn make_room(&mut self, body: usize) -> Result<bool, Error> {
         // Twice: the spare may be one of another length, made before the settings changed.
         for _ in 0..2 {
             if self.opened().segment.fits(body) {
-                return Ok(());
+                return Ok(true);
             }
-            self.rotate()?;
+            if !self.rotate()? {
+                return Ok(false);
+            }
         }
-        if self.opened().segment.fits(body) { Ok(()) } else { Err(Error::TooLarge) }
+        if self.opened().segment.fits(body) { Ok(true) } else { Err(Error::TooLarge) }
     }
 
     /// Stages a record that is no run of entries.
@@ -178,8 +182,8 @@ impl<D: Disk> Wal<D> {
         self.opened().segment.put(kind, index, term, |out| out.extend_from_slice(body));
     }
 
-    /// Stages entries of one term: as many records as it takes.
-    fn put_entries(&mut self, mut index: Index, mut run: &[Entry]) -> Result<(), Error> {
+    /// Stages entries of one term, in as many records as it takes. Gives those that found no room on the disk.
+    fn put_entries<'a>(&mut self, mut index: Index, mut run: &'a [Entry]) -> Result<&'a [Entry], Error> {
         let (body_max, reserve) = (self.options.body_max(), self.options.reserve());
         let mut rotated = 0;
         while let Some(first) = run.first() {
@@ -189,7 +193,9 @@ impl<D: Disk> Wal<D> {
                 if body_max < Run::default().len_of(first) || rotated == 2 {
                     return Err(Error::TooLarge);
                 }
-                self.rotate()?;
+                if !self.rotate()? {
+                    break;
+                }
                 rotated += 1;
                 continue;
             }
@@ -203,13 +209,19 @@ impl<D: Disk> Wal<D> {
             open.changes.push(Change::Put { place, last: open.past.last() });
             (index, run, rotated) = (open.past.last().next(), rest, 0);
         }
-        Ok(())
+        Ok(run)
     }
 
-    /// Finishes this segment and goes on in the next: it is named before the seal says that there is one.
-    fn rotate(&mut self) -> Result<(), Error> {
+    /// Finishes this segment and goes on in the next: it is named before the seal says that there is one. False if
+    /// the disk has no room for another.
+    fn rotate(&mut self) -> Result<bool, Error> {
         self.write()?;
         let (disk, options, stamp) = (Arc::clone(&self.disk), self.options, self.stamp);
+        let spare = &mut self.opened().spare;
+        while spare.prepare(&*disk, options.segment_bytes)? {}
+        if !matches!(spare, Spare::Ready { .. }) {
+            return Ok(false);
+        }
         let open = self.opened();
         let (seq, prev_end, first) = (open.segment.seq + 1, open.segment.tail(), open.past.last().next());
         let next = Beginning { options: &options, stamp, seq, prev_end, past: &open.past, copied: &[] };
@@ -220,7 +232,7 @@ impl<D: Disk> Wal<D> {
         open.segment = segment;
         self.syncs += 2;
         self.places.lock().add(seq, source);
-        Ok(())
+        Ok(true)
     }
 
     /// Makes what is staged durable, and visible to readers.
@@ -238,22 +250,29 @@ impl<D: Disk> Wal<D> {
         Ok(())
     }
 
-    fn stage_one(&mut self, record: &Record) -> Result<(), Error> {
+    /// False if it finds no room on the disk: then it may be given once more, before any other.
+    fn stage_one(&mut self, record: &Record) -> Result<bool, Error> {
         match record {
             Record::Bind { node, incarnation } => {
                 let mut body = Vec::with_capacity(16);
                 put_bindings(&mut body, &BTreeMap::from([(*node, *incarnation)]));
-                self.make_room(body.len())?;
+                if !self.make_room(body.len())? {
+                    return Ok(false);
+                }
                 self.opened().past.bindings.insert(*node, *incarnation);
                 self.put(Kind::Bind, Index(0), Term(0), &body);
             }
             Record::Born => {
-                self.make_room(0)?;
+                if !self.make_room(0)? {
+                    return Ok(false);
+                }
                 self.opened().past.born = true;
                 self.put(Kind::Born, Index(0), Term(0), &[]);
             }
             Record::State { term, vote } => {
-                self.make_room(8)?;
+                if !self.make_room(8)? {
+                    return Ok(false);
+                }
                 let past = &mut self.opened().past;
                 past.state(*term, *vote).map_err(Error::Rule)?;
                 let commit = past.commit;
@@ -261,7 +280,9 @@ impl<D: Disk> Wal<D> {
                 self.put(Kind::State, commit, *term, body.as_ref().map_or(&[], |body| &body[..]));
             }
             Record::Mark { at } => {
-                self.make_room(0)?;
+                if !self.make_room(0)? {
+                    return Ok(false);
+                }
                 let open = self.opened();
                 let kind = match open.past.mark(*at).map_err(Error::Rule)? {
                     Marked::Held => Kind::Mark,
@@ -272,18 +293,26 @@ impl<D: Disk> Wal<D> {
                 };
                 self.put(kind, at.index, at.term, &[]);
             }
-            Record::Entries { after, entries } => {
-                if entries.is_empty() {
-                    return Err(Error::Rule("a record of entries holds at least one"));
-                }
-                let mut index = after.next();
-                for run in entries.chunk_by(|one, next| one.term == next.term) {
-                    self.put_entries(index, run)?;
-                    index = Index(index.0 + run.len() as u64);
-                }
+            Record::Entries { after, entries } => return self.stage_entries(*after, entries),
+        }
+        Ok(true)
+    }
+
+    fn stage_entries(&mut self, after: Index, entries: &[Entry]) -> Result<bool, Error> {
+        if entries.is_empty() {
+            return Err(Error::Rule("a record of entries holds at least one"));
+        }
+        let staged = std::mem::take(&mut self.opened().begun);
+        let mut index = Index(after.0 + staged as u64).next();
+        for run in entries[staged..].chunk_by(|one, next| one.term == next.term) {
+            let rest = self.put_entries(index, run)?;
+            index = Index(index.0 + (run.len() - rest.len()) as u64);
+            if !rest.is_empty() {
+                self.opened().begun = (index.previous().0 - after.0) as usize;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Forgets the records before `keep`, then removes the segments that nothing leads to any more.
@@ -341,9 +370,11 @@ impl<D: Disk> Storage for Wal<D> {
             wal.remarks = remarks;
             let owed = newest.as_ref().map(|newest| past.owed(newest)).unwrap_or_default();
             let marked = past.snapshot.index;
-            wal.open = Some(Open { past, marked, held, segment, spare, changes: Vec::new() });
+            wal.open = Some(Open { past, marked, held, segment, spare, begun: 0, changes: Vec::new() });
             for record in &owed {
-                wal.stage_one(record)?;
+                if !wal.stage_one(record)? {
+                    return Err(Error::Full);
+                }
                 if let Record::Mark { at } = *record {
                     wal.remarks.push(Remark::Marked { at });
                 }
@@ -355,7 +386,7 @@ impl<D: Disk> Storage for Wal<D> {
     }
 
     fn stage(&mut self, record: &Record) -> Result<(), Error> {
-        self.act(|wal| wal.stage_one(record))
+        if self.act(|wal| wal.stage_one(record))? { Ok(()) } else { Err(Error::Full) }
     }
 
     fn flush(&mut self, seq: Seq) -> Result<(), Error> {
@@ -389,16 +420,14 @@ impl<D: Disk> Storage for Wal<D> {
 
     fn room(&self) -> usize {
         let Some(open) = self.open.as_ref().filter(|_| !self.poisoned) else { return 0 };
-        let reserve = self.options.reserve();
-        let next = match open.spare {
-            Spare::NoRoom => 0,
-            Spare::Ready { len, .. } | Spare::Filling { len, .. } => len,
-            Spare::Missing => self.options.segment_bytes,
-        };
+        let (reserve, largest) = (self.options.reserve(), self.options.body_max());
+        let rest = open.segment.room(reserve).unwrap_or(0);
+        // One that is not whole yet may never be.
+        let Spare::Ready { len, .. } = open.spare else { return rest };
         // What stands before the first entries of a segment, and their padding.
         let begin = 16 * open.past.bindings.len() as u64 + 3 * u64::from(self.options.align).max(128);
-        let next = next.saturating_sub(reserve + begin) as usize;
-        open.segment.room(reserve).unwrap_or(0) + next
+        // What does not fit the rest of this segment leaves it empty.
+        len.saturating_sub(reserve + begin) as usize + rest.saturating_sub(largest)
     }
 
     fn entry_bytes_max(&self) -> usize {

@@ -3,6 +3,7 @@
 mod directories;
 mod endings;
 mod exactly_once;
+mod full_disk;
 mod local;
 mod restarts;
 mod strangers;

@@ -16,6 +16,7 @@ struct Asked {
     at_once: bool,
     durable: Seq,
     fails: bool,
+    full: bool,
     room: usize,
     waker: Option<Waker>,
 }
@@ -35,7 +36,11 @@ impl Storage for Fake {
         Ok(Recovered::default())
     }
     fn stage(&mut self, _: &Record) -> Result<(), Error> {
-        self.0.lock().staged += 1;
+        let mut asked = self.0.lock();
+        if asked.full {
+            return Err(Error::Full);
+        }
+        asked.staged += 1;
         Ok(())
     }
     fn flush(&mut self, seq: Seq) -> Result<(), Error> {
@@ -101,6 +106,8 @@ impl Bench {
             preparing: false,
             seeking: false,
             room: 0,
+            room_min: 0,
+            waiting: VecDeque::new(),
         };
         let keeper = time.spawn(keeper, State::Idle);
         Bench { time, asked, heard, keeper, _ear: ear }
@@ -193,4 +200,22 @@ fn room_that_comes_back_is_told_though_nothing_is_written() {
     bench.time.run_for(PREPARE_AGAIN * 2, &mut ());
     let heard = bench.heard.lock();
     assert!(matches!(heard[..], [Word::Room(9_000_000)]), "{heard:?}");
+}
+
+#[test]
+fn a_record_that_finds_no_room_waits_and_so_does_what_comes_after_it() {
+    let bench = Bench::new(Asked { room: 5_000_000, ..at_once() });
+    bench.run();
+    bench.write(1);
+    bench.run();
+    bench.asked.lock().full = true;
+    bench.write(2);
+    bench.run();
+    bench.write(3);
+    bench.time.run_for(PREPARE_AGAIN * 3, &mut ());
+    assert_eq!((bench.asked.lock().staged, bench.persisted()), (1, vec![1]));
+    bench.asked.lock().full = false;
+    bench.time.run_for(PREPARE_AGAIN * 2, &mut ());
+    assert_eq!((bench.asked.lock().staged, bench.persisted()), (3, vec![1, 3]));
+    assert!(!bench.heard.lock().iter().any(|word| matches!(word, Word::Failed(_))));
 }

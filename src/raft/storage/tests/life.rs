@@ -1,11 +1,10 @@
-//! What a peer counts on, from its first start to a full disk.
+//! What a peer counts on, from its first start on.
 
 use super::bench::{Bench, entries, fails, mark, put, read, state};
 use crate::raft::consensus::Record;
 use crate::raft::storage::simulated::Operation;
-use crate::raft::storage::{Disk, Error, Reader, SimulatedDisk, Storage, Wal, WalOptions, format};
-use crate::raft::{Entry, Incarnation, Index, LogId, NodeId, Seq, Term};
-use bytes::Bytes;
+use crate::raft::storage::{Error, Reader, SimulatedDisk, Storage, Wal, WalOptions, format};
+use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term};
 use std::sync::Arc;
 
 /// Fills segments until there are so many.
@@ -80,51 +79,6 @@ fn a_failed_sync_poisons_the_log_for_ever() {
         }
         assert_eq!(read(&wal, 1, 4).unwrap(), ["a", "b", "c"], "what was durable is read still");
     }
-}
-
-#[test]
-fn a_full_disk_is_told_by_room_before_it_is_met_and_votes_find_room_still() {
-    let bench = Bench::new();
-    bench.disk.set_capacity(128 << 10);
-    let mut wal = bench.open().unwrap().0;
-    put(&mut wal, &[Record::Born, state(1, None)]);
-    assert!(!wal.prepare().unwrap() || !wal.prepare().unwrap(), "no room for a spare");
-    let mut last = 0;
-    let text = "z".repeat(1_000);
-    while 1_100 <= wal.room() {
-        put(&mut wal, &[entries(last, 1, [text.as_str()])]);
-        last += 1;
-    }
-    assert!(100 < last && *bench.segments().last().unwrap() == 1);
-    for term in 2..150 {
-        put(&mut wal, &[state(term, Some(0))]);
-    }
-    let taking = bench.snapshots().unwrap().take(LogId::new(1, last), Bytes::new());
-    assert!(matches!(taking, Err(Error::Full)), "the log stays long");
-    assert!(!bench.disk.list().unwrap().iter().any(|name| name.ends_with(".tmp")));
-    put(&mut wal, &[state(150, Some(0))]);
-}
-
-#[test]
-fn room_comes_back_when_space_does() {
-    let bench = Bench::new();
-    bench.disk.set_capacity(128 << 10);
-    let mut wal = bench.open().unwrap().0;
-    while wal.prepare().unwrap() {}
-    let without = wal.room();
-    bench.disk.set_capacity(u64::MAX);
-    while wal.prepare().unwrap() {}
-    assert!(without + 100_000 < wal.room());
-}
-
-#[test]
-fn a_log_starts_on_a_full_disk_if_its_spare_is_ready() {
-    let bench = Bench::filled();
-    let mut wal = bench.open().unwrap().0;
-    while wal.prepare().unwrap() {}
-    bench.disk.set_capacity(0);
-    assert_eq!(bench.recovered().last.index, Index(3));
-    assert!(matches!(bench.open(), Err(Error::Full)), "the second start finds no spare");
 }
 
 #[test]

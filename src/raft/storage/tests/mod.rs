@@ -3,6 +3,7 @@
 mod bench;
 mod crash;
 mod directory;
+mod full;
 mod life;
 mod mutants;
 mod past;

@@ -1,0 +1,106 @@
+//! A full disk: what room is promised is there, and what finds none is neither lost nor a fault.
+
+use super::bench::{Bench, entries, put, read, state};
+use crate::mix::Draws;
+use crate::raft::consensus::Record;
+use crate::raft::storage::{Disk, Error, Storage};
+use crate::raft::{Index, LogId, Seq, Term};
+use bytes::Bytes;
+
+#[test]
+fn a_full_disk_is_told_by_room_before_it_is_met_and_votes_find_room_still() {
+    let bench = Bench::new();
+    bench.disk.set_capacity(128 << 10);
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[Record::Born, state(1, None)]);
+    assert!(!wal.prepare().unwrap() || !wal.prepare().unwrap(), "no room for a spare");
+    let mut last = 0;
+    let text = "z".repeat(1_000);
+    while 1_100 <= wal.room() {
+        put(&mut wal, &[entries(last, 1, [text.as_str()])]);
+        last += 1;
+    }
+    assert!(100 < last && *bench.segments().last().unwrap() == 1);
+    for term in 2..150 {
+        put(&mut wal, &[state(term, Some(0))]);
+    }
+    let taking = bench.snapshots().unwrap().take(LogId::new(1, last), Bytes::new());
+    assert!(matches!(taking, Err(Error::Full)), "the log stays long");
+    assert!(!bench.disk.list().unwrap().iter().any(|name| name.ends_with(".tmp")));
+    put(&mut wal, &[state(150, Some(0))]);
+}
+
+#[test]
+fn room_comes_back_when_space_does() {
+    let bench = Bench::new();
+    bench.disk.set_capacity(128 << 10);
+    let mut wal = bench.open().unwrap().0;
+    while wal.prepare().unwrap() {}
+    let without = wal.room();
+    bench.disk.set_capacity(u64::MAX);
+    assert_eq!(wal.room(), without, "what is not there yet is not promised");
+    while wal.prepare().unwrap() {}
+    assert!(without + 100_000 < wal.room() + wal.entry_bytes_max());
+}
+
+#[test]
+fn entries_of_any_length_fit_the_room_that_was_promised() {
+    for (seed, align) in (0..60).zip([8, 512, 4096].into_iter().cycle()) {
+        let (bench, mut draws) = (Bench { align, ..Bench::new() }, Draws::new(seed));
+        bench.disk.set_capacity(256 << 10);
+        let mut wal = bench.open().unwrap().0;
+        while wal.prepare().unwrap() {}
+        put(&mut wal, &[Record::Born, state(1, None)]);
+        let (max, mut last) = (wal.entry_bytes_max() as u64, 0);
+        loop {
+            let len = [1 + draws.below(100), 1 + draws.below(max), max][draws.below(3) as usize];
+            if wal.room() < len as usize + 64 {
+                break;
+            }
+            put(&mut wal, &[entries(last, 1, ["y".repeat(len as usize).as_str()])]);
+            last += 1;
+        }
+        assert!(4 < last, "seed {seed}: {last}");
+    }
+}
+
+#[test]
+fn a_record_without_room_is_not_lost_and_not_a_fault() {
+    let bench = Bench::new();
+    bench.disk.set_capacity(128 << 10);
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[Record::Born, state(1, None)]);
+    let text = "z".repeat(1_000);
+    let many = entries(0, 1, vec![text.as_str(); 300]);
+    assert!(matches!(wal.stage(&many), Err(Error::Full)), "a part of it fits");
+    wal.flush(Seq(1)).unwrap();
+    assert!(matches!(wal.stage(&many), Err(Error::Full)), "still");
+    assert!(matches!(wal.durable(), Ok(Seq(1))));
+    bench.disk.set_capacity(u64::MAX);
+    put(&mut wal, &[many, state(2, Some(1)), entries(300, 2, ["last"])]);
+    assert_eq!(read(&wal, 1, 302).unwrap(), [vec![text; 300], vec!["last".into()]].concat());
+    assert_eq!(bench.recovered().last, LogId::new(2, 301));
+}
+
+#[test]
+fn votes_without_end_are_not_the_end_of_a_peer_on_a_full_disk() {
+    let bench = Bench::new();
+    bench.disk.set_capacity(128 << 10);
+    let mut wal = bench.open().unwrap().0;
+    let voted = (1..).find(|term| wal.stage(&state(*term, Some(0))).and_then(|()| wal.flush(Seq(*term))).is_err());
+    let voted = voted.expect("it is full at last");
+    assert!(matches!(wal.durable(), Ok(Seq(seq)) if seq + 1 == voted));
+    bench.disk.set_capacity(u64::MAX);
+    put(&mut wal, &[state(voted, Some(0))]);
+    assert_eq!(bench.recovered().term, Term(voted));
+}
+
+#[test]
+fn a_log_starts_on_a_full_disk_if_its_spare_is_ready() {
+    let bench = Bench::filled();
+    let mut wal = bench.open().unwrap().0;
+    while wal.prepare().unwrap() {}
+    bench.disk.set_capacity(0);
+    assert_eq!(bench.recovered().last.index, Index(3));
+    assert!(matches!(bench.open(), Err(Error::Full)), "the second start finds no spare");
+}
