@@ -12,12 +12,17 @@
 pub(crate) mod automaton;
 pub mod codec;
 pub mod command;
+#[cfg(feature = "serde")]
+mod serde;
 pub mod sessions;
 pub(crate) mod snapshot;
 pub mod state_machine;
 pub mod view;
 
+#[cfg(feature = "serde")]
+pub use self::serde::Serde;
 pub use codec::Codec;
+
 pub use command::{CLIENT_WINDOW, Caller, Name, Nonce, Open, PEER_WINDOW, SessionId};
 pub use sessions::{SESSIONS_MAX, Sessions, Verdict};
 pub use state_machine::{Applied, StateMachine};
