@@ -194,7 +194,7 @@ impl<S: StateMachine> Builder<S> {
         self
     }
 
-    /// How many proposals may be open. 65,536.
+    /// How many proposals may be open, and how many reads: beyond it they are refused as full. 65,536.
     pub fn tickets(mut self, tickets: usize) -> Self {
         self.tickets_max = tickets.max(1);
         self

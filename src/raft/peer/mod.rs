@@ -250,8 +250,13 @@ impl<S: StateMachine> Peer<S> {
         look: impl FnOnce(&S) -> T + Send + 'static,
         answer: Answer<T>,
     ) -> Result<(), Failure> {
+        let Some(open) = self.shared.reads.open(self.shared.limits.tickets_max) else {
+            answer.give(Err(Failure::Full));
+            return Err(Failure::Full);
+        };
         let run = Box::new(move |held: Result<&Held<S>, Failure>| {
             let done = held.map(|held| Done { index: held.applied.index, value: look(&held.state) });
+            drop(open); // before whoever is answered asks again
             answer.give(done);
         });
         let word = Word::Read { run, timeout: self.shared.limits.timeout };

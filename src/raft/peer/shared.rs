@@ -15,6 +15,7 @@ use crate::raft::wire::Door;
 use crate::sync::event::Event;
 use crate::sync::lock::Lock;
 use crate::sync::rwlock::RwLock;
+use crate::sync::shim::{AtomicU64, Ordering::Relaxed};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::{Arc, Weak};
@@ -79,6 +80,30 @@ pub(crate) struct Shared<S: StateMachine> {
     pub(crate) alive: Lock<Weak<Alive<S>>>,
     pub(crate) parts: Lock<Vec<Box<dyn Part>>>,
     pub(crate) strangers: Lock<BTreeSet<NodeId>>,
+    pub(crate) reads: Arc<Reads>,
+}
+
+/// How many reads are open.
+#[derive(Debug, Default)]
+pub(crate) struct Reads(AtomicU64);
+
+impl Reads {
+    /// One more, if there are not so many already. It is open until what is given here drops.
+    pub(crate) fn open(self: &Arc<Reads>, most: usize) -> Option<OpenRead> {
+        // Relaxed: the number stands for itself.
+        let open = OpenRead(Arc::clone(self));
+        (self.0.fetch_add(1, Relaxed) < most as u64).then_some(open)
+    }
+}
+
+/// A read that is open.
+#[derive(Debug)]
+pub(crate) struct OpenRead(Arc<Reads>);
+
+impl Drop for OpenRead {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl<S: StateMachine> Shared<S> {
@@ -106,6 +131,7 @@ impl<S: StateMachine> Shared<S> {
             alive: Lock::default(),
             parts: Lock::default(),
             strangers: Lock::default(),
+            reads: Arc::default(),
         })
     }
 

@@ -4,6 +4,7 @@ mod directories;
 mod endings;
 mod exactly_once;
 mod full_disk;
+mod limits;
 mod local;
 mod restarts;
 mod strangers;
