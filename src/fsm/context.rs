@@ -40,6 +40,12 @@ impl<A: Automaton> Context<A> {
         self.data.now()
     }
 
+    /// The time at this moment, unlike [`now`](Context::now): what something took that this turn has called.
+    #[must_use]
+    pub fn clock(&self) -> Time {
+        self.data.timers().now()
+    }
+
     /// Our own address. While someone holds it, we do not drain by ourselves.
     #[must_use]
     pub fn address(&self) -> Address<A::Command> {

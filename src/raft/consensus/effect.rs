@@ -6,6 +6,7 @@
 use super::message::{Append, Message};
 use crate::raft::{Entries, Incarnation, Index, LogId, NodeId, Seq, Term, Token, Track};
 use std::ops::Range;
+use std::time::Duration;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -211,6 +212,13 @@ pub enum News {
     Stranger {
         /// Who it says it is.
         node: NodeId,
+    },
+    /// A call of `send` took so long: the slowest of a turn, told at most once a second. It must not block.
+    SlowSend {
+        /// For whom the packet was.
+        to: NodeId,
+        /// How long it took.
+        took: Duration,
     },
     /// The reader was too slow: so many were left out.
     Missed(u64),

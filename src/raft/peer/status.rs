@@ -46,6 +46,9 @@ pub struct Status {
     pub sessions: usize,
     /// Snapshots that were received and installed since the start.
     pub snapshots_installed: u64,
+    /// Calls of `send` that took 10 ms or more since the start, by the member that the packet was for: `send` must not
+    /// block, for heartbeats wait for it.
+    pub slow_sends: Vec<(NodeId, u64)>,
     /// Packets and messages that were dropped since the start, by reason.
     pub refused: [(Refused, u64); Refused::ALL.len()],
 }
@@ -132,6 +135,7 @@ mod tests {
             tickets: 1,
             sessions: 2,
             snapshots_installed: 0,
+            slow_sends: Vec::new(),
             refused: Refused::ALL.map(|why| (why, 0)),
         };
         let json = status.to_json(Some((Index(9), 0xab)));

@@ -77,6 +77,9 @@ impl Lines {
             News::Checkpoint { at, installed: true } => info(format!("snapshot at {} installed", at.index)),
             News::Checkpoint { at, installed: false } => debug(format!("snapshot at {} taken", at.index)),
             News::Stranger { node } => Some((Level::Warn, self.stranger(*node))),
+            News::SlowSend { to, took } => {
+                Some((Level::Warn, format!("a send to peer {to} took {} ms: it must not block", took.as_millis())))
+            }
             News::Missed(many) => debug(format!("{many} news were missed")),
             News::Committed(_) | News::Exit => None,
         }

@@ -17,9 +17,12 @@ use crate::raft::replica::in_flight::Told;
 use crate::raft::storage::{Disk, Error, Reader};
 use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term, Time, Token};
 use std::ops::Range;
+use std::time::Duration;
 
 /// While more than so many words wait in its inbox, the machine reads entries back: its inbox holds none.
 const LAGGING: usize = 1_024;
+/// One word about slow calls of `send` in so long.
+const SELDOM: Duration = Duration::from_secs(1);
 
 /// What gathers in a turn, in buffers that are used again.
 #[derive(Debug, Default)]
@@ -62,8 +65,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.effects = effects;
         told.tell();
         self.write();
-        let members = self.core.membership();
-        self.outbox.flush(|id| members.members.get(&id).or_else(|| members.outgoing.get(&id)).map(|m| &*m.address));
+        self.send(context);
         self.note_leader(role, now, context);
         self.note_copies(role);
         self.note_mark();
@@ -149,6 +151,27 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             // A lost packet.
             Ok(()) | Err(_) => {}
+        }
+    }
+
+    /// Sends what the turn has said. Who blocks in `send` is counted, and named once a second: heartbeats wait for it.
+    fn send(&mut self, context: &Context<Self>) {
+        let members = self.core.membership();
+        let address = |id| members.members.get(&id).or_else(|| members.outgoing.get(&id)).map(|m| &*m.address);
+        let mut slowest = None;
+        self.outbox.flush(
+            address,
+            || context.clock(),
+            |to, took| {
+                self.shared.gauges.slow_send(to);
+                slowest = slowest.max(Some((took, to)));
+            },
+        );
+        if let Some((took, to)) = slowest
+            && self.slow_quiet_until <= context.now()
+        {
+            self.slow_quiet_until = context.now().after(SELDOM);
+            self.carried.news.push(News::SlowSend { to, took });
         }
     }
 

@@ -1,9 +1,10 @@
 //! Numbers that a peer's parts write and anyone may read: what a status shows, and nothing that anyone acts on.
 
-use crate::raft::Index;
 use crate::raft::wire::Refused;
+use crate::raft::{Index, NodeId};
 use crate::sync::lock::Lock;
 use crate::sync::shim::{AtomicU64, Ordering::Relaxed};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How many flushes the percentile is of.
@@ -18,6 +19,7 @@ pub(crate) struct Gauges {
     sessions: AtomicU64,
     refused: [AtomicU64; Refused::ALL.len()],
     flushes: Lock<Flushes>,
+    slow_sends: Lock<BTreeMap<NodeId, u64>>,
 }
 
 /// The durations of the last flushes, in microseconds.
@@ -46,6 +48,10 @@ impl Gauges {
 
     pub(crate) fn refused(&self, why: Refused) {
         self.refused[why as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn slow_send(&self, to: NodeId) {
+        *self.slow_sends.lock().entry(to).or_default() += 1;
     }
 
     pub(crate) fn flushed(&self, took: Duration) {
@@ -79,6 +85,10 @@ impl Gauges {
     /// In the order of [`Refused::ALL`].
     pub(crate) fn read_refused(&self) -> [u64; Refused::ALL.len()] {
         self.refused.each_ref().map(|count| count.load(Relaxed))
+    }
+
+    pub(crate) fn read_slow_sends(&self) -> Vec<(NodeId, u64)> {
+        self.slow_sends.lock().iter().map(|(to, count)| (*to, *count)).collect()
     }
 
     /// The duration that one flush of a hundred exceeds, among the last 1,024; `None` before the first.

@@ -156,6 +156,8 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     mark: LogId,
     repeating: bool,
     draining: bool,
+    /// Before this no more is said of slow calls of `send`.
+    slow_quiet_until: Time,
 }
 
 impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
@@ -190,6 +192,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             led_by: None,
             repeating: false,
             draining: false,
+            slow_quiet_until: Time::ZERO,
         }
     }
 

@@ -2,12 +2,15 @@
 
 use crate::raft::consensus::Message;
 use crate::raft::wire::{Body, Door, Head, Packer};
-use crate::raft::{Incarnation, NodeId};
+use crate::raft::{Incarnation, NodeId, Time};
 use bytes::Bytes;
 use std::fmt;
+use std::time::Duration;
 
 /// A packet that has grown to this is closed, and another begun.
 const PACKET_BYTES: usize = 1 << 20;
+/// A call of `send` that takes this long holds up heartbeats.
+const SLOW: Duration = Duration::from_millis(10);
 
 /// The user's network: to whom, at which address, what. It must not block.
 pub(crate) type Send = Box<dyn FnMut(u64, &str, Bytes) + std::marker::Send>;
@@ -48,8 +51,27 @@ impl Outbox {
         self.put(to, life, Body::Message(message));
     }
 
-    /// Sends all, each to the address that `address` knows; what goes to nobody known is dropped.
-    pub(crate) fn flush<'a>(&mut self, address: impl Fn(NodeId) -> Option<&'a str>) {
+    /// Sends all, each to the address that `address` knows; what goes to nobody known is dropped. By the time that `clock`
+    /// tells, `slow` hears of each call that took long.
+    pub(crate) fn flush<'a>(
+        &mut self,
+        address: impl Fn(NodeId) -> Option<&'a str>,
+        clock: impl Fn() -> Time,
+        mut slow: impl FnMut(NodeId, Duration),
+    ) {
+        if self.letters.is_empty() {
+            return;
+        }
+        let mut began = clock();
+        let mut send = |to: NodeId, at: &str, packet: &[u8]| {
+            (self.send)(to.0, at, Bytes::copy_from_slice(packet));
+            let ended = clock();
+            let took = ended.since(began);
+            if SLOW <= took {
+                slow(to, took);
+            }
+            began = ended;
+        };
         self.letters.sort_by_key(Letter::envelope);
         for letters in self.letters.chunk_by(|one, next| one.envelope() == next.envelope()) {
             let (to, to_life) = letters[0].envelope();
@@ -59,13 +81,13 @@ impl Outbox {
             let mut empty = true;
             for letter in letters {
                 if !empty && PACKET_BYTES <= self.packer.len() {
-                    (self.send)(to.0, at, Bytes::copy_from_slice(self.packer.seal()));
+                    send(to, at, self.packer.seal());
                     self.packer.begin(&head);
                 }
                 self.packer.put(&letter.body);
                 empty = false;
             }
-            (self.send)(to.0, at, Bytes::copy_from_slice(self.packer.seal()));
+            send(to, at, self.packer.seal());
         }
         self.letters.clear();
     }

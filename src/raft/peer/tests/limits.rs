@@ -1,7 +1,13 @@
-//! What a peer keeps for its callers has an end.
+//! What a peer keeps for its callers has an end, and what it calls must not hold it up.
 
+use super::Adder;
 use super::town::Town;
-use crate::raft::peer::Failure;
+use crate::fsm::VirtualTime;
+use crate::raft::consensus::News;
+use crate::raft::peer::{Failure, Peer};
+use crate::raft::storage::SimulatedDisk;
+use crate::raft::{NodeId, Time};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -31,4 +37,28 @@ fn a_read_that_was_refused_for_another_reason_leaves_its_place() {
     for _ in 0..3 {
         assert_eq!(peer.read(|adder| adder.sum).err(), Some(Failure::Gone));
     }
+}
+
+/// The clock of its machine goes on while a `send` takes its time.
+#[test]
+fn a_send_that_takes_long_is_counted_and_named_once_a_second() {
+    let time = VirtualTime::new(3);
+    let clock = time.clone();
+    let took = |to| Duration::from_millis(if to == 2 { 25 } else { 1 });
+    let disk = Arc::new(SimulatedDisk::new(3));
+    let peer: Peer<Adder> = Peer::builder(0, (0..3).map(|id| (id, "here")))
+        .send(move |to, _, _| clock.leap(took(to)))
+        .seed(3)
+        .spawn_on(&time, Time::ZERO, disk, |log| log)
+        .expect("nothing refuses it");
+    let mut news = peer.news();
+    time.run_for(Duration::from_secs(3), &mut ());
+    let [(NodeId(2), count)] = peer.status().slow_sends[..] else { panic!("{:?}", peer.status().slow_sends) };
+    let told = std::iter::from_fn(|| news.try_next()).filter(|news| matches!(news, News::SlowSend { .. }));
+    let told: Vec<_> = told.collect();
+    assert!(10 < count, "a newborn greets at each heartbeat: {count}");
+    let seconds = time.node_time().since(Time::ZERO).as_secs() as usize;
+    assert!((2..=1 + seconds).contains(&told.len()), "{} in {seconds} s", told.len());
+    assert!((told.len() as u64) < count);
+    assert_eq!(told[0], News::SlowSend { to: NodeId(2), took: took(2) });
 }
