@@ -83,6 +83,7 @@ macro_rules! automata_conform {
             one_that_is_born_under_a_stage_that_has_started_drains_after_its_start
             two_stages_end_in_order_and_nobody_drains_by_hand
             a_tree_under_a_stage_ends_from_its_leaves
+            children_of_a_later_stage_outlive_an_earlier_one
             a_child_born_when_the_stage_in_front_has_started_goes_with_its_parent
             a_stage_keeps_nobody_undrained
             a_late_drain_names_who_is_alive_and_in_which_state

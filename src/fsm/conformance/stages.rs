@@ -5,8 +5,10 @@ use crate::fsm::{Address, Automaton, CellId, Children, Context, End, Input, Reje
 use crate::sync::drain::{Drain, Guard, Stage};
 use crate::sync::lock::Lock;
 use crate::sync::oneshot;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 
 fn stages<const N: usize>(names: [&'static str; N]) -> (Drain, [Stage; N]) {
     let drain = Drain::new();
@@ -141,6 +143,29 @@ pub fn a_tree_under_a_stage_ends_from_its_leaves<R: Runner>(runner: &R) {
     runner.block_on(drain.drain_async());
     assert_eq!(*log.lock(), ["0", "0", "0", "0", "1", "1", "2"]);
     drop(root);
+}
+
+/// The children of a later stage go when that one's turn has come, and not with the children of an earlier one.
+pub fn children_of_a_later_stage_outlive_an_earlier_one<R: Runner>(runner: &R) {
+    let (drain, [first, second]) = stages(["first", "second"]);
+    let holds = guard(&first);
+    let log = Log::default();
+    let parents = [&first, &second].map(|stage| {
+        let (parent, stands) = Branch::root(1, &log);
+        let parent = runner.builder(parent, ()).drain_with(guard(stage)).spawn();
+        runner.block_on(stands).expect("the tree grows");
+        parent
+    });
+    let mut draining = pin!(drain.drain_async());
+    runner.block_on(poll_fn(|context| {
+        assert!(draining.as_mut().poll(context).is_pending(), "the first stage is held");
+        if first.is_draining() { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    assert_eq!(log.lock().iter().filter(|below| *below == "0").count(), 2, "those of the first are gone");
+    drop(holds);
+    runner.block_on(draining);
+    assert_eq!(*log.lock(), ["0", "0", "1", "0", "0", "1"]);
+    drop(parents);
 }
 
 /// One that is born when the stage in front of its parent's has started, and its parent's has not, goes with its parent.
