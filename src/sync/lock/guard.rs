@@ -150,8 +150,8 @@ impl<T, Q: Strategy> Lock<T, Q> {
 
     /// Takes the lock and, in the same atomic step, changes its payload.
     ///
-    /// `change` sees the payload that it replaces. It may run several times, on this thread; exactly one run's result is
-    /// stored. So it must be pure, and must not touch this lock.
+    /// `change` sees the payload that it replaces. It may run several times, always on this thread; the last run's result, and no
+    /// other's, is stored. So it must be pure and short, and must not touch this lock.
     ///
     /// # Panics
     /// If `change` does. Then nothing has changed, and this thread's place in the queue is given up.
@@ -164,6 +164,15 @@ impl<T, Q: Strategy> Lock<T, Q> {
     /// As [`lock_with`](Self::lock_with), if the lock is free.
     pub fn try_lock_with(&self, change: impl Fn(u32) -> u32) -> Option<Guard<'_, T, Q>> {
         self.raw.try_lock_with(&change).then(|| self.guard())
+    }
+
+    /// As [`lock_with`](Self::lock_with), waiting for at most `time`.
+    ///
+    /// # Errors
+    /// [`TimedOut`] if it was not free in that time; the payload is unchanged.
+    pub fn lock_with_timeout(&self, time: Duration, change: impl Fn(u32) -> u32) -> Result<Guard<'_, T, Q>, TimedOut> {
+        let taken = self.raw.try_lock_with(&change) || self.raw.lock_with(&change, Deadline::after(time));
+        if taken { Ok(self.guard()) } else { Err(TimedOut) }
     }
 
     /// As [`lock_with`](Self::lock_with), waiting until `instant` at most.
@@ -242,7 +251,8 @@ impl<'a, T, Q: Strategy> Guard<'a, T, Q> {
         self.lock.payload()
     }
 
-    /// Unlocks and, in the same atomic step, changes the payload. Returns what it was before.
+    /// Unlocks and, in the same atomic step, changes the payload. Returns what it was before. `change` runs once, while the lock
+    /// is still held.
     ///
     /// # Panics
     /// If `change` does; the lock is then unlocked, its payload unchanged.

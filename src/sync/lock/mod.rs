@@ -16,6 +16,12 @@
 //! - The **payload**: 32 bits beside the lock's own, read at any time by one load ([`Lock::payload`]), and changed only by
 //!   locking and unlocking, atomically with them ([`Lock::lock_with`], [`Guard::unlock_with`]). So a mark about the value (a
 //!   phase, a depth, "closed") can never disagree with the value.
+//!   A closure that locks runs as often as others are quicker, always on the thread that locks, and its last run counts; one
+//!   that unlocks runs once. Both see the payload that theirs replaces. They must
+//!   be pure: a run may come to nothing.
+//! - What a reader of the payload may conclude: a mark set by locking and cleared by unlocking is there only while its owner is
+//!   in. Not the reverse: a lock that is being handed over is locked, and carries what the last owner has left. After
+//!   [`Lock::snapshot_acquire`] what the owners up to then wrote elsewhere may be read.
 //! - There is **no poisoning**: a panic under the lock unlocks it, the payload unchanged. Who wants a poison bit keeps it in the
 //!   payload: set when locking, cleared when unlocking (see [`Lock`]).
 //! - It is for threads. A task that would hold a lock across an await wants an automaton or a semaphore.

@@ -80,12 +80,16 @@ fn a_timeout_gives_up_and_leaves_nobody_counted() {
             assert_eq!(lock.lock_timeout(Duration::from_millis(5)).err(), Some(TimedOut));
             assert_eq!(lock.lock_until(Instant::now()).err(), Some(TimedOut));
             assert!(lock.lock_with_until(Instant::now(), |_| 9).is_err());
+            assert!(lock.lock_with_timeout(Duration::from_millis(1), |_| 9).is_err());
+            assert!(lock.try_lock_with(|_| 9).is_none());
         });
     });
     drop(guard);
     assert_eq!(lock.snapshot(), Snapshot { payload: 0, pending: 0, is_locked: false });
     assert!(lock.lock_timeout(Duration::ZERO).is_ok(), "a free lock is taken at once");
     assert!(lock.lock_timeout(Duration::MAX).is_ok(), "a deadline out of reach is none");
+    assert!(lock.lock_with_timeout(Duration::ZERO, |payload| payload + 1).is_ok());
+    assert_eq!(lock.payload(), 1);
 }
 
 #[test]
@@ -154,4 +158,60 @@ fn the_next_owner_may_free_the_lock() {
         let threads = [lock.clone(), lock].map(|lock| std::thread::spawn(move || *lock.lock() += 1));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
+}
+
+#[test]
+fn the_last_run_of_a_change_is_stored_and_each_runs_on_the_thread_that_locks() {
+    fn take_turns<Q: Strategy>(lock: &Lock<(), Q>, fair: bool) {
+        let me = std::thread::current().id();
+        let last = std::cell::Cell::new(0);
+        let change = |payload: u32| {
+            assert_eq!(std::thread::current().id(), me);
+            last.set(payload + 1);
+            payload + 1
+        };
+        for round in 0..1000 {
+            let guard = match round % 3 {
+                0 => lock.lock_with(change),
+                1 => lock.lock_with_timeout(Duration::from_secs(1000), change).unwrap(),
+                _ => lock.try_lock_with(change).unwrap_or_else(|| lock.lock_with(change)),
+            };
+            assert_eq!(guard.payload(), last.get());
+            if fair { guard.unlock_fair() } else { drop(guard) }
+        }
+    }
+    let (fifo, lifo) = (Lock::new(()), Lock::lifo(()));
+    std::thread::scope(|scope| {
+        for who in 0..4 {
+            let (fifo, lifo) = (&fifo, &lifo);
+            scope.spawn(move || take_turns(fifo, who % 2 == 0));
+            scope.spawn(move || take_turns(lifo, who % 2 == 0));
+        }
+    });
+    for rest in [fifo.snapshot_acquire(), lifo.snapshot_acquire()] {
+        assert_eq!(rest, Snapshot { payload: 4000, pending: 0, is_locked: false });
+    }
+}
+
+#[test]
+fn a_mark_in_the_payload_is_there_only_while_its_owner_is_in() {
+    const INSIDE: u32 = 1;
+    let lock = Lock::new(());
+    let owners = 3;
+    std::thread::scope(|scope| {
+        for _ in 0..owners {
+            scope.spawn(|| {
+                for _ in 0..1000 {
+                    let before =
+                        lock.lock_with(|payload| payload | INSIDE).unlock_with(|payload| (payload & !INSIDE) + 2);
+                    assert_eq!(before & INSIDE, INSIDE);
+                }
+            });
+        }
+        while lock.payload() < owners * 2000 {
+            let seen = lock.snapshot();
+            assert!(seen.is_locked || seen.payload & INSIDE == 0, "{seen:?}");
+            assert!(seen.pending <= owners);
+        }
+    });
 }
