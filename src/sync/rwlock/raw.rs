@@ -80,7 +80,7 @@ impl Raw {
     pub(super) fn enter(&self, change: impl Fn(Word) -> Option<Word>) -> bool {
         let mut now = self.look();
         while let Some(next) = change(now) {
-            // ORDERING: Acquire pairs with the Release in `let_go` (models `rwlock_read_write`, `rwlock_upgrade`).
+            // ORDERING: Acquire pairs with the Release in `let_go` (model `rwlock_upgrade_upgrade`).
             match self.exchange(now, next, Ordering::Acquire) {
                 Ok(()) => return true,
                 Err(seen) => now = seen,
@@ -170,8 +170,9 @@ impl Raw {
         self.spread.install();
         let mut now = self.look();
         while let Some(next) = now.spread() {
-            // ORDERING: Release pairs with the Acquire in `claim`: a writer that finds SPREAD finds the slots (model
-            // `rwlock_spread_install`).
+            // ORDERING: Release pairs with the Acquire in `claim`. Litmus: we store the slots, then SPREAD; a writer sees SPREAD,
+            // then looks for the slots. With less it may find none, and come in beside a reader that came by one. Models
+            // cannot fail: the fence that stands in them for SeqCst hands the slots on as well.
             match self.exchange(now, next, Ordering::Release) {
                 Ok(()) => break,
                 Err(seen) => now = seen,
