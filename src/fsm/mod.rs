@@ -61,6 +61,15 @@
 //! # Ok::<(), rsm::fsm::Rejected<Order>>(())
 //! ```
 //!
+//! # Where they run
+//!
+//! | runner | for |
+//! |---|---|
+//! | [`Threads`] | a few that work much, block, or must not wait for others: a thread each |
+//! | [`Pool`] | many that mostly wait: a few threads share the work |
+//! | [`VirtualTime`] | tests and simulations: one thread, time that jumps, an order that a seed decides and that can be had again |
+//! | a [`Home`] of your own | an event loop that is there already |
+//!
 //! # The order of inputs
 //!
 //! A **turn** is: system inputs (`Drain`, timers due, death notices), then up to `batch` commands, then `flush`. Turns never overlap,

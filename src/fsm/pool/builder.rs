@@ -64,10 +64,11 @@ impl PoolBuilder {
     #[must_use]
     pub fn build(self) -> Pool {
         let shared = Arc::new(Shared::new(self.workers, self.name, self.on_panic));
-        (0..self.workers).for_each(|_| {
-            let made = shared.make_thread();
-            assert!(made, "the system has no thread left for a worker");
-        });
+        let made = (0..self.workers).all(|_| shared.make_thread());
+        if !made {
+            shared.end(); // those that were made
+            panic!("the system has no thread left for a worker");
+        }
         Pool::of(shared)
     }
 }
