@@ -27,6 +27,7 @@ pub mod queue;
 pub mod run;
 pub mod scenario;
 pub mod store;
+mod stray;
 pub mod stream;
 mod strike;
 pub mod sums;

@@ -71,6 +71,8 @@ pub struct Node {
     pub paused_until: Time,
     /// How many flushes this life has asked for.
     pub flushes: u64,
+    /// How many packets have reached this life that it must refuse.
+    pub strays: u64,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
     pub fuse: Option<u64>,
     /// A sync is to fail, and the process starts again so much later.
@@ -86,9 +88,24 @@ impl Node {
     pub fn new(id: usize, time: VirtualTime, common: Common) -> Node {
         let disk = Arc::new(SimulatedDisk::new(fate(common.seed, Purpose::Disk, id as u64, 0)));
         let (stuck_until, paused_until, process) = (Time::ZERO, Time::ZERO, None);
-        let (life, wipes, flushes) = (0, 0, 0);
+        let (life, wipes, flushes, strays) = (0, 0, 0, 0);
         let (fuse, broken, former) = (None, None, None);
-        Node { id, time, disk, process, life, wipes, stuck_until, paused_until, flushes, fuse, broken, former, common }
+        Node {
+            id,
+            time,
+            disk,
+            process,
+            life,
+            wipes,
+            stuck_until,
+            paused_until,
+            flushes,
+            strays,
+            fuse,
+            broken,
+            former,
+            common,
+        }
     }
 
     /// Starts a process on what the disk holds.
@@ -96,7 +113,7 @@ impl Node {
     /// # Errors
     /// Why the peer does not start.
     pub fn start(&mut self) -> Result<(), SpawnError> {
-        (self.life, self.flushes) = (self.life + 1, 0);
+        (self.life, self.flushes, self.strays) = (self.life + 1, 0, 0);
         let Common { seed, swarm, check, sent } = self.common.clone();
         let (id, node) = (self.id, NodeId(self.id as u64));
         let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();

@@ -242,12 +242,12 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     let families: [(bool, u64, Make); 8] = [
         (on.cuts, 500, cut),
         (on.clogs, 900, clog),
-        (on.crashes, 350, crash),
+        (on.crashes, 230, crash),
         (on.blackouts, 3_000, |draws, _| What::Blackout { down: down(draws) }),
         (on.pauses, 1_200, |draws, swarm| What::Pause { node: node(draws, swarm), lasts: spell(draws) }),
         (on.stuck, 1_500, |draws, swarm| What::Stuck { node: node(draws, swarm), lasts: spell(draws) }),
         (on.broken, 2_500, |draws, swarm| What::Broken { node: node(draws, swarm), down: down(draws) }),
-        (on.wipes, 6_000, |draws, swarm| What::Wipe { node: node(draws, swarm), down: down(draws) }),
+        (on.wipes, 4_000, |draws, swarm| What::Wipe { node: node(draws, swarm), down: down(draws) }),
     ];
     let mut faults = Vec::new();
     for (family, (_, mean_ms, make)) in families.into_iter().enumerate().filter(|(_, (is_on, ..))| *is_on) {

@@ -82,6 +82,10 @@ sums! {
     flipped,
     /// Packets of another cluster, to another member or another life.
     foreign,
+    /// Packets from somebody who is no member.
+    no_members,
+    /// Packets from a life of a member that is over.
+    former_lives,
     /// Packets that met a cut link.
     cut_off,
     /// Partitions begun.

@@ -8,21 +8,18 @@
 use crate::aim::kind;
 use crate::check::{Answers, Check, Kept, bodies};
 use crate::client::{Client, Next, Told};
-use crate::lists::Lists;
 use crate::net::{Copy, Net};
 use crate::node::{Common, Node, Sent};
 use crate::plan::{Fault, MS, Swarm};
 use crate::queue::Queue;
-use crate::stream::{Purpose, exponential, fate, stream};
+use crate::stray::{names_another_life, spoil, turned_away};
+use crate::stream::{Purpose, exponential, stream};
 use crate::sums::Sums;
 use crate::ties::{Source, Ties};
 use crate::trace;
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
-use rsm::raft::consensus::Message;
-use rsm::raft::peer::Peer;
-use rsm::raft::wire::{Body, Head, Packer};
-use rsm::raft::{ClusterId, Identity, Incarnation, Index, NodeId, Seq, Term, Time};
+use rsm::raft::{Index, NodeId, Seq, Term, Time};
 use rsm::sync::lock::Lock;
 use std::sync::Arc;
 
@@ -157,16 +154,14 @@ impl World {
         let Some(process) = &self.nodes[to].process else {
             return self.net.arrive(from, to, copy, false);
         };
+        let peer = process.peer.clone();
         self.net.arrive(from, to, copy, true);
-        let draw = fate(self.seed, Purpose::Foreign, (from * self.nodes.len() + to) as u64, copy.number);
-        if draw.is_multiple_of(FOREIGN) {
-            self.sums.foreign += 1;
-            let foreign = stray(process.peer.cluster(), process.peer.identity(), draw / FOREIGN);
-            turned_away(&self.check, &process.peer, foreign);
-        }
+        self.follow(from, to, copy.number, &peer);
+        let late = names_another_life(&bytes, peer.identity().incarnation);
+        self.nodes[to].strays += u64::from(late || copy.flip.is_some());
         match copy.flip {
-            None => process.peer.receive(bytes),
-            Some(bit) => turned_away(&self.check, &process.peer, spoil(&bytes, bit)),
+            None => peer.receive(bytes),
+            Some(bit) => turned_away(&self.check, &peer, spoil(&bytes, bit)),
         }
     }
 
@@ -265,6 +260,11 @@ impl World {
         let inbox = process.peer.replica().depth();
         let (kept, term, applied) = if self.turns.is_multiple_of(LOOK) {
             let status = process.peer.status();
+            // An emptied directory sends packets of a life that the others do not know.
+            if inbox == 0 && self.nodes.iter().all(|node| node.wipes == 0) {
+                let refused = status.refused.iter().map(|(_, count)| count).sum();
+                self.check.lock().counts(node.id, node.strays, refused);
+            }
             let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
             (Kept { inbox, tickets, sessions, disk }, status.term, status.applied)
         } else {
@@ -342,40 +342,6 @@ const SLEEP: u64 = 700 * MS;
 
 /// After so many turns all is looked at that a peer keeps.
 const LOOK: u64 = 64;
-
-/// One packet in so many is followed by one that is not for whom it reaches.
-const FOREIGN: u64 = 256;
-
-/// A whole packet of another cluster, to another member, or to another life of this one.
-fn stray(cluster: ClusterId, to: Identity, draw: u64) -> Bytes {
-    let mut head = Head { cluster, from: to, to: to.node, to_life: Some(to.incarnation) };
-    match draw % 3 {
-        0 => head.cluster = ClusterId(cluster.0 ^ 1 << (draw / 3 % 64)),
-        1 => (head.to, head.to_life) = (NodeId(to.node.0 + 1), None),
-        _ => head.to_life = Some(Incarnation(to.incarnation.0 ^ 1)),
-    }
-    let mut packer = Packer::default();
-    packer.begin(&head);
-    packer.put(&Body::from(Message::TimeoutNow { term: Term(u64::MAX >> 2) }));
-    Bytes::copy_from_slice(packer.seal())
-}
-
-/// Hands in a packet that must be dropped at the door: counted once, and none of the core's business (R22, R23).
-fn turned_away(check: &Lock<Check>, peer: &Peer<Lists>, packet: Bytes) {
-    let seen = || (peer.status().refused.iter().map(|(_, n)| n).sum::<u64>(), peer.replica().depth());
-    let (before, depth) = seen();
-    peer.receive(packet);
-    if seen() != (before + 1, depth) {
-        check.lock().break_rule("R22", format!("{:?} lets in what is damaged or not for it", peer.identity()));
-    }
-}
-
-fn spoil(bytes: &Bytes, bit: u64) -> Bytes {
-    let mut spoiled = bytes.to_vec();
-    let bit = bit % (spoiled.len() as u64 * 8);
-    spoiled[(bit / 8) as usize] ^= 1 << (bit % 8);
-    spoiled.into()
-}
 
 /// The packet's own checksum names its bytes.
 fn crc(bytes: &Bytes) -> u32 {

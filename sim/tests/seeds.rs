@@ -39,6 +39,8 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("reordered", sums.reordered),
         ("flipped", sums.flipped),
         ("foreign", sums.foreign),
+        ("from no member", sums.no_members),
+        ("from a former life", sums.former_lives),
         ("cut off", sums.cut_off),
         ("cuts", sums.cuts),
         ("clogs", sums.clogs),

@@ -2,9 +2,10 @@
 
 use super::Check;
 use crate::stream::{Purpose, fate};
+use rsm::raft::consensus::{Bindings, Log, Message};
 use rsm::raft::consensus::{Consensus, Effect, Input, Role};
 use rsm::raft::replica::Observer;
-use rsm::raft::{NodeId, Time};
+use rsm::raft::{Identity, Index, NodeId, Term, Time};
 use rsm::sync::lock::Lock;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct Looker {
     steps: u64,
     check: Arc<Lock<Check>>,
     next: Option<(Consensus, Role)>,
+    /// What a stranger's message has found, and must leave as it is.
+    before: Option<(Consensus, Role)>,
     flush: Option<(Consensus, Role, Vec<Effect>)>,
     /// This turn began because a deadline had come.
     ticked: bool,
@@ -29,7 +32,7 @@ impl Looker {
     /// For one life of a node.
     #[must_use]
     pub fn new(node: NodeId, seed: u64, check: Arc<Lock<Check>>) -> Looker {
-        Looker { node, seed, steps: 0, check, next: None, flush: None, ticked: false, now: Time::ZERO }
+        Looker { node, seed, steps: 0, check, next: None, before: None, flush: None, ticked: false, now: Time::ZERO }
     }
 
     fn samples(&mut self) -> bool {
@@ -41,6 +44,11 @@ impl Looker {
 impl Observer for Looker {
     fn before(&mut self, core: &Consensus, role: &Role, input: &Input, now: Time) {
         self.ticked |= matches!(input, Input::Tick);
+        if let Input::Receive { from, message, .. } = input
+            && is_stranger(core, *from, message)
+        {
+            self.before = Some((core.clone(), role.clone()));
+        }
         if self.samples() {
             let mut copy = core.clone();
             let role = copy.next(role.clone(), input.clone(), now);
@@ -51,6 +59,11 @@ impl Observer for Looker {
     fn stepped(&mut self, core: &Consensus, role: &Role) {
         let mut check = self.check.lock();
         check.stepped(core, role);
+        if let Some((before, was)) = self.before.take()
+            && (known(&before), &was) != (known(core), role)
+        {
+            check.break_rule("R22", format!("{} has listened to a stranger", self.node));
+        }
         if let Some(copy) = self.next.take() {
             check.repeated += 1;
             if (&copy.0, &copy.1) != (core, role) {
@@ -81,4 +94,17 @@ impl Observer for Looker {
             }
         }
     }
+}
+
+/// Whether a message comes from no member, or from another life of a member than the one that is known. A newborn counts
+/// attestations whoever gives them.
+fn is_stranger(core: &Consensus, from: Identity, message: &Message) -> bool {
+    let bound = core.bindings().of(from.node);
+    let other = bound.is_some_and(|bound| bound != from.incarnation);
+    !core.membership().has(from.node) || (other && !matches!(message, Message::Attest { .. }))
+}
+
+/// All that a core knows, but for the time and for what it owes a stranger by way of an answer.
+fn known(core: &Consensus) -> (Term, Option<NodeId>, Index, &Log, &Bindings) {
+    (core.term(), core.vote(), core.commit(), core.log(), core.bindings())
 }

@@ -96,6 +96,13 @@ impl Check {
         }
     }
 
+    /// Each packet that is damaged, or not for a node, or not from a member as it lives now, is counted there once.
+    pub fn counts(&mut self, node: usize, strays: u64, refused: u64) {
+        if strays != refused {
+            self.break_rule("R22", format!("{node} was sent {strays} packets to refuse, and has counted {refused}"));
+        }
+    }
+
     /// A packet leaves a node: what stands in its bytes promises nothing that is not durable.
     pub fn departs(&mut self, core: &Consensus, to: NodeId, packet: &Bytes) {
         for message in messages(packet, to) {

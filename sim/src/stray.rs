@@ -1,0 +1,114 @@
+//! Packets that must change nothing: damaged ones, and those that are not for whom they reach.
+//!
+//! ```text
+//!   of another cluster, to another member, to another life of it ── refused at the door
+//!   from no member, from a life of a member that is over ────────── refused by the replica      each counted once
+//! ```
+
+use crate::check::Check;
+use crate::lists::Lists;
+use crate::stream::{Purpose, fate};
+use crate::world::World;
+use bytes::Bytes;
+use rsm::raft::consensus::{Consensus, Message, Role};
+use rsm::raft::peer::Peer;
+use rsm::raft::wire::{Body, Head, Packer};
+use rsm::raft::{ClusterId, Identity, Incarnation, NodeId, Term};
+use rsm::sync::lock::Lock;
+
+/// One packet in so many is followed by one that must change nothing.
+const FOREIGN: u64 = 256;
+
+/// A whole packet that must change nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stray {
+    /// Of another cluster, to another member, or to another life of this one.
+    Foreign,
+    /// From somebody who is no member.
+    NoMember,
+    /// From another life of a member than the one that is known.
+    FormerLife,
+}
+
+impl World {
+    /// Now and then a packet is followed by a stray one.
+    pub(crate) fn follow(&mut self, from: usize, to: usize, number: u64, peer: &Peer<Lists>) {
+        let draw = fate(self.seed, Purpose::Foreign, (from * self.nodes.len() + to) as u64, number);
+        let stray = draw.is_multiple_of(FOREIGN).then(|| self.stray(from, to, draw / FOREIGN)).flatten();
+        let Some((stray, bytes)) = stray else { return };
+        self.nodes[to].strays += 1;
+        match stray {
+            Stray::Foreign => {
+                self.sums.foreign += 1;
+                turned_away(&self.check, peer, bytes);
+            }
+            Stray::NoMember => {
+                self.sums.no_members += 1;
+                peer.receive(bytes);
+            }
+            Stray::FormerLife => {
+                self.sums.former_lives += 1;
+                peer.receive(bytes);
+            }
+        }
+    }
+
+    /// A packet that is not for this node, or not from a member as it lives now. None if the node knows of no life that
+    /// could be a former one.
+    fn stray(&self, from: usize, to: usize, draw: u64) -> Option<(Stray, Bytes)> {
+        let peer = &self.nodes[to].process.as_ref()?.peer;
+        let us = peer.identity();
+        let known = |core: &Consensus, _: &Role| core.bindings().of(NodeId(from as u64));
+        let mut head = Head { cluster: peer.cluster(), from: us, to: us.node, to_life: Some(us.incarnation) };
+        let which = match draw % 5 {
+            0 => {
+                head.cluster = ClusterId(head.cluster.0 ^ 1 << (draw / 5 % 64));
+                Stray::Foreign
+            }
+            1 => {
+                (head.to, head.to_life) = (NodeId(us.node.0 + 1), None);
+                Stray::Foreign
+            }
+            2 => {
+                head.to_life = Some(Incarnation(us.incarnation.0 ^ 1));
+                Stray::Foreign
+            }
+            3 => {
+                head.from.node = NodeId(self.nodes.len() as u64 + draw / 5 % 3);
+                Stray::NoMember
+            }
+            _ => {
+                let bound = self.nodes[to].look(known)??;
+                head.from = Identity { node: NodeId(from as u64), incarnation: Incarnation(bound.0 ^ 1) };
+                Stray::FormerLife
+            }
+        };
+        let mut packer = Packer::default();
+        packer.begin(&head);
+        packer.put(&Body::from(Message::TimeoutNow { term: Term(u64::MAX >> 2) }));
+        Some((which, Bytes::copy_from_slice(packer.seal())))
+    }
+}
+
+/// Whether the packet is for another life of its receiver: one that it had before its directory was emptied.
+pub(crate) fn names_another_life(packet: &Bytes, us: Incarnation) -> bool {
+    let life = packet.get(24..32).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+    packet.get(5) == Some(&1) && life != Some(us.0)
+}
+
+/// Hands in a packet that must be dropped at the door: counted once, and none of the core's business (R22, R23).
+pub(crate) fn turned_away(check: &Lock<Check>, peer: &Peer<Lists>, packet: Bytes) {
+    let seen = || (peer.status().refused.iter().map(|(_, n)| n).sum::<u64>(), peer.replica().depth());
+    let (before, depth) = seen();
+    peer.receive(packet);
+    if seen() != (before + 1, depth) {
+        check.lock().break_rule("R22", format!("{:?} lets in what is damaged or not for it", peer.identity()));
+    }
+}
+
+pub(crate) fn spoil(bytes: &Bytes, bit: u64) -> Bytes {
+    let mut spoiled = bytes.to_vec();
+    let bit = bit % (spoiled.len() as u64 * 8);
+    spoiled[(bit / 8) as usize] ^= 1 << (bit % 8);
+    spoiled.into()
+}
