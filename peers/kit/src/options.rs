@@ -39,9 +39,14 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether a bench of this name is wanted.
+    /// Whether something of a bench of this name is wanted.
     pub fn wants(&self, bench: &str) -> bool {
-        self.only.as_deref().is_none_or(|only| bench.starts_with(only))
+        self.only.as_deref().is_none_or(|only| bench.starts_with(only) || only.starts_with(bench))
+    }
+
+    /// Whether a point of this name is wanted.
+    pub fn wants_point(&self, point: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| point.starts_with(only))
     }
 
     /// Rounds and their length, in a smoke run less of both.

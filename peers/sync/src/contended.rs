@@ -122,6 +122,10 @@ fn points(rounds: &mut Rounds, name: &str, placing: Placing, contenders: &[Both]
     let mut points = Vec::new();
     for section in SECTIONS {
         for threads in THREADS {
+            let label = format!("{name} {}/{} {threads}", section.0, section.1);
+            if !rounds.options.wants_point(&label) {
+                continue;
+            }
             let label = format!("{name} {}/{}", section.0, section.1);
             let runs = contenders.iter().map(|(untimed, _)| untimed(threads, placing, section)).collect();
             points.push(rounds.measure(label.clone(), threads, ROUNDS, TIME, runs));
@@ -164,16 +168,16 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
     let mut section = Section::new(
         "Lock, contended",
         "\"30/60\": 30 steps inside the lock, 60 outside; a step is a multiplication and an addition that need the one before. \
-         Threads pinned to the processors by turns; `free` rows: placed by the system. Waits, shares and the longest row (one \
+         Threads pinned to the processors by turns; `contended free`: placed by the system. Waits, shares and the longest row (one \
          owner many times running) come from runs of their own, as the clock's reading slows the loop. Share: the slowest \
          thread's part, 1 if all are equal.",
     );
     section.points = points(rounds, "contended", Placing::Pinned, &contenders, true);
-    section.points.extend(points(rounds, "free", Placing::Free, &contenders[..3], false));
+    section.points.extend(points(rounds, "contended free", Placing::Free, &contenders[..3], false));
     for (inside, outside) in SECTIONS {
         section.table(&format!("contended {inside}/{outside}"), RATE);
     }
-    section.table("free", RATE);
+    section.table("contended free", RATE);
     tables(&mut section, "contended");
     goals(&mut section);
     section

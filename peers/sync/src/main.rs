@@ -29,7 +29,8 @@ const HELP: &str = "cargo peers sync: the primitives of sync against their peers
 
   --json FILE        one JSON object a line for every figure
   --markdown FILE    replaces the generated part of a page (docs/benchmarks.md)
-  --only PREFIX      only the benches whose name begins so: BENCHES
+  --only PREFIX      only the benches whose name begins so: BENCHES;
+                     or some points of one, as 'contended 0/0 2' with two threads
   --quick            a smoke run of some seconds, whose figures say nothing
 
 Without --markdown the tables go to stdout. A quiet machine and about ten minutes are needed.";
