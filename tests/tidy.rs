@@ -125,8 +125,10 @@ fn atomics_come_through_one_door() {
 
 #[test]
 fn nothing_of_ours_waits_on_locks_of_the_standard_library() {
-    let theirs = |_: &str, line: &str| {
-        let line = code(line);
+    let theirs = |name: &str, line: &str| {
+        // The one speaks the language of `lock_api`, the other is what a ring is compared with, which must not be a ring.
+        let excepted = ["src/sync/lock/lock_api.rs", "src/sync/park/schedules.rs"].contains(&name);
+        let line = if excepted { "" } else { code(line) };
         let words = ["Mutex", "Condvar", "std::sync::mpsc", "std::sync::RwLock", "OnceLock", "std::sync::Barrier"];
         words.iter().any(|word| line.contains(word)) && !line.contains("loom") && !line.contains("shuttle")
     };

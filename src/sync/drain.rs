@@ -11,7 +11,7 @@
 //! read, the writer writes what was worked. Each member holds a [`Guard`] of its [`Stage`] and learns by it that the stage has
 //! started: it asks ([`is_draining`](Guard::is_draining)), waits ([`wait_draining`](Guard::wait_draining),
 //! [`draining`](Guard::draining)) or is told ([`on_start`](Guard::on_start)). One group without an order wants an
-//! [`Event`](super::event::Event) and its guards; work that is to be broken off, not finished, a
+//! [`Event`] and its guards; work that is to be broken off, not finished, a
 //! [`Cancel`](super::cancel::Cancel).
 //!
 //! ```
