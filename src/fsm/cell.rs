@@ -109,6 +109,8 @@ pub(crate) trait Node: Send + Sync + 'static {
     fn due(&self, tag: u32, now: Time) -> Duty;
     /// It will not end with its last command.
     fn linger(&self);
+    /// It will, after all.
+    fn linger_no_more(&self);
     /// Notes who is to be told of the end; hands it back if it has come.
     fn watch(&self, watcher: Watcher) -> Option<(Watcher, End)>;
     /// Notes what is to be released at the end; hands it back if it has come.
@@ -266,6 +268,12 @@ impl<A: Automaton> Node for Cell<A> {
     fn linger(&self) {
         let inbox = self.inbox.lock();
         let next = self.now().linger();
+        inbox.unlock_with(|_| next.0);
+    }
+
+    fn linger_no_more(&self) {
+        let inbox = self.inbox.lock();
+        let next = self.now().linger_no_more();
         inbox.unlock_with(|_| next.0);
     }
 

@@ -133,10 +133,21 @@ impl<A: Automaton> Context<A> {
         let _ = self.data.port.node().signal(STOP);
     }
 
-    /// Said in `Drain`: not to end with the last command, but to go on for death notices, timers and what is raised. Whoever
-    /// lingers ends by [`stop`](Self::stop).
+    /// Said in `Drain`, or after it: not to end with the last command, but to go on for death notices, timers and what is raised.
+    /// Whoever lingers ends by [`stop`](Self::stop).
     pub fn linger(&mut self) {
+        let extras = self.data.extras();
+        extras.lingers = extras.lingers.saturating_add(1);
         self.data.port.node().linger();
+    }
+
+    /// Takes one `linger` back. With the last of them we end as if it had not been said: by the last command, then `Exit`.
+    pub(crate) fn linger_no_more(&mut self) {
+        let extras = self.data.extras();
+        extras.lingers = extras.lingers.saturating_sub(1);
+        if extras.lingers == 0 {
+            self.data.port.node().linger_no_more();
+        }
     }
 
     /// Brings a child to life, on the same runner.

@@ -27,6 +27,8 @@ pub(crate) struct Extras<C> {
     pub(crate) draws: u64,
     /// Children spawned so far.
     pub(crate) children: u64,
+    /// What it lingers for: so often was `linger` said and not taken back.
+    pub(crate) lingers: u32,
 }
 
 /// A timer whose time has come; kept apart from its command, which the automaton may still cancel.
@@ -48,6 +50,7 @@ impl<C: 'static> Extras<C> {
             slots: Slots::new(),
             draws: 0,
             children: 0,
+            lingers: 0,
         }
     }
 

@@ -182,6 +182,11 @@ impl Word {
         Word(self.0 | LINGER)
     }
 
+    /// The owner of the turn ends with its last command after all.
+    pub(crate) const fn linger_no_more(self) -> Word {
+        Word(self.0 & !LINGER)
+    }
+
     /// The owner of the turn has begun to end: every post is refused from here.
     pub(crate) const fn close(self) -> Word {
         Word(self.0 | STOP)

@@ -20,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod death;
 mod endings;
+mod families;
 mod order;
 mod probe;
 mod stages;
@@ -27,6 +28,7 @@ mod timers;
 
 pub use death::*;
 pub use endings::*;
+pub use families::*;
 pub use order::*;
 pub use stages::*;
 pub use timers::*;
@@ -89,6 +91,10 @@ macro_rules! automata_conform {
             a_late_drain_names_who_is_alive_and_in_which_state
             one_that_must_still_hear_others_is_drained_by_a_command_of_its_own
             a_parent_that_drains_its_children_ends_after_the_last
+            what_a_parent_has_queued_for_its_children_is_done_before_they_drain
+            a_parent_whose_children_are_gone_still_hears_its_queue
+            a_child_born_while_its_parent_drains_ends_before_it
+            a_parent_of_two_kinds_of_children_waits_for_both
             stop_inside_an_input_ends_with_the_state_returned
             stop_inside_flush_ends_after_it
             stop_from_outside_ends_after_the_input_in_hand

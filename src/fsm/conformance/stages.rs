@@ -1,7 +1,7 @@
 //! Automata under the stages of a drain, and trees of them: nobody drains by hand.
 
-use super::probe::{Ctx, Log, Probe, State, Word, born, builder, post, probe, without_flushes};
-use crate::fsm::{Address, Automaton, CellId, Children, Context, End, Input, Rejected, Runner};
+use super::probe::{Ctx, Log, State, Word, born, builder, post, without_flushes};
+use crate::fsm::{Address, Automaton, Context, End, Input, Rejected, Runner};
 use crate::sync::drain::{Drain, Guard, Stage};
 use crate::sync::lock::Lock;
 use crate::sync::oneshot;
@@ -286,53 +286,4 @@ pub fn one_that_must_still_hear_others_is_drained_by_a_command_of_its_own<R: Run
     *waker.0.lock() = Some(subject.address.clone());
     runner.block_on(drain.drain_async());
     subject.heard(&["start", "leave", "answer", "exit"]);
-}
-
-/// Drains its children itself.
-struct Parent {
-    children: Children<Word>,
-    child: Log,
-    log: Log,
-}
-
-impl Automaton for Parent {
-    type State = ();
-    type Command = CellId;
-
-    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
-        match input {
-            Input::Start => {
-                for _ in 0..3 {
-                    let child = Probe::new(self.child.clone(), notes("child", &self.log));
-                    self.children.spawn(context, child, State::A, |cell| cell);
-                }
-                self.children.all().iter().for_each(|child| post(child, &["one", "two"]));
-            }
-            Input::Drain => self.children.drain(context),
-            Input::Command(cell) => self.children.gone(cell, context),
-            Input::Exit => self.log.lock().push("parent".to_owned()),
-            Input::Transition { .. } => {}
-        }
-    }
-}
-
-/// A parent that drains its children itself lingers, and ends after the last of them; without children, at once.
-pub fn a_parent_that_drains_its_children_ends_after_the_last<R: Runner>(runner: &R) {
-    let (child, log) = (Log::default(), Log::default());
-    let parent = Parent { children: Children::new(), child: child.clone(), log: log.clone() };
-    let parent = runner.spawn(parent, ());
-    let ended = parent.ended();
-    parent.drain();
-    let end = runner.block_on(ended).expect("an end is always told");
-    assert!(matches!(end, End::Exited));
-    assert_eq!(*log.lock(), ["child", "child", "child", "parent"]);
-    let commands = child.lock().iter().filter(|word| ["one", "two"].contains(&&***word)).count();
-    assert_eq!(commands, 6, "F3");
-    let childless = probe(runner, |word, state, context| {
-        if word == "drain" {
-            Children::<Word>::new().drain(context);
-        }
-        state
-    });
-    childless.hears(&["start", "drain", "exit"]);
 }

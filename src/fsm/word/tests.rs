@@ -148,6 +148,7 @@ fn one_who_lingers_rests_instead_of_ending() {
     let running = Word::BORN.signal(DRAIN).0.take().expect("it was queued");
     assert_eq!(running.end(false, true).map(|it| it.1), Some(Rest::Drained));
     assert_eq!(running.linger().end(false, true).map(|it| it.1), Some(Rest::Idle));
+    assert_eq!(running.linger().linger_no_more(), running);
     assert_eq!(running.end(true, true).map(|it| it.1), Some(Rest::Again));
     assert_eq!(running.end(false, false).map(|it| it.1), Some(Rest::Again), "the drain was not told yet");
     assert_eq!(running.close().refusal(), Some(Refusal::Dead));
