@@ -107,7 +107,8 @@ impl Cancel {
 
     /// Cancels this one and all below it: whoever waits wakes. Nothing, if it is cancelled.
     ///
-    /// What was written before is seen by whoever finds it cancelled. Costs as many steps as there are handles below.
+    /// What was written before is seen by whoever finds it cancelled. Costs as many steps as there are handles below. If a waker
+    /// panics, all others are cancelled and woken before the panic goes on; if two do, the process aborts.
     pub fn cancel(&self) {
         let mut walk = Walk { left: vec![self.node.clone()], marked: Vec::new() };
         walk.go();
@@ -144,7 +145,7 @@ impl Cancel {
     /// As [`wait`](Cancel::wait), that long at most: a pause that is cut short.
     ///
     /// # Errors
-    /// [`TimedOut`]: it was not cancelled in time, and its deadline has not come.
+    /// [`TimedOut`]: the time was over first, before it was cancelled and before its deadline.
     pub fn wait_timeout(&self, time: Duration) -> Result<(), TimedOut> {
         if self.is_cancelled() {
             return Ok(());
@@ -161,7 +162,7 @@ impl Cancel {
     /// As [`wait`](Cancel::wait), until then at most.
     ///
     /// # Errors
-    /// [`TimedOut`]: it was not cancelled in time, and its deadline has not come.
+    /// [`TimedOut`]: the time was over first, before it was cancelled and before its deadline.
     pub fn wait_until(&self, instant: Instant) -> Result<(), TimedOut> {
         match self.node.deadline.filter(|deadline| *deadline <= instant) {
             None => self.node.done.wait_until(instant),

@@ -129,10 +129,7 @@ impl Meter {
     /// # Errors
     /// [`Refused`]: when its place would come, or that it never will.
     pub fn pass_timeout(&self, count: u32, time: Duration) -> Result<(), Refused> {
-        let now = Meter::now();
-        let place = self.place(now, now.after(time), count)?;
-        sleep(now, place.at);
-        Ok(())
+        self.pass_within(Meter::now(), count, time)
     }
 
     /// Lets `count` pass. Waits for its place, if that comes until then; else it is refused at once.
@@ -140,7 +137,15 @@ impl Meter {
     /// # Errors
     /// [`Refused`]: when its place would come, or that it never will.
     pub fn pass_until(&self, count: u32, instant: Instant) -> Result<(), Refused> {
-        self.pass_timeout(count, instant.saturating_duration_since(Instant::now()))
+        // In this order: what passes between the two looks makes the wait shorter, never longer than was asked for.
+        let now = Meter::now();
+        self.pass_within(now, count, instant.saturating_duration_since(Instant::now()))
+    }
+
+    fn pass_within(&self, now: Time, count: u32, time: Duration) -> Result<(), Refused> {
+        let place = self.place(now, now.after(time), count)?;
+        sleep(now, place.at);
+        Ok(())
     }
 
     /// Lets `count` pass, as a task. There is no timer here: `sleep` is the runtime's own, called when one must wait
