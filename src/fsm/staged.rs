@@ -35,12 +35,13 @@ impl Staged {
         Staged { guard, root, depth: 0 }
     }
 
-    /// A child's place: in the stage in front of ours, so that it ends first; beside us, where that one has started.
+    /// A child's place: in the stage in front of ours, so that it ends first; beside us, where that one has started. Other stages of
+    /// our root's name have children of their own.
     pub(crate) fn of_child(&self, name: String) -> Staged {
         let depth = self.depth + 1;
-        let front = self.guard.stage().before(format!("{}: depth {depth}", self.root));
-        let guard = front.and_then(|stage| stage.guard(name));
-        let guard = guard.unwrap_or_else(|Draining| self.guard.clone());
+        let front = self.guard.stage().before_of(&self.root, format!("{}: depth {depth}", self.root));
+        let guard = front.and_then(|stage| stage.guard(name.clone()));
+        let guard = guard.unwrap_or_else(|Draining| self.guard.another(name));
         Staged { guard, root: self.root.clone(), depth }
     }
 

@@ -70,9 +70,14 @@ pub struct Drain {
 pub struct Late {
     /// The stage that is not over.
     pub stage: Cow<'static, str>,
-    /// Who is still there, in order of taking.
+    /// How many are still there.
+    pub count: usize,
+    /// Who they are, in order of taking: the first thousand.
     pub alive: Vec<Alive>,
 }
+
+/// [`Late`] names so many: a look at each may cost its holder something.
+const NAMED_MAX: usize = 1_000;
 
 impl Drain {
     /// Without stages.
@@ -82,7 +87,8 @@ impl Drain {
 
     /// Makes a stage behind all others. Names need not differ.
     ///
-    /// It may be made while others drain already, as long as the last of them is not over.
+    /// It may be made while others drain already, even when the last of them is over, as long as no one who drains has come to see
+    /// that.
     ///
     /// # Errors
     /// [`Draining`]: the drain is over.
@@ -94,7 +100,8 @@ impl Drain {
     /// Starts the stages in order, each after the last guard of the one before is gone, and waits for the end of the last.
     ///
     /// What the members did before their guards went is seen after it. Several threads and tasks may drain: all wait for the
-    /// same end. A member that waits here for its own stage waits for ever.
+    /// same end. A member that waits here for its own stage waits for ever; and so does the thread that takes the steps of automata
+    /// in virtual time: it says `runner.block_on(drain.drain_async())`.
     pub fn drain(&self) {
         let ended = self.run(|gone| {
             gone.wait();
@@ -103,7 +110,8 @@ impl Drain {
         debug_assert!(ended.is_ok(), "a wait without a deadline ends with what it waits for");
     }
 
-    /// Whether all stages are over already, after starting what can be started: [`drain`](Drain::drain) that never waits.
+    /// Whether all stages are over already, after starting what can be started: [`drain`](Drain::drain) that waits for no member. (If
+    /// the last one is just leaving, it waits for the moment that this takes.)
     ///
     /// # Errors
     /// [`Late`]: which stage is not over, and who is still there.
@@ -165,10 +173,10 @@ impl Drain {
                 Step::Start(start) => start.tell(),
                 Step::Wait(stage) if wait(stage.gone()) => {}
                 Step::Wait(stage) => {
-                    let alive = stage.alive();
+                    let (count, alive) = stage.alive(NAMED_MAX);
                     // The last may have left its seat without having said so yet: that is a moment, and not late.
-                    if !alive.is_empty() {
-                        return Err(Late { stage: stage.name.clone(), alive });
+                    if count != 0 {
+                        return Err(Late { stage: stage.name.clone(), count, alive });
                     }
                     stage.gone().wait();
                 }
@@ -194,15 +202,15 @@ impl fmt::Display for Late {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// More would fill a screen.
         const SHOWN: usize = 8;
-        write!(f, "the stage `{}` is not over, {} of it left: ", self.stage, self.alive.len())?;
+        write!(f, "the stage `{}` is not over, {} of it left: ", self.stage, self.count)?;
         for (at, alive) in self.alive.iter().take(SHOWN).enumerate() {
             write!(f, "{}{}", if at == 0 { "" } else { ", " }, alive.name)?;
             if !alive.doing.is_empty() {
                 write!(f, " ({})", alive.doing)?;
             }
         }
-        if SHOWN < self.alive.len() {
-            write!(f, " and {} more", self.alive.len() - SHOWN)?;
+        if SHOWN < self.count {
+            write!(f, " and {} more", self.count - SHOWN)?;
         }
         f.write_str("; drain again to go on waiting")
     }

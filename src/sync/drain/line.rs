@@ -52,12 +52,19 @@ impl Line {
         Ok(body)
     }
 
-    /// The nearest stage of that name in front of this one, or a new one directly in front.
-    pub(super) fn before(&self, stage: &Arc<Body>, name: Cow<'static, str>) -> Result<Arc<Body>, Draining> {
+    /// The nearest stage of that name in front of this one, looking no further than to one named `until`; or a new one directly in
+    /// front.
+    pub(super) fn before(
+        &self,
+        stage: &Arc<Body>,
+        name: Cow<'static, str>,
+        until: Option<&str>,
+    ) -> Result<Arc<Body>, Draining> {
         let mut order = self.order.lock();
         let at = order.stages.iter().position(|one| Arc::ptr_eq(one, stage));
         let at = at.expect("a stage stands in the line that made it, for ever");
-        if let Some(found) = order.stages[..at].iter().rev().find(|one| one.name == name) {
+        let mut near = order.stages[..at].iter().rev().take_while(|one| Some(&*one.name) != until);
+        if let Some(found) = near.find(|one| one.name == name) {
             return Ok(found.clone());
         }
         if at < order.started {

@@ -110,7 +110,13 @@ impl Stage {
     /// # Errors
     /// [`Draining`]: there is none, and this stage has started, so nothing can come before it any more.
     pub fn before(&self, name: impl Into<Cow<'static, str>>) -> Result<Stage, Draining> {
-        let body = self.line.before(&self.body, name.into())?;
+        let body = self.line.before(&self.body, name.into(), None)?;
+        Ok(Stage { line: self.line.clone(), body })
+    }
+
+    /// As [`before`](Stage::before), but one behind a stage named `root` is another's: several stages may go by one name.
+    pub(crate) fn before_of(&self, root: &str, name: String) -> Result<Stage, Draining> {
+        let body = self.line.before(&self.body, name.into(), Some(root))?;
         Ok(Stage { line: self.line.clone(), body })
     }
 
@@ -124,16 +130,15 @@ impl Stage {
         if members.started {
             return Err(Draining);
         }
-        members.given += 1;
-        let named = Arc::new(Named { number: members.given, name });
-        let seat = members.seats.insert(Seat { named: named.clone(), waker: None, doing: None });
+        let (seat, named) = members.seat(name);
         drop(members);
         Ok(Guard { stage: self.clone(), seat, named })
     }
 
-    /// Whether the stage has started: its members should end. One load.
+    /// Whether the stage has started: its members should end. A load or two.
     pub fn is_draining(&self) -> bool {
-        self.body.started.is_set()
+        // Its last member may be gone before the one who starts it has come to say so.
+        self.body.started.is_set() || self.is_over()
     }
 
     /// Whether the stage is over: it has started, and its last guard is gone. One load.
@@ -141,14 +146,15 @@ impl Stage {
         self.body.is_over()
     }
 
-    /// Guards that are alive, at some moment during the call.
+    /// Guards that are alive, at some moment during the call. An automaton under [`drain_with`](crate::fsm::Builder::drain_with)
+    /// holds two.
     pub fn guards(&self) -> usize {
         self.body.members.lock().seats.len()
     }
 
     /// Who is there, each guard with its clones once, in order of taking. O(n).
     pub fn alive(&self) -> Vec<Alive> {
-        self.body.alive()
+        self.body.alive(usize::MAX).1
     }
 }
 
@@ -163,7 +169,7 @@ impl Guard {
         &self.named.name
     }
 
-    /// Whether the stage has started: its members should end. One load.
+    /// Whether the stage has started: its members should end. A load or two.
     pub fn is_draining(&self) -> bool {
         self.stage.is_draining()
     }
@@ -197,7 +203,8 @@ impl Guard {
     /// Has `waker` woken once when the stage starts; at once if it has. A later one of the same guard takes its place, each clone
     /// has its own, and a guard that is dropped takes it along.
     ///
-    /// For those who neither wait nor poll, but can be told: what it wakes should make its holder end.
+    /// For those who neither wait nor poll, but can be told: what it wakes should make its holder end. If it panics, all others are
+    /// woken before the panic reaches the one who drains; if two do, the process aborts.
     pub fn on_start(&self, waker: Waker) {
         let mut members = self.stage.body.members.lock();
         if members.started {
@@ -212,13 +219,19 @@ impl Guard {
     }
 
     /// What to say of the holder, beside its name, if it is [alive](Alive) at a deadline. Called by the one whose deadline it is,
-    /// under no lock.
+    /// under no lock; so if it panics, that one's drain does.
     pub fn tells(&self, doing: impl Fn() -> String + Send + Sync + 'static) {
         let mut members = self.stage.body.members.lock();
         let seat = members.seats.get_mut(self.seat).expect("D2: a guard has a seat as long as it lives");
         let before = seat.doing.replace(Arc::new(doing));
         drop(members);
         drop(before); // foreign code
+    }
+
+    /// A guard of the same stage under a name of its own. Like a clone it never fails, started or not.
+    pub(crate) fn another(&self, name: String) -> Guard {
+        let (seat, named) = self.stage.body.members.lock().seat(name.into());
+        Guard { stage: self.stage.clone(), seat, named }
     }
 }
 
@@ -243,6 +256,15 @@ impl Drop for Guard {
             body.gone.set();
         }
         drop(seat); // foreign code
+    }
+}
+
+impl Members {
+    /// A seat, and the name that is listed for it.
+    fn seat(&mut self, name: Cow<'static, str>) -> (usize, Arc<Named>) {
+        self.given += 1;
+        let named = Arc::new(Named { number: self.given, name });
+        (self.seats.insert(Seat { named: named.clone(), waker: None, doing: None }), named)
     }
 }
 
@@ -274,17 +296,19 @@ impl Body {
         Start { body: self.clone(), wakers, is_empty: members.seats.is_empty() }
     }
 
-    pub(super) fn alive(&self) -> Vec<Alive> {
+    /// How many are there, and the first so many of them.
+    pub(super) fn alive(&self, most: usize) -> (usize, Vec<Alive>) {
         let mut all: BTreeMap<u64, (Arc<Named>, Option<Doing>)> = BTreeMap::new();
         for seat in self.members.lock().seats.iter() {
             let entry = all.entry(seat.named.number).or_insert_with(|| (seat.named.clone(), None));
             entry.1 = entry.1.take().or_else(|| seat.doing.clone());
         }
-        let all = all.into_values().map(|(named, doing)| {
+        let count = all.len();
+        let all = all.into_values().take(most).map(|(named, doing)| {
             let doing = doing.map_or_else(String::new, |doing| doing());
             Alive { name: named.name.clone(), doing }
         });
-        all.collect()
+        (count, all.collect())
     }
 }
 

@@ -3,6 +3,7 @@ use crate::sync::TimedOut;
 use crate::sync::lock::Lock;
 use crate::sync::testing::{Wakes, block_on, poll};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Wake, Waker};
 use std::thread;
 
@@ -138,6 +139,48 @@ fn a_late_stage_of_many_names_some_of_them() {
 }
 
 #[test]
+fn a_late_stage_of_very_many_looks_at_a_thousand_and_counts_all() {
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
+    let (drain, [stage]) = stages(["many"]);
+    let guards: Vec<_> = (0..1_002).map(|number| stage.guard(number.to_string()).unwrap()).collect();
+    guards.iter().for_each(|guard| {
+        guard.tells(|| LOOKS.fetch_add(1, Relaxed).to_string());
+    });
+    let late = drain.try_drain().unwrap_err();
+    assert_eq!((late.count, late.alive.len(), LOOKS.load(Relaxed)), (1_002, 1_000, 1_000));
+    assert_eq!((&*late.alive[999].name, &*late.alive[999].doing), ("999", "999"), "in order of taking");
+    assert!(late.to_string().contains(", 1002 of it left: 0 (0), 1 (1), "), "{late}");
+    assert!(late.to_string().contains(", 7 (7) and 994 more; "), "{late}");
+    assert_eq!(stage.alive().len(), 1_002, "who asks the stage itself is told of all");
+}
+
+#[test]
+fn one_that_is_over_has_started_even_if_its_starter_has_not_said_so_yet() {
+    let (drain, [stage]) = stages(["stage"]);
+    let guard = stage.guard("one").unwrap();
+    let Step::Start(start) = drain.line.step() else { panic!("the first is to be started") };
+    drop(guard);
+    assert!(stage.is_over() && stage.is_draining());
+    start.tell();
+    assert_eq!(drain.try_drain(), Ok(()));
+}
+
+#[test]
+fn before_within_a_root_finds_no_stage_of_another_root_of_the_same_name() {
+    let (_, [first, second]) = stages(["workers", "workers"]);
+    let of = |stage: &Stage, name: &str| stage.before_of("workers", name.to_owned()).unwrap();
+    let (ours, theirs) = (of(&first, "1"), of(&second, "1"));
+    assert!(!Arc::ptr_eq(&ours.body, &theirs.body), "each has its own");
+    let between = second.before("between").unwrap();
+    assert!(Arc::ptr_eq(&of(&second, "1").body, &theirs.body), "found behind whatever else came between");
+    assert!(Arc::ptr_eq(&of(&first, "1").body, &ours.body));
+    let below = of(&theirs, "2");
+    assert!(!Arc::ptr_eq(&below.body, &of(&ours, "2").body));
+    assert!(Arc::ptr_eq(&second.before("2").unwrap().body, &below.body), "the nearest of that name");
+    drop(between);
+}
+
+#[test]
 fn no_guard_is_given_once_the_stage_has_started_but_a_clone_never_fails() {
     let (drain, [stage]) = stages(["stage"]);
     let guard = stage.guard("one").unwrap();
@@ -146,7 +189,10 @@ fn no_guard_is_given_once_the_stage_has_started_but_a_clone_never_fails() {
     let clone = guard.clone();
     drop(guard);
     assert_eq!((names(&drain.try_drain().unwrap_err()), clone.name()), (vec!["one"], "one"));
+    let another = clone.another("two".to_owned());
     drop(clone);
+    assert_eq!(names(&drain.try_drain().unwrap_err()), ["two"], "nor does one of another name");
+    drop(another);
     assert_eq!(drain.try_drain(), Ok(()));
     assert_eq!(stage.guard("after the end").unwrap_err(), Draining);
 }
