@@ -72,13 +72,14 @@ impl<A: Automaton> Cell<A> {
 
     /// Drops what the automaton had set aside.
     fn bury(&self, extras: Extras<A::Command>) {
-        let Extras { raised, freed, postponed, notices, mut slots, .. } = extras;
+        let Extras { settings, raised, freed, postponed, notices, mut slots, .. } = extras;
         slots.disarm(self.head.home.get().timers());
         drop_all(raised);
         drop_all(freed);
         drop_all(postponed);
         drop_all(notices);
         drop_all(slots.into_commands());
+        contained(move || drop(settings)); // what the user put on the guard of its stage
     }
 
     /// Says that it is dead, to all who asked; returns how many they were.

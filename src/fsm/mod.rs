@@ -87,7 +87,7 @@
 //! | `cancel` of a timer that is due and not delivered yet | gives the command back; it is not delivered |
 //! | `drain` | every post is refused from then on; `Drain` overtakes all commands; then these, then `flush`, `Exit`, `flush`, death |
 //! | the stage of its [`drain_with`](Builder::drain_with) starts | as `drain`; its children's stages start before. The next stage starts after its death |
-//! | it must still hear others while it drains | they would be refused: such a one is drained by a command of its own, which a waker of its stage posts ([`on_start`](crate::sync::drain::Guard::on_start)), and ends by `stop` |
+//! | it must still hear others while it drains | they would be refused: such a one is drained by a command of its own, which a waker of its stage posts ([`on_start`](crate::sync::drain::Guard::on_start), said in `Start`), and ends by `stop` |
 //! | timers while draining | due ones as long as commands remain; the rest is cancelled, unless one [lingers](Context::linger) |
 //! | still postponed at the end of draining | delivered once more; what is postponed even then is dropped and counted |
 //! | `stop` inside an input or `flush` | this call completes; no `Transition`; `Exit` with the state returned, `flush`, death. What is queued is dropped |

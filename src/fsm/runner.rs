@@ -260,10 +260,16 @@ impl<A: Automaton> Builder<A> {
     /// replaces this one.
     ///
     /// Its children, and theirs, come under stages of their own in front of it (`name: depth 1`, and so on), so that the deepest
-    /// end first, unless their builders name another. One whose stage in front has started already goes with its parent.
+    /// end first, unless their builders name another. One whose stage in front has started already goes with its parent. Hence
+    /// two things to know:
+    /// - A parent still takes commands when its children's stage has started: what it posts to them then is refused. Those it hands
+    ///   work to belong under a stage behind its own, which their builders name.
+    /// - What it spawns once its own stage has started drains from birth. It is given its work as its state, not by a post.
     ///
     /// One that must be drained by a command of its own, since it still has to hear others while it drains, takes its stage's guard
-    /// by [`guard`](Self::guard), with a waker ([`on_start`](crate::sync::drain::Guard::on_start)) that posts that command.
+    /// by [`guard`](Self::guard), and keeps a clone. In [`Start`](super::Input::Start) it says
+    /// [`on_start`](crate::sync::drain::Guard::on_start) with a waker that posts that command to its [weak](super::Context::weak)
+    /// address. Not earlier: a stage that starts before the waker knows where to post would wake it in vain.
     ///
     /// ```
     /// use rsm::fsm::{Automaton, Context, Input, Runner, Threads};

@@ -17,6 +17,7 @@ use super::inbox::{System, shrunk};
 use super::runner::Task;
 use super::word::{DRAIN, KILL, Rest, STOP, Word};
 use crate::sync::turn::TurnGuard;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -176,7 +177,10 @@ impl<A: Automaton> Cell<A> {
         if let Some(live) = guard.live.as_ref() {
             told = Stage::Draining <= live.stage;
             let look = AssertUnwindSafe(|| live.state.as_ref().map_or("", A::label));
-            label = catch_unwind(look).unwrap_or("a label that panics");
+            label = catch_unwind(look).unwrap_or_else(|payload| {
+                mem::forget(payload); // its `Drop` might panic again
+                "a label that panics"
+            });
         }
         drop(guard);
         let inbox = self.inbox.lock();

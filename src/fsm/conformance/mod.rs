@@ -86,9 +86,13 @@ macro_rules! automata_conform {
             two_stages_end_in_order_and_nobody_drains_by_hand
             a_tree_under_a_stage_ends_from_its_leaves
             children_of_a_later_stage_outlive_an_earlier_one
+            stages_of_one_name_keep_their_children_apart
+            a_child_of_one_whose_stage_has_started_drains_from_birth
             a_child_born_when_the_stage_in_front_has_started_goes_with_its_parent
             a_stage_keeps_nobody_undrained
             a_late_drain_names_who_is_alive_and_in_which_state
+            a_label_that_panics_harms_nobody
+            a_guard_whose_users_code_panics_when_it_is_dropped_is_contained
             one_that_must_still_hear_others_is_drained_by_a_command_of_its_own
             a_parent_that_drains_its_children_ends_after_the_last
             what_a_parent_has_queued_for_its_children_is_done_before_they_drain

@@ -1,11 +1,12 @@
 //! Automata under the stages of a drain, and trees of them: nobody drains by hand.
 
-use super::probe::{Ctx, Log, State, Word, born, builder, post, without_flushes};
-use crate::fsm::{Address, Automaton, Context, End, Input, Rejected, Runner};
-use crate::sync::drain::{Drain, Guard, Stage};
+use super::probe::{Ctx, Log, Probe, State, Word, born, builder, post, without_flushes};
+use crate::fsm::{Address, Automaton, Context, End, Input, Rejected, Runner, WeakAddress};
+use crate::sync::drain::{self, Drain, Guard, Stage};
 use crate::sync::lock::Lock;
 use crate::sync::oneshot;
 use std::future::poll_fn;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
@@ -147,7 +148,16 @@ pub fn a_tree_under_a_stage_ends_from_its_leaves<R: Runner>(runner: &R) {
 
 /// The children of a later stage go when that one's turn has come, and not with the children of an earlier one.
 pub fn children_of_a_later_stage_outlive_an_earlier_one<R: Runner>(runner: &R) {
-    let (drain, [first, second]) = stages(["first", "second"]);
+    later_children_outlive(runner, ["first", "second"]);
+}
+
+/// Two stages may go by one name: the children of each go with their own.
+pub fn stages_of_one_name_keep_their_children_apart<R: Runner>(runner: &R) {
+    later_children_outlive(runner, ["workers", "workers"]);
+}
+
+fn later_children_outlive<R: Runner>(runner: &R, names: [&'static str; 2]) {
+    let (drain, [first, second]) = stages(names);
     let holds = guard(&first);
     let log = Log::default();
     let parents = [&first, &second].map(|stage| {
@@ -179,13 +189,45 @@ pub fn a_child_born_when_the_stage_in_front_has_started_goes_with_its_parent<R: 
     let parent = runner.builder(parent, ()).drain_with(guard(&stage)).spawn();
     runner.block_on(stands).expect("the tree grows");
     assert_eq!((front.guards(), stage.is_draining()), (1, false));
-    assert_eq!(stage.alive().len(), 1, "the children go by their parent's name");
+    assert_eq!(stage.alive().len(), 3, "the children go by names of their own");
     drop(holds);
     runner.block_on(drain.drain_async());
     let mut ends = log.lock().clone();
     ends.sort_unstable();
     assert_eq!(ends, ["0", "0", "1"]);
     drop(parent);
+}
+
+/// Has a child from the start, and posts to it.
+struct Parent {
+    heard: Log,
+    child: Option<Address<Word>>,
+}
+
+impl Automaton for Parent {
+    type State = ();
+    type Command = ();
+
+    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+        if let Input::Start = input {
+            let child = context.spawn(Probe::new(self.heard.clone(), |_, state, _| state), State::A);
+            assert!(child.post("late").is_err(), "it drains from birth");
+            self.child = Some(child);
+        }
+    }
+}
+
+/// Whom one spawns once its own stage has started drains from birth, and the stage waits for both.
+pub fn a_child_of_one_whose_stage_has_started_drains_from_birth<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["parents"]);
+    let early = guard(&stage);
+    assert!(drain.try_drain().is_err());
+    let heard = Log::default();
+    let parent = Parent { heard: heard.clone(), child: None };
+    let ended = runner.builder(parent, ()).drain_with(early).spawn().ended();
+    runner.block_on(drain.drain_async());
+    assert_eq!(without_flushes(&heard.lock()), ["start", "drain", "exit"], "it is gone by then");
+    assert!(matches!(runner.block_on(ended), Ok(End::Exited)));
 }
 
 /// Nothing of a stage counts as an address: its automaton drains when the last one is dropped, and the stage does not wait for it.
@@ -204,6 +246,17 @@ struct Waits(Option<oneshot::Sender<()>>);
 enum Doing {
     Working,
     Waiting,
+    /// Tells nobody what it does.
+    Hiding,
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("a bomb was dropped"));
+    }
 }
 
 impl Automaton for Waits {
@@ -215,7 +268,7 @@ impl Automaton for Waits {
             Input::Drain => {
                 context.linger();
                 let _ = self.0.take().map(|told| told.send(()));
-                Doing::Waiting
+                if matches!(state, Doing::Hiding) { state } else { Doing::Waiting }
             }
             Input::Start | Input::Command(()) | Input::Transition { .. } | Input::Exit => state,
         }
@@ -225,7 +278,19 @@ impl Automaton for Waits {
         match state {
             Doing::Working => "Working",
             Doing::Waiting => "Waiting",
+            Doing::Hiding => resume_unwind(Box::new(Bomb)),
         }
+    }
+}
+
+/// What a drain says whose first is late, once it has come to rest: its turn may not be over yet, where runners have threads.
+fn late(drain: &Drain) -> drain::Late {
+    loop {
+        let late = drain.try_drain().expect_err("it waits for ever");
+        if late.alive[0].doing != "in a turn" && late.alive[0].doing != "queued" {
+            return late;
+        }
+        std::thread::yield_now();
     }
 }
 
@@ -238,14 +303,7 @@ pub fn a_late_drain_names_who_is_alive_and_in_which_state<R: Runner>(runner: &R)
     let quick = runner.builder(Waits(None), Doing::Working).drain_with(of(&second, "quick")).spawn();
     assert!(drain.try_drain().is_err());
     runner.block_on(drains).expect("its stage has started");
-    let late = loop {
-        let late = drain.try_drain().expect_err("it waits for ever");
-        // Its turn may not be over yet, where runners have threads.
-        if late.alive[0].doing != "in a turn" && late.alive[0].doing != "queued" {
-            break late;
-        }
-        std::thread::yield_now();
-    };
+    let late = late(&drain);
     let said = "the stage `first` is not over, 1 of it left: hangs (idle in Waiting); drain again to go on waiting";
     assert_eq!(late.to_string(), said);
     hangs.stop();
@@ -255,35 +313,65 @@ pub fn a_late_drain_names_who_is_alive_and_in_which_state<R: Runner>(runner: &R)
     runner.block_on(drain.drain_async());
 }
 
+/// A label that panics, with what panics again when it is dropped, harms neither the one who looks nor the one who is looked at.
+pub fn a_label_that_panics_harms_nobody<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["stage"]);
+    let (told, drains) = oneshot::channel();
+    let hides = runner.builder(Waits(Some(told)), Doing::Hiding).drain_with(guard(&stage)).spawn();
+    assert!(drain.try_drain().is_err());
+    runner.block_on(drains).expect("its stage has started");
+    assert_eq!(late(&drain).alive[0].doing, "idle in a label that panics");
+    hides.stop();
+    runner.block_on(drain.drain_async());
+}
+
+/// What the user put on the guard of a stage is dropped with the automaton, and its panic keeps nobody from being told of the end.
+pub fn a_guard_whose_users_code_panics_when_it_is_dropped_is_contained<R: Runner>(runner: &R) {
+    let (drain, [stage]) = stages(["stage"]);
+    let (member, bomb) = (guard(&stage), Bomb);
+    member.tells(move || {
+        let _ours = &bomb;
+        String::new()
+    });
+    let (subject, log) = builder(runner, |_, state, _| state);
+    let subject = born(runner, subject.drain_with(member), log);
+    runner.block_on(drain.drain_async());
+    let (end, log) = subject.end();
+    assert!(matches!(end, End::Exited));
+    assert!(without_flushes(&log).ends_with(&["exit"]), "{log:?}");
+}
+
 /// Posts a command when it is woken.
-struct Posts(Lock<Option<Address<Word>>>);
+struct Posts(WeakAddress<Word>);
 
 impl Wake for Posts {
     fn wake(self: Arc<Self>) {
-        let address = self.0.lock().take();
-        if let Some(address) = address {
+        if let Some(address) = self.0.upgrade() {
             address.post("leave").expect("nobody drains it by hand");
         }
     }
 }
 
-/// One that must hear others while it drains takes its stage's guard by `.guard`, with a waker that posts a command of its own; it
-/// accepts commands until it says `stop`, and the stage waits for that.
+/// One that must hear others while it drains takes its stage's guard by `.guard`, and keeps a clone, on which it registers in `Start`
+/// a waker that posts a command of its own; it accepts commands until it says `stop`, and the stage waits for that. Nothing is
+/// missed, even if the stage starts before.
 pub fn one_that_must_still_hear_others_is_drained_by_a_command_of_its_own<R: Runner>(runner: &R) {
-    let (drain, [stage]) = stages(["stage"]);
-    let member = guard(&stage);
-    let waker = Arc::new(Posts(Lock::new(None)));
-    member.on_start(Waker::from(waker.clone()));
-    let (subject, log) = builder(runner, |word, state, context| {
-        match word {
-            "leave" => context.post("answer").expect("it does not drain: others are heard"),
-            "answer" => context.stop(),
-            _ => {}
-        }
-        state
-    });
-    let subject = born(runner, subject.guard(member), log);
-    *waker.0.lock() = Some(subject.address.clone());
-    runner.block_on(drain.drain_async());
-    subject.heard(&["start", "leave", "answer", "exit"]);
+    for early in [false, true] {
+        let (drain, [stage]) = stages(["stage"]);
+        let member = guard(&stage);
+        let clone = member.clone();
+        let (subject, log) = builder(runner, move |word, state, context| {
+            match word {
+                "start" => clone.on_start(Waker::from(Arc::new(Posts(context.weak())))),
+                "leave" => context.post("answer").expect("it does not drain: others are heard"),
+                "answer" => context.stop(),
+                _ => {}
+            }
+            state
+        });
+        assert!(!early || drain.try_drain().is_err());
+        let subject = born(runner, subject.guard(member), log);
+        runner.block_on(drain.drain_async());
+        subject.heard(&["start", "leave", "answer", "exit"]);
+    }
 }
