@@ -172,7 +172,7 @@ impl<A: Automaton> Context<A> {
         watch(address.port().node(), watcher_of(self.weak(), tell));
     }
 
-    /// Runs what may block, and lets others that wait for this thread go on first.
+    /// Runs what may block, and lets others that wait for this thread go on first. A pool has at most 512 threads for such sections.
     pub fn blocking<R>(&mut self, section: impl FnOnce() -> R) -> R {
         let (mut section, mut result) = (Some(section), None);
         self.data.port.node().head().home.get().blocking(&mut || {
@@ -241,6 +241,12 @@ impl<A: Automaton> Context<A> {
             }
             Some(_) | None => false,
         }
+    }
+
+    /// Keeps the cell alive until its death, as it lingers.
+    pub(crate) fn keep(&mut self) {
+        let node = self.data.port.clone().into_node();
+        self.data.extras().kept = Some(node);
     }
 
     pub(crate) fn begin_call(&mut self) {

@@ -9,11 +9,12 @@
 //! Postponed commands need no numbers to keep their order of arrival: delivery runs along one list, from the left to the right,
 //! and a change of kind goes back to its beginning. So they are appended in order, and put back in front they are in order.
 
-use super::cell::Settings;
+use super::cell::{Node, Settings};
 use super::inbox::Notice;
 use super::slots::{Slots, Timer};
 use crate::time::Time;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// All of it, boxed at first use.
 pub(crate) struct Extras<C> {
@@ -29,6 +30,8 @@ pub(crate) struct Extras<C> {
     pub(crate) children: u64,
     /// What it lingers for: so often was `linger` said and not taken back.
     pub(crate) lingers: u32,
+    /// The cell itself while it lingers: no address need be left by then, and all others know it weakly. Gone with its death.
+    pub(crate) kept: Option<Arc<dyn Node>>,
 }
 
 /// A timer whose time has come; kept apart from its command, which the automaton may still cancel.
@@ -51,6 +54,7 @@ impl<C: 'static> Extras<C> {
             draws: 0,
             children: 0,
             lingers: 0,
+            kept: None,
         }
     }
 

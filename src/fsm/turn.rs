@@ -157,6 +157,9 @@ impl<A: Automaton> Cell<A> {
             }
             (next, rest) => {
                 let spare = (rest == Rest::Idle).then(|| (inbox.shrink(), shrunk(&mut guard.batch)));
+                if rest == Rest::Idle && told {
+                    context.keep(); // it lingers, and may have lost its last address
+                }
                 guard.extras = context.into_extras();
                 // Left before the word says so: the next to take this cell must find nobody inside (F1).
                 drop(guard);

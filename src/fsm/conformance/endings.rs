@@ -147,8 +147,10 @@ pub fn draining_waits_for_no_timer<R: Runner>(runner: &R) {
 pub fn one_that_lingers_waits_for_its_timers_and_ends_by_stop<R: Runner>(runner: &R) {
     let subject = probe(runner, |word, state, context| {
         match word {
-            "start" => _ = context.after(Duration::from_millis(1), "timer"),
-            "drain" => context.linger(),
+            "drain" => {
+                context.linger();
+                context.after(Duration::from_millis(1), "timer");
+            }
             "timer" => context.raise("raised"),
             "raised" => context.stop(),
             _ => {}
@@ -156,6 +158,24 @@ pub fn one_that_lingers_waits_for_its_timers_and_ends_by_stop<R: Runner>(runner:
         state
     });
     subject.hears(&["start", "drain", "timer", "raised", "exit"]);
+}
+
+/// One that lingers lives on although its last address is gone: for its timer, and to its `Exit`.
+pub fn one_that_lingers_lives_on_without_an_address<R: Runner>(runner: &R) {
+    let subject = probe(runner, |word, state, context| {
+        match word {
+            "drain" => {
+                context.linger();
+                context.after(Duration::from_millis(1), "timer");
+            }
+            "timer" => context.stop(),
+            _ => {}
+        }
+        state
+    });
+    let (end, log) = subject.abandoned();
+    assert!(matches!(end, End::Exited), "F9: {end:?}");
+    assert_eq!(without_flushes(&log), ["start", "drain", "timer", "exit"]);
 }
 
 /// What is still postponed at the end of draining comes once more; what is postponed even then is dropped, and counted.

@@ -79,6 +79,7 @@ macro_rules! automata_conform {
             what_was_accepted_is_delivered_whoever_drains_meanwhile
             draining_waits_for_no_timer
             one_that_lingers_waits_for_its_timers_and_ends_by_stop
+            one_that_lingers_lives_on_without_an_address
             what_is_still_postponed_at_the_end_comes_once_more
             the_last_address_dropped_is_a_drain
             one_whose_stage_starts_drains_by_itself
