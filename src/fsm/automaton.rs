@@ -1,6 +1,7 @@
 //! The contract: what an automaton is, what is handed to it, and how it ends.
 
 use super::Context;
+use super::death::contained;
 use crate::sync::lock::Lock;
 use std::any::Any;
 use std::fmt;
@@ -136,10 +137,22 @@ pub enum End {
 }
 
 /// A panic that was contained.
+///
+/// A payload that nobody [takes](Panic::take) is dropped with the last clone, wherever that is; a panic of its own drop is contained.
 #[derive(Clone)]
 pub struct Panic {
     message: Arc<str>,
-    payload: Arc<Lock<Option<Box<dyn Any + Send>>>>,
+    payload: Arc<Lock<Payload>>,
+}
+
+/// What was thrown. The dead cell holds it too, so it may fall on any thread that has to do with the cell.
+struct Payload(Option<Box<dyn Any + Send>>);
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let thrown = self.0.take();
+        contained(move || drop(thrown));
+    }
 }
 
 impl Panic {
@@ -150,7 +163,7 @@ impl Panic {
             (None, Some(message)) => message.as_str().into(),
             (None, None) => "a payload that is no text".into(),
         };
-        Panic { message, payload: Arc::new(Lock::new(Some(payload))) }
+        Panic { message, payload: Arc::new(Lock::new(Payload(Some(payload)))) }
     }
 
     /// What the panic said, if it was text.
@@ -162,7 +175,7 @@ impl Panic {
     /// What was thrown, for [`std::panic::resume_unwind`] or a downcast; `None` if another holder of a clone took it before.
     #[must_use]
     pub fn take(&self) -> Option<Box<dyn Any + Send>> {
-        self.payload.lock().take()
+        self.payload.lock().0.take()
     }
 }
 
@@ -211,6 +224,22 @@ mod tests {
     fn a_state_that_is_no_enum_has_one_kind() {
         assert_eq!(Kind::of(&1u64), Kind::of(&2u64));
         assert_eq!(Kind::of(&()), Kind::of(&()));
+    }
+
+    /// Panics when it is dropped.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("a drop"));
+        }
+    }
+
+    #[test]
+    fn a_payload_whose_drop_panics_falls_in_silence() {
+        let panic = Panic::new(Box::new(Bomb));
+        drop(panic.clone());
+        drop(panic);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Runs code of the user's whose panic concerns nobody any more. The hook has printed it.
-fn contained(act: impl FnOnce()) {
+pub(crate) fn contained(act: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(act)) {
         // Its own `Drop` might panic again, and then nothing would contain it.
         mem::forget(payload);
