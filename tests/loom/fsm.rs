@@ -259,3 +259,13 @@ fn what_waits_behind_a_turn_that_blocks_is_run_by_another_thread() {
 fn who_is_born_while_a_pool_closes_is_drained_or_dead_from_birth() {
     rsm::fsm::models::pool::close();
 }
+
+#[test]
+fn a_task_let_in_while_the_last_searcher_goes_into_a_long_turn_calls_a_sleeper() {
+    rsm::fsm::models::pool::found_against_push();
+}
+
+#[test]
+fn the_end_of_one_stripe_is_not_the_end_of_all() {
+    rsm::fsm::models::pool::close_stripes();
+}

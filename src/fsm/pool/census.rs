@@ -13,8 +13,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-/// Names are drawn, and a model must run alike each time: there all are in one.
-const STRIPES: usize = if cfg!(rsm_loom) { 1 } else { 16 };
+/// In a model, where names are chosen, as many as it takes to close one after the other.
+pub(super) const STRIPES: usize = if cfg!(rsm_loom) { 2 } else { 16 };
 /// So many dead in a list are left alone.
 const DEAD_MIN: usize = 64;
 
@@ -27,6 +27,13 @@ pub(super) struct Census {
 
 #[repr(align(128))]
 struct Stripe(Lock<Roll>);
+
+/// What a sweep leaves to be dropped.
+#[derive(Default)]
+struct Swept {
+    _dead: Vec<Weak<dyn Node>>,
+    _seen: Vec<Arc<dyn Node>>,
+}
 
 #[derive(Default)]
 struct Roll {
@@ -82,9 +89,14 @@ impl Census {
         }
     }
 
-    /// Each stripe under its lock: of two that come to 0 at once, the later one to look sees both.
+    /// Each stripe under its lock: of two that come to 0 at once, the later one to look sees both. One that is still open counts as
+    /// not empty, for who is born there lives; once closed and empty, a stripe has nobody again but those dead from birth.
     fn tell_if_empty(&self) {
-        if self.live() == 0 {
+        let is_over = |stripe: &Stripe| {
+            let roll = stripe.0.lock();
+            roll.closed && roll.live == 0
+        };
+        if self.stripes.iter().all(is_over) {
             self.empty.set();
         }
     }
@@ -126,15 +138,22 @@ impl Census {
 }
 
 impl Roll {
-    /// Takes the dead out if there are many of them, to be freed after the unlock.
-    fn sweep(&mut self) -> Vec<Weak<dyn Node>> {
+    /// Takes the dead out if there are many of them. All that was looked at is to be dropped after the unlock (F4): meanwhile ours may
+    /// have become the last reference to a cell.
+    fn sweep(&mut self) -> Swept {
         if self.dead <= DEAD_MIN.max(self.listed.len() / 2) {
-            return Vec::new();
+            return Swept::default();
         }
         self.dead = 0;
-        let lives = |weak: &Weak<dyn Node>| weak.upgrade().is_some_and(|node| !node.word().is_dead());
+        let mut seen = Vec::new();
+        let lives = |weak: &Weak<dyn Node>| {
+            let node = weak.upgrade();
+            let lives = node.as_ref().is_some_and(|node| !node.word().is_dead());
+            seen.extend(node);
+            lives
+        };
         let (listed, dead) = std::mem::take(&mut self.listed).into_iter().partition(lives);
         self.listed = listed;
-        dead
+        Swept { _dead: dead, _seen: seen }
     }
 }

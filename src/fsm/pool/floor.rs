@@ -1,7 +1,7 @@
 //! Where workers meet: their places, the way in, and who sleeps. It knows nothing of automata, so models run it with numbers.
 
 use super::queues::{Place, Pushed, WayIn};
-use super::sleep::Sleep;
+use super::sleep::{Seen, Sleep};
 use super::stalls::Stalls;
 use crate::sync::shim::AtomicU64;
 
@@ -53,9 +53,19 @@ impl<T> Floor<T> {
         }
     }
 
-    /// Whether work lies anywhere but in a slot. A few loads.
-    pub(super) fn has_queues(&self) -> bool {
-        self.way_in.has_work() || self.places.iter().any(Place::has_queue)
+    /// One that searched has found something: the last one calls another if there is more. For who let a task in meanwhile may have
+    /// seen it search and called nobody, and its turn may never end.
+    pub(super) fn found(&self) {
+        // Under its lock: a mere look at the way in may be older than the last push, whose look at the word is older than `found`
+        // (model `fsm_pool_found_push`).
+        if self.sleep.found() && (self.way_in.look().0 || self.has_queues()) {
+            self.sleep.wake_one();
+        }
+    }
+
+    /// Whether a queue of a place holds work. A few loads.
+    fn has_queues(&self) -> bool {
+        self.places.iter().any(Place::has_queue)
     }
 
     /// The worker at this place has found nothing: sleeps until it is called, and searches then.
@@ -67,7 +77,15 @@ impl<T> Floor<T> {
         } else if work || self.has_queues() {
             self.sleep.wake_one();
         }
-        self.sleep.wait(nth, || self.stalls.look(&self.places, || self.sleep.wake_one()));
+        self.sleep.wait(nth, || self.watch());
+    }
+
+    /// What a watcher does: what lies on the way in, or behind a turn that stands still, is taken by one who sleeps.
+    fn watch(&self) -> Seen {
+        if self.way_in.has_work() {
+            self.sleep.wake_one();
+        }
+        self.stalls.look(&self.places, || self.sleep.wake_one())
     }
 
     /// The worker at this place goes into a section that may block: what waits for it is let in for others.

@@ -6,7 +6,7 @@ use super::census::Census;
 use super::floor::Floor;
 use super::queues::Place;
 use super::spares::{Offered, Spares};
-use super::worker::{live, seat, sit};
+use super::worker::{At, Seat, live, seat, sit};
 use crate::fsm::runner::{Home, HomeRef, Task};
 use crate::fsm::timers::Timers;
 use crate::fsm::word::Duty;
@@ -61,15 +61,22 @@ impl Shared {
         std::ptr::from_ref(self).addr()
     }
 
-    /// The place of the calling thread, if it is one of ours and has one.
-    fn place(&self) -> Option<&Place<Task>> {
-        let seat = seat().filter(|seat| seat.pool == self.identity())?;
-        Some(&self.floor.places[seat.place])
+    /// The seat of the calling thread, if it is one of ours.
+    fn seat(&self) -> Option<Seat> {
+        seat().filter(|seat| seat.pool == self.identity())
     }
 
-    /// Whether the calling thread works here.
+    /// The place of the calling thread, if it is one of ours and has one.
+    fn place(&self) -> Option<&Place<Task>> {
+        match self.seat()?.at {
+            At::Place(nth) => Some(&self.floor.places[nth]),
+            At::Away(_) => None,
+        }
+    }
+
+    /// Whether the calling thread is in a turn here, at a place or after it has given that away.
     pub(super) fn is_ours(&self) -> bool {
-        self.place().is_some()
+        self.seat().is_some()
     }
 
     /// A thread that was counted before; false, and it is not counted any more, if the system has none left.
@@ -106,13 +113,11 @@ impl Shared {
 
     /// Runs a section that may block: queue and place go first, so that nothing waits for it (F5).
     fn blocking(self: &Arc<Self>, section: &mut dyn FnMut()) {
-        let Some(mine) = seat().filter(|seat| seat.pool == self.identity()) else { return section() };
-        let cell = self.floor.places[mine.place].cell();
-        sit(None);
-        self.floor.hand_over(mine.place);
-        if self.spares.offer(mine.place) == Offered::Make {
-            self.make_thread();
-        }
+        let Some(seat) = self.seat() else { return section() };
+        let cell = match seat.at {
+            At::Place(nth) => self.leave(nth),
+            At::Away(cell) => cell,
+        };
         let noted = cell.map(|cell| self.spares.enter(cell));
         let result = catch_unwind(AssertUnwindSafe(section));
         if let Some(noted) = noted {
@@ -121,6 +126,17 @@ impl Shared {
         if let Err(panic) = result {
             resume_unwind(panic);
         }
+    }
+
+    /// The calling thread gives its place away, for the rest of this turn: of which cell?
+    fn leave(self: &Arc<Self>, nth: usize) -> Option<CellId> {
+        let cell = self.floor.places[nth].cell();
+        sit(Some(Seat { pool: self.identity(), at: At::Away(cell) }));
+        self.floor.hand_over(nth);
+        if self.spares.offer(nth) == Offered::Make {
+            self.make_thread();
+        }
+        cell
     }
 
     pub(super) fn counters(&self) -> PoolCounters {
@@ -144,18 +160,21 @@ impl Shared {
 
     /// The future; in a strict pool it panics with the first panic that nobody watched.
     pub(super) async fn unless_strict<F: Future>(&self, future: F) -> F::Output {
-        let mut future = pin!(future);
+        let (mut future, mut waits) = (pin!(future), Waits { strict: &self.strict, waker: None });
         poll_fn(|context| {
             if matches!(self.on_panic, OnPanic::Strict) {
-                let waiting = &mut self.strict.lock().waiting;
-                if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                    waiting.push(context.waker().clone());
-                }
+                waits.note(context.waker());
             }
             self.resume_strict();
             future.as_mut().poll(context)
         })
         .await
+    }
+
+    /// How many wait in a strict pool.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.strict.lock().waiting.len()
     }
 
     fn panicked(&self, name: &str, panic: Panic) {
@@ -175,6 +194,34 @@ impl Shared {
                 waiting.into_iter().for_each(Waker::wake);
             }
         }
+    }
+}
+
+/// One who waits in a strict pool: a panic wakes it, until its wait is over.
+struct Waits<'a> {
+    strict: &'a Lock<Strict>,
+    waker: Option<Waker>,
+}
+
+impl Waits<'_> {
+    /// Again with each poll: a panic that another was given has forgotten all who waited.
+    fn note(&mut self, waker: &Waker) {
+        let waiting = &mut self.strict.lock().waiting;
+        if !waiting.iter().any(|one| one.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+        self.waker.get_or_insert_with(|| waker.clone());
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let Some(mine) = self.waker.take() else { return };
+        let mut strict = self.strict.lock();
+        let at = strict.waiting.iter().position(|one| one.will_wake(&mine));
+        let gone = at.map(|at| strict.waiting.swap_remove(at));
+        drop(strict);
+        drop(gone);
     }
 }
 

@@ -12,6 +12,9 @@
 //! For automata that mostly wait, and many of them. One that works or blocks for long says so by
 //! [`blocking`](crate::fsm::Context::blocking), or gets a thread of its own ([`Threads`]): a turn that
 //! takes long keeps its worker, though not what waits behind it, which starts elsewhere within 2 ms if a worker is idle.
+//!
+//! At most 512 threads stand beside the workers. When so many are in sections, or the system has no thread left, the place that the
+//! next section gives away stays free until one of them ends: so automata that wait for each other in sections must be fewer.
 
 mod alive;
 mod builder;
@@ -25,6 +28,8 @@ mod queues;
 mod sleep;
 mod spares;
 mod stalls;
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;
 mod worker;
 
 pub use alive::{Alive, Doing, Living};
@@ -43,8 +48,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs automata on a few threads that share the work.
 ///
-/// Dropped, it drains for up to a second, then kills what is left; a thread whose turn does not end within another second is left
-/// behind. Dropped in a turn of its own it kills at once, and waits for nobody.
+/// Dropped, it drains for up to a second, then kills what is left and waits up to a second for that; then up to a third one for its
+/// threads, of which one whose turn has not ended is left behind. Dropped in a turn of its own, in a
+/// [`blocking`](crate::fsm::Context::blocking) section too, it kills at once, and waits for nobody.
 ///
 /// ```
 /// use rsm::fsm::{Automaton, Context, Input, Pool, Runner};
@@ -115,11 +121,13 @@ impl Pool {
         self.shared.floor.places.len()
     }
 
-    /// Drains all automata, and waits for their end. What is spawned from here on is dead from birth. Then the threads end. It may be
-    /// called again, and by several threads.
+    /// Drains all automata, and waits for their end. What is spawned from here on is dead from birth. Then the workers end, for which
+    /// it waits up to a second more; the thread of the timers ends with the pool and the last address of an automaton of its. It may
+    /// be called again, and by several threads.
     ///
     /// # Errors
-    /// Says who is still alive at the deadline, and in which state. Nobody was killed, and all go on draining.
+    /// Says who is still alive at the deadline, and in which state. Nobody was killed, and all go on draining. In a turn of this pool
+    /// it can have no other outcome: whoever calls is alive.
     ///
     /// # Panics
     /// In a strict pool, with the first panic that nobody watched.
@@ -131,9 +139,7 @@ impl Pool {
             return Err(self.shared.alive());
         }
         self.shared.end();
-        if !self.shared.is_ours() {
-            self.shared.spares.wait_gone(Instant::now() + PATIENCE);
-        }
+        self.shared.spares.wait_gone(Instant::now() + PATIENCE);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The tasks are numbers; all else is what a pool runs.
 
-use super::census::Census;
+use super::census::{Census, STRIPES};
 use super::floor::Floor;
 use super::sleep::Sleep;
 use super::spares::{Offered, Spares};
@@ -10,10 +10,11 @@ use super::worker::Worker;
 use crate::fsm::runner::Task;
 use crate::fsm::word::{DRAIN, Duty};
 use crate::fsm::{Automaton, Builder, CellId, Context, Home, HomeRef, Input, Mode, Timers};
+use crate::mix::mix;
 use crate::sync::lock::Lock;
 use crate::sync::model::model;
 use crate::sync::park::{Parker, Unparker};
-use crate::sync::shim::Arc;
+use crate::sync::shim::{Arc, Ordering};
 use loom::thread;
 
 /// A floor, and who waits until tasks were run.
@@ -126,6 +127,22 @@ pub fn steal() {
     });
 }
 
+/// The last one searching has found something, and goes into a turn that never ends, while a task is let in: the sleeper is called.
+pub fn found_against_push() {
+    model("fsm_pool_found_push", 3, || {
+        let stage = Stage::new(2).0;
+        stage.floor.sleep.lie_down(1, false);
+        assert!(stage.floor.sleep.search(), "nobody searches yet");
+        let searcher = {
+            let stage = stage.clone();
+            thread::spawn(move || stage.floor.found())
+        };
+        assert!(stage.floor.let_in(1).is_ok(), "F5: a pool with workers takes tasks");
+        searcher.join().expect("a search ends");
+        assert_eq!(stage.floor.sleep.wakes.load(Ordering::Relaxed), 1, "F5: by who let it in, or by who searched");
+    });
+}
+
 /// The watcher goes to rest while another sleeper is called, who finds work.
 pub fn rest() {
     model("fsm_pool_rest_wake", 2, || {
@@ -190,6 +207,19 @@ struct Counted {
 }
 
 impl Counted {
+    fn new() -> (Arc<Counted>, HomeRef) {
+        let counted = Counted { census: Census::new(), tasks: Lock::new(Vec::new()), timers: Timers::new() };
+        let counted = Arc::new(counted);
+        (counted.clone(), HomeRef::new(Share(counted)))
+    }
+
+    fn close(&self) {
+        self.census.close(|node| match node.signal(DRAIN) {
+            Duty::Nothing => {}
+            Duty::Schedule => self.tasks.lock().push(Task::new(node.clone())),
+        });
+    }
+
     fn run(&self) {
         let next = || self.tasks.lock().pop();
         while let Some(task) = next() {
@@ -215,24 +245,47 @@ impl Home for Share {
     }
 }
 
+/// One whose name falls in that stripe: names are drawn, and a model must run alike each time.
+fn in_stripe(home: &HomeRef, stripe: u64) -> Builder<Quiet> {
+    let nth = (0..).find(|&nth| mix(home.seed(), 0, nth) % STRIPES as u64 == stripe);
+    Builder::child(home, CellId(0), nth.expect("names are spread over all stripes"), Quiet, ())
+}
+
+/// The last of one stripe ends while the other is still open, and there one is born: who waits for the last is not told too early.
+pub fn close_stripes() {
+    model("fsm_pool_close_stripes", 2, || {
+        let (counted, home) = Counted::new();
+        let first = in_stripe(&home, 0).spawn();
+        counted.run(); // its `Start`
+        let other = {
+            let (counted, home) = (counted.clone(), home.clone());
+            thread::spawn(move || {
+                counted.run(); // the drain of the first, if it was told
+                in_stripe(&home, 1).spawn()
+            })
+        };
+        counted.close();
+        let born = other.join().expect("a birth ends");
+        assert!(!counted.census.empty.is_set() || counted.census.live() == 0, "F8: told once the last has ended");
+        counted.run();
+        assert_eq!([first.mode(), born.mode()], [Mode::Ended; 2], "F6: drained, or dead from birth");
+        assert!(counted.census.empty.is_set(), "F8: who waits for the last is told");
+    });
+}
+
 /// A birth while the census is closed: drained, or dead from birth; and the last death tells whoever waits.
 pub fn close() {
     model("fsm_pool_close_spawn", 2, || {
-        let census = Census::new();
-        let counted = Arc::new(Counted { census, tasks: Lock::new(Vec::new()), timers: Timers::new() });
-        let home = HomeRef::new(Share(counted.clone()));
+        let (counted, home) = Counted::new();
         let births = {
             let (counted, home) = (counted.clone(), home.clone());
             thread::spawn(move || {
-                let born = Builder::on(&home, Quiet, ()).spawn();
+                let born = in_stripe(&home, 0).spawn();
                 counted.run();
                 born
             })
         };
-        counted.census.close(|node| match node.signal(DRAIN) {
-            Duty::Nothing => {}
-            Duty::Schedule => counted.tasks.lock().push(Task::new(node.clone())),
-        });
+        counted.close();
         counted.run();
         let born = births.join().expect("a birth ends");
         counted.run();

@@ -75,7 +75,7 @@ impl<T> Place<T> {
         let mut local = self.local.lock();
         let slot_first = *streak < SLOT_STREAK || local.queue.is_empty();
         let task = if slot_first && local.slot.is_some() {
-            *streak += 1;
+            *streak = streak.saturating_add(1);
             local.slot.take()
         } else {
             *streak = 0;
@@ -137,11 +137,11 @@ impl<T> Place<T> {
     /// A turn of that cell begins, or ends (0).
     pub(super) fn note(&self, cell: u64) {
         // Relaxed: for those who look from outside, and for the worker itself.
-        self.cell.store(cell, Ordering::Relaxed);
         if cell != 0 {
             let turns = self.turns.load(Ordering::Relaxed);
             self.turns.store(turns.wrapping_add(1), Ordering::Relaxed);
         }
+        self.cell.store(cell, Ordering::Relaxed);
     }
 
     pub(super) fn turns(&self) -> u64 {

@@ -25,9 +25,10 @@
 //! A worker empties its own queue before it sleeps, so what lies there needs no proof; whether another helps is a matter of speed:
 //!
 //! - **The last one searching** that finds something wakes another if there is more: so one wake by a waker becomes as many as
-//!   there is work for. At most half of the workers search at a time, so that they are not in each other's way.
-//! - **The watcher** is the lowest on the stack. While others are awake it sleeps for 3/4 ms at a time, and looks whether a turn
-//!   stands still with work behind it. When all have been asleep for a while, it rests: nobody has a timeout, and nothing runs.
+//!   there is work for. It looks at the way in under its lock, after it is counted out: so either it sees a task, or the task's W2
+//!   sees that nobody searches. At most half of the workers search at a time, so that they are not in each other's way.
+//! - **The watcher** is the lowest on the stack. While others are awake it sleeps for 3/4 ms at a time, and looks whether the way in
+//!   holds work, or a turn stands still with work behind it. When all have been asleep for a while, it rests: nobody has a timeout, and nothing runs.
 //!   Resting is begun by `watching = false`, then a look under the stack's lock that all sleep; so whoever is taken off the stack
 //!   later sees `watching` false when it has found work, and rouses the watcher. None is needed for F5.
 

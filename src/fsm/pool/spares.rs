@@ -26,6 +26,7 @@ pub(super) struct Spares {
     /// Set once all threads are gone, after the end was told.
     gone: Event,
     threads_max: usize,
+    kept: Duration,
 }
 
 struct Inside {
@@ -60,6 +61,11 @@ pub(super) enum Offered {
 impl Spares {
     /// With a thread for each place, counted before they are made.
     pub(super) fn new(workers: usize) -> Spares {
+        Spares::keeping(workers, KEPT)
+    }
+
+    /// As `new`, where a spare thread waits so long for a place.
+    pub(super) fn keeping(workers: usize, kept: Duration) -> Spares {
         let inside = Inside {
             vacant: (0..workers).rev().collect(),
             waiting: Vec::new(),
@@ -68,7 +74,7 @@ impl Spares {
             next: 0,
             over: false,
         };
-        Spares { inside: Lock::new(inside), gone: Event::manual(), threads_max: workers + SPARES_MAX }
+        Spares { inside: Lock::new(inside), gone: Event::manual(), threads_max: workers + SPARES_MAX, kept }
     }
 
     /// Offers a place.
@@ -85,9 +91,9 @@ impl Spares {
         if make { Offered::Make } else { Offered::Taken }
     }
 
-    /// A free place, at once or within 10 s; `None`: the thread is to end.
+    /// A free place, at once or before a spare thread is given up; `None`: the thread is to end.
     pub(super) fn wait_for_place(&self) -> Option<usize> {
-        let (parker, deadline) = (Parker::new(), Instant::now() + KEPT);
+        let (parker, deadline) = (Parker::new(), Instant::now() + self.kept);
         let mut late = false;
         loop {
             let mut inside = self.inside.lock();

@@ -34,11 +34,12 @@ impl Stalls {
         let (now, mut seen, mut held) = (Instant::now(), Seen::Nothing, false);
         let mut sights = self.sights.lock();
         for (place, sight) in places.iter().zip(sights.iter_mut()) {
-            let turns = place.turns();
+            // In this order, and the worker writes in the other: so the cell is that of the turn counted, or of an older one.
+            let (cell, turns) = (place.cell(), place.turns());
             if turns != sight.turns {
                 *sight = Sight { turns, since: now, counted: false };
                 seen = Seen::Turns;
-            } else if place.cell().is_some() {
+            } else if cell.is_some() {
                 held |= place.has_work();
                 if !sight.counted && LONG <= now.duration_since(sight.since) {
                     sight.counted = true;

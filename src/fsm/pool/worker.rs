@@ -8,6 +8,8 @@
 use super::floor::Floor;
 use super::home::Shared;
 use super::queues::Place;
+use crate::fsm::CellId;
+use crate::fsm::death::contained;
 use crate::fsm::runner::Task;
 use crate::fsm::turn::Limit;
 use crate::mix::Draws;
@@ -20,19 +22,28 @@ const OUTSIDE_FIRST: u32 = 61;
 /// How many rounds a search has: a model has seen all after one.
 const ROUNDS: usize = if cfg!(rsm_loom) { 1 } else { 3 };
 
-/// Which place of which pool the calling thread has.
+/// For which pool the calling thread works, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seat {
     /// The address of the pool's shared part, which its threads keep alive.
     pub(super) pool: usize,
-    pub(super) place: usize,
+    pub(super) at: At,
+}
+
+/// Where a thread of a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    /// At this place.
+    Place(usize),
+    /// In a turn of this cell that has blocked: another has the place, until the turn's end.
+    Away(Option<CellId>),
 }
 
 local! {
     static SEAT: Cell<Option<Seat>> = Cell::new(None);
 }
 
-/// The place of the calling thread, in whatever pool.
+/// The seat of the calling thread, in whatever pool.
 pub(super) fn seat() -> Option<Seat> {
     SEAT.with(Cell::get)
 }
@@ -44,24 +55,33 @@ pub(super) fn sit(seat: Option<Seat>) {
 /// The life of a thread: it works at one place after the other.
 pub(super) fn live(shared: &Arc<Shared>) {
     while let Some(nth) = shared.spares.wait_for_place() {
-        let mine = Seat { pool: shared.identity(), place: nth };
-        sit(Some(mine));
-        let mut worker = Worker::new(&shared.floor, nth);
-        while let Some(task) = worker.next() {
-            run(shared, nth, task);
-            if seat() != Some(mine) {
-                break; // the turn has blocked: another has the place
-            }
-            shared.floor.after_turn(nth);
+        let mine = Some(Seat { pool: shared.identity(), at: At::Place(nth) });
+        sit(mine);
+        let (mut worker, mut over) = (Worker::new(&shared.floor, nth), false);
+        while !over && seat() == mine {
+            // What a turn runs is contained there. Should a panic come past that, it costs neither the thread nor the place.
+            contained(|| {
+                turns(shared, &mut worker, mine);
+                over = true;
+            });
         }
         sit(None);
     }
     shared.spares.thread_is_gone();
 }
 
-fn run(shared: &Shared, nth: usize, task: Task) {
-    shared.floor.places[nth].note(task.cell().0);
-    let _ = task.run_within(Limit::Batch);
+/// One turn after the other at a place, until the pool is over or a turn has blocked: then another has the place.
+fn turns(shared: &Shared, worker: &mut Worker<'_, Task>, mine: Option<Seat>) {
+    let nth = worker.nth;
+    shared.floor.after_turn(nth);
+    while let Some(task) = worker.next() {
+        shared.floor.places[nth].note(task.cell().0);
+        let _ = task.run_within(Limit::Batch);
+        if seat() != mine {
+            return;
+        }
+        shared.floor.after_turn(nth);
+    }
 }
 
 /// A thread at a place.
@@ -98,9 +118,7 @@ impl<'a, T> Worker<'a, T> {
         let mut searching = floor.sleep.search();
         loop {
             if searching && let Some(task) = self.search() {
-                if floor.sleep.found() && floor.has_queues() {
-                    floor.sleep.wake_one();
-                }
+                floor.found();
                 return Some(task);
             }
             if floor.way_in.leave() {

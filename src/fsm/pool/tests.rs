@@ -1,0 +1,81 @@
+//! What of a pool is not seen from outside: limits, and what a defect of ours costs.
+
+use super::Pool;
+use super::queues::Place;
+use super::spares::{Offered, Spares};
+use crate::fsm::runner::{Runner, Task};
+use crate::fsm::word::Phase;
+use crate::fsm::{Automaton, Context, Input};
+use crate::sync::oneshot;
+use std::thread;
+use std::time::{Duration, Instant};
+
+struct Quiet;
+
+impl Automaton for Quiet {
+    type State = ();
+    type Command = ();
+    fn next(&mut self, (): (), _: Input<Self>, _: &mut Context<Self>) {}
+}
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn the_streak_of_a_slot_that_always_goes_first_has_no_end() {
+    let (place, mut streak) = (Place::new(), u32::MAX);
+    for task in 0..3 {
+        let _mine = place.push(task, false);
+        assert_eq!(place.pop(&mut streak), Some(task));
+    }
+}
+
+#[test]
+fn a_panic_that_comes_past_a_turn_costs_neither_the_worker_nor_its_place() {
+    let pool = Pool::new(1);
+    for _ in 0..3 {
+        let address = pool.spawn(Quiet, ());
+        let node = address.port().clone().into_node();
+        let patience = Instant::now() + SOON;
+        while node.word().phase() != Phase::Idle {
+            assert!(Instant::now() < patience, "it comes to rest");
+            thread::yield_now();
+        }
+        pool.home.get().schedule(Task::new(node)); // a second task of a cell that has nothing to do: the assert of F2 fails
+    }
+    let other = pool.spawn(Quiet, ());
+    pool.drain_timeout(SOON).unwrap_or_else(|alive| panic!("{alive}"));
+    assert_eq!(other.counters().turns, 1);
+}
+
+#[test]
+fn who_has_waited_in_a_strict_pool_is_forgotten() {
+    let pool = Pool::builder().workers(1).strict().build();
+    for _ in 0..50 {
+        let (sender, ticket) = oneshot::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| pool.block_on(ticket));
+            assert!(sender.send(()).is_ok());
+        });
+    }
+    assert_eq!(pool.shared.waiting(), 0);
+}
+
+#[test]
+fn of_all_threads_beside_the_workers_at_most_512_are_made() {
+    let spares = Spares::new(2);
+    assert_eq!([spares.wait_for_place(), spares.wait_for_place()], [Some(0), Some(1)]);
+    let made = (0..600).filter(|_| spares.offer(0) == Offered::Make).count();
+    assert_eq!((made, spares.count(2)), (512, 512));
+    assert!((0..600).all(|_| spares.wait_for_place() == Some(0)), "and no place is lost");
+    spares.thread_is_gone();
+    assert_eq!([spares.offer(0), spares.offer(0)], [Offered::Make, Offered::Taken], "one is gone: one may come");
+}
+
+#[test]
+fn a_thread_without_a_place_ends_when_none_is_free_in_time() {
+    let spares = Spares::keeping(1, Duration::from_millis(1));
+    assert_eq!(spares.wait_for_place(), Some(0));
+    assert_eq!(spares.wait_for_place(), None, "it ends");
+    spares.thread_is_gone();
+    assert_eq!(spares.offer(0), Offered::Make, "nobody waits any more");
+}
