@@ -1,5 +1,5 @@
 use crate::{SOON, explore, explore_more, together};
-use rsm::fsm::{Address, Automaton, Context, End, Input, Pool, Runner};
+use rsm::fsm::{Address, Automaton, Context, End, Input, Mode, Pool, Runner};
 use shuttle::rand::Rng;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -112,6 +112,30 @@ fn a_pool_strands_doubles_and_loses_nothing() {
         }
         let read = |count: &AtomicU32| count.load(Relaxed);
         assert_eq!(read(&ledger.accepted), read(&ledger.delivered) + read(&ledger.dropped), "F3");
+    });
+}
+
+/// Born on a pool that drains: drained with it, or dead from birth; and the drain waits for all that it took in.
+#[test]
+fn a_drain_that_has_ended_leaves_nobody_alive_who_was_born_meanwhile() {
+    explore("pool_births_drain", || {
+        let pool = Arc::new(Pool::builder().workers(2).build());
+        let born = Arc::new(rsm::sync::lock::Lock::new(Vec::new()));
+        let threads = (0..2).map(|_| {
+            let (pool, born) = (pool.clone(), born.clone());
+            Box::new(move || {
+                for _ in 0..3 {
+                    let address = pool.spawn(Worker, ());
+                    born.lock().push(address);
+                }
+            }) as Box<dyn FnOnce() + Send>
+        });
+        let threads: Vec<_> = threads.map(shuttle::thread::spawn).collect();
+        while pool.drain_timeout(SOON).is_err() {}
+        let modes: Vec<_> = born.lock().iter().map(Address::mode).collect();
+        assert!(modes.iter().all(|mode| *mode == Mode::Ended), "F6: {modes:?}");
+        threads.into_iter().for_each(|thread| thread.join().expect("births end"));
+        assert!(born.lock().iter().all(|address| address.mode() == Mode::Ended), "F6");
     });
 }
 
