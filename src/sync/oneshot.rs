@@ -93,6 +93,8 @@ pub struct Sender<T> {
 /// The side that receives: a value to come, or [`Closed`]. It always resolves.
 ///
 /// It is a future too, for any executor, and [`Unpin`]. What has been taken is gone: ask again and it is `Closed`.
+/// Who waits for it, or polls it, last is the one who is woken: a task that has polled it polls again if a thread has given up
+/// since.
 #[must_use = "a ticket that is dropped gives its value up"]
 pub struct Ticket<T> {
     /// None once it has resolved and been told.
@@ -236,7 +238,10 @@ impl<T> Ticket<T> {
                 return Ok(value);
             }
             NoSleep::check();
-            if !self.register(Sleeper::Thread(thread::current())) {
+            // A waker may lie there, of a task that has polled.
+            self.withdraw();
+            // As in `poll`.
+            if self.is_resolved() || !self.register(Sleeper::Thread(thread::current())) {
                 continue;
             }
             let deadline = *deadline;
@@ -250,16 +255,18 @@ impl<T> Ticket<T> {
         }
     }
 
-    /// Leaves a sleeper to be woken; false if the ticket has resolved meanwhile, and nobody would wake it.
+    /// Leaves a sleeper to be woken; false if the ticket has resolved meanwhile, and nobody would wake it. The last one has been
+    /// withdrawn, and the ticket was not resolved after that.
     fn register(&mut self, sleeper: Sleeper) -> bool {
         let Some(slot) = self.slot else { return false };
         // SAFETY: T1, a ticket that holds the box has not left.
         let this = unsafe { slot.as_ref() };
-        // SAFETY: T2, WAITING is not set (who calls us has withdrawn, or never registered), so the sleeper's place is ours.
+        // SAFETY: T2, WAITING is not set (only we set it, and who calls us has withdrawn), so the sleeper's place is ours.
         this.sleeper.with_mut(|place| unsafe { *place = Some(sleeper) });
         // ORDERING: Release gives the sleeper to the sender's Acquire (model `send_recv`). A value that is there already is taken by
         // the Acquire in `try_take`.
         let before = this.state.fetch_or(WAITING, Release);
+        debug_assert!(before & WAITING == 0, "T2: the last sleeper is withdrawn before the next is registered");
         if before & RESOLVED != 0 {
             // The sender came first, saw no WAITING and has left. The sleeper goes with the box.
             this.state.fetch_and(!WAITING, Relaxed);

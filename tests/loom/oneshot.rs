@@ -142,3 +142,50 @@ fn poll_drop_send() {
         }
     });
 }
+
+/// A task polls the ticket; then a thread waits for it. The waker lies where the thread would put its handle.
+#[test]
+fn poll_wait_send() {
+    model("poll_wait_send", 3, || {
+        for _ in 0..2 {
+            let value = Counted::default();
+            let (sender, mut ticket) = channel();
+            let alarm = Alarm::new();
+            let sending = thread::spawn({
+                let value = value.clone();
+                move || sender.send(value).expect("the ticket is there")
+            });
+            match poll(Pin::new(&mut ticket), &alarm) {
+                Poll::Ready(received) => drop(received.expect("it was sent")),
+                Poll::Pending => drop(ticket.wait().expect("it was sent")),
+            }
+            sending.join().unwrap();
+            assert_eq!(Arc::strong_count(&value), 1);
+        }
+    });
+}
+
+/// The same until the clock strikes: then a task may poll it again, and is woken.
+#[test]
+fn poll_wait_until_send() {
+    model("poll_wait_until_send", 2, || {
+        let (sender, mut ticket) = channel();
+        let (first, second) = (Alarm::new(), Alarm::new());
+        let sending = thread::spawn(move || sender.send(5).expect("the ticket is there"));
+        let clock = thread::spawn(strike);
+        let mut received = poll(Pin::new(&mut ticket), &first).map_err(WaitError::from);
+        if received.is_pending() {
+            received = Poll::Ready(ticket.wait_timeout(SOON));
+        }
+        if received == Poll::Ready(Err(WaitError::TimedOut)) {
+            received = poll(Pin::new(&mut ticket), &second).map_err(WaitError::from);
+        }
+        if received.is_pending() {
+            second.wait();
+            received = poll(Pin::new(&mut ticket), &first).map_err(WaitError::from);
+        }
+        assert_eq!(received, Poll::Ready(Ok(5)));
+        sending.join().unwrap();
+        clock.join().unwrap();
+    });
+}

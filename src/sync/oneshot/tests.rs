@@ -113,6 +113,11 @@ fn a_polled_ticket_may_be_waited_for_by_a_thread() {
     let (sender, mut ticket) = channel();
     let (wakes, waker) = Wakes::new();
     assert!(poll(Pin::new(&mut ticket), &waker).is_pending());
+    assert_eq!(ticket.wait_timeout(Duration::from_millis(5)), Err(WaitError::TimedOut));
+    drop(waker);
+    assert_eq!(Arc::strong_count(&wakes), 1, "the thread waits in the task's place");
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(Pin::new(&mut ticket), &waker).is_pending());
     let worker = thread::spawn(move || ticket.wait());
     sender.send(2).unwrap();
     assert_eq!(worker.join().unwrap(), Ok(2));
