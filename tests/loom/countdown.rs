@@ -57,7 +57,7 @@ fn one_who_counts_up_is_in_time_or_refused() {
         let countdown = Arc::new(Countdown::new(2, move |_| counted[0].set(counted[0].get() + 1)));
         let counting = [0, 1].map(|_| {
             let countdown = countdown.clone();
-            thread::spawn(move || drop(countdown.decrement(1)))
+            thread::spawn(move || _ = countdown.decrement(1))
         });
         match countdown.increment(1) {
             Ok(()) => assert!(!countdown.has_run() && countdown.count() >= 1),

@@ -392,7 +392,7 @@ fn a_reader_by_a_slot_and_a_writer_see_each_other() {
 
 #[test]
 fn two_readers_by_slots_and_a_writer_are_all_served() {
-    model("rwlock_spread_read_read_write", 1, || {
+    model("rwlock_spread_read_read_write", 2, || {
         let lock = spread();
         let readers = [spawn(&lock, read), spawn(&lock, read)];
         write(&lock);

@@ -60,12 +60,10 @@ impl Raw {
             return;
         }
         let now = self.look();
-        if let Some(next) = now.leave(leaves)
-            && self.let_go(now, next)
-        {
-            return;
+        let gone = now.leave_alone(leaves).is_some_and(|next| self.let_go(now, next));
+        if !gone {
+            self.leave_slow(leaves);
         }
-        self.leave_slow(leaves);
     }
 
     /// A reader leaves by the way it came.

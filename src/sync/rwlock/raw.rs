@@ -131,22 +131,29 @@ impl Raw {
     /// Comes in to read if no writer is in and nobody waits.
     #[inline]
     pub(super) fn try_read(&self) -> Option<Way<'_>> {
-        if let Some(slot) = self.spread.mine() {
+        let now = self.look();
+        if let Some(next) = now.read_alone() {
+            // ORDERING: Acquire pairs with the Release in `let_go` (model `rwlock_read_write`).
+            let came = self.exchange(now, next, Ordering::Acquire).is_ok();
+            return (came || self.try_read_counted(1)).then_some(Way::Counted);
+        }
+        if now.is_spread()
+            && let Some(slot) = self.spread.mine()
+        {
             slot.raise();
-            let now = self.look_seqcst();
-            if now.lets_in_by_slot() {
+            if self.look_seqcst().lets_in_by_slot() {
                 return Some(Way::Slot(slot));
             }
             self.leave_slot(slot);
-            if now.is_spread() {
-                return None;
-            }
+            return None;
         }
-        self.try_read_counted().then_some(Way::Counted)
+        self.try_read_counted(0).then_some(Way::Counted)
     }
 
-    fn try_read_counted(&self) -> bool {
-        let (mut now, mut failed) = (self.look(), 0);
+    /// Comes in counted by the word, after so many exchanges that have failed.
+    #[cold]
+    fn try_read_counted(&self, mut failed: u64) -> bool {
+        let mut now = self.look();
         while let Some(next) = now.read() {
             let next = next.hit(failed);
             // ORDERING: Acquire pairs with the Release in `let_go` (model `rwlock_read_write`).

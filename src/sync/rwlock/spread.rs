@@ -45,8 +45,14 @@ pub(super) struct Spread {
 }
 
 /// How many slots each lock of this process has: it never changes.
+///
+/// A thread that is bound to one processor cannot tell how many there are. But readers that collide run on several.
 fn count() -> usize {
-    if cfg!(rsm_loom) { 2 } else { cpus().next_power_of_two().min(SLOTS_MAX) }
+    match cpus() {
+        _ if cfg!(rsm_loom) => 2,
+        1 => SLOTS_MAX,
+        many => many.next_power_of_two().min(SLOTS_MAX),
+    }
 }
 
 /// A thread that has no slot yet.

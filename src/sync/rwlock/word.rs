@@ -47,6 +47,7 @@ const READER_ONE: u64 = 1 << 40;
 /// So many failed exchanges of readers spread them.
 const HITS_MAX: u64 = 16;
 const COUNT_MAX: u64 = (1 << 24) - 1;
+const READERS: u64 = COUNT_MAX * READER_ONE;
 
 /// Who leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +174,11 @@ impl Word {
         Some(self.with_readers(1))
     }
 
+    /// As [`read`](Word::read) where nobody but readers is in, or waits: the common case, in two comparisons.
+    pub(super) const fn read_alone(self) -> Option<Word> {
+        Word(self.0.wrapping_add(READER_ONE)).when(self.0 & !(HITS | READERS) == 0 && self.0 < READERS)
+    }
+
     const fn with_readers(self, count: u32) -> Word {
         assert!(self.readers() as u64 + count as u64 <= COUNT_MAX, "sync/rwlock: at most 2^24 - 1 readers at a time");
         Word(self.0 + count as u64 * READER_ONE)
@@ -278,6 +284,15 @@ impl Word {
             Leaves::Writer => Word((self.0 - WRITER) & !DRAIN),
             Leaves::WriterToRead => Word((self.0 - WRITER + READER_ONE) & !DRAIN),
             Leaves::WriterToUpgrader => Word((self.0 - WRITER + UPGRADER) & !DRAIN),
+        }
+    }
+
+    /// As [`leave`](Word::leave) where nobody of another kind is in, and nobody waits: the common case, in one comparison.
+    pub(super) const fn leave_alone(self, leaves: Leaves) -> Option<Word> {
+        match leaves {
+            Leaves::Reader => Word(self.0.wrapping_sub(READER_ONE)).when(self.0 & !(HITS | READERS) == 0),
+            Leaves::Writer => Word(self.0 & !WRITER).when(self.0 & !(HITS | SPREAD) == WRITER),
+            Leaves::Upgrader | Leaves::UpgraderToRead | Leaves::WriterToRead | Leaves::WriterToUpgrader => None,
         }
     }
 

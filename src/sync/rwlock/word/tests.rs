@@ -169,3 +169,32 @@ fn an_heir_has_always_exactly_one_way_on() {
         assert_eq!(takes + word.quit_heir().is_some() as u32, 1, "{:#x}", word.0);
     }
 }
+
+#[test]
+fn the_common_cases_are_those_where_only_readers_or_one_writer_are_in_and_nobody_waits() {
+    let (mut came, mut left) = (0, 0);
+    for word in words() {
+        let plain = word.0 & !(HITS | SPREAD | WRITER) & (READER_ONE - 1) == 0;
+        let read = word.read_alone();
+        assert_eq!(
+            read.is_some(),
+            plain && !word.has(SPREAD | WRITER) && u64::from(word.readers()) < COUNT_MAX,
+            "{:#x}",
+            word.0
+        );
+        assert!(read.is_none_or(|next| word.read() == Some(next)), "{:#x}", word.0);
+        came += u32::from(read.is_some());
+        for who in ALL.into_iter().filter(|who| leaves(word, *who)) {
+            let alone = word.leave_alone(who);
+            let common = match who {
+                Leaves::Reader => plain && !word.has(SPREAD | WRITER),
+                Leaves::Writer => plain,
+                _ => false,
+            };
+            assert_eq!(alone.is_some(), common, "{who:?} of {:#x}", word.0);
+            assert!(alone.is_none_or(|next| word.leave(who) == Some(next)), "{who:?} of {:#x}", word.0);
+            left += u32::from(alone.is_some());
+        }
+    }
+    assert!(came >= 2 && left >= 5, "{came}, {left}");
+}
