@@ -35,6 +35,8 @@ impl Copies {
     /// Takes back what was admitted and then refused.
     pub(crate) fn take_back(&mut self, name: &Name) {
         self.names.remove(name);
+        // Refused at once: nothing of it will be placed with the others of this turn.
+        self.fresh.pop_if(|last| last == name);
     }
 
     /// What was admitted since the last call stands at or before `last`, the end of the log.
@@ -48,7 +50,7 @@ impl Copies {
     pub(crate) fn committed(&mut self, commit: Index) {
         while self.turns.front().is_some_and(|(last, _)| *last <= commit) {
             let (_, names) = self.turns.pop_front().expect("one was just seen at the front");
-            names.iter().for_each(|name| self.take_back(name));
+            names.iter().for_each(|name| _ = self.names.remove(name));
         }
     }
 
@@ -93,6 +95,10 @@ mod tests {
         let mut copies = Copies::default();
         copies.admit(name(1));
         copies.take_back(&name(1));
+        copies.placed(Index(9));
         assert!(copies.admit(name(1)));
+        copies.placed(Index(11));
+        copies.committed(Index(9));
+        assert!(!copies.admit(name(1)), "the one that was not refused stands at 11");
     }
 }

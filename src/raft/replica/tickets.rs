@@ -46,6 +46,14 @@ impl<R> Whose<R> {
     }
 }
 
+/// Whether the core is handed an entry to be placed.
+enum Admitted {
+    New,
+    /// A copy of it is in the log already: that is as good as placed.
+    Copy,
+    NoRoom,
+}
+
 /// What a session adds to a command: three varints.
 const SESSION_BYTES: usize = 30;
 
@@ -120,17 +128,29 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         for (token, entry) in tickets {
             if !role.is_leader() {
                 self.carried.forward.push((token, entry));
-            } else if !self.has_room(cost_of(&entry)) {
-                self.shared.flight.lock().refused(token, Refusal::Full, &mut told);
-            } else if Name::of(&entry).is_none_or(|name| self.copies.admit(name)) {
-                role = self.step(role, Input::Propose { entry, token }, now);
-            } else {
-                // A copy of it is in the log already: that is as good as placed.
-                self.shared.flight.lock().sent(token);
+                continue;
+            }
+            match self.admit(&entry) {
+                Admitted::New => role = self.step(role, Input::Propose { entry, token }, now),
+                Admitted::Copy => self.shared.flight.lock().sent(token),
+                Admitted::NoRoom => self.shared.flight.lock().refused(token, Refusal::Full, &mut told),
             }
         }
         told.tell();
         role
+    }
+
+    /// Copies first: none is refused, for that would promise that the one that is placed never takes effect.
+    fn admit(&mut self, entry: &Entry) -> Admitted {
+        let name = Name::of(entry);
+        if name.is_some_and(|name| !self.copies.admit(name)) {
+            return Admitted::Copy;
+        }
+        if self.has_room(cost_of(entry)) {
+            return Admitted::New;
+        }
+        name.iter().for_each(|name| self.copies.take_back(name));
+        Admitted::NoRoom
     }
 
     /// Hands a message to the core, unless the disk has no room for its entries: then it is as good as lost. From what is
@@ -145,10 +165,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     ) -> Role {
         let message = match message {
             Message::Forward { entries } if role.is_leader() => {
-                let admit = |entry: &&Entry| {
-                    self.has_room(cost_of(entry)) && Name::of(entry).is_some_and(|name| self.copies.admit(name))
-                };
-                let entries: Entries = entries.iter().filter(admit).cloned().collect();
+                let new = |entry: &&Entry| Name::of(entry).is_some() && matches!(self.admit(entry), Admitted::New);
+                let entries: Entries = entries.iter().filter(new).cloned().collect();
                 if entries.is_empty() {
                     return role;
                 }
