@@ -71,13 +71,14 @@ impl Status {
         let leader = optional(self.leader.map(|leader| leader.0));
         let p99 = optional(self.disk_p99.map(|p99| u64::try_from(p99.as_micros()).unwrap_or(u64::MAX)));
         let heard: Vec<_> = self.heard.iter().map(|(id, ago)| format!("\"{id}\":{}", ago.as_millis())).collect();
+        let slow_sends: Vec<_> = self.slow_sends.iter().map(|(id, calls)| format!("\"{id}\":{calls}")).collect();
         let refused: Vec<_> = self.refused.iter().map(|(why, n)| format!("\"{}\":{n}", why.name())).collect();
         // Writing to a string cannot fail.
         let _ = write!(
             json,
             ",\"role\":\"{}\",\"term\":{},\"leader\":{leader},\"first\":{},\"last\":{},\"commit\":{},\"applied\":{applied},\
              \"digest\":{digest},\"disk_p99_us\":{p99},\"syncs\":{},\"queue\":{},\"tickets\":{},\
-             \"snapshots_installed\":{},\"refused\":{{{}}},\"heard\":{{{}}},\"pid\":{}}}",
+             \"snapshots_installed\":{},\"refused\":{{{}}},\"slow_sends\":{{{}}},\"heard\":{{{}}},\"pid\":{}}}",
             self.role_word(),
             self.term,
             self.first,
@@ -88,6 +89,7 @@ impl Status {
             self.tickets,
             self.snapshots_installed,
             refused.join(","),
+            slow_sends.join(","),
             heard.join(","),
             std::process::id(),
         );
@@ -135,12 +137,12 @@ mod tests {
             tickets: 1,
             sessions: 2,
             snapshots_installed: 0,
-            slow_sends: Vec::new(),
+            slow_sends: vec![(NodeId(2), 4)],
             refused: Refused::ALL.map(|why| (why, 0)),
         };
         let json = status.to_json(Some((Index(9), 0xab)));
         let start = r#"{"cluster":"000000000000007c","id":0,"address":"a\"b\\\u000a","role":"leader","term":3,"leader":null,"first":1,"last":12,"commit":11,"applied":9,"digest":"000000ab","disk_p99_us":null,"syncs":7,"#;
         assert_eq!(&json[..start.len()], start);
-        assert!(json.contains(r#""refused":{"checksum":0,"cluster":0,"incarnation":0,"version":0,"kind":0,"malformed":0},"heard":{"2":30},"#));
+        assert!(json.contains(r#""refused":{"checksum":0,"cluster":0,"incarnation":0,"version":0,"kind":0,"malformed":0},"slow_sends":{"2":4},"heard":{"2":30},"#));
     }
 }

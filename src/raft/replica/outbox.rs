@@ -62,15 +62,14 @@ impl Outbox {
         if self.letters.is_empty() {
             return;
         }
-        let mut began = clock();
         let mut send = |to: NodeId, at: &str, packet: &[u8]| {
-            (self.send)(to.0, at, Bytes::copy_from_slice(packet));
-            let ended = clock();
-            let took = ended.since(began);
+            let packet = Bytes::copy_from_slice(packet);
+            let began = clock();
+            (self.send)(to.0, at, packet);
+            let took = clock().since(began);
             if SLOW <= took {
                 slow(to, took);
             }
-            began = ended;
         };
         self.letters.sort_by_key(Letter::envelope);
         for letters in self.letters.chunk_by(|one, next| one.envelope() == next.envelope()) {
@@ -96,5 +95,35 @@ impl Outbox {
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Outbox({} letters)", self.letters.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::{ClusterId, Identity};
+    use crate::sync::lock::Lock;
+    use std::sync::Arc;
+
+    #[test]
+    fn slow_is_a_call_and_not_what_comes_before_it() {
+        for (before, within, expected) in [(60, 0, None), (0, 9, None), (60, 11, Some(11))] {
+            let now = Arc::new(Lock::new(Time::ZERO));
+            let pass = |now: &Lock<Time>, ms| {
+                let mut now = now.lock();
+                *now = now.after(Duration::from_millis(ms));
+            };
+            let clock = Arc::clone(&now);
+            let door = Door { cluster: ClusterId(1), us: Identity { node: NodeId(0), incarnation: Incarnation(1) } };
+            let mut outbox = Outbox::new(door, Box::new(move |_, _, _| pass(&clock, within)));
+            outbox.put(NodeId(1), None, Body::from(Message::Hello));
+            let address = |_| {
+                pass(&now, before);
+                Some("there")
+            };
+            let mut slow = None;
+            outbox.flush(address, || *now.lock(), |_, took| slow = Some(took.as_millis()));
+            assert_eq!(slow, expected);
+        }
     }
 }
