@@ -11,7 +11,8 @@
 //! ```
 //! `Flush` stands behind all that was queued before it: so a burst is one write and one sync, and nothing ever lingers.
 //! A record that finds no room on the disk waits, and all that comes after it, until there is some: nothing is promised
-//! meanwhile, and nothing is lost.
+//! meanwhile, and nothing is lost. Room is sought once a second, and when something was removed: each try fills the disk
+//! to its last byte, and whatever else needs some of it meanwhile finds none.
 
 use crate::fsm::{Automaton, Context, Input, WeakAddress};
 use crate::raft::consensus::Record;
@@ -50,13 +51,17 @@ pub trait Tended: Storage {
         Ok(())
     }
 
-    /// Between two flushes: a slice of the next segment. Whether more of it is to be done.
+    /// Between two flushes: a slice of the next segment. Whether more of it is to be done: no, if the disk had no room for
+    /// it since the last [`seek`](Tended::seek).
     ///
     /// # Errors
     /// Any; after one, the store is poisoned.
     fn prepare(&mut self) -> Result<bool, Error> {
         Ok(false)
     }
+
+    /// There may be room again on a full disk.
+    fn seek(&mut self) {}
 }
 
 impl Tended for Memory {}
@@ -73,6 +78,9 @@ impl<D: Disk> Tended for Wal<D> {
     }
     fn prepare(&mut self) -> Result<bool, Error> {
         Wal::prepare(self)
+    }
+    fn seek(&mut self) {
+        Wal::seek(self);
     }
 }
 
@@ -102,7 +110,7 @@ pub(crate) enum Command {
 pub(crate) enum Word {
     /// Everything up to this is durable, and so many bytes of entries fit still.
     Persisted(Seq, usize),
-    /// So many bytes of entries fit, more than was said last.
+    /// So many bytes of entries fit: more than was said last, or none.
     Room(usize),
     /// A write or a sync has failed.
     Failed(String),
@@ -137,6 +145,8 @@ pub(crate) struct Keeper<T: Tended, D: Disk, C: Send + 'static> {
     pub(crate) room_min: usize,
     /// These found no room, or stand behind what found none.
     pub(crate) waiting: VecDeque<(Seq, Record)>,
+    /// The first of these was refused, and nothing has happened since that would make room.
+    pub(crate) refused: bool,
 }
 
 impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
@@ -155,9 +165,14 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
     /// Stages what waits, as far as there is room.
     fn stage(&mut self, state: State, context: &mut Context<Self>) -> Result<State, Error> {
         let mut last = None;
-        while let Some((seq, record)) = self.waiting.front() {
+        while !self.refused
+            && let Some((seq, record)) = self.waiting.front()
+        {
             match self.store.stage(record) {
-                Err(Error::Full) => break,
+                Err(Error::Full) => {
+                    self.refused = true;
+                    break;
+                }
                 staged => staged?,
             }
             if let Record::Mark { at } = record {
@@ -166,7 +181,8 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
             last = Some(*seq);
             self.waiting.pop_front();
         }
-        self.seek_room(context);
+        self.tell_none();
+        self.seek_later(context);
         let Some(last) = last else { return Ok(state) };
         Ok(match state {
             State::Idle => {
@@ -194,12 +210,16 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         if durable < flushing {
             return Ok(State::Writing { staged, flushing: Some(flushing) });
         }
+        if !self.seeking && self.is_short() {
+            self.seek();
+        }
         // Only what is there already is promised: so who is short of it waits for the next segment.
         while self.is_short() && self.store.prepare()? {}
         self.room = self.room_left();
         self.tell(Word::Persisted(durable, self.room));
         if let Some(at) = self.marked.take_if(|_| durable == staged) {
             self.snapshots.keep(at)?;
+            self.seek();
         }
         self.prepare_soon(context);
         if durable < staged {
@@ -226,11 +246,34 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         }
     }
 
-    fn seek_room(&mut self, context: &mut Context<Self>) {
+    /// What finds no room when nothing is on its way, no flush would tell.
+    fn tell_none(&mut self) {
+        if !self.waiting.is_empty() && self.room != 0 {
+            self.room = 0;
+            self.tell(Word::Room(0));
+        }
+    }
+
+    /// There may be room again.
+    fn seek(&mut self) {
+        self.refused = false;
+        self.store.seek();
+    }
+
+    fn seek_later(&mut self, context: &mut Context<Self>) {
         if !self.seeking && self.is_short() {
             self.seeking = true;
             context.after(PREPARE_AGAIN, Command::Seek);
         }
+    }
+
+    /// What waits tries first: what has found no room then is not sought a second time.
+    fn seek_room(&mut self, state: State, context: &mut Context<Self>) -> Result<State, Error> {
+        self.seek();
+        let state = self.stage(state, context)?;
+        self.tell_room();
+        self.prepare_soon(context);
+        Ok(state)
     }
 
     fn prepare_soon(&mut self, context: &mut Context<Self>) {
@@ -249,9 +292,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
             }
             (state @ (State::Idle | State::Writing { .. }), Command::Release(keep)) => {
                 self.store.release(keep)?;
-                self.tell_room();
-                self.prepare_soon(context);
-                Ok(state)
+                self.seek_room(state, context)
             }
             (State::Writing { staged, flushing: None }, Command::Flush) => self.flush_store(staged, context),
             (State::Writing { staged, flushing: Some(flushing) }, Command::Durable) => {
@@ -276,8 +317,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
             }
             (state @ (State::Idle | State::Writing { .. }), Command::Seek) => {
                 self.seeking = false;
-                self.prepare_soon(context);
-                Ok(state)
+                self.seek_room(state, context)
             }
         }
     }

@@ -119,7 +119,9 @@ fn cost_of_run(entries: &Entries) -> usize {
 }
 
 impl Settings {
-    /// With less room than this, nothing is taken in: the largest entry fits, and the largest append.
+    /// With less room than this, nothing is taken in: the largest entry fits, and the largest append that the core builds
+    /// of what it holds. One whose entries are read back is limited in their bytes alone: it may be more, by a few for
+    /// each of them.
     fn room_min(&self) -> usize {
         self.append_bytes_max.max(self.entry_bytes_max).saturating_add(ENTRY_COST + RECORD_COST)
     }
@@ -231,6 +233,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             room: self.room,
             room_min: self.settings.room_min(),
             waiting: VecDeque::new(),
+            refused: false,
         };
         let disk = context.builder(keeper, disk::State::Idle).name("disk").guard(shared.guard()).spawn();
         context.watch(&disk, |end| Command(Word::Ended("disk", end)));

@@ -79,8 +79,8 @@ pub trait Storage: Send + 'static {
     /// Takes the next record. It is not durable yet.
     ///
     /// # Errors
-    /// [`Error::Full`] if it finds no room, which [`room`](Storage::room) has not promised then: this record, and no
-    /// other, is given again once there may be some. [`Error::Rule`] if it may not follow those before it, as a second
+    /// [`Error::Full`] if it finds no room: this record, and no other, is given again once there may be some, though what
+    /// was staged before it may be flushed meanwhile. [`Error::Rule`] if it may not follow those before it, as a second
     /// vote in a term; any other. After one of these, the store is poisoned.
     fn stage(&mut self, record: &Record) -> Result<(), Error>;
 
@@ -111,7 +111,10 @@ pub trait Storage: Send + 'static {
     /// A lower bound of what is committed: a hint, which rides along.
     fn commit(&mut self, _index: Index) {}
 
-    /// How many bytes of entries fit still, whatever the length of each: a promise.
+    /// How many bytes of entries fit still, whatever the length of each. Not in it are what each entry and each record
+    /// takes besides, and what a flush is padded with: it is asked anew after each flush, and what finds no room all the
+    /// same waits. A store that tells it tells [`entry_bytes_max`](Storage::entry_bytes_max) too: with less room than the
+    /// largest entry takes, its peer takes nothing in.
     fn room(&self) -> usize {
         usize::MAX
     }

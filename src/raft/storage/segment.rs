@@ -9,7 +9,7 @@
 //! One write and one sync make all that is staged durable. An anchor is written behind it when there is time, and not
 //! synced: it testifies to the last flush.
 
-use super::format::{BODY_MAX, Kind, RECORD_HEAD, RecordHead, SegmentHead, record_len};
+use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead, record_len};
 use super::index::Source;
 use super::{Disk, Error};
 use crate::raft::mutant::mutate;
@@ -68,13 +68,13 @@ impl<D: Disk> Segment<D> {
         self.tail
     }
 
-    /// How long a body may be that leaves so much free, whatever its flush is padded with. `None`: not even an empty one.
+    /// How many bytes a body finds that leaves so much free, whatever its flush is padded with: more perhaps than one
+    /// record may hold. `None`: not even an empty one fits.
     pub(super) fn room(&self, reserve: u64) -> Option<usize> {
         let end = self.len.checked_sub(CLOSING + reserve)? / self.align * self.align;
         // What ends less than a head before a multiple of align is padded to the one after it.
         let pad = if self.align == 8 { 0 } else { RECORD_HEAD as u64 };
-        let room = end.checked_sub(self.at() + RECORD_HEAD as u64 + pad)?;
-        Some((room as usize).min(BODY_MAX))
+        end.checked_sub(self.at() + RECORD_HEAD as u64 + pad).map(|room| room as usize)
     }
 
     /// Whether a record with a body of this length fits.

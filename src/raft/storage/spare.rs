@@ -3,7 +3,8 @@
 //! ```text
 //!              prepare, a slice at a time         synced, renamed
 //!   Missing ───────────────────────────> Filling ────────────────> Ready ── take ──> Missing
-//!      NoRoom <── the disk is full ─────────┘
+//!      ▲  NoRoom <── the disk is full ──────┘
+//!      └─────┘ seek
 //! ```
 //! It is filled with zeros: writing over what is there costs half of what a file that grows costs with each sync. It is
 //! never removed at a start: it is what lets a node start on a full disk.
@@ -26,8 +27,16 @@ pub(super) const LEN_STEP: u64 = 4 << 10;
 #[derive(Debug)]
 pub(super) enum Spare<D: Disk> {
     Missing,
-    Filling { file: D::File, at: u64, len: u64 },
-    Ready { file: D::File, len: u64 },
+    Filling {
+        file: D::File,
+        at: u64,
+        len: u64,
+    },
+    Ready {
+        file: D::File,
+        len: u64,
+    },
+    /// Until it is sought anew: each try fills the disk to its last byte, while what else needs some of it finds none.
     NoRoom,
 }
 
@@ -47,6 +56,13 @@ impl<D: Disk> Spare<D> {
         Ok(if usable { Spare::Ready { file, len } } else { Spare::Missing })
     }
 
+    /// There may be room again.
+    pub(super) fn seek(&mut self) {
+        if matches!(self, Spare::NoRoom) {
+            *self = Spare::Missing;
+        }
+    }
+
     /// A slice of work towards one of this length. Whether there is more to do.
     pub(super) fn prepare(&mut self, disk: &D, len: u64) -> Result<bool, Error> {
         match self.slice(disk, len) {
@@ -63,8 +79,8 @@ impl<D: Disk> Spare<D> {
 
     fn slice(&mut self, disk: &D, len: u64) -> Result<bool, Error> {
         match self {
-            Spare::Ready { .. } => return Ok(false),
-            Spare::Missing | Spare::NoRoom => {
+            Spare::Ready { .. } | Spare::NoRoom => return Ok(false),
+            Spare::Missing => {
                 *self = Spare::Filling { file: disk.open(UNFINISHED, true)?, at: 0, len };
             }
             Spare::Filling { file, at, len } => {

@@ -22,6 +22,7 @@ use crate::raft::wire::entry::{Run, put_run};
 use crate::raft::{Entry, Index, NodeId, Recovered, Seq, Term};
 use crate::sync::lock::Lock;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// What the head of an entry takes at most: length and term, kind, checksum.
@@ -96,8 +97,8 @@ struct Open<D: Disk> {
     held: VecDeque<(u64, Index)>,
     segment: Segment<D>,
     spare: Spare<D>,
-    /// How many entries of the record that found no room are staged already.
-    begun: usize,
+    /// The record that found no room, and how many of its entries are staged already.
+    begun: Option<(Record, usize)>,
     /// What readers will find after the next flush.
     changes: Vec<Change>,
 }
@@ -140,7 +141,8 @@ impl<D: Disk> Wal<D> {
 
     /// Work for between two flushes: a slice of the next segment. Whether more of it is to be done.
     ///
-    /// Call it until it says false, again after a flush, and once a second when [`room`](Storage::room) is short.
+    /// Call it until it says false, and again after a flush. Once the disk had no room for it, it says false until
+    /// [`seek`](Wal::seek).
     ///
     /// # Errors
     /// Any but [`Error::Full`], which [`room`](Storage::room) tells; after one, the store is poisoned.
@@ -151,8 +153,21 @@ impl<D: Disk> Wal<D> {
         })
     }
 
-    /// Does it, unless the log is poisoned; poisons it if that fails.
+    /// There may be room again on a full disk: [`prepare`](Wal::prepare) will see. About once a second while
+    /// [`room`](Storage::room) is short, for each try fills the disk.
+    pub fn seek(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.spare.seek();
+        }
+    }
+
+    /// Does it, unless the log is poisoned; poisons it if that fails. [`Error::Full`] is kept for what may be tried again.
     fn act<T>(&mut self, act: impl FnOnce(&mut Wal<D>) -> Result<T, Error>) -> Result<T, Error> {
+        let came = self.try_once(act);
+        came.map_err(|error| if let Error::Full = error { Error::Io(ErrorKind::StorageFull.into()) } else { error })
+    }
+
+    fn try_once<T>(&mut self, act: impl FnOnce(&mut Wal<D>) -> Result<T, Error>) -> Result<T, Error> {
         if self.poisoned {
             return Err(Error::Poisoned);
         }
@@ -218,6 +233,7 @@ impl<D: Disk> Wal<D> {
         self.write()?;
         let (disk, options, stamp) = (Arc::clone(&self.disk), self.options, self.stamp);
         let spare = &mut self.opened().spare;
+        spare.seek();
         while spare.prepare(&*disk, options.segment_bytes)? {}
         if !matches!(spare, Spare::Ready { .. }) {
             return Ok(false);
@@ -252,6 +268,11 @@ impl<D: Disk> Wal<D> {
 
     /// False if it finds no room on the disk: then it may be given once more, before any other.
     fn stage_one(&mut self, record: &Record) -> Result<bool, Error> {
+        let staged = match self.opened().begun.take() {
+            Some((begun, staged)) if begun == *record => staged,
+            Some(_) => return Err(Error::Rule("a record that found no room is given again before any other")),
+            None => 0,
+        };
         match record {
             Record::Bind { node, incarnation } => {
                 let mut body = Vec::with_capacity(16);
@@ -293,26 +314,31 @@ impl<D: Disk> Wal<D> {
                 };
                 self.put(kind, at.index, at.term, &[]);
             }
-            Record::Entries { after, entries } => return self.stage_entries(*after, entries),
+            Record::Entries { after, entries } => {
+                let in_all = self.stage_entries(*after, entries, staged)?;
+                if 0 < in_all && in_all < entries.len() {
+                    self.opened().begun = Some((record.clone(), in_all));
+                }
+                return Ok(in_all == entries.len());
+            }
         }
         Ok(true)
     }
 
-    fn stage_entries(&mut self, after: Index, entries: &[Entry]) -> Result<bool, Error> {
+    /// Stages them but for so many, which were staged before. How many are staged now: the rest finds no room.
+    fn stage_entries(&mut self, after: Index, entries: &[Entry], staged: usize) -> Result<usize, Error> {
         if entries.is_empty() {
             return Err(Error::Rule("a record of entries holds at least one"));
         }
-        let staged = std::mem::take(&mut self.opened().begun);
         let mut index = Index(after.0 + staged as u64).next();
         for run in entries[staged..].chunk_by(|one, next| one.term == next.term) {
             let rest = self.put_entries(index, run)?;
             index = Index(index.0 + (run.len() - rest.len()) as u64);
             if !rest.is_empty() {
-                self.opened().begun = (index.previous().0 - after.0) as usize;
-                return Ok(false);
+                break;
             }
         }
-        Ok(true)
+        Ok((index.previous().0 - after.0) as usize)
     }
 
     /// Forgets the records before `keep`, then removes the segments that nothing leads to any more.
@@ -339,7 +365,11 @@ impl<D: Disk> Wal<D> {
             open.held.pop_front();
             removed = true;
         }
-        if removed { Ok(disk.sync_dir()?) } else { Ok(()) }
+        if removed {
+            disk.sync_dir()?;
+            self.seek();
+        }
+        Ok(())
     }
 }
 
@@ -363,14 +393,15 @@ impl<D: Disk> Storage for Wal<D> {
     type Reader = WalReader<D>;
 
     fn recover(&mut self, newest: Option<Snapshot>) -> Result<Recovered, Error> {
-        self.act(|wal| {
+        // The disk may have no room for the first segment: then there is no peer that could try again.
+        self.try_once(|wal| {
             let opened = recovery::open(&*wal.disk, &wal.options, wal.stamp, newest.as_ref())?;
             let recovery::Opened { past, places, held, segment, spare, remarks } = opened;
             *wal.places.lock() = places;
             wal.remarks = remarks;
             let owed = newest.as_ref().map(|newest| past.owed(newest)).unwrap_or_default();
             let marked = past.snapshot.index;
-            wal.open = Some(Open { past, marked, held, segment, spare, begun: 0, changes: Vec::new() });
+            wal.open = Some(Open { past, marked, held, segment, spare, begun: None, changes: Vec::new() });
             for record in &owed {
                 if !wal.stage_one(record)? {
                     return Err(Error::Full);
@@ -432,5 +463,22 @@ impl<D: Disk> Storage for Wal<D> {
 
     fn entry_bytes_max(&self) -> usize {
         self.options.body_max() - ENTRY_HEAD_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::ClusterId;
+    use crate::raft::storage::SimulatedDisk;
+
+    /// As when the file system has copied what it was to write over, and found no room for the copy.
+    #[test]
+    fn a_write_that_fails_for_want_of_room_is_a_fault_and_not_a_wait() {
+        let stamp = Stamp { cluster: ClusterId(9), node: NodeId(0), members: 5, addresses: 6 };
+        let mut wal = Wal::open(Arc::new(SimulatedDisk::new(1)), WalOptions::new(1), stamp).expect("the defaults");
+        let failed = wal.act(|_| Err::<(), _>(Error::from(std::io::Error::from(ErrorKind::StorageFull))));
+        assert!(matches!(failed, Err(Error::Io(why)) if why.kind() == ErrorKind::StorageFull));
+        assert!(matches!(wal.durable(), Err(Error::Poisoned)));
     }
 }

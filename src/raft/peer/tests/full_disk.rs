@@ -2,7 +2,7 @@
 
 use super::town::Town;
 use crate::fsm::VirtualTime;
-use crate::raft::machine::{Applied, StateMachine};
+use crate::raft::machine::{Applied, Caller, StateMachine};
 use crate::raft::peer::{Failure, Peer};
 use crate::raft::storage::SimulatedDisk;
 use bytes::Bytes;
@@ -44,11 +44,17 @@ struct Lone {
 
 impl Lone {
     fn new(segment: u64, capacity: u64) -> Lone {
+        let lone = Lone::spawn(segment, capacity);
+        lone.time.run_for(Duration::from_secs(2), &mut ());
+        lone
+    }
+
+    /// One that has not taken a turn yet.
+    fn spawn(segment: u64, capacity: u64) -> Lone {
         let (time, disk) = (VirtualTime::new(1), Arc::new(SimulatedDisk::new(1)));
         let builder = Peer::<Heap>::builder(0, [(0, "here")]).segment_bytes(segment).seed(1);
         let peer = builder.spawn_on(&time, time.now(), Arc::clone(&disk), |log| log).expect("nothing refuses it");
         disk.set_capacity(capacity);
-        time.run_for(Duration::from_secs(2), &mut ());
         Lone { time, disk, peer }
     }
 
@@ -129,4 +135,35 @@ fn what_is_forwarded_at_once_to_a_leader_on_a_full_disk_is_not_lost_either() {
     town.peers().iter().for_each(|peer| assert_eq!(peer.fault(), None));
     let held = town.peers().iter().map(|peer| peer.state().read().added.len()).max();
     assert!(Some(added as usize) <= held, "{added} of {held:?}");
+}
+
+#[test]
+fn a_peer_takes_proposals_from_its_start_on_and_with_no_room_for_the_next_segment() {
+    let lone = Lone::spawn(64 << 20, 100 << 20);
+    assert_eq!(lone.put(1, 100), (1, 0), "right after its start");
+    assert_eq!(lone.put(1, 100), (1, 0), "though there is no segment to come");
+}
+
+#[test]
+fn no_repetition_of_what_is_placed_is_refused_for_want_of_room() {
+    let mut refused = 0;
+    for len in (3_000..9_000).step_by(1_500) {
+        let lone = Lone::new(128 << 10, 3 * (128 << 10));
+        let mut opening = lone.peer.open().expect("room");
+        lone.time.run_for(Duration::from_secs(1), &mut ());
+        let session = opening.try_take().expect("it is answered").expect("room").value;
+        let ask = |sequence| {
+            let caller = Caller { session, sequence, low: 1 };
+            [(); 2].map(|()| lone.peer.propose_as(caller, vec![7; len].into()).expect("the inbox has room"))
+        };
+        let open: Vec<_> = (1..60).map(ask).collect();
+        lone.time.run_for(Duration::from_secs(4), &mut ());
+        for mut pair in open {
+            let came = [0, 1].map(|nth| pair[nth].try_take().expect("it is answered").map(|done| done.value));
+            // The other way round it is a new attempt, made when there was room again.
+            assert!(came[0].is_err() || came[1] != Err(Failure::Full), "the same command, {len} bytes long");
+            refused += u64::from(came[0] == Err(Failure::Full));
+        }
+    }
+    assert!(0 < refused);
 }

@@ -11,6 +11,9 @@ use std::ops::Range;
 #[derive(Default)]
 struct Asked {
     staged: u64,
+    /// How often a record was refused, and how often room was sought.
+    refused: u64,
+    sought: u64,
     flushed: Vec<Seq>,
     /// Says that everything is durable at once; else `durable` is said.
     at_once: bool,
@@ -38,6 +41,7 @@ impl Storage for Fake {
     fn stage(&mut self, _: &Record) -> Result<(), Error> {
         let mut asked = self.0.lock();
         if asked.full {
+            asked.refused += 1;
             return Err(Error::Full);
         }
         asked.staged += 1;
@@ -68,7 +72,11 @@ impl Storage for Fake {
     }
 }
 
-impl Tended for Fake {}
+impl Tended for Fake {
+    fn seek(&mut self) {
+        self.0.lock().sought += 1;
+    }
+}
 
 /// Hears what the keeper says.
 struct Ear(Arc<Lock<Vec<Word>>>);
@@ -108,6 +116,7 @@ impl Bench {
             room: 0,
             room_min: 0,
             waiting: VecDeque::new(),
+            refused: false,
         };
         let keeper = time.spawn(keeper, State::Idle);
         Bench { time, asked, heard, keeper, _ear: ear }
@@ -218,4 +227,43 @@ fn a_record_that_finds_no_room_waits_and_so_does_what_comes_after_it() {
     bench.time.run_for(PREPARE_AGAIN * 2, &mut ());
     assert_eq!((bench.asked.lock().staged, bench.persisted()), (3, vec![1, 3]));
     assert!(!bench.heard.lock().iter().any(|word| matches!(word, Word::Failed(_))));
+}
+
+#[test]
+fn on_a_full_disk_room_is_sought_once_a_second_however_much_comes() {
+    let bench = Bench::new(Asked { full: true, ..at_once() });
+    bench.run();
+    for seq in 1..=50 {
+        bench.write(seq);
+        bench.run();
+    }
+    let asked = bench.asked.lock();
+    // Fifty writes in five seconds.
+    assert!((4..=7).contains(&asked.sought) && (4..=7).contains(&asked.refused), "{} {}", asked.sought, asked.refused);
+}
+
+#[test]
+fn what_is_removed_lets_what_waits_try_again_at_once() {
+    let bench = Bench::new(Asked { full: true, ..at_once() });
+    bench.run();
+    bench.write(1);
+    bench.run();
+    bench.asked.lock().full = false;
+    bench.keeper.post(Command::Release(Index(1))).expect("it lives");
+    bench.run();
+    assert_eq!((bench.asked.lock().staged, bench.persisted()), (1, vec![1]));
+}
+
+#[test]
+fn the_first_record_without_room_tells_that_there_is_none() {
+    let bench = Bench::new(Asked { room: 9_000_000, ..at_once() });
+    bench.run();
+    bench.time.run_for(PREPARE_AGAIN * 2, &mut ());
+    bench.asked.lock().full = true;
+    bench.write(1);
+    bench.run();
+    bench.write(2);
+    bench.run();
+    let heard = bench.heard.lock();
+    assert!(matches!(heard[..], [Word::Room(9_000_000), Word::Room(0)]), "{heard:?}");
 }

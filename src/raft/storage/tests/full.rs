@@ -1,11 +1,13 @@
 //! A full disk: what room is promised is there, and what finds none is neither lost nor a fault.
 
 use super::bench::{Bench, entries, put, read, state};
+use super::workload::STAMP;
 use crate::mix::Draws;
 use crate::raft::consensus::Record;
-use crate::raft::storage::{Disk, Error, Storage};
-use crate::raft::{Index, LogId, Seq, Term};
+use crate::raft::storage::{Disk, Error, SimulatedDisk, Storage, Wal, WalOptions};
+use crate::raft::{Entry, EntryKind, Index, LogId, Seq, Term};
 use bytes::Bytes;
+use std::sync::Arc;
 
 #[test]
 fn a_full_disk_is_told_by_room_before_it_is_met_and_votes_find_room_still() {
@@ -39,6 +41,7 @@ fn room_comes_back_when_space_does() {
     let without = wal.room();
     bench.disk.set_capacity(u64::MAX);
     assert_eq!(wal.room(), without, "what is not there yet is not promised");
+    wal.seek();
     while wal.prepare().unwrap() {}
     assert!(without + 100_000 < wal.room() + wal.entry_bytes_max());
 }
@@ -80,6 +83,83 @@ fn a_record_without_room_is_not_lost_and_not_a_fault() {
     put(&mut wal, &[many, state(2, Some(1)), entries(300, 2, ["last"])]);
     assert_eq!(read(&wal, 1, 302).unwrap(), [vec![text; 300], vec!["last".into()]].concat());
     assert_eq!(bench.recovered().last, LogId::new(2, 301));
+}
+
+#[test]
+fn what_has_found_no_room_half_way_is_given_again_and_nothing_else_is() {
+    let text = "z".repeat(1_000);
+    for other in [entries(0, 1, ["other"; 300]), state(2, None), Record::Mark { at: LogId::new(1, 1) }] {
+        let bench = Bench::new();
+        bench.disk.set_capacity(128 << 10);
+        let mut wal = bench.open().unwrap().0;
+        put(&mut wal, &[Record::Born, state(1, None)]);
+        assert!(matches!(wal.stage(&entries(0, 1, vec![text.as_str(); 300])), Err(Error::Full)), "a part of it fits");
+        assert!(
+            matches!(wal.stage(&other), Err(Error::Rule(_))),
+            "its first entries would be skipped, and never missed"
+        );
+        assert!(matches!(wal.durable(), Err(Error::Poisoned)));
+    }
+}
+
+#[test]
+fn the_next_segment_is_not_tried_again_before_room_is_sought() {
+    let bench = Bench::new();
+    bench.disk.set_capacity(128 << 10);
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[Record::Born, state(1, None)]);
+    while wal.prepare().unwrap() {}
+    let tried = |wal: &mut Wal<SimulatedDisk>| {
+        let before = bench.disk.operations();
+        while wal.prepare().unwrap() {}
+        bench.disk.operations() - before
+    };
+    assert_eq!(tried(&mut wal), 0, "each try fills the disk to its last byte");
+    wal.seek();
+    assert_ne!(tried(&mut wal), 0);
+    assert_eq!(tried(&mut wal), 0);
+}
+
+#[test]
+fn a_log_has_room_for_its_largest_entry_without_a_segment_to_come() {
+    let (disk, stamp) = (Arc::new(SimulatedDisk::new(1)), STAMP);
+    let mut wal = Wal::open(Arc::clone(&disk), WalOptions::new(1), stamp).unwrap();
+    wal.recover(None).unwrap();
+    // As the replica asks, which takes nothing in while it is told less.
+    let enough = wal.entry_bytes_max() + 72;
+    assert!(enough <= wal.room(), "right after it was opened: {}", wal.room());
+    put(&mut wal, &[Record::Born, state(1, None)]);
+    let largest = Entry::new(Term(1), EntryKind::Command, vec![7; wal.entry_bytes_max()].into());
+    let mut last = 0;
+    while disk.list().unwrap().iter().filter(|name| name.ends_with(".log")).count() < 2 {
+        put(&mut wal, &[Record::Entries { after: Index(last), entries: vec![largest.clone()].into() }]);
+        last += 1;
+    }
+    assert!(enough <= wal.room(), "right behind a rotation: {}", wal.room());
+}
+
+/// Reads what room there is once, and hands out as much in flush after flush, as the driver does.
+#[test]
+fn what_is_promised_at_once_is_there_but_for_what_each_flush_is_padded_with() {
+    for (seed, align) in (0..40).zip([8, 512, 4096].into_iter().cycle()) {
+        let (bench, mut draws) = (Bench { align, ..Bench::new() }, Draws::new(seed));
+        bench.disk.set_capacity((256 << 10) + 300);
+        let mut wal = bench.open().unwrap().0;
+        while wal.prepare().unwrap() {}
+        put(&mut wal, &[Record::Born, state(1, None)]);
+        let (mut room, mut last, mut flushes) = (wal.room() as u64, 0, 0);
+        loop {
+            let len = 1 + draws.below(2_000);
+            let cost = len + 72 + u64::from(align);
+            if room < cost {
+                break;
+            }
+            room -= cost;
+            put(&mut wal, &[entries(last, 1, ["y".repeat(len as usize).as_str()])]);
+            (last, flushes) = (last + 1, flushes + 1);
+        }
+        assert!(10 < flushes, "seed {seed}: {flushes}");
+    }
 }
 
 #[test]

@@ -206,11 +206,13 @@ impl World {
 
     /// Lives until something fails. The disk decides when.
     pub(super) fn live<S: Tended>(&mut self, mut life: Life<S>) -> Result<(), String> {
+        let mut waits = false;
         for _ in 0..200 {
             match self.act(&mut life) {
                 Ok(()) => {}
                 Err(error @ (Error::Io(_) | Error::Full)) => {
                     self.count_failure(&error);
+                    waits = matches!(error, Error::Full);
                     break;
                 }
                 Err(error) => return Err(format!("a live store said: {error}")),
@@ -220,6 +222,8 @@ impl World {
             // A store that failed says so for ever; one that did not has not failed.
             Err(Error::Poisoned) | Ok(()) => Ok(()),
             Err(Error::Io(_) | Error::Full) => Ok(()),
+            // This one is not the record that found no room.
+            Err(Error::Rule(_)) if waits => Ok(()),
             Err(error) => Err(format!("not poisoned but: {error}")),
         }
         .inspect(|()| self.oracle.stage(&Record::Born))
