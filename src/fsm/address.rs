@@ -3,13 +3,15 @@
 use super::automaton::{CellId, End, Mode};
 use super::cell::{Node, Port, schedule};
 use super::counters::Counters;
-use super::inbox::{Notice, Watcher};
+use super::inbox::{Notice, Seat, Watcher};
+use super::posting::Posting;
 use super::rejected::Rejected;
 use super::word::{DRAIN, Duty, KILL, STOP};
 use crate::sync::oneshot::{self, Ticket};
 use crate::sync::shim::Ordering;
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::task::Waker;
 
 /// Where commands of type `C` go: an automaton, named by what it understands and not by what it is.
 ///
@@ -40,7 +42,7 @@ impl<C: 'static> Address<C> {
     /// One more address of a cell.
     pub(crate) fn another(port: Arc<dyn Port<C>>) -> Address<C> {
         // ORDERING: Relaxed, as for an `Arc`: whoever clones holds an address, or is the cell itself in its turn.
-        port.node().head().addresses.fetch_add(1, Ordering::Relaxed);
+        port.node().addresses().fetch_add(1, Ordering::Relaxed);
         Address { port }
     }
 
@@ -62,6 +64,49 @@ impl<C: 'static> Address<C> {
         let duty = self.port.post(command)?;
         schedule(&self.port, duty);
         Ok(())
+    }
+
+    /// As [`post`](Self::post), but where that is refused by a full inbox this waits for room: first come, first served among those
+    /// who wait, while a `post` that finds room takes it.
+    ///
+    /// Until it is accepted the command is the future's own: dropped before, it drops the command, and nothing was posted. The
+    /// future holds an address.
+    ///
+    /// # Errors
+    /// Hands the command back if the automaton drains or has ended, also meanwhile. Never [`Full`](Rejected::Full).
+    ///
+    /// ```
+    /// use rsm::fsm::{Automaton, Bounded, Context, Input, Runner, Threads};
+    ///
+    /// struct Sum;
+    /// impl Automaton for Sum {
+    ///     type State = u64;
+    ///     type Command = u64;
+    ///     fn next(&mut self, sum: u64, input: Input<Self>, _: &mut Context<Self>) -> u64 {
+    ///         match input {
+    ///             Input::Command(number) => sum + number,
+    ///             Input::Exit => {
+    ///                 assert_eq!(sum, 5_050, "none was lost, although two have room");
+    ///                 sum
+    ///             }
+    ///             Input::Start | Input::Transition { .. } | Input::Drain => sum,
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let sum = Threads.builder(Sum, 0).inbox(Bounded(2)).spawn();
+    /// let end = Threads.block_on(async {
+    ///     for number in 1..=100 {
+    ///         sum.post_async(number).await?;
+    ///     }
+    ///     sum.drain();
+    ///     Ok::<_, rsm::fsm::Rejected<u64>>(sum.ended().await)
+    /// })?;
+    /// assert!(matches!(end, Ok(rsm::fsm::End::Exited)));
+    /// # Ok::<(), rsm::fsm::Rejected<u64>>(())
+    /// ```
+    pub fn post_async(&self, command: C) -> Posting<C> {
+        Posting::new(self.clone(), command)
     }
 
     /// No command is accepted from here on; those accepted are delivered, then the automaton ends. Said twice it is nothing.
@@ -99,13 +144,13 @@ impl<C: 'static> Address<C> {
     /// Which automaton this leads to.
     #[must_use]
     pub fn cell(&self) -> CellId {
-        self.node().head().id
+        self.node().id()
     }
 
     /// What it has seen so far. A few loads.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.node().head().tallies.read()
+        self.node().counters()
     }
 
     /// Resolves once the automaton is dead: its state was dropped before, its guards were released. Also if it is dead already,
@@ -154,7 +199,7 @@ impl<C: 'static> Drop for Address<C> {
         // Litmus, which loom cannot see as it runs each thread in order: A locks the inbox (a post), then counts itself out; B
         // counts to zero, then locks the inbox (the drain). With less, B's locking may come before A's in the order of the
         // lock's word, and A's post would be refused although its address lived.
-        if self.node().head().addresses.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.node().addresses().fetch_sub(1, Ordering::AcqRel) == 1 {
             self.drain();
         }
     }
@@ -168,7 +213,7 @@ impl<C: 'static> From<&Address<C>> for CellId {
 
 impl<C: 'static> PartialEq for Address<C> {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::addr_eq(self.node().head(), other.node().head())
+        std::ptr::eq(self.node().addresses(), other.node().addresses())
     }
 }
 impl<C: 'static> Eq for Address<C> {}
@@ -209,7 +254,7 @@ impl<C: 'static> WeakAddress<C> {
             Way::Cell(port) => port.upgrade()?,
             Way::Mapped(mapped) => return mapped.upgrade(),
         };
-        let addresses = &port.node().head().addresses;
+        let addresses = &port.node().addresses();
         let raise = |count: u32| if count == 0 { None } else { Some(count + 1) };
         // ORDERING: Relaxed: an address carries nothing but the way to the lock, and 0 is left by no one (model
         // `fsm_last_address_against_upgrade`).
@@ -284,6 +329,15 @@ where
 
     fn post(&self, command: D) -> Result<Duty, Rejected<D>> {
         self.inner.post((self.ways.into)(command)).map_err(|rejected| rejected.map(&self.ways.back))
+    }
+
+    fn post_or_wait(&self, command: D, seat: &mut Option<Seat>, waker: &Waker) -> Result<Duty, Rejected<D>> {
+        let posted = self.inner.post_or_wait((self.ways.into)(command), seat, waker);
+        posted.map_err(|rejected| rejected.map(&self.ways.back))
+    }
+
+    fn leave(&self, seat: &Seat) {
+        self.inner.leave(seat);
     }
 
     fn notice(&self, make: Notice<D>) -> Duty {

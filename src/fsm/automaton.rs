@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::death::contained;
+use super::supervisor::TooManyRestarts;
 use crate::sync::lock::Lock;
 use std::any::Any;
 use std::fmt;
@@ -161,12 +162,15 @@ impl Panic {
         let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(&message), _) => message.into(),
             (None, Some(message)) => message.as_str().into(),
-            (None, None) => "a payload that is no text".into(),
+            (None, None) => match payload.downcast_ref::<TooManyRestarts>() {
+                Some(why) => why.to_string().into(),
+                None => "a payload that is no text".into(),
+            },
         };
         Panic { message, payload: Arc::new(Lock::new(Payload(Some(payload)))) }
     }
 
-    /// What the panic said, if it was text.
+    /// What the panic said, if it was text or of a [`Supervisor`](super::Supervisor).
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

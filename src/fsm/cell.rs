@@ -11,21 +11,23 @@
 
 use super::address::WeakAddress;
 use super::automaton::{Automaton, CellId, End};
-use super::counters::Tallies;
+use super::counters::{Counters, Tallies};
+use super::death::wake_all;
 use super::extras::Extras;
-use super::inbox::{Guard, Inbox, Notice, System, Watcher};
+use super::inbox::{Guard, Inbox, Notice, Seat, System, Watcher};
 use super::rejected::Rejected;
 use super::runner::{HomeRef, Task};
 use super::staged::Staged;
 use super::turn::{Limit, Report};
 use super::word::{DUE, Duty, Phase, Refusal, Word};
-use crate::sync::lock::Lock;
+use crate::sync::lock::{self, Lock};
 use crate::sync::shim::AtomicU32;
 use crate::sync::turn::Turn;
 use crate::time::Time;
 use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::task::Waker;
 
 /// What is the same for every cell, whatever runs in it.
 pub(crate) struct Head {
@@ -35,7 +37,7 @@ pub(crate) struct Head {
     /// How many addresses there are.
     pub(crate) addresses: AtomicU32,
     /// How many commands the inbox holds.
-    limit: u32,
+    pub(crate) limit: u32,
 }
 
 /// An automaton with all that makes it run.
@@ -101,6 +103,17 @@ impl Default for Settings {
 /// What homes and timers do with a cell.
 pub(crate) trait Node: Send + Sync + 'static {
     fn head(&self) -> &Head;
+    /// How many addresses there are.
+    fn addresses(&self) -> &AtomicU32 {
+        &self.head().addresses
+    }
+    /// Which automaton it is.
+    fn id(&self) -> CellId {
+        self.head().id
+    }
+    fn counters(&self) -> Counters {
+        self.head().tallies.read()
+    }
     /// The word at some instant of the call.
     fn word(&self) -> Word;
     /// Drain, stop or kill, by its flag.
@@ -140,9 +153,16 @@ pub(crate) trait Port<C: 'static>: Send + Sync + 'static {
     fn node(&self) -> &dyn Node;
     fn into_node(self: Arc<Self>) -> Arc<dyn Node>;
     fn post(&self, command: C) -> Result<Duty, Rejected<C>>;
+    /// As `post`; but refused for want of room, its sender waits for it in that seat, and is woken when its turn has come.
+    fn post_or_wait(&self, command: C, seat: &mut Option<Seat>, waker: &Waker) -> Result<Duty, Rejected<C>>;
+    /// The holder of a seat gives up.
+    fn leave(&self, seat: &Seat);
     fn notice(&self, make: Notice<C>) -> Duty;
     fn weak(self: Arc<Self>) -> WeakAddress<C>;
 }
+
+/// The lock of an inbox, held.
+type InboxGuard<'a, C> = lock::Guard<'a, Inbox<C>>;
 
 /// Does what a change of the word obliges to.
 pub(crate) fn schedule<C: 'static>(port: &Arc<dyn Port<C>>, duty: Duty) {
@@ -173,6 +193,16 @@ impl<A: Automaton> Cell<A> {
         }
     }
 
+    /// The inbox of one that nobody knows of yet begins with what its predecessor left.
+    pub(crate) fn begin_with(&self, commands: Vec<A::Command>) {
+        let mut inbox = self.inbox.lock();
+        self.head.tallies.posted.add(commands.len() as u32);
+        commands.into_iter().for_each(|command| inbox.push(command));
+        let depth = inbox.len();
+        self.head.tallies.depth_max.raise(depth as u32);
+        inbox.unlock_with(|word| Word(word).with_depth(depth).0);
+    }
+
     /// The word, stable while the caller holds the lock.
     pub(crate) fn now(&self) -> Word {
         Word(self.inbox.payload())
@@ -189,33 +219,42 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
     }
 
     fn post(&self, command: A::Command) -> Result<Duty, Rejected<A::Command>> {
-        let tallies = &self.head.tallies;
+        let inbox = self.inbox.lock();
+        match self.refusal(&inbox) {
+            Some(refuse) => Err(self.refuse(inbox, refuse, command)),
+            None => Ok(self.accept(inbox, command)),
+        }
+    }
+
+    fn post_or_wait(
+        &self,
+        command: A::Command,
+        seat: &mut Option<Seat>,
+        waker: &Waker,
+    ) -> Result<Duty, Rejected<A::Command>> {
+        let ours = Arc::new(waker.clone()); // F4: not under the lock, for it is the user's.
         let mut inbox = self.inbox.lock();
-        let word = self.now();
-        let full = self.head.limit as usize <= inbox.len();
-        let refuse: fn(A::Command) -> Rejected<A::Command> = match word.refusal() {
-            Some(Refusal::Dead) => Rejected::Dead,
-            Some(Refusal::Draining) => Rejected::Draining,
-            None => Rejected::Full,
-        };
-        if word.refusal().is_some() || (full && !inbox.overwrites()) {
-            tallies.refused.add(1);
-            drop(inbox);
-            return Err(refuse(command));
+        match self.refusal(&inbox) {
+            Some(refuse) if self.now().refusal().is_some() => return Err(self.refuse(inbox, refuse, command)),
+            None if inbox.is_first(seat.as_ref()) => {
+                let before = seat.take().and_then(|seat| inbox.leave(&seat));
+                let duty = self.accept(inbox, command);
+                drop(before);
+                self.make_way();
+                return Ok(duty);
+            }
+            Some(_) | None => {}
         }
-        let displaced = if full { inbox.pop_oldest() } else { None };
-        inbox.push(command);
-        let depth = inbox.len();
-        tallies.posted.add(1);
-        tallies.depth_max.raise(depth as u32);
-        tallies.dropped.add(u32::from(displaced.is_some()));
-        let (next, duty) = word.with_depth(depth).wake();
-        inbox.unlock_with(|_| next.0);
-        drop(displaced); // F4: its `Drop` is the user's, so it comes after the unlock.
-        if let Some(tape) = self.head.home.tape() {
-            tape.posted(self.head.id);
-        }
-        Ok(duty)
+        let before = inbox.wait(seat.get_or_insert_default(), ours);
+        drop(inbox);
+        drop(before);
+        Err(Rejected::Full(command))
+    }
+
+    fn leave(&self, seat: &Seat) {
+        let waker = self.inbox.lock().leave(seat);
+        drop(waker);
+        self.make_way(); // it may have been woken, and the next must not wait for one that is gone
     }
 
     fn notice(&self, make: Notice<A::Command>) -> Duty {
@@ -228,7 +267,55 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
     }
 }
 
+/// Gives a command back with its reason.
+type Refuse<C> = fn(C) -> Rejected<C>;
+
 impl<A: Automaton> Cell<A> {
+    /// Whether a command would be refused now, and how.
+    fn refusal(&self, inbox: &Inbox<A::Command>) -> Option<Refuse<A::Command>> {
+        match self.now().refusal() {
+            Some(Refusal::Dead) => Some(Rejected::Dead),
+            Some(Refusal::Draining) => Some(Rejected::Draining),
+            None if self.head.limit as usize <= inbox.len() && !inbox.overwrites() => Some(Rejected::Full),
+            None => None,
+        }
+    }
+
+    fn refuse(
+        &self,
+        inbox: InboxGuard<'_, A::Command>,
+        refuse: Refuse<A::Command>,
+        command: A::Command,
+    ) -> Rejected<A::Command> {
+        self.head.tallies.refused.add(1);
+        drop(inbox);
+        refuse(command)
+    }
+
+    /// Queues a command.
+    fn accept(&self, mut inbox: InboxGuard<'_, A::Command>, command: A::Command) -> Duty {
+        let tallies = &self.head.tallies;
+        let displaced = if self.head.limit as usize <= inbox.len() { inbox.pop_oldest() } else { None };
+        inbox.push(command);
+        let depth = inbox.len();
+        tallies.posted.add(1);
+        tallies.depth_max.raise(depth as u32);
+        tallies.dropped.add(u32::from(displaced.is_some()));
+        let (next, duty) = self.now().with_depth(depth).wake();
+        inbox.unlock_with(|_| next.0);
+        drop(displaced); // F4: its `Drop` is the user's, so it comes after the unlock.
+        if let Some(tape) = self.head.home.tape() {
+            tape.posted(self.head.id);
+        }
+        duty
+    }
+
+    /// Wakes the first who waits for room, if there is some.
+    fn make_way(&self) {
+        let first = self.inbox.lock().first_waiting(self.head.limit);
+        wake_all(first);
+    }
+
     /// Queues what the system tells: behind no command, and never refused but by the dead.
     fn tell(&self, what: System<A::Command>) -> Duty {
         let mut inbox = self.inbox.lock();
@@ -255,9 +342,11 @@ impl<A: Automaton> Node for Cell<A> {
     }
 
     fn signal(&self, flag: u32) -> Duty {
-        let inbox = self.inbox.lock();
+        let mut inbox = self.inbox.lock();
         let (next, duty) = self.now().signal(flag);
+        let waiting = inbox.take_waiting();
         inbox.unlock_with(|_| next.0);
+        wake_all(waiting); // there will be no room: they are refused
         duty
     }
 

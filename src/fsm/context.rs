@@ -214,6 +214,14 @@ impl<C: 'static> Data<C> {
     }
 }
 
+/// What a supervisor asks.
+impl<A: Automaton> Context<A> {
+    /// Whether our runner takes nobody in any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.data.port.node().head().home.get().is_closed()
+    }
+}
+
 /// What the turn does with it.
 impl<A: Automaton> Context<A> {
     pub(crate) fn new(port: Arc<dyn Port<A::Command>>, extras: Option<Box<Extras<A::Command>>>) -> Context<A> {

@@ -10,12 +10,13 @@
 use super::automaton::{Automaton, End};
 use super::cell::{Body, Cell, Node};
 use super::extras::Extras;
-use super::inbox::Watcher;
+use super::inbox::{Keeper, Watcher};
 use super::word::{Phase, Word};
 use crate::sync::turn::TurnGuard;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Waker;
 
 /// Runs code of the user's whose panic concerns nobody any more. The hook has printed it.
 pub(crate) fn contained(act: impl FnOnce()) {
@@ -30,15 +31,29 @@ pub(crate) fn drop_all<T>(all: impl IntoIterator<Item = T>) {
     all.into_iter().for_each(|one| contained(move || drop(one)));
 }
 
+/// What an inbox held, the oldest first.
+type Chunks<C> = Vec<Vec<C>>;
+
+/// Wakes each for itself.
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Arc<Waker>>) {
+    wakers.into_iter().for_each(|waker| contained(move || waker.wake_by_ref()));
+}
+
 impl<A: Automaton> Cell<A> {
     /// Ends the life of this cell. The caller is in its turn.
     pub(crate) fn die(
         self: &Arc<Self>,
         mut guard: TurnGuard<'_, Body<A>>,
-        extras: Option<Box<Extras<A::Command>>>,
+        mut extras: Option<Box<Extras<A::Command>>>,
         end: End,
     ) {
-        let queued = self.close();
+        let (mut queued, keeper) = self.close();
+        if let Some(keeper) = keeper {
+            let mut kept = extras.as_mut().map(|extras| extras.take_arrived()).unwrap_or_default();
+            kept.extend(mem::take(&mut guard.batch).into_iter().rev());
+            kept.extend(mem::take(&mut queued).into_iter().flatten());
+            keeper.lock().extend(kept);
+        }
         let name = extras.as_ref().map_or_else(Default::default, |extras| extras.settings.name.clone());
         let left = guard.batch.len()
             + queued.iter().map(Vec::len).sum::<usize>()
@@ -61,13 +76,14 @@ impl<A: Automaton> Cell<A> {
         self.head.home.get().ended(self.head.id);
     }
 
-    /// Refuses every post from here on, and takes out what is queued.
-    fn close(&self) -> Vec<Vec<A::Command>> {
+    /// Refuses every post from here on, and takes out what is queued, and where to keep it.
+    fn close(&self) -> (Chunks<A::Command>, Option<Keeper<A::Command>>) {
         let mut inbox = self.inbox.lock();
-        let queued = inbox.empty();
+        let (queued, keeper, waiting) = (inbox.empty(), inbox.take_keeper(), inbox.take_waiting());
         let next = Word(inbox.payload()).close().with_depth(0);
         inbox.unlock_with(|_| next.0);
-        queued
+        wake_all(waiting);
+        (queued, keeper)
     }
 
     /// Drops what the automaton had set aside.

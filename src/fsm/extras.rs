@@ -75,6 +75,11 @@ impl<C: 'static> Extras<C> {
         self.raised.pop_front().or_else(|| self.freed.pop_front())
     }
 
+    /// What others sent and was set aside, in order of arrival. What was raised is the automaton's own.
+    pub(crate) fn take_arrived(&mut self) -> Vec<C> {
+        self.postponed.drain(..).chain(self.freed.drain(..)).collect()
+    }
+
     /// Commands that will never be delivered if it dies now.
     pub(crate) fn left(&self) -> usize {
         self.raised.len() + self.freed.len() + self.postponed.len()

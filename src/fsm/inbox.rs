@@ -9,10 +9,13 @@
 
 use super::automaton::{End, Panic};
 use super::word::Phase;
+use crate::sync::lock::Lock;
 use crate::sync::oneshot;
 use crate::time::Time;
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
+use std::task::Waker;
 
 /// Commands of one chunk. Below that a queue doubles; beyond it grows by chunks, for a copy of megabytes under the lock would
 /// hold up every sender.
@@ -43,6 +46,19 @@ pub(crate) enum Watcher {
 /// What is held until after death.
 pub(crate) type Guard = Box<dyn Send>;
 
+/// Where the dead leave their commands, for a successor.
+pub(crate) type Keeper<C> = Arc<Lock<Vec<C>>>;
+
+/// Who waits for room, told from all others by where it lies.
+pub(crate) type Seat = Arc<()>;
+
+/// One that waits for room.
+struct Waiting {
+    seat: Seat,
+    /// Shared, for it is the user's: under the lock it is neither cloned nor dropped (F4).
+    waker: Arc<Waker>,
+}
+
 /// All that lies under a cell's lock.
 pub(crate) struct Inbox<C> {
     queue: Vec<C>,
@@ -58,6 +74,9 @@ pub(crate) struct More<C> {
     guards: Vec<Guard>,
     panic: Option<Panic>,
     overwrites: bool,
+    /// Who waits for room, the oldest first.
+    waiting: VecDeque<Waiting>,
+    keeper: Option<Keeper<C>>,
 }
 
 impl<C> More<C> {
@@ -70,6 +89,8 @@ impl<C> More<C> {
             guards: Vec::new(),
             panic: None,
             overwrites: false,
+            waiting: VecDeque::new(),
+            keeper: None,
         }
     }
 }
@@ -166,6 +187,55 @@ impl<C> Inbox<C> {
             watchers.retain(|watcher| !matches!(watcher, Watcher::Ticket(sender) if sender.is_closed()));
         }
         watchers.push(watcher);
+    }
+
+    /// Whether the holder of that seat, or of none yet, goes before all who wait for room.
+    pub(crate) fn is_first(&self, seat: Option<&Seat>) -> bool {
+        match self.more.as_ref().and_then(|more| more.waiting.front()) {
+            None => true,
+            Some(first) => seat.is_some_and(|seat| Arc::ptr_eq(seat, &first.seat)),
+        }
+    }
+
+    /// Has the holder of a seat wait for room: in its place, or behind all others. Hands back a waker that waits no more, to be
+    /// dropped after the unlock.
+    pub(crate) fn wait(&mut self, seat: &Seat, waker: Arc<Waker>) -> Option<Arc<Waker>> {
+        let waiting = &mut self.more().waiting;
+        match waiting.iter_mut().find(|waiting| Arc::ptr_eq(&waiting.seat, seat)) {
+            Some(place) => Some(mem::replace(&mut place.waker, waker)),
+            None => {
+                waiting.push_back(Waiting { seat: seat.clone(), waker });
+                None
+            }
+        }
+    }
+
+    /// The holder of a seat waits no more; hands its waker back.
+    pub(crate) fn leave(&mut self, seat: &Seat) -> Option<Arc<Waker>> {
+        let waiting = &mut self.more.as_mut()?.waiting;
+        let place = waiting.iter().position(|waiting| Arc::ptr_eq(&waiting.seat, seat))?;
+        waiting.remove(place).map(|waiting| waiting.waker)
+    }
+
+    /// Whom to wake if there is room: the first who waits, and it stays the first until it has posted or gone.
+    pub(crate) fn first_waiting(&self, limit: u32) -> Option<Arc<Waker>> {
+        let first = self.more.as_ref()?.waiting.front()?;
+        if self.len() < limit as usize { Some(first.waker.clone()) } else { None }
+    }
+
+    /// All who wait for room, for there will be none.
+    pub(crate) fn take_waiting(&mut self) -> Vec<Arc<Waker>> {
+        let waiting = self.more.as_mut().map(|more| mem::take(&mut more.waiting)).unwrap_or_default();
+        waiting.into_iter().map(|waiting| waiting.waker).collect()
+    }
+
+    /// What is left at death goes there.
+    pub(crate) fn keep(&mut self, keeper: Keeper<C>) {
+        self.more().keeper = Some(keeper);
+    }
+
+    pub(crate) fn take_keeper(&mut self) -> Option<Keeper<C>> {
+        self.more.as_mut()?.keeper.take()
     }
 
     pub(crate) fn attach(&mut self, guard: Guard) {

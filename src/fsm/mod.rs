@@ -102,6 +102,12 @@
 //!
 //! Two automata that hold each other's address keep each other alive: hold the way back [weakly](WeakAddress).
 //!
+//! # And when one fails
+//!
+//! A panic ends one automaton and no other. A [`Supervisor`] brings the dead back behind a [`Door`] that stays the same:
+//! [`supervisor`]. Who sends more than a bounded inbox holds gets its command back, or waits as a future:
+//! [`post_async`](Address::post_async).
+//!
 //! Next: [`raft`](crate::raft), an automaton that agrees with others.
 #![forbid(unsafe_code)]
 
@@ -116,10 +122,12 @@ mod death;
 mod extras;
 mod inbox;
 pub mod pool;
+mod posting;
 mod rejected;
 mod runner;
 mod slots;
 mod staged;
+pub mod supervisor;
 mod tape;
 mod threads;
 mod ticker;
@@ -136,10 +144,12 @@ pub use children::Children;
 pub use context::Context;
 pub use counters::Counters;
 pub use pool::{Alive, Pool};
+pub use posting::Posting;
 pub use rejected::Rejected;
 pub use runner::Capacity::{self, Bounded, Unbounded};
 pub use runner::{Builder, Home, HomeRef, Runner, Task};
 pub use slots::Timer;
+pub use supervisor::{Child, Door, Restart, Strategy, Supervision, Supervisor};
 pub use threads::Threads;
 pub use ticker::every;
 pub use timers::Timers;

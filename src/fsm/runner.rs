@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::automaton::{Automaton, CellId, End, Panic};
 use super::cell::{Cell, Node, Settings};
-use super::inbox::{Guard, Watcher};
+use super::inbox::{Guard, Inbox, Keeper, Watcher};
 use super::staged::Staged;
 use super::tape::Tape;
 use super::timers::Timers;
@@ -43,6 +43,11 @@ pub trait Home: Send + Sync + 'static {
     fn adopt(&self, newborn: &Task) -> bool {
         let _ = newborn;
         true
+    }
+
+    /// Whether this home takes no more, or soon will: a supervisor then brings nobody back, and ends.
+    fn is_closed(&self) -> bool {
+        false
     }
 
     /// A cell of this home is dead, adopted or not, and all who watched it were told.
@@ -189,6 +194,10 @@ pub struct Builder<A: Automaton> {
     watchers: Vec<Watcher>,
     /// Where the parent stands in a drain.
     above: Option<Staged>,
+    /// Where it leaves the commands that are left at its death.
+    keeper: Option<Keeper<A::Command>>,
+    /// What its inbox begins with.
+    first: Vec<A::Command>,
 }
 
 impl<A: Automaton> Builder<A> {
@@ -215,12 +224,21 @@ impl<A: Automaton> Builder<A> {
             guards: Vec::new(),
             watchers: Vec::new(),
             above: None,
+            keeper: None,
+            first: Vec::new(),
         }
     }
 
     /// A child of one that stands there in a drain.
     pub(crate) fn above(mut self, above: Option<Staged>) -> Self {
         self.above = above;
+        self
+    }
+
+    /// Leaves there the commands that are left at its death, and begins with those that are there now.
+    pub(crate) fn kept(mut self, keeper: &Keeper<A::Command>) -> Self {
+        self.first = std::mem::take(&mut *keeper.lock());
+        self.keeper = Some(keeper.clone());
         self
     }
 
@@ -330,8 +348,14 @@ impl<A: Automaton> Builder<A> {
             Capacity::Unbounded => u32::MAX,
             Capacity::Bounded(limit) => limit.max(1),
         };
-        let inbox = super::inbox::Inbox::new(self.overwrites, self.guards, self.watchers);
+        let mut inbox = Inbox::new(self.overwrites, self.guards, self.watchers);
+        if let Some(keeper) = self.keeper {
+            inbox.keep(keeper);
+        }
         let cell = Cell::new(self.home, self.id, limit, inbox, self.settings, self.automaton, self.state);
+        if !self.first.is_empty() {
+            cell.begin_with(self.first);
+        }
         let address = Address::first(Arc::new(cell));
         if let Some(staged) = staged {
             staged.join(&address);

@@ -12,7 +12,7 @@
 use super::automaton::{Automaton, End, Input, Kind, Panic};
 use super::cell::{Body, Cell, Live, Stage};
 use super::context::Context;
-use super::death::drop_all;
+use super::death::{drop_all, wake_all};
 use super::inbox::{System, shrunk};
 use super::runner::Task;
 use super::word::{DRAIN, KILL, Rest, STOP, Word};
@@ -101,8 +101,10 @@ impl<A: Automaton> Cell<A> {
         let fresh = body.batch.is_empty();
         let spare = if fresh { inbox.fill(&mut body.batch) } else { Vec::new() };
         let next = next.with_depth(inbox.len());
+        let waiting = inbox.first_waiting(self.head.limit);
         inbox.unlock_with(|_| next.0);
         drop(spare);
+        wake_all(waiting);
         if fresh {
             body.batch.reverse();
         }

@@ -1,5 +1,9 @@
+use crate::common::{self, Alarm};
 use loom::thread;
-use rsm::fsm::{Address, Automaton, Builder, Context, End, Home, HomeRef, Input, Mode, Task, Timer, Timers};
+use rsm::fsm::{
+    Address, Automaton, Bounded, Builder, Capacity, Context, End, Home, HomeRef, Input, Mode, Task, Timer, Timers,
+    Unbounded,
+};
 use rsm::sync::lock::Lock;
 use rsm::sync::model::model;
 use std::sync::Arc;
@@ -66,10 +70,14 @@ struct Model {
 
 impl Model {
     fn new() -> Model {
+        Model::with(Unbounded)
+    }
+
+    fn with(capacity: Capacity) -> Model {
         let bench = Bench(Arc::new(Inside { task: Lock::new(None), timers: Timers::new() }));
         let heard = Heard::default();
         let ear = Ear { heard: heard.clone(), timer: None };
-        let address = Builder::on(&HomeRef::new(bench.clone()), ear, ()).spawn();
+        let address = Builder::on(&HomeRef::new(bench.clone()), ear, ()).inbox(capacity).spawn();
         let model = Model { bench, heard, address };
         model.turn(); // `Start`, and the timer: the models begin with an idle cell
         model
@@ -142,6 +150,23 @@ fn a_kill_that_meets_a_post_and_a_turn_ends_it_and_is_told_once() {
         assert!(model.heard().len() <= usize::from(accepted), "F3: at most once, and only what was accepted");
         assert!(matches!(ended.try_take(), Ok(Some(End::Killed))), "F8");
         assert_eq!(model.address.mode(), Mode::Ended);
+    });
+}
+
+#[test]
+fn one_that_waits_for_room_is_woken_by_the_turn_that_makes_some_or_by_who_gives_up() {
+    model("fsm_post_async_against_turn", 2, || {
+        let model = Model::with(Bounded(1));
+        model.address.post(1).expect("there is room for one");
+        let mut fickle = Box::pin(model.address.post_async(3));
+        assert!(common::poll(fickle.as_mut(), &Alarm::new()).is_pending(), "there is none for two");
+        let address = model.address.clone();
+        let waiter = thread::spawn(move || common::block_on(address.post_async(2)).is_ok());
+        model.turn();
+        drop(fickle);
+        assert!(waiter.join().unwrap(), "U5: it was woken");
+        model.settle();
+        assert_eq!(model.heard(), [1, 2], "F3");
     });
 }
 

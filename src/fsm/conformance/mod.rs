@@ -24,14 +24,18 @@ mod families;
 mod order;
 mod probe;
 mod stages;
+mod supervision;
 mod timers;
+mod waiting;
 
 pub use death::*;
 pub use endings::*;
 pub use families::*;
 pub use order::*;
 pub use stages::*;
+pub use supervision::*;
 pub use timers::*;
+pub use waiting::*;
 
 /// Runs a rule in virtual time once for each seed, and says which one failed.
 ///
@@ -118,6 +122,26 @@ macro_rules! automata_conform {
             a_parent_spawns_children_and_hears_of_their_ends
             an_address_in_another_language_leads_there_and_back
             a_drop_that_posts_meets_no_lock
+            one_for_one_brings_back_the_one_that_ended_alone
+            one_for_all_ends_the_others_from_the_youngest_and_brings_all_back_from_the_oldest
+            rest_for_one_brings_back_those_added_after_it
+            each_policy_of_restart_keeps_its_word
+            too_many_restarts_end_all_and_are_told_with_their_cause
+            restarts_that_lie_outside_the_window_do_not_count
+            a_door_refuses_while_nobody_lives_behind_it_and_a_drain_does_not_wait_for_the_back_off
+            a_door_leads_to_whoever_lives_behind_it
+            what_is_queued_at_the_end_goes_to_the_next_life_if_it_is_kept
+            a_drained_supervisor_drains_its_children_from_the_youngest
+            one_that_does_not_end_is_killed_when_patience_is_over
+            a_supervisor_of_supervisors_brings_back_whole_trees_behind_the_same_doors
+            a_maker_that_panics_is_an_end_of_its_child
+            a_supervisor_that_dies_leaves_nobody_behind
+            a_supervisor_under_a_stage_ends_its_children_in_its_own_order
+            one_that_waits_for_room_posts_when_there_is_some
+            those_who_wait_for_room_are_served_in_order
+            one_that_stops_waiting_for_room_posts_nothing_and_keeps_nobody_from_it
+            those_who_wait_for_room_are_refused_once_there_will_be_none
+            a_task_awaits_the_end_of_an_automaton
         }
     };
     ($name:ident, $runner:ty, $run:expr; $($rule:ident)*) => {

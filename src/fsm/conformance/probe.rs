@@ -3,7 +3,9 @@
 use crate::fsm::{Address, Automaton, Builder, Context, End, Input, Kind, Runner};
 use crate::sync::lock::Lock;
 use crate::sync::oneshot::Ticket;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// Its states: three kinds, one with data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,4 +130,16 @@ pub(super) fn without_flushes(log: &[String]) -> Vec<&str> {
 /// Posts them all, in order.
 pub(super) fn post(address: &Address<Word>, words: &[Word]) {
     words.iter().for_each(|word| address.post(word).expect("it runs and has room"));
+}
+
+/// Takes turns until it holds. In virtual time, a panic if it never will.
+pub(super) fn until<R: Runner>(runner: &R, holds: impl Fn() -> bool) {
+    runner.block_on(poll_fn(|context| {
+        if holds() {
+            return Poll::Ready(());
+        }
+        std::thread::yield_now();
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }));
 }

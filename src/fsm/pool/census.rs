@@ -106,6 +106,11 @@ impl Census {
         self.stripes.iter().map(|stripe| stripe.0.lock().live).sum()
     }
 
+    /// Whether nobody is taken in any more, or soon nobody will be: the first stripe is closed before anyone is told.
+    pub(super) fn is_closed(&self) -> bool {
+        self.stripes[0].0.lock().closed
+    }
+
     /// Takes nobody in any more, and hands out each who lives.
     pub(super) fn close(&self, mut act: impl FnMut(Arc<dyn Node>)) {
         for stripe in &self.stripes {

@@ -245,6 +245,10 @@ impl Home for Residence {
         self.0.census.adopt(newborn)
     }
 
+    fn is_closed(&self) -> bool {
+        self.0.census.is_closed()
+    }
+
     fn ended(&self, cell: CellId) {
         self.0.census.ended(cell);
     }

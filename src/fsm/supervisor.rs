@@ -1,0 +1,385 @@
+//! Those who die are born again: an automaton that watches others, and does what a strategy says when one of them ends.
+//!
+//! ```text
+//!                        one ends, and others go with it            all of these are gone            back-off is over
+//!   Start ──> Up ───────────────────────────────────────> Stopping ───────────────────────> Waiting ──────────────────> Up
+//!             |  ^                                        |  a restart at once ──> Up
+//!             |  └─ one for one: born again, at once or after its back-off
+//!             | Drain, in any of them                     | once too often, in any of them
+//!             v                                           v
+//!          Leaving: drained, the youngest first        Failing: stopped, the youngest first
+//!             | all are gone                              | all are gone
+//!             v                                           v
+//!            Exit                                      a panic with TooManyRestarts, for whoever watches this one
+//! ```
+//! Reach for it when a part may fail and the whole must go on: what a panic tore is thrown away, and a fresh one takes its place
+//! behind the same [`Door`]. An automaton that can handle an error by itself needs none.
+//!
+//! ```
+//! use rsm::fsm::{Automaton, Context, Input, Restart, Runner, Strategy, Supervision, Supervisor, VirtualTime};
+//! use rsm::sync::oneshot;
+//! use std::time::Duration;
+//!
+//! /// Divides, and dies of a zero.
+//! struct Divider;
+//! impl Automaton for Divider {
+//!     type State = ();
+//!     type Command = (u32, u32, oneshot::Sender<u32>);
+//!     fn next(&mut self, (): (), input: Input<Self>, _: &mut Context<Self>) {
+//!         if let Input::Command((dividend, divisor, reply)) = input {
+//!             let _ = reply.send(dividend / divisor); // whoever asked may have gone
+//!         }
+//!     }
+//! }
+//!
+//! let mut supervisor = Supervisor::new(Strategy::OneForOne).intensity(3, Duration::from_secs(5));
+//! let door = supervisor.child("divider", Restart::Always, || (Divider, ()));
+//!
+//! let time = VirtualTime::new(1); // or a pool, or threads
+//! let supervisor = time.spawn(supervisor, Supervision::Up);
+//! let ask = |dividend, divisor| {
+//!     time.run_until_idle(&mut ());
+//!     let (reply, ticket) = oneshot::channel();
+//!     door.post((dividend, divisor, reply)).expect("somebody lives behind the door");
+//!     time.block_on(ticket).ok()
+//! };
+//! assert_eq!(ask(12, 4), Some(3));
+//! assert_eq!(ask(1, 0), None); // it panics, and whoever asked knows
+//! assert_eq!(ask(10, 5), Some(2)); // the next one, behind the same door
+//!
+//! let ended = supervisor.ended();
+//! supervisor.drain(); // and its children with it
+//! time.block_on(ended).expect("an end is always told");
+//! ```
+//!
+//! # What holds
+//!
+//! - A child lives as long as its supervisor, whoever holds its door; the supervisor's last address dropped, all drain.
+//! - Children are born in the order in which they were added, and ended in the reverse, one after the other: told to, then, when
+//!   [`patience`](Supervisor::patience) is over, killed. One that hangs inside a turn cannot be ended, and is waited for.
+//! - A supervisor that is stopped stops its children and does not wait; one that is killed, or panics, lets them drain.
+//! - Under a stage of a [`Drain`](crate::sync::drain::Drain) the supervisor has its place, and its children have none of their own: they end
+//!   in its order, and the stage is over after the supervisor.
+//! - A supervisor may be the child of another: [`Child::behind`] keeps its children's doors where they are.
+
+use super::automaton::{Automaton, End, Input};
+use super::context::Context;
+use crate::time::Time;
+use child::{Birth, Life, Order, Slot};
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+mod child;
+mod door;
+mod state;
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;
+
+pub use child::{Child, Restart};
+pub use door::Door;
+use state::What;
+pub use state::{Stopping, Supervision, Told, TooManyRestarts, Waiting};
+
+/// Who is born again together with one that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Nobody: each child for itself.
+    OneForOne,
+    /// All of them: children that cannot go on without each other.
+    OneForAll,
+    /// Those added after it: each child builds on the ones before.
+    RestForOne,
+}
+
+/// An automaton that brings its children back to life; see the [page](self).
+pub struct Supervisor {
+    strategy: Strategy,
+    restarts_max: u32,
+    window: Duration,
+    /// The first wait before a restart, and the longest.
+    back_off: [Duration; 2],
+    patience: Duration,
+    slots: Vec<Slot>,
+    /// When there were restarts, within the window.
+    restarts: VecDeque<Time>,
+}
+
+impl Supervisor {
+    /// Without children yet. Unless it is told otherwise: three restarts in five seconds, at once, and five seconds of patience.
+    #[must_use]
+    pub fn new(strategy: Strategy) -> Supervisor {
+        Supervisor {
+            strategy,
+            restarts_max: 3,
+            window: Duration::from_secs(5),
+            back_off: [Duration::ZERO; 2],
+            patience: Duration::from_secs(5),
+            slots: Vec::new(),
+            restarts: VecDeque::new(),
+        }
+    }
+
+    /// It gives up when more than so many restarts fall in a window of that length. A group that is born again counts once.
+    #[must_use]
+    pub fn intensity(mut self, restarts: u32, window: Duration) -> Supervisor {
+        (self.restarts_max, self.window) = (restarts, window);
+        self
+    }
+
+    /// The first restart of a window waits for `first`, each further one twice as long, at most `longest`.
+    #[must_use]
+    pub fn back_off(mut self, first: Duration, longest: Duration) -> Supervisor {
+        self.back_off = [first, longest];
+        self
+    }
+
+    /// How long a child that is told to end may take before it is killed.
+    #[must_use]
+    pub fn patience(mut self, time: Duration) -> Supervisor {
+        self.patience = time;
+        self
+    }
+
+    /// Adds a child, which `make` makes for each of its lives; returns its door.
+    pub fn child<A: Automaton>(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        restart: Restart,
+        make: impl FnMut() -> (A, A::State) + Send + 'static,
+    ) -> Door<A::Command> {
+        self.add(Child::new(name, restart, make))
+    }
+
+    /// As [`child`](Self::child), for one of whom more is to be said.
+    pub fn add<A: Automaton>(&mut self, child: Child<A>) -> Door<A::Command> {
+        let (slot, door) = child.into_slot();
+        self.slots.push(slot);
+        door
+    }
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.slots.iter().map(|slot| &slot.name).collect::<Vec<_>>();
+        f.debug_struct("Supervisor").field("strategy", &self.strategy).field("children", &names).finish_non_exhaustive()
+    }
+}
+
+impl Automaton for Supervisor {
+    type State = Supervision;
+    type Command = Told;
+
+    fn next(&mut self, state: Supervision, input: Input<Self>, context: &mut Context<Self>) -> Supervision {
+        use Supervision::{Failing, Leaving, Stopping, Up, Waiting};
+        match (state, input) {
+            (state @ (Up | Stopping(_) | Waiting(_) | Leaving | Failing(_)), Input::Start) => {
+                match self.begin_from(0, context) {
+                    Birth::Lives => state,
+                    Birth::Refused => Leaving,
+                }
+            }
+            (Up | Stopping(_) | Waiting(_) | Leaving, Input::Drain) => {
+                context.linger();
+                Leaving
+            }
+            (Failing(why), Input::Drain) => {
+                context.linger();
+                Failing(why)
+            }
+            (state @ (Up | Stopping(_) | Waiting(_) | Leaving | Failing(_)), Input::Exit) => {
+                self.living_from(0).for_each(|slot| slot.line.order(Order::Stop));
+                state
+            }
+            (state @ (Up | Waiting(_)), Input::Transition { .. }) => state,
+            (Stopping(group), Input::Transition { .. }) => self.go_down(group, context),
+            (Leaving, Input::Transition { .. }) => self.leave(context),
+            (Failing(why), Input::Transition { .. }) => self.fail(why, context),
+            (state, Input::Command(Told(what))) => self.on_told(state, what, context),
+        }
+    }
+
+    fn label(state: &Supervision) -> &'static str {
+        match state {
+            Supervision::Up => "Up",
+            Supervision::Stopping(_) => "Stopping",
+            Supervision::Waiting(_) => "Waiting",
+            Supervision::Leaving => "Leaving",
+            Supervision::Failing(_) => "Failing",
+        }
+    }
+}
+
+/// Where one is after a birth: a runner that takes nobody in any more ends, and so do we.
+fn up(birth: Birth) -> Supervision {
+    match birth {
+        Birth::Lives => Supervision::Up,
+        Birth::Refused => Supervision::Leaving,
+    }
+}
+
+/// What becomes of one that ended.
+enum Verdict {
+    /// It is dead for good.
+    Gone,
+    /// It is to be born again, after this time.
+    Again(Duration),
+    /// So it was, but once too often.
+    TooMany(TooManyRestarts),
+}
+
+impl Supervisor {
+    fn on_told(&mut self, state: Supervision, what: What, context: &mut Context<Self>) -> Supervision {
+        use Supervision::{Failing, Leaving, Stopping, Up, Waiting};
+        use What::{Again, Ended, Late, Return};
+        match (state, what) {
+            (Stopping(group), Ended { nth, .. }) if group.from <= nth => {
+                // We told it to end, or were about to.
+                if self.slots[nth].restart == Restart::Never {
+                    self.forget(nth)
+                } else {
+                    self.slots[nth].life = Life::Waits
+                }
+                self.go_down(group, context)
+            }
+            (Up | Stopping(_) | Waiting(_), Ended { nth, .. }) if context.is_closed() => {
+                self.forget(nth); // our runner ends, and so do we: that was no failure
+                Leaving
+            }
+            (state @ (Up | Stopping(_) | Waiting(_)), Ended { nth, end }) => {
+                match self.judge(nth, end, context.now()) {
+                    Verdict::Gone => state,
+                    Verdict::Again(wait) => self.restart(state, nth, wait, context),
+                    Verdict::TooMany(why) => Failing(why),
+                }
+            }
+            (Leaving, Ended { nth, .. }) => {
+                self.forget(nth);
+                self.leave(context)
+            }
+            (Failing(why), Ended { nth, .. }) => {
+                self.forget(nth);
+                self.fail(why, context)
+            }
+            (Up, Return { nth }) => up(self.begin(nth, context)),
+            (Waiting(group), Again) => up(self.begin_from(group.from, context)),
+            (state @ (Stopping(_) | Leaving | Failing(_)), Late) => {
+                let from = if let Stopping(group) = &state { group.from } else { 0 };
+                self.living_from(from).take(1).for_each(|slot| slot.line.order(Order::Kill));
+                state
+            }
+            (state @ (Stopping(_) | Waiting(_) | Leaving | Failing(_)), Return { .. }) => state,
+            (state @ (Up | Stopping(_) | Leaving | Failing(_)), Again) => state,
+            (state @ (Up | Waiting(_)), Late) => state,
+        }
+    }
+
+    /// Counts a restart if there is to be one. The window is looked at in our own turn alone.
+    fn judge(&mut self, nth: usize, end: End, now: Time) -> Verdict {
+        if !self.slots[nth].restart.after(&end) {
+            self.forget(nth);
+            return Verdict::Gone;
+        }
+        self.slots[nth].life = Life::Waits;
+        while self.restarts.front().is_some_and(|&then| self.window <= now.since(then)) {
+            self.restarts.pop_front();
+        }
+        self.restarts.push_back(now);
+        let (restarts, window) = (self.restarts_max, self.window);
+        if restarts < self.restarts.len() as u32 {
+            return Verdict::TooMany(TooManyRestarts { child: self.slots[nth].name.clone(), end, restarts, window });
+        }
+        let [first, longest] = self.back_off;
+        let doublings = (self.restarts.len() as u32 - 1).min(31);
+        Verdict::Again(first.saturating_mul(1 << doublings).min(longest))
+    }
+
+    /// One is to be born again, and by the strategy others with it.
+    fn restart(&mut self, state: Supervision, nth: usize, wait: Duration, context: &mut Context<Self>) -> Supervision {
+        let from = match self.strategy {
+            Strategy::OneForOne => {
+                if wait.is_zero() {
+                    return up(self.begin(nth, context));
+                }
+                context.after(wait, Told(What::Return { nth }));
+                return state;
+            }
+            Strategy::OneForAll => 0,
+            Strategy::RestForOne => nth,
+        };
+        match state {
+            // The group on its way down has become larger: no transition will come.
+            Supervision::Stopping(group) => self.go_down(Stopping { from, wait: wait.max(group.wait) }, context),
+            Supervision::Up | Supervision::Waiting(_) | Supervision::Leaving | Supervision::Failing(_) => {
+                Supervision::Stopping(Stopping { from, wait })
+            }
+        }
+    }
+
+    /// Tells the youngest of a group to end; once all are gone, the group rests, or comes back.
+    fn go_down(&mut self, group: Stopping, context: &mut Context<Self>) -> Supervision {
+        let Stopping { from, wait } = group;
+        if self.end_youngest(from, Order::Stop, context) {
+            return Supervision::Stopping(group);
+        }
+        if wait.is_zero() {
+            return up(self.begin_from(from, context));
+        }
+        context.state_timeout(wait, Told(What::Again)); // of the state that we enter
+        Supervision::Waiting(Waiting { from })
+    }
+
+    fn leave(&mut self, context: &mut Context<Self>) -> Supervision {
+        if !self.end_youngest(0, Order::Drain, context) {
+            context.stop();
+        }
+        Supervision::Leaving
+    }
+
+    fn fail(&mut self, why: TooManyRestarts, context: &mut Context<Self>) -> Supervision {
+        if !self.end_youngest(0, Order::Stop, context) {
+            resume_unwind(Box::new(why)); // no hook prints: whoever watches us is told
+        }
+        Supervision::Failing(why)
+    }
+
+    /// Tells the last added of those from `from` on that live to end; false if none does.
+    fn end_youngest(&mut self, from: usize, order: Order, context: &mut Context<Self>) -> bool {
+        let youngest = self.living_from(from).next().map(|slot| slot.line.order(order));
+        if youngest.is_some() {
+            context.state_timeout(self.patience, Told(What::Late));
+        }
+        youngest.is_some()
+    }
+
+    /// Those that live from `from` on, the last added first.
+    fn living_from(&self, from: usize) -> impl Iterator<Item = &Slot> {
+        self.slots[from..].iter().rev().filter(|slot| slot.life == Life::Lives)
+    }
+
+    /// Brings those that wait to life, from `from` on.
+    fn begin_from(&mut self, from: usize, context: &mut Context<Self>) -> Birth {
+        let refused = (from..self.slots.len()).any(|nth| self.begin(nth, context) == Birth::Refused);
+        if refused { Birth::Refused } else { Birth::Lives }
+    }
+
+    /// Brings it to life, if it waits for that.
+    fn begin(&mut self, nth: usize, context: &mut Context<Self>) -> Birth {
+        if self.slots[nth].life != Life::Waits {
+            return Birth::Lives;
+        }
+        let birth = self.slots[nth].line.begin(nth, context);
+        match birth {
+            Birth::Lives => self.slots[nth].life = Life::Lives,
+            Birth::Refused => self.forget(nth),
+        }
+        birth
+    }
+
+    fn forget(&mut self, nth: usize) {
+        self.slots[nth].life = Life::Gone;
+        self.slots[nth].line.forget();
+    }
+}

@@ -1,0 +1,186 @@
+//! What a supervisor knows of one child, and how it brings it to life.
+
+use super::Supervisor;
+use super::door::Door;
+use super::state::{Told, What};
+use crate::fsm::address::Address;
+use crate::fsm::automaton::Mode;
+use crate::fsm::automaton::{Automaton, End, Panic};
+use crate::fsm::context::Context;
+use crate::fsm::death::drop_all;
+use crate::fsm::inbox::Keeper;
+use crate::fsm::runner::Capacity;
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// After which ends a child is born again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// After each.
+    Always,
+    /// After a panic: one that was drained, stopped or killed stays dead.
+    OnPanic,
+    /// Never, not even with its siblings.
+    Never,
+}
+
+impl Restart {
+    pub(super) fn after(self, end: &End) -> bool {
+        match (self, end) {
+            (Restart::Always, End::Exited | End::Killed | End::Panicked(_)) => true,
+            (Restart::OnPanic, End::Panicked(_)) => true,
+            (Restart::OnPanic, End::Exited | End::Killed) => false,
+            (Restart::Never, End::Exited | End::Killed | End::Panicked(_)) => false,
+        }
+    }
+}
+
+/// What can be said of a child before its supervisor lives; see [`Supervisor::add`].
+#[must_use = "a child lives once it was added to a supervisor"]
+pub struct Child<A: Automaton> {
+    name: Cow<'static, str>,
+    restart: Restart,
+    make: Box<dyn FnMut() -> (A, A::State) + Send>,
+    door: Door<A::Command>,
+    capacity: Capacity,
+    keeps: bool,
+}
+
+impl<A: Automaton> Child<A> {
+    /// A child by that name, which `make` makes anew for each of its lives, in its supervisor's turn. A panic in `make` counts as
+    /// a panic of the child.
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        restart: Restart,
+        make: impl FnMut() -> (A, A::State) + Send + 'static,
+    ) -> Child<A> {
+        let capacity = Capacity::Unbounded;
+        Child { name: name.into(), restart, make: Box::new(make), door: Door::new(), capacity, keeps: false }
+    }
+
+    /// Puts it behind a door that is there already, and outlives this supervisor: for a supervisor that is itself born again.
+    pub fn behind(mut self, door: &Door<A::Command>) -> Self {
+        self.door = door.clone();
+        self
+    }
+
+    /// Bounds its inbox.
+    pub fn inbox(mut self, capacity: Capacity) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// What its inbox holds when it ends is what that of its next life begins with, the postponed first, whatever its bound. The
+    /// command in hand is not among it: it may be what the child died of. Without this it is dropped, the senders of replies with
+    /// it.
+    pub fn keep_inbox(mut self) -> Self {
+        self.keeps = true;
+        self
+    }
+
+    /// For its supervisor, and its door.
+    pub(super) fn into_slot(self) -> (Slot, Door<A::Command>) {
+        let Child { name, restart, make, door, capacity, keeps } = self;
+        let keeper = keeps.then(Keeper::default);
+        let made = Made { name: name.clone(), make, door: door.clone(), capacity, keeper, address: None };
+        (Slot { name, restart, life: Life::Waits, line: Box::new(made) }, door)
+    }
+}
+
+/// A child, as its supervisor sees it.
+pub(super) struct Slot {
+    pub(super) name: Cow<'static, str>,
+    pub(super) restart: Restart,
+    pub(super) life: Life,
+    pub(super) line: Box<dyn Line>,
+}
+
+/// Whether it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It does, or its end was not told yet.
+    Lives,
+    /// It will be born.
+    Waits,
+    /// It is dead for good.
+    Gone,
+}
+
+/// How a life is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Drain,
+    Stop,
+    Kill,
+}
+
+/// How a child came to life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Birth {
+    /// It lives, or `make` panicked and its end is raised: one end will be told.
+    Lives,
+    /// The runner takes nobody in any more.
+    Refused,
+}
+
+/// All lives of one child, one after the other.
+pub(super) trait Line: Send {
+    fn begin(&mut self, nth: usize, context: &mut Context<Supervisor>) -> Birth;
+    fn order(&self, order: Order);
+    /// It was its last life.
+    fn forget(&mut self);
+}
+
+struct Made<A: Automaton> {
+    name: Cow<'static, str>,
+    make: Box<dyn FnMut() -> (A, A::State) + Send>,
+    door: Door<A::Command>,
+    capacity: Capacity,
+    keeper: Option<Keeper<A::Command>>,
+    address: Option<Address<A::Command>>,
+}
+
+impl<A: Automaton> Line for Made<A> {
+    fn begin(&mut self, nth: usize, context: &mut Context<Supervisor>) -> Birth {
+        let (automaton, state) = match catch_unwind(AssertUnwindSafe(|| (self.make)())) {
+            Ok(made) => made,
+            Err(payload) => {
+                self.address = None;
+                context.raise(Told(What::Ended { nth, end: End::Panicked(Panic::new(payload)) }));
+                return Birth::Lives;
+            }
+        };
+        // No stage of its own: in which order children end is for their supervisor to say.
+        let builder = context.builder(automaton, state).above(None).name(self.name.clone()).inbox(self.capacity);
+        let builder = match &self.keeper {
+            Some(keeper) => builder.kept(keeper),
+            None => builder,
+        };
+        let address = builder.spawn();
+        if address.mode() == Mode::Ended && address.counters().turns == 0 {
+            return Birth::Refused; // dead without a turn, and nobody else knew of it
+        }
+        context.watch(&address, move |end| Told(What::Ended { nth, end }));
+        self.door.frame().place(address.port().clone());
+        self.address = Some(address);
+        Birth::Lives
+    }
+
+    fn order(&self, order: Order) {
+        let Some(address) = &self.address else { return };
+        match order {
+            Order::Drain => address.drain(),
+            Order::Stop => address.stop(),
+            Order::Kill => address.kill(),
+        }
+    }
+
+    fn forget(&mut self) {
+        self.address = None;
+        if let Some(keeper) = &self.keeper {
+            let kept = std::mem::take(&mut *keeper.lock());
+            drop_all(kept);
+        }
+    }
+}
