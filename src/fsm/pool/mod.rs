@@ -122,7 +122,7 @@ impl Pool {
     }
 
     /// Drains all automata, and waits for their end. What is spawned from here on is dead from birth. Then the workers end, for which
-    /// it waits up to a second more; the thread of the timers ends with the pool and the last address of an automaton of its. It may
+    /// it waits up to a second more; the thread of the timers ends with the pool and the last address of its automata. It may
     /// be called again, and by several threads.
     ///
     /// # Errors
