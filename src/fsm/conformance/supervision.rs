@@ -179,6 +179,7 @@ pub fn a_door_refuses_while_nobody_lives_behind_it_and_a_drain_does_not_wait_for
         let ended = doors[2].ended();
         panics(runner, &doors[2]);
         assert!(matches!(runner.block_on(ended), Ok(End::Panicked(_))));
+        until(runner, || supervisor.counters().processed != 0); // it has heard of that
         assert!(matches!(doors[2].post("late"), Err(Rejected::Dead("late"))));
         assert!(doors[2].present().is_none());
         assert!(matches!(ends(runner, supervisor), End::Exited), "{strategy:?}: {:?}", log.lock());
