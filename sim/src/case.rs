@@ -109,6 +109,7 @@ impl fmt::Display for Words<'_> {
             What::Broken { node, down } => write!(f, "broken {node} for {}", Exact(*down)),
             What::Rollback { node, down } => write!(f, "rollback {node} for {}", Exact(*down)),
             What::Wipe { node, down } => write!(f, "wipe {node} for {}", Exact(*down)),
+            What::Full { node, lasts } => write!(f, "full {node} for {}", Exact(*lasts)),
             What::Leap { node, by } => write!(f, "leap {node} for {}", Exact(*by)),
             What::Aim(aim) => write!(f, "{aim:?}"), // no plan of a seed has it
         }
@@ -160,6 +161,7 @@ fn parse_fault(line: &str) -> Option<Fault> {
         ["broken", node] => What::Broken { node: number(node)?, down },
         ["rollback", node] => What::Rollback { node: number(node)?, down },
         ["wipe", node] => What::Wipe { node: number(node)?, down },
+        ["full", node] => What::Full { node: number(node)?, lasts },
         ["leap", node] => What::Leap { node: number(node)?, by: time },
         _ => return None,
     };

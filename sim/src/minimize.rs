@@ -79,9 +79,11 @@ impl Minimized {
 /// Halves how long a fault lasts, down to a millisecond.
 fn shorten(what: &mut What) {
     match what {
-        What::Cut { lasts, .. } | What::Clog { lasts, .. } | What::Pause { lasts, .. } | What::Stuck { lasts, .. } => {
-            *lasts = halved(*lasts);
-        }
+        What::Cut { lasts, .. }
+        | What::Clog { lasts, .. }
+        | What::Pause { lasts, .. }
+        | What::Stuck { lasts, .. }
+        | What::Full { lasts, .. } => *lasts = halved(*lasts),
         What::Crash { down, .. }
         | What::CrashAtDisk { down, .. }
         | What::Blackout { down }

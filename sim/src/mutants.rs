@@ -67,7 +67,7 @@ pub fn look(
 }
 
 /// What stops a peer says which rule it stands for: then it counts for that rule.
-fn rule(rule: &str, what: &str) -> String {
+pub(crate) fn rule(rule: &str, what: &str) -> String {
     let is_rule = |word: &&str| {
         let number = word.strip_prefix('R').and_then(|word| word.strip_suffix(':'));
         number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))

@@ -67,6 +67,8 @@ pub struct Node {
     pub wipes: u64,
     /// No disk operation completes before.
     pub stuck_until: Time,
+    /// The disk has no room before.
+    pub full_until: Time,
     /// None of the process's parts takes a turn before.
     pub paused_until: Time,
     /// How many flushes this life has asked for.
@@ -87,7 +89,7 @@ impl Node {
     #[must_use]
     pub fn new(id: usize, time: VirtualTime, common: Common) -> Node {
         let disk = Arc::new(SimulatedDisk::new(fate(common.seed, Purpose::Disk, id as u64, 0)));
-        let (stuck_until, paused_until, process) = (Time::ZERO, Time::ZERO, None);
+        let (stuck_until, full_until, paused_until, process) = (Time::ZERO, Time::ZERO, Time::ZERO, None);
         let (life, wipes, flushes, strays) = (0, 0, 0, 0);
         let (fuse, broken, former) = (None, None, None);
         Node {
@@ -98,6 +100,7 @@ impl Node {
             life,
             wipes,
             stuck_until,
+            full_until,
             paused_until,
             flushes,
             strays,

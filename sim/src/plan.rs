@@ -65,6 +65,8 @@ pub struct Families {
     pub broken: bool,
     /// A directory is emptied.
     pub wipes: bool,
+    /// Disks are full for a while.
+    pub full: bool,
 }
 
 /// One fault.
@@ -136,6 +138,13 @@ pub enum What {
         node: usize,
         /// When the node starts again, in nanoseconds.
         down: u64,
+    },
+    /// The disk holds no byte more than it does, for a while.
+    Full {
+        /// Which node.
+        node: usize,
+        /// For how long, in nanoseconds.
+        lasts: u64,
     },
     /// One packet, the next of its kind, has a fate of its own. A plan has it only from a scenario.
     Aim(Aim),
@@ -230,6 +239,7 @@ fn families(draws: &mut Draws, calm: bool) -> Families {
         stuck: on(),
         broken: on(),
         wipes: on(),
+        full: on(),
     }
 }
 
@@ -239,7 +249,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     let on = swarm.families;
     // Each family has a stream of its own and a mean time between its faults.
     type Make = fn(&mut Draws, &Swarm) -> What;
-    let families: [(bool, u64, Make); 8] = [
+    let families: [(bool, u64, Make); 9] = [
         (on.cuts, 500, cut),
         (on.clogs, 900, clog),
         (on.crashes, 230, crash),
@@ -248,6 +258,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
         (on.stuck, 1_500, |draws, swarm| What::Stuck { node: node(draws, swarm), lasts: spell(draws) }),
         (on.broken, 2_500, |draws, swarm| What::Broken { node: node(draws, swarm), down: down(draws) }),
         (on.wipes, 4_000, |draws, swarm| What::Wipe { node: node(draws, swarm), down: down(draws) }),
+        (on.full, 1_500, |draws, swarm| What::Full { node: node(draws, swarm), lasts: shortage(draws) }),
     ];
     let mut faults = Vec::new();
     for (family, (_, mean_ms, make)) in families.into_iter().enumerate().filter(|(_, (is_on, ..))| *is_on) {
@@ -275,6 +286,11 @@ fn down(draws: &mut Draws) -> u64 {
 
 fn spell(draws: &mut Draws) -> u64 {
     log_uniform(draws.bits(), 20 * MS, 1_500 * MS)
+}
+
+/// A full disk is met once the segment and the next one are used up.
+fn shortage(draws: &mut Draws) -> u64 {
+    log_uniform(draws.bits(), 300 * MS, 4_000 * MS)
 }
 
 fn crash(draws: &mut Draws, swarm: &Swarm) -> What {
@@ -357,7 +373,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(kinds.len(), 9 + 7, "{kinds:?}");
+        assert_eq!(kinds.len(), 10 + 7, "{kinds:?}");
     }
 
     #[test]

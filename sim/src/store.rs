@@ -72,8 +72,10 @@ impl<D: Disk> Storage for SlowLog<D> {
     }
 
     fn stage(&mut self, record: &Record) -> Result<(), Error> {
+        self.inner.lock().log.stage(record)?;
+        // Only now: what finds no room is given again.
         self.check.lock().given(self.node, record);
-        self.inner.lock().log.stage(record)
+        Ok(())
     }
 
     fn flush(&mut self, seq: Seq) -> Result<(), Error> {
@@ -127,5 +129,9 @@ impl<D: Disk> Tended for SlowLog<D> {
 
     fn prepare(&mut self) -> Result<bool, Error> {
         self.inner.lock().log.prepare()
+    }
+
+    fn seek(&mut self) {
+        self.inner.lock().log.seek();
     }
 }

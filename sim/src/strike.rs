@@ -29,6 +29,7 @@ impl World {
             What::Stuck { node, lasts } => self.stick(node, lasts),
             What::Broken { node, down } => self.break_disk(node, down),
             What::Wipe { node, down } => self.wipe(node, down),
+            What::Full { node, lasts } => self.fill(node, lasts),
             What::Rollback { node, down } => self.roll_back(node, down),
             What::Aim(aim) => {
                 self.net.aim(aim);
@@ -82,6 +83,25 @@ impl World {
         stuck
     }
 
+    fn fill(&mut self, id: usize, lasts: u64) -> bool {
+        let end = self.after(lasts);
+        let node = &mut self.nodes[id];
+        if node.process.is_none() || !prolong(&mut node.full_until, end) {
+            return false;
+        }
+        self.sums.full += 1;
+        node.disk.set_capacity(node.disk.used());
+        self.later(lasts, Event::Room { node: id });
+        true
+    }
+
+    pub(crate) fn make_room(&mut self, id: usize) {
+        let node = &self.nodes[id];
+        if node.full_until <= self.now {
+            node.disk.set_capacity(u64::MAX);
+        }
+    }
+
     fn break_disk(&mut self, id: usize, down: u64) -> bool {
         let node = &mut self.nodes[id];
         if node.process.is_some() {
@@ -95,6 +115,7 @@ impl World {
         let former = self.nodes[id].former.take();
         let struck = self.crash(id, down);
         self.nodes[id].disk = former.unwrap_or_else(|| Arc::clone(&self.nodes[id].disk));
+        self.nodes[id].disk.set_capacity(u64::MAX);
         struck
     }
 
@@ -182,6 +203,12 @@ impl World {
                 node.disk.crash();
                 self.later(1, Event::Start { node: id });
             }
+            Err(SpawnError::Store(Error::Full)) if self.now <= node.full_until => {
+                node.disk.kill();
+                // Room comes back at that very moment, before or after this.
+                let at = Time(node.full_until.0 + 1);
+                self.push(at, Event::Start { node: id });
+            }
             Err(SpawnError::Store(Error::Io(_) | Error::Poisoned)) => {
                 node.disk.kill();
                 self.later(1, Event::Start { node: id });
@@ -239,13 +266,14 @@ mod tests {
             What::Pause { node, lasts },
             What::Stuck { node, lasts },
             What::Broken { node, down },
+            What::Full { node, lasts },
         ];
         // The first node starts at the end of time 0.
         assert_eq!(struck(0, &faults[..4]).withheld, 4);
         let mut all_down = vec![What::Blackout { down }];
         all_down.extend(faults);
         let sums = struck(1, &all_down);
-        let all = Sums { withheld: 10, blackouts: 1, crashes: 3, ..sums };
+        let all = Sums { withheld: 11, blackouts: 1, crashes: 3, ..sums };
         assert_eq!((sums.cuts, sums.clogs, sums.pauses, sums.stuck), (0, 0, 0, 0));
         assert_eq!(sums, all);
     }
@@ -258,10 +286,11 @@ mod tests {
                 What::Clog { from: 1, to: 2, lasts },
                 What::Pause { node: 1, lasts },
                 What::Stuck { node: 2, lasts },
+                What::Full { node: 0, lasts },
             ]
         };
-        let counts = |sums: Sums| [sums.cuts, sums.clogs, sums.pauses, sums.stuck, sums.withheld];
-        assert_eq!(counts(struck(2, &[faults(5), faults(5)].concat())), [1, 1, 1, 1, 4]);
-        assert_eq!(counts(struck(2, &[faults(5), faults(6)].concat())), [2, 2, 2, 2, 0]);
+        let counts = |sums: Sums| [sums.cuts, sums.clogs, sums.pauses, sums.stuck, sums.full, sums.withheld];
+        assert_eq!(counts(struck(2, &[faults(5), faults(5)].concat())), [1, 1, 1, 1, 1, 5]);
+        assert_eq!(counts(struck(2, &[faults(5), faults(6)].concat())), [2, 2, 2, 2, 2, 0]);
     }
 }

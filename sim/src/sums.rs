@@ -108,6 +108,8 @@ sums! {
     pauses,
     /// Disks that were stuck.
     stuck,
+    /// Disks that were full.
+    full,
     /// Syncs that failed.
     broken,
     /// Directories emptied.

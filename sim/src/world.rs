@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Start { node: usize },
     /// A process that stood still goes on.
     Resume { node: usize, life: u64 },
+    /// A disk that was full has room.
+    Room { node: usize },
     /// A client acts.
     Client(usize),
 }
@@ -44,7 +46,7 @@ impl Event {
     /// Whose it is.
     fn source(&self) -> Source {
         match *self {
-            Event::Fault(_) => Source::Plan,
+            Event::Fault(_) | Event::Room { .. } => Source::Plan,
             Event::Arrive { from, to, .. } => Source::Link(from, to),
             Event::Flushed { node, .. } => Source::Disk(node),
             Event::Start { node } | Event::Resume { node, .. } => Source::Process(node),
@@ -135,6 +137,7 @@ impl World {
             Event::Flushed { node, seq, .. } => [3, *node as u64, seq.0],
             Event::Start { node } => [4, *node as u64, 0],
             Event::Resume { node, .. } => [5, *node as u64, 0],
+            Event::Room { node } => [7, *node as u64, 0],
             Event::Client(client) => [6, *client as u64, 0],
         }
     }
@@ -146,6 +149,7 @@ impl World {
             Event::Flushed { node, life, seq } => self.flushed(node, life, seq),
             Event::Start { node } => self.start(node),
             Event::Resume { node, life } => self.resume(node, life),
+            Event::Room { node } => self.make_room(node),
             Event::Client(client) => self.act(client),
         }
     }

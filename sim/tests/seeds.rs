@@ -53,6 +53,7 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("pauses", sums.pauses),
         ("stuck", sums.stuck),
         ("broken", sums.broken),
+        ("full", sums.full),
         ("wipes", sums.wipes),
         ("reads", sums.reads),
         ("swapped", sums.swapped),
@@ -60,6 +61,7 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("expired", sums.expired),
         ("witnessed", sums.witnessed),
     ];
+    assert!(20 <= sums.refused, "what a full disk refuses: {sums}");
     for (kind, times) in faults {
         assert!(100 <= times, "{kind}: {times} times only; {sums}");
     }
