@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 /// The bytes are those of [postcard](https://postcard.jamesmunns.com), version 1: they are part of the log, so a type
 /// may change only as that format allows, which is to add variants at the end of an enum. Equal values have equal bytes
 /// if the type writes itself in one order: a `BTreeMap`, not a `HashMap`, whose order is drawn in each process.
+/// Nothing limits how deep a type that holds itself may nest: one that reads bytes of strangers wants a limit of its own.
 ///
 /// ```
 /// use rsm::raft::machine::{Codec, Serde};
