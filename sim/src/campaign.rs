@@ -1,7 +1,7 @@
 //! Many seeds, on all cores, for so long, and on from where a former campaign has stopped.
 //!
 //! ```text
-//!   next seed ──> worker, worker, .. ──> sums ──> FILE: `next 12000`, and the sums of all before
+//!   next seed ──> worker, worker, .. ──> sums ──> FILE: `next 12000 of 5000 ms`, and the sums of all before
 //! ```
 
 use crate::options::Options;
@@ -29,7 +29,7 @@ struct Shared<'a> {
 
 pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     let (from, mut sums) = match &options.resume {
-        Some(path) => resumed(path)?.unwrap_or((options.from, Sums::default())),
+        Some(path) => resumed(path, options.lasts)?.unwrap_or((options.from, Sums::default())),
         None => (options.from, Sums::default()),
     };
     let until = options.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
@@ -46,29 +46,36 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
         sums += of_worker;
         broken = broken.into_iter().chain(violated).min_by_key(|report| report.seed);
     }
-    if let Some(report) = broken {
-        return Ok(verdict(&report, &replay(options, report.seed)));
-    }
+    // A seed that breaks a rule is behind it too, though in no sum: it is run again by itself.
     if let Some(path) = &options.resume {
         let next = shared.next.load(Ordering::Relaxed).min(end);
-        fs::write(path, format!("next {next}\n{sums}\n"))?;
+        fs::write(path, format!("next {next} of {} ms\n{sums}\n", options.lasts.as_millis()))?;
+    }
+    if let Some(report) = broken {
+        return Ok(verdict(&report, &replay(options, report.seed)));
     }
     println!("{sums}");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where a former campaign has stopped, and what it has counted.
-fn resumed(path: &str) -> io::Result<Option<(u64, Sums)>> {
+/// Where a former campaign of seeds that last so long has stopped, and what it has counted.
+fn resumed(path: &str, lasts: Duration) -> io::Result<Option<(u64, Sums)>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(io::Error::other(format!("{path}: {why}"))),
     };
     let read = || {
-        let (next, sums) = text.split_once('\n')?;
-        Some((next.strip_prefix("next ")?.parse().ok()?, Sums::parse(sums)?))
+        let (head, sums) = text.split_once('\n')?;
+        let (next, lasted) = head.strip_prefix("next ")?.strip_suffix(" ms")?.split_once(" of ")?;
+        Some((next.parse().ok()?, lasted.parse().ok()?, Sums::parse(sums)?))
     };
-    read().map(Some).ok_or_else(|| io::Error::other(format!("{path}: not what --resume has written; begin a new file")))
+    let (next, lasted, sums): (u64, u64, Sums) =
+        read().ok_or_else(|| io::Error::other(format!("{path}: not what --resume has written; begin a new file")))?;
+    if u128::from(lasted) != lasts.as_millis() {
+        return Err(io::Error::other(format!("{path}: its seeds last otherwise: say --milliseconds {lasted}")));
+    }
+    Ok(Some((next, sums)))
 }
 
 /// Runs seeds until there is no reason to go on: their sums, and the first report of a broken rule.

@@ -105,6 +105,8 @@ pub struct Client {
     /// What a swapper has seen last.
     last: (Key, u64),
     doing: Doing,
+    /// The moment at which it acts is fixed.
+    is_due: bool,
     told: Arc<Lock<Vec<Told>>>,
 }
 
@@ -135,7 +137,7 @@ impl Client {
         let kinds = if id == 0 { BUSY } else { KINDS.len() as u64 };
         let kind = KINDS[draws.below(kinds) as usize];
         let (last, doing) = ((0, 0), Doing::Nothing);
-        Client { id, draws, kind, session: None, sequence: 0, operation: 0, last, doing, told }
+        Client { id, draws, kind, session: None, sequence: 0, operation: 0, last, doing, is_due: true, told }
     }
 
     /// A draw of this client's.
@@ -143,8 +145,14 @@ impl Client {
         self.draws.bits()
     }
 
+    /// Whether a moment at which it acts is wanted: it has none yet. Now it has.
+    pub fn becomes_due(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_due, true)
+    }
+
     /// Begins an operation, or goes on with the one that was begun, through these peers.
     pub fn act(&mut self, peers: &[Peer<Lists>], answers: &mut Answers) {
+        self.is_due = false;
         if self.doing == Doing::Nothing {
             self.begin(answers);
         }

@@ -6,7 +6,9 @@
 //! No part of a run draws from another's chance, so what is left out leaves the rest as it was.
 
 use crate::case::Small;
+use crate::mutants::rule;
 use crate::plan::{MS, What};
+use rsm::raft::invariants::Violation;
 
 /// What came of making a case small.
 #[derive(Clone, Debug)]
@@ -14,7 +16,7 @@ pub struct Minimized {
     /// The least that was found.
     pub small: Small,
     /// The rule that it breaks, as the whole seed does.
-    pub rule: &'static str,
+    pub rule: String,
     /// How many faults the whole seed has.
     pub before: usize,
     /// How many runs it took.
@@ -24,7 +26,7 @@ pub struct Minimized {
 /// Looks for less that breaks the same rule, in at most so many runs; `None` if the whole breaks none.
 #[must_use]
 pub fn minimize(whole: &Small, runs_max: u32) -> Option<Minimized> {
-    let rule = whole.run().broken?.rule;
+    let rule = rule_of(&whole.run().broken?);
     let mut found = Minimized { small: whole.clone(), rule, before: whole.plan.len(), runs: 1 };
     loop {
         let before = found.small.clone();
@@ -54,7 +56,7 @@ impl Minimized {
             return false;
         }
         self.runs += 1;
-        let is_same = small.run().broken.is_some_and(|violation| violation.rule == self.rule);
+        let is_same = small.run().broken.is_some_and(|violation| rule_of(&violation) == self.rule);
         if is_same {
             self.small = small;
         }
@@ -74,6 +76,11 @@ impl Minimized {
             piece /= 2;
         }
     }
+}
+
+/// What stops a peer stands for the rule that it names: two faults that stop one are not the same.
+fn rule_of(violation: &Violation) -> String {
+    rule(violation.rule, &violation.what)
 }
 
 /// Halves how long a fault lasts, down to a millisecond.

@@ -6,15 +6,19 @@
 //! ```
 
 use crate::check::Check;
-use crate::lists::Lists;
+use crate::lists::{Change, Lists};
 use crate::stream::{Purpose, fate};
 use crate::world::World;
 use bytes::Bytes;
 use rsm::raft::consensus::{Consensus, Message, Role};
+use rsm::raft::machine::{Caller, Codec, SessionId};
 use rsm::raft::peer::Peer;
 use rsm::raft::wire::{Body, Head, Packer};
-use rsm::raft::{ClusterId, Identity, Incarnation, NodeId, Term};
+use rsm::raft::{Ask, ClusterId, Entry, EntryKind, Identity, Incarnation, NodeId, Term};
 use rsm::sync::lock::Lock;
+
+/// The number of what only strays propose: no list may hold it.
+pub(crate) const NOBODYS: u64 = u64::MAX;
 
 /// One packet in so many is followed by one that must change nothing.
 const FOREIGN: u64 = 256;
@@ -85,8 +89,24 @@ impl World {
         };
         let mut packer = Packer::default();
         packer.begin(&head);
-        packer.put(&Body::from(Message::TimeoutNow { term: Term(u64::MAX >> 2) }));
+        packer.put(&Body::from(words(us, draw / 15)));
         Some((which, Bytes::copy_from_slice(packer.seal())))
+    }
+}
+
+/// What would change something, if it came from whom it should.
+fn words(us: Identity, draw: u64) -> Message {
+    match draw % 5 {
+        0 => Message::TimeoutNow { term: Term(u64::MAX >> 2) },
+        1 => {
+            let caller = Caller { session: SessionId(draw / 5 % 64), sequence: 1 + draw / 320 % 8, low: 1 };
+            let change = Change { key: 0, number: NOBODYS, expected: None };
+            let entry = Entry::new(Term(0), EntryKind::Command, caller.command(&change.to_bytes()));
+            Message::Forward { entries: vec![entry].into() }
+        }
+        2 => Message::ReadAsk { ask: Ask(draw / 5) },
+        3 => Message::Attest { bound: Incarnation(us.incarnation.0 ^ (draw / 5 % 2)) },
+        _ => Message::Hello,
     }
 }
 

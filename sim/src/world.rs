@@ -12,7 +12,7 @@ use crate::net::{Copy, Net};
 use crate::node::{Common, Node, Sent};
 use crate::plan::{Fault, MS, Swarm};
 use crate::queue::Queue;
-use crate::stray::{names_another_life, spoil, turned_away};
+use crate::stray::{NOBODYS, names_another_life, spoil, turned_away};
 use crate::stream::{Purpose, exponential, stream};
 use crate::sums::Sums;
 use crate::ties::{Source, Ties};
@@ -104,6 +104,7 @@ impl World {
             now: Time::ZERO,
             story: None,
         };
+        world.answers.never(NOBODYS);
         (0..world.nodes.len()).for_each(|node| world.push(Time(node as u64), Event::Start { node }));
         (0..world.clients.len()).for_each(|client| world.push(Time(MS), Event::Client(client)));
         let faults: Vec<Time> = world.plan.iter().map(|fault| fault.at).collect();
@@ -188,7 +189,14 @@ impl World {
         let peers: Vec<_> = up.map(|process| process.peer.clone()).collect();
         self.clients[client].act(&peers, &mut self.answers);
         if peers.is_empty() {
-            self.later(self.swarm.rest, Event::Client(client));
+            self.client_later(self.swarm.rest, client);
+        }
+    }
+
+    /// One that is told twice that it is to try again tries once.
+    fn client_later(&mut self, by: u64, client: usize) {
+        if self.clients[client].becomes_due() {
+            self.later(by, Event::Client(client));
         }
     }
 
@@ -283,8 +291,8 @@ impl World {
         let pause = exponential(client.draw(), self.swarm.rest);
         match client.on_told(told, &mut self.answers) {
             Next::Stale => {}
-            Next::Rest | Next::Again => self.later(pause, Event::Client(told.client)),
-            Next::Sleep => self.later(pause + SLEEP, Event::Client(told.client)),
+            Next::Rest | Next::Again => self.client_later(pause, told.client),
+            Next::Sleep => self.client_later(pause + SLEEP, told.client),
             Next::Violated { floor, seen } => {
                 self.check
                     .lock()
@@ -350,4 +358,28 @@ const LOOK: u64 = 64;
 /// The packet's own checksum names its bytes.
 fn crc(bytes: &Bytes) -> u32 {
     bytes.get(..4).and_then(|head| head.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{plan, swarm};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_client_acts_at_one_moment_at_a_time() {
+        for seed in 0..12 {
+            let (time, swarm, end) = (VirtualTime::new(seed), swarm(seed), Time(3_000 * MS));
+            let plan = plan(seed, &swarm, end);
+            let mut world = World::new(seed, swarm, plan, &time);
+            while time.now() < end && time.step(&mut world).is_some() {
+                let mut due = BTreeSet::new();
+                let acts = world.queue.iter().filter_map(|event| match event {
+                    Event::Client(client) => Some(*client),
+                    _ => None,
+                });
+                acts.for_each(|client| assert!(due.insert(client), "client {client} of seed {seed} acts twice"));
+            }
+        }
+    }
 }

@@ -61,3 +61,17 @@ fn a_run_that_is_cut_short_is_the_beginning_of_the_whole() {
     assert_eq!(lines.len(), 100);
     assert!(whole.starts_with(&lines.join("\n")));
 }
+
+#[test]
+fn a_campaign_goes_on_with_seeds_of_one_length() {
+    let file = std::env::temp_dir().join(format!("rsm-sim-resumed-{}", std::process::id()));
+    let path = file.to_str().expect("a path of letters");
+    let began = simulated(&["--seeds", "2", "--milliseconds", "200", "--resume", path]);
+    let went_on = simulated(&["--seeds", "2", "--milliseconds", "200", "--resume", path]);
+    assert!(began.starts_with("seeds 2, ") && went_on.starts_with("seeds 4, "), "{began}{went_on}");
+    let output = Command::new(env!("CARGO_BIN_EXE_rsm-sim")).args(["--seeds", "2", "--resume", path]).output();
+    let output = output.expect("it was built");
+    std::fs::remove_file(&file).expect("it was written");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--milliseconds 200"));
+}

@@ -86,6 +86,11 @@ impl Answers {
         self.refused.insert(number);
     }
 
+    /// A number that nobody was ever to propose.
+    pub fn never(&mut self, number: u64) {
+        self.refused.insert(number);
+    }
+
     /// Nobody knows what has become of a change.
     pub fn unknown(&mut self) {
         self.counts.unknown += 1;

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 struct Noted {
     key: Key,
     operation: Operation,
-    /// Where it took effect, as its caller was told.
-    index: Option<u64>,
+    /// Where it took effect, and what it saw there, as its caller was told.
+    told: Option<(u64, Seen)>,
 }
 
 /// All of them, in the order of their calls.
@@ -26,6 +26,8 @@ struct Noted {
 pub struct History {
     now: u64,
     noted: Vec<Noted>,
+    /// What was told twice, and not the same.
+    contradicted: Vec<String>,
 }
 
 impl History {
@@ -36,7 +38,7 @@ impl History {
 
     fn called(&mut self, key: Key, call: Call) -> usize {
         let operation = Operation { called: self.now, returned: None, call };
-        self.noted.push(Noted { key, operation, index: None });
+        self.noted.push(Noted { key, operation, told: None });
         self.noted.len() - 1
     }
 
@@ -52,21 +54,31 @@ impl History {
         self.called(key, expected.map_or(Call::Write(number), swap))
     }
 
-    /// An operation returns, unless it has returned before: it took effect there, and saw this.
+    /// An operation returns: it took effect there, and saw this. If it has returned before, it must say the same.
     pub fn returned(&mut self, place: usize, index: u64, seen: Seen) {
         let noted = &mut self.noted[place];
-        if noted.operation.returned.is_none() {
-            (noted.operation.returned, noted.index) = (Some(self.now), Some(index));
-            match &mut noted.operation.call {
-                Call::Write(_) => {}
-                Call::Read(value) | Call::Swap { found: value, .. } => *value = seen.last,
+        if let Some((before, saw)) = noted.told {
+            if (before, saw) != (index, seen) {
+                let call = noted.operation.call;
+                self.contradicted.push(format!("{call} at {before} saw {saw:?}, and then at {index} {seen:?}"));
             }
+            return;
         }
+        (noted.operation.returned, noted.told) = (Some(self.now), Some((index, seen)));
+        noted.operation.call = match noted.operation.call {
+            Call::Read(_) => Call::Read(seen.last),
+            Call::Swap { expected, new, .. } => Call::Swap { expected, new, found: seen.last },
+            // It would have written whatever stood there: so what it saw is what stood there.
+            Call::Write(new) => Call::Swap { expected: seen.last, new, found: seen.last },
+        };
     }
 
     /// Judges what took effect up to `applied`, by the lists of a peer that has applied so much. Returns how many
     /// operations were judged.
     pub fn judge(&self, check: &mut Check, applied: u64, lists: &Lists) -> u64 {
+        for what in &self.contradicted {
+            check.break_rule("R15", what.clone());
+        }
         let places: BTreeMap<u64, u64> = lists.iter().flat_map(|(_, list)| list.iter().copied()).collect();
         let mut by_key: BTreeMap<Key, Vec<(u64, Operation)>> = BTreeMap::new();
         for noted in &self.noted {
@@ -75,7 +87,8 @@ impl History {
                 Call::Read(_) => None,
             };
             let stands = number.and_then(|number| places.get(&number).copied());
-            if let (Some(stands), Some(told)) = (stands, noted.index)
+            let told = noted.told.map(|(index, _)| index);
+            if let (Some(stands), Some(told)) = (stands, told)
                 && stands != told
             {
                 check.break_rule(
@@ -83,7 +96,7 @@ impl History {
                     format!("{} stands at {stands}, its caller was told {told}", noted.operation.call),
                 );
             }
-            if let Some(place) = stands.or(noted.index).filter(|&place| place <= applied) {
+            if let Some(place) = stands.or(told).filter(|&place| place <= applied) {
                 by_key.entry(noted.key).or_default().push((place, noted.operation));
             }
         }
@@ -135,6 +148,40 @@ mod tests {
         assert_eq!(judged(5, (6, 0)), [Some("R17"), Some("R17")]);
         // From an index before the write: then it is the order of calls that is broken.
         assert_eq!(judged(5, (4, 0)), [Some("R17"), Some("R17")]);
+    }
+
+    #[test]
+    fn a_write_must_have_seen_what_stood_at_its_place() {
+        for (saw, expected) in [(7, None), (0, Some("R17"))] {
+            let (mut history, mut lists) = (History::default(), Lists::default());
+            let changes = [7, 8].map(|number| Change { key: 1, number, expected: None });
+            for (at, change) in (0..).zip(changes) {
+                history.at(20 * at);
+                let write = history.changes(change);
+                history.at(20 * at + 10);
+                history.returned(write, 5 + at, Seen { last: saw * at, len: 1 + at });
+                lists.apply(change, Applied::new(Index(5 + at), Term(1)));
+            }
+            let mut checks = [Check::default(), Check::default()];
+            history.judge(&mut checks[0], 9, &lists);
+            history.judge_blind(&mut checks[1]);
+            assert_eq!(checks.map(|check| check.broken().map(|violation| violation.rule)), [expected; 2]);
+        }
+    }
+
+    #[test]
+    fn what_is_told_twice_is_told_the_same() {
+        let told = |again: (u64, Seen)| {
+            let (mut history, mut check) = (History::default(), Check::default());
+            let write = history.changes(Change { key: 1, number: 7, expected: None });
+            history.returned(write, 5, Seen { last: 0, len: 1 });
+            history.returned(write, again.0, again.1);
+            history.judge(&mut check, 4, &Lists::default());
+            check.broken().map(|violation| violation.rule)
+        };
+        assert_eq!(told((5, Seen { last: 0, len: 1 })), None);
+        assert_eq!(told((6, Seen { last: 0, len: 1 })), Some("R15"));
+        assert_eq!(told((5, Seen { last: 0, len: 2 })), Some("R15"));
     }
 
     #[test]
