@@ -12,14 +12,15 @@
 //! ```
 //! For what is read much and changed rarely. Where most visits write, or are short, a [`Lock`](super::lock::Lock) is faster.
 //!
-//! Nobody starves: new readers do not pass a writer that waits, readers that were queued when a writer leaves come in before the
-//! next writer, and a writer that has waited for 0.5 ms is handed the lock. [`ReadOnly`] is a view to give away: it can only read.
+//! Nobody starves: new readers do not pass anyone who waits; when a writer leaves, the readers at the head of the line come in
+//! together, and those behind the next writer after it; and a writer that has waited for 0.5 ms is handed the lock. [`ReadOnly`] is
+//! a view to give away: it can only read.
 //!
 //! - There is **no poisoning**: a panic inside leaves the lock.
 //! - Who reads and then, perhaps, writes what it has read comes in by [`RwLock::upgradable_read`]: one at a time, so that no two
 //!   wait for each other.
 //! - **Reading twice on one thread can deadlock**, if somebody begins to wait in between: the second read waits for the writer,
-//!   the writer for the first read. [`RwLock::try_read`] never waits.
+//!   the writer for the first read. Likewise inside for another thread that has yet to come in. [`RwLock::try_read`] never waits.
 //! - Readers that collide (16 times in all) are spread over counters of their own, one for each processor and 8 at most, made
 //!   then and kept with the lock: from then on each reads on its own cache line, and a writer looks at all of them. Readers then
 //!   pass writers that are queued, but not the one that is next once it has come.

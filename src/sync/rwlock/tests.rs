@@ -230,6 +230,21 @@ fn the_next_upgradable_reader_comes_in_with_the_readers_behind_it() {
 }
 
 #[test]
+fn who_waits_to_be_upgradable_keeps_newcomers_out_until_the_one_inside_leaves() {
+    let lock = RwLock::new(());
+    let upgradable = lock.upgradable_read();
+    assert!(lock.try_read().is_some(), "nobody waits");
+    std::thread::scope(|scope| {
+        let next = scope.spawn(|| drop(lock.upgradable_read()));
+        until_pending(&lock, 1);
+        assert!(lock.try_read().is_none(), "R8: new readers do not pass anyone who waits");
+        drop(upgradable);
+        next.join().unwrap();
+    });
+    assert!(lock.try_read().is_some());
+}
+
+#[test]
 fn an_upgradable_reader_that_gives_up_lets_in_the_readers_behind_it() {
     let lock = RwLock::new(());
     let upgradable = lock.upgradable_read();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// writer. Dropping it leaves, from whatever thread.
 ///
 /// Ten threads look something up, and the first of them puts it there. Only one at a time is the one that may, so nobody looks for
-/// it twice; and who only reads is not kept out while it looks:
+/// it twice; and who only reads comes in beside it, unless another waits for its part (see below):
 ///
 /// ```
 /// use rsm::sync::rwlock::RwLock;
@@ -35,6 +35,10 @@ use std::time::{Duration, Instant};
 /// });
 /// assert_eq!(*CACHE.read(), [(7, 49)]);
 /// ```
+///
+/// **Who waits for its part keeps newcomers out**, readers too, as does everyone who waits: so do not wait, inside, for a thread
+/// that has yet to come in to read. It may have to wait for the next upgradable reader, that one for you, and you for it.
+/// (Readers that are spread, see [the module](super), do come in then; but that a lock becomes by itself.)
 ///
 /// It reads; to write it must become the writer:
 ///

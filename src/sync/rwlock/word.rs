@@ -28,7 +28,8 @@
 //! - R6 GIVEN => WRITER, HEIR, not OWED.
 //! - R7 OWED => somebody is in.
 //! - R8 The queue's bit free, no WRITER, DRAIN or HEIR, nobody giving up => the oldest waiter is a writer, or wants UPGRADER which
-//!   another has: readers never wait for readers alone.
+//!   another has. So a reader, upgradable or not, never waits for readers alone: somebody in front of it waits to write, or for
+//!   the upgradable reader that is in.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(pub(super) u64);
