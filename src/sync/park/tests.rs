@@ -1,3 +1,4 @@
+use super::queue::Ring;
 use super::*;
 use crate::sync::testing;
 use std::time::{Duration, Instant};
@@ -88,6 +89,22 @@ fn the_ring_is_a_queue_from_which_anyone_may_leave() {
         let ends = (ring.oldest().map(Waiter::want), ring.newest().map(Waiter::want));
         assert_eq!(ends, (model.front().copied(), model.back().copied()), "step {step}");
     }
+}
+
+/// From the new end the newest is next, unless the oldest has waited too long.
+#[test]
+fn the_newest_is_next_until_the_oldest_is_overdue() {
+    const SINCE: u64 = 1_000;
+    let nodes: Vec<Waiter> = (0..3).map(|want| Waiter::new(want, SINCE + u64::from(want))).collect();
+    let queue = Queue::new();
+    let mut ring = queue.hold();
+    assert!(ring.next(End::Newest, SINCE).is_none() && ring.next(End::Oldest, SINCE).is_none());
+    nodes.iter().for_each(|node| ring.push_newest(node));
+    let wants = |ring: &Ring<'_>, end, now| ring.next(end, now).map(Waiter::want);
+    let due = SINCE + OVERDUE_NS;
+    assert_eq!((wants(&ring, End::Newest, due), wants(&ring, End::Oldest, due)), (Some(2), Some(0)));
+    assert_eq!((wants(&ring, End::Newest, due + 1), wants(&ring, End::Oldest, due + 1)), (Some(0), Some(0)));
+    nodes.iter().for_each(|node| ring.unlink(node));
 }
 
 /// A wake that panics does not keep the others from being woken.
