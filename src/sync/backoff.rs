@@ -1,10 +1,12 @@
 //! How a thread waits a moment before it goes to sleep. No other spin loop exists in the crate.
 //!
 //! ```text
-//!   step   0   1   2   3 .. 9    then
-//!   waits  1   2   4   yield     `spin`: false, time to sleep      `wait`: yields on      `nap`: sleeps 50 us
-//!          pauses
+//!   rest      step   0   1   2   3 .. 9    then
+//!   n pauses  waits  1   2   4   yield     `spin`: false, time to sleep      `nap`: sleeps 50 us, for as long as it takes
+//!                    pauses
 //! ```
+//! A yield lets run who has the same priority, a sleep also who has a lower one: so `nap` waits for what another thread does in a
+//! few instructions, even if that was preempted by us.
 //! Spin on loads only; try a compare-and-swap only when the load shows a chance: a failed one takes the line from its owner.
 
 use super::shim::{nap, pause, thread};
@@ -21,7 +23,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The ordinary one: 1, 2, 4 pauses, then 7 yields. More pauses changed nothing on two cores.
+    /// The ordinary one: 1, 2, 4 pauses, then 7 yields. More doublings changed nothing on two cores; what helps a contended lock is
+    /// a [`rest`](Self::rest) before the first look.
     pub(crate) const fn new() -> Backoff {
         Backoff::with(3, 7)
     }
@@ -41,13 +44,8 @@ impl Backoff {
         true
     }
 
-    /// Waits a moment, however often it is asked: for what another thread does in a bounded number of instructions.
-    #[inline]
-    pub(crate) fn wait(&mut self) {
-        if self.is_over() { thread::yield_now() } else { self.moment() }
-    }
-
-    /// As [`wait`](Self::wait), but once the yields are used up it sleeps a little, to let a preempted thread run.
+    /// Waits a moment, however often it is asked: for what another thread does in a bounded number of instructions. Once the
+    /// yields are used up it sleeps a little, so that a preempted thread runs, whatever its priority.
     #[inline]
     pub(crate) fn nap(&mut self) {
         if self.is_over() { nap(NAP) } else { self.moment() }
@@ -82,14 +80,16 @@ impl Backoff {
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     #[test]
     fn spinning_ends_after_its_doublings_and_yields() {
         let mut backoff = Backoff::new();
         let moments = std::iter::from_fn(|| backoff.spin().then_some(())).count();
         assert_eq!(moments, 3 + 7);
-        backoff.wait();
+        let start = Instant::now();
         backoff.nap();
+        assert!(start.elapsed() >= NAP, "it sleeps, so that a thread of a lower priority runs");
         assert!(!backoff.spin());
     }
 }

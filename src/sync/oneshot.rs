@@ -210,7 +210,7 @@ impl<T> Ticket<T> {
         }
         let mut backoff = Backoff::new();
         while state & WAITING != 0 && !probe::has(Mutant::WaitingNotAwaited) {
-            backoff.wait();
+            backoff.nap();
             // ORDERING: Acquire pairs with the sender's last touch: it has left the box (model `send_recv_until`).
             state = this.state.load(Acquire);
         }

@@ -88,7 +88,7 @@ pub(crate) fn held<T>(_word: &AtomicPtr<T>, _bit: usize, backoff: &mut Backoff) 
         }
     }
     if !cfg!(rsm_loom) {
-        backoff.wait();
+        backoff.nap();
     }
 }
 

@@ -9,8 +9,9 @@
 //! - Q1 The ring is empty iff the tail is null.
 //! - Q2 Oldest to newest is the order of first linking.
 //! - Q3 B is held for a bounded number of instructions, and nothing of the user's runs meanwhile: no closure, no waker.
-//! - Q4 Who holds B may be preempted; everybody else then yields, for a time slice at most. (A lock-free ring was not chosen:
-//!   pops are rare, and a removal from the middle, by a timeout, is where such rings go wrong.)
+//! - Q4 Who holds B may be preempted; everybody else then yields a few times, and after that sleeps 50 us between two looks: so it
+//!   goes on within a time slice, and even if all who wait for B have a higher priority, as real-time classes do. (A lock-free
+//!   ring was not chosen: pops are rare, and a removal from the middle, by a timeout, is where such rings go wrong.)
 
 use super::super::backoff::Backoff;
 use super::super::probe;

@@ -126,7 +126,7 @@ pub(crate) fn await_verdict(node: &Waiter) -> Verdict {
     loop {
         match node.verdict() {
             Some(verdict) => return verdict,
-            None => backoff.wait(),
+            None => backoff.nap(),
         }
     }
 }
