@@ -52,7 +52,7 @@ pub(super) enum What {
     Late,
 }
 
-/// What a supervisor that gives up panics with: [`Panic::take`](super::Panic::take) hands it out.
+/// What a supervisor that gives up panics with: [`Panic::take`](crate::fsm::Panic::take) hands it out.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TooManyRestarts {
