@@ -18,6 +18,7 @@ pub mod check;
 pub mod client;
 pub mod lin;
 pub mod lists;
+pub mod marks;
 pub mod minimize;
 pub mod mutants;
 pub mod net;

@@ -6,9 +6,10 @@ mod options;
 
 use options::{HELP, Options};
 use rsm_sim::case::Small;
+use rsm_sim::marks;
 use rsm_sim::minimize::{Minimized, minimize};
 use rsm_sim::mutants::{self, Found};
-use rsm_sim::run::{Case, Report};
+use rsm_sim::run::{Case, Report, Stop};
 use rsm_sim::scenario::Scenario;
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -49,10 +50,17 @@ fn wrong(why: &str) -> ExitCode {
 
 /// One seed, and its hash.
 fn one(options: &Options) -> io::Result<ExitCode> {
-    let (case, until) = (Case::new(options.from, options.lasts), options.until.unwrap_or(u64::MAX));
-    let report = if options.trace { printed(|each| case.trace(until, each))? } else { case.run_until(until) };
+    let mark = options.stop_at.as_deref().map(numbered).transpose()?;
+    let (case, stop) = (Case::new(options.from, options.lasts), Stop { step: options.until, mark });
+    let report = if options.trace { printed(|each| case.trace(stop, each))? } else { case.run_until(stop) };
     println!("hash {:032x}", report.hash);
     Ok(verdict(&report, &replay(options, options.from)))
+}
+
+/// The number of a mark.
+fn numbered(name: &str) -> io::Result<usize> {
+    let why = if marks::ARE_COUNTED { "sim/marks.txt lists them" } else { "this build counts few" };
+    marks::place(name).ok_or_else(|| io::Error::other(format!("no mark `{name}`: {why}")))
 }
 
 /// How to run a seed again.

@@ -77,6 +77,10 @@ pub struct Node {
     pub strays: u64,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
     pub fuse: Option<u64>,
+    /// The last crash has cost a change of names.
+    pub(crate) lost_names: bool,
+    /// Its disk failed before the last end of a process.
+    pub(crate) has_failed: bool,
     /// A sync is to fail, and the process starts again so much later.
     pub broken: Option<u64>,
     /// The disk as it was when the process began.
@@ -91,7 +95,7 @@ impl Node {
         let disk = Arc::new(SimulatedDisk::new(fate(common.seed, Purpose::Disk, id as u64, 0)));
         let (stuck_until, full_until, paused_until, process) = (Time::ZERO, Time::ZERO, Time::ZERO, None);
         let (life, wipes, flushes, strays) = (0, 0, 0, 0);
-        let (fuse, broken, former) = (None, None, None);
+        let (fuse, broken, former, lost_names, has_failed) = (None, None, None, false, false);
         Node {
             id,
             time,
@@ -105,6 +109,8 @@ impl Node {
             flushes,
             strays,
             fuse,
+            lost_names,
+            has_failed,
             broken,
             former,
             common,

@@ -11,7 +11,11 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --milliseconds M         for so long each, in simulated time (5000)
       --trace                  of one seed: a line for each step, as JSON
       --until N                of one seed: stops after the step of this number
+      --break MARK             of one seed: stops after the step that meets this mark
   cargo sim --minutes M        runs seeds for so long, on all cores
+      --workers N              on so many threads, instead of one for each core
+      --marks                  of many seeds: how often, and in how many of them, each mark was met
+      --floors                 of many seeds: fails if a mark of sim/marks.txt was met too rarely
       --resume FILE            goes on where FILE says, and adds its sums to it
   cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints what is left of it
   cargo sim --case FILE        runs what --minimize has printed
@@ -36,6 +40,10 @@ pub(crate) struct Options {
     pub(crate) trace: bool,
     pub(crate) until: Option<u64>,
     pub(crate) minutes: Option<u64>,
+    pub(crate) workers: Option<usize>,
+    pub(crate) marks: bool,
+    pub(crate) floors: bool,
+    pub(crate) stop_at: Option<String>,
     pub(crate) resume: Option<String>,
     pub(crate) minimize: bool,
     pub(crate) case: Option<String>,
@@ -65,6 +73,10 @@ impl Options {
                 "--seed" => (options.from, options.seeds) = (number()?, Some(1)),
                 "--from" => options.from = number()?,
                 "--milliseconds" => options.lasts = Duration::from_millis(number()?),
+                "--workers" => options.workers = Some((number()? as usize).max(1)),
+                "--marks" => options.marks = true,
+                "--floors" => options.floors = true,
+                "--break" => options.stop_at = Some(word()?),
                 "--trace" => options.trace = true,
                 "--until" => options.until = Some(number()?),
                 "--minutes" => options.minutes = Some(number()?),
@@ -81,8 +93,8 @@ impl Options {
         if options.minimize && options.seeds != Some(1) {
             return Err("--minimize is of one seed: say which with --seed".to_owned());
         }
-        if (options.trace || options.until.is_some()) && !is_one {
-            return Err("--trace and --until are of one seed: say which with --seed".to_owned());
+        if (options.trace || options.until.is_some() || options.stop_at.is_some()) && !is_one {
+            return Err("--trace, --until and --break are of one seed: say which with --seed".to_owned());
         }
         Ok(Some(options))
     }

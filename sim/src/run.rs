@@ -1,6 +1,7 @@
 //! One seed, from its first step to its verdict.
 
 use crate::check::agree;
+use crate::marks::{self, Marks};
 use crate::plan::{Fault, Swarm, plan, swarm};
 use crate::stream::{Purpose, fate, stream};
 use crate::sums::Sums;
@@ -26,10 +27,27 @@ pub struct Report {
     pub seed: u64,
     /// What has happened.
     pub sums: Sums,
+    /// The rare moments that it has met.
+    pub marks: Marks,
     /// The hash of all steps.
     pub hash: u128,
     /// The first rule that was broken.
     pub broken: Option<Violation>,
+}
+
+/// Where a run is cut short: after the step of this number, or the one that meets the mark of this number.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stop {
+    /// The step.
+    pub step: Option<u64>,
+    /// The mark.
+    pub mark: Option<usize>,
+}
+
+impl Stop {
+    fn is_here(self, world: &World, step: u64) -> bool {
+        self.step.is_some_and(|stop| stop <= step) || self.mark.is_some_and(|place| 0 < world.marks.count(place))
+    }
 }
 
 /// What a run is a function of.
@@ -57,27 +75,28 @@ impl Case {
     /// Runs it.
     #[must_use]
     pub fn run(&self) -> Report {
-        self.go(u64::MAX, None)
+        self.go(Stop::default(), None)
     }
 
-    /// Runs it up to its step of the number `until`. A run that is cut short has no verdict on what must hold at the end.
+    /// Runs it up to there. A run that is cut short has no verdict on what must hold at the end.
     #[must_use]
-    pub fn run_until(&self, until: u64) -> Report {
-        self.go(until, None)
+    pub fn run_until(&self, stop: Stop) -> Report {
+        self.go(stop, None)
     }
 
     /// The same, and hands out a line for each step, without its end.
     #[must_use]
-    pub fn trace(&self, until: u64, mut each: impl FnMut(&str)) -> Report {
-        self.go(until, Some(&mut each))
+    pub fn trace(&self, stop: Stop, mut each: impl FnMut(&str)) -> Report {
+        self.go(stop, Some(&mut each))
     }
 
-    fn go(&self, until: u64, each: Option<Each<'_>>) -> Report {
+    fn go(&self, stop: Stop, each: Option<Each<'_>>) -> Report {
+        marks::reset();
         let time = VirtualTime::new(stream(self.seed, Purpose::Executor, 0).bits());
         let mut world = World::new(self.seed, self.swarm.clone(), self.plan.clone(), &time);
         world.story = each.as_ref().map(|_| String::new());
         let mut steps = 0;
-        let panicked = catch_unwind(AssertUnwindSafe(|| steps = go(&time, &mut world, self.lasts, until, each))).err();
+        let panicked = catch_unwind(AssertUnwindSafe(|| steps = go(&time, &mut world, self.lasts, stop, each))).err();
         if let Some(panic) = panicked {
             world.check.lock().break_rule("R23", format!("a panic: {}", panic_words(&*panic)));
         }
@@ -85,7 +104,7 @@ impl Case {
         let mut sums = world.sums();
         (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, self.lasts.as_millis() as u64);
         let broken = world.check.lock().broken().cloned();
-        Report { seed: self.seed, sums, hash, broken }
+        Report { seed: self.seed, sums, marks: world.marks.all(), hash, broken }
     }
 }
 
@@ -104,7 +123,7 @@ pub(crate) fn panic_words(panic: &(dyn Any + Send)) -> String {
 /// Who hears of each step.
 type Each<'a> = &'a mut dyn FnMut(&str);
 
-fn go(time: &VirtualTime, world: &mut World, lasts: Duration, until: u64, mut each: Option<Each<'_>>) -> u64 {
+fn go(time: &VirtualTime, world: &mut World, lasts: Duration, stop: Stop, mut each: Option<Each<'_>>) -> u64 {
     let end = Time::ZERO.after(lasts);
     let most = STEPS_MAX_PER_SECOND * (1 + lasts.as_secs());
     let mut steps = 0;
@@ -114,7 +133,7 @@ fn go(time: &VirtualTime, world: &mut World, lasts: Duration, until: u64, mut ea
         if let (Some(each), Some(story)) = (&mut each, &world.story) {
             each(&trace::line(&record, story));
         }
-        if until <= record.number {
+        if stop.is_here(world, record.number) {
             return steps;
         }
         if most < steps {

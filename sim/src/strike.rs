@@ -4,9 +4,10 @@ use crate::net::prolong;
 use crate::node::Node;
 use crate::plan::{Shape, What};
 use crate::world::{Event, World};
-use rsm::raft::Time;
+use rsm::raft::consensus::RoleName;
 use rsm::raft::peer::SpawnError;
 use rsm::raft::storage::{Error, simulated::Operation};
+use rsm::raft::{NodeId, Time};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,14 +132,36 @@ impl World {
         if node.process.is_none() {
             return false;
         }
+        self.mark_crash(id);
+        let node = &mut self.nodes[id];
         node.kill();
         let cost = node.disk.crash();
+        node.lost_names = 0 < cost.lost_names;
         self.sums.crashes += 1;
         self.sums.lost_bytes += u64::from(0 < cost.lost_bytes);
         self.sums.torn += u64::from(0 < cost.torn);
         self.sums.lost_names += u64::from(0 < cost.lost_names);
         self.later(down, Event::Start { node: id });
         true
+    }
+
+    /// What a crash strikes: said before it does.
+    fn mark_crash(&mut self, id: usize) {
+        let node = NodeId(id as u64);
+        let seen = self.nodes[id].look(|core, role| {
+            let check = self.check.lock();
+            let durable = check.durable_vote(node);
+            let is_durable = durable == Some((core.term(), core.vote()));
+            (core.vote().is_some() && !is_durable, is_durable && core.holds_back_a_grant(), role.name())
+        });
+        let Some((before_durable, before_sent, role)) = seen else { return };
+        let met = [
+            ("crash-before-the-vote-is-durable", before_durable),
+            ("crash-before-the-grant-is-sent", before_sent),
+            ("crash-of-a-leader", role == RoleName::Leader),
+            ("crash-of-a-newborn", role == RoleName::Newborn),
+        ];
+        met.into_iter().filter(|(_, is_met)| *is_met).for_each(|(name, _)| self.marks.hit(name));
     }
 
     /// Nodes whose power has failed in the midst of a disk operation.
@@ -180,6 +203,10 @@ impl World {
         if (self.nodes.len() - 1) / 2 < lost {
             return false;
         }
+        let is_newborn = |node: &Node| node.look(|core, _| !core.is_born()).unwrap_or(false);
+        if self.nodes.iter().any(is_newborn) {
+            self.marks.hit("wipe-before-all-are-born");
+        }
         let node = &mut self.nodes[id];
         let was_up = node.process.is_some();
         node.kill();
@@ -197,7 +224,16 @@ impl World {
             return; // it was emptied while down, or lost power twice: another start came first
         }
         match node.start() {
-            Ok(()) => {}
+            Ok(()) => {
+                let (failed, lost) = (std::mem::take(&mut node.has_failed), std::mem::take(&mut node.lost_names));
+                let wiped = 0 < node.wipes && node.look(|_, role| role.name()) == Some(RoleName::Newborn);
+                let met = [
+                    ("start-after-a-failed-sync", failed),
+                    ("start-after-lost-names", lost),
+                    ("start-after-a-wipe", wiped),
+                ];
+                met.into_iter().filter(|(_, is_met)| *is_met).for_each(|(name, _)| self.marks.hit(name));
+            }
             Err(_) if node.disk.struck().is_some() => {
                 // Nothing had the time to be said.
                 node.disk.crash();
@@ -227,6 +263,7 @@ impl World {
             return;
         };
         self.sums.broken += 1;
+        node.has_failed = true;
         node.kill();
         node.disk.kill();
         self.later(down, Event::Start { node: id });

@@ -8,6 +8,7 @@
 use crate::aim::kind;
 use crate::check::{Answers, Check, Kept, bodies};
 use crate::client::{Client, Next, Told};
+use crate::marks::Counters;
 use crate::net::{Copy, Net};
 use crate::node::{Common, Node, Sent};
 use crate::plan::{Fault, MS, Swarm};
@@ -66,6 +67,7 @@ pub struct World {
     pub(crate) check: Arc<Lock<Check>>,
     pub(crate) answers: Answers,
     pub(crate) sums: Sums,
+    pub(crate) marks: Counters,
     queue: Queue<Event>,
     clients: Vec<Client>,
     told: Arc<Lock<Vec<Told>>>,
@@ -97,6 +99,7 @@ impl World {
             check,
             answers: Answers::default(),
             sums: Sums::default(),
+            marks: Counters::default(),
             queue: Queue::default(),
             told,
             sent,

@@ -3,7 +3,7 @@
 use rsm::time::Time;
 use rsm_sim::aim::{Act, Aim};
 use rsm_sim::plan::{Fault, MS, What};
-use rsm_sim::run::Case;
+use rsm_sim::run::{Case, Stop};
 use std::process::Command;
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn one_flipped_bit_of_one_packet_leads_to_another_hash() {
 fn a_trace_has_a_line_for_each_step_and_changes_nothing() {
     let case = Case::new(3, LASTS);
     let (mut lines, plain) = (Vec::new(), case.run());
-    let traced = case.trace(u64::MAX, |line| lines.push(line.to_owned()));
+    let traced = case.trace(Stop::default(), |line| lines.push(line.to_owned()));
     assert_eq!((plain.hash, plain.sums), (traced.hash, traced.sums));
     assert_eq!(lines.len() as u64, traced.sums.steps);
     for (number, line) in lines.iter().enumerate() {

@@ -70,6 +70,10 @@ pub mod consensus;
 pub mod entry;
 pub mod invariants;
 pub mod machine;
+#[cfg(not(rsm_marks))]
+mod mark;
+#[cfg(rsm_marks)]
+pub mod mark;
 #[cfg(not(rsm_mutant))]
 mod mutant;
 #[cfg(rsm_mutant)]

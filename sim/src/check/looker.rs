@@ -1,6 +1,7 @@
 //! Looks over one replica's shoulder.
 
 use super::Check;
+use crate::marks::quietly;
 use crate::stream::{Purpose, fate};
 use rsm::raft::consensus::{Bindings, Log, Message};
 use rsm::raft::consensus::{Consensus, Effect, Input, Role};
@@ -51,7 +52,7 @@ impl Observer for Looker {
         }
         if self.samples() {
             let mut copy = core.clone();
-            let role = copy.next(role.clone(), input.clone(), now);
+            let role = quietly(|| copy.next(role.clone(), input.clone(), now));
             self.next = Some((copy, role));
         }
     }
@@ -76,7 +77,7 @@ impl Observer for Looker {
         self.now = now;
         if self.samples() {
             let (mut copy, mut role, mut effects) = (core.clone(), role.clone(), Vec::new());
-            copy.flush(&mut role, now, &mut effects);
+            quietly(|| copy.flush(&mut role, now, &mut effects));
             self.flush = Some((copy, role, effects));
         }
     }

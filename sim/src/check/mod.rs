@@ -16,6 +16,7 @@ pub use bounds::Kept;
 pub use history::History;
 pub use looker::Looker;
 
+use crate::marks::quietly;
 use bytes::Bytes;
 use rsm::raft::consensus::{Consensus, Effect, Record, Role};
 use rsm::raft::invariants::{Verdict, Violation, Watch};
@@ -63,6 +64,12 @@ impl Check {
     #[must_use]
     pub fn committed(&self) -> u64 {
         self.watch.ghost().len().0
+    }
+
+    /// The term and the vote in it that a node's disk holds.
+    #[must_use]
+    pub fn durable_vote(&self, node: NodeId) -> Option<(Term, Option<NodeId>)> {
+        self.watch.shadow(node).map(|shadow| (shadow.durable().term, shadow.durable().vote))
     }
 
     /// A process has begun.
@@ -139,7 +146,7 @@ pub(crate) fn bodies(packet: &Bytes, to: NodeId) -> impl Iterator<Item = Body> {
         |at: usize| packet.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
     let us = Identity { node: to, incarnation: Incarnation(number(24)) };
     let door = Door { cluster: ClusterId(number(8)), us };
-    Packet::open(packet.clone(), &door).into_iter().flatten().flatten()
+    quietly(|| Packet::open(packet.clone(), &door)).into_iter().flatten().flatten()
 }
 
 /// The core's messages in such a packet.

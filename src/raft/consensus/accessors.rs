@@ -49,6 +49,12 @@ impl Consensus {
         self.vote
     }
 
+    /// Whether a vote that was given waits for the disk before it is said.
+    #[must_use]
+    pub fn holds_back_a_grant(&self) -> bool {
+        self.owed.values().any(|owed| owed.vote == Some(true))
+    }
+
     /// Who leads, as far as we know: ourselves, or whom we follow.
     #[must_use]
     pub fn leader(&self, role: &Role) -> Option<NodeId> {

@@ -13,6 +13,7 @@
 //! were lost than the cluster promises to survive.
 
 use super::membership::Membership;
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Incarnation, NodeId, Seq};
 use std::collections::BTreeMap;
@@ -80,6 +81,10 @@ impl Bindings {
 
     /// Whether the binding survives a crash: only then may it be attested.
     pub(super) fn is_durable(&self, node: NodeId, durable: Seq) -> bool {
+        mark!(
+            "binding-not-durable-yet",
+            self.0.get(&node).is_some_and(|binding| binding.staged.is_none_or(|seq| durable < seq))
+        );
         let is_durable = self.0.get(&node).and_then(|binding| binding.staged).is_some_and(|seq| seq <= durable);
         mutate!(AttestEarly, is_durable, true)
     }

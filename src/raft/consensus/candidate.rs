@@ -1,6 +1,7 @@
 //! A peer that stands for election, and one that first asks whether it could win.
 
 use super::{Consensus, Effect, Follower, Leader, Message, Role, quorum};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{NodeId, Term};
 use std::collections::BTreeSet;
@@ -29,10 +30,16 @@ impl PreCandidate {
     }
 
     pub(super) fn on_tick(self, core: &mut Consensus) -> Role {
-        if core.clock.rings(super::Alarm::Election) { retry(core) } else { Role::PreCandidate(self) }
+        if core.clock.rings(super::Alarm::Election) {
+            mark!("pre-vote-in-vain");
+            retry(core)
+        } else {
+            Role::PreCandidate(self)
+        }
     }
 
     pub(super) fn on_pre_vote_reply(mut self, core: &mut Consensus, from: NodeId, asked: Term, granted: bool) -> Role {
+        mark!("pre-vote-reply-of-old-question", asked != self.asked);
         if granted && asked == self.asked {
             self.granted.insert(from);
         }
@@ -78,6 +85,7 @@ impl Candidate {
         if !core.clock.rings(super::Alarm::Election) {
             return Role::Candidate(self);
         }
+        mark!("vote-split");
         // A split vote: try anew, after another draw (§5.2).
         retry(core)
     }
@@ -95,11 +103,13 @@ impl Candidate {
             self.granted.insert(core.me.node);
         }
         let won = quorum::is_agreed(core.log.membership(), |id| self.granted.contains(&id));
+        mark!("elected-before-own-vote-is-durable", won && !self.granted.contains(&core.me.node));
         if won { Leader::begin(core, self.granted.into_iter().collect()) } else { Role::Candidate(self) }
     }
 
     pub(super) fn flush(&mut self, core: &Consensus, effects: &mut Vec<Effect>) {
         let durable = mutate!(RequestEarly, core.stream.has_vote(core.term, core.vote), true);
+        mark!("request-held", !self.said && !durable);
         if !self.said && durable {
             self.said = true;
             let message = Message::Vote { term: core.term, last: core.log.last(), transfer: self.transfer };
@@ -119,6 +129,7 @@ fn elected(role: Role, granted: BTreeSet<NodeId>) -> Role {
 
 fn retry(core: &mut Consensus) -> Role {
     if !core.may_campaign() {
+        mark!("campaign-given-up");
         return Follower::begin(core);
     }
     if core.options.pre_vote { PreCandidate::begin(core) } else { Candidate::begin(core, false) }

@@ -2,6 +2,7 @@
 
 use super::effect::Committed;
 use super::{Alarm, Consensus, Effect, Message, News, Outcome, Record, Role};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Index, LogId, NodeId, Seq, Term, Time, invariants};
 
@@ -117,6 +118,9 @@ impl Consensus {
         let (term, has_term, has_vote) = (*term, stream.has_term(*term), stream.has_vote(*term, *vote));
         let (has_term, has_vote) = (mutate!(RefusalEarly, has_term, true), mutate!(GrantEarly, has_vote, true));
         for (&to, owed) in owed {
+            mark!("grant-held", owed.vote == Some(true) && !has_vote);
+            mark!("refusal-held", owed.vote == Some(false) && !has_term);
+            mark!("pre-vote-reply-held", owed.pre_vote.is_some() && !has_term);
             let incarnation = bindings.of(to);
             let mut say = |message| effects.push(Effect::Send { to, incarnation, message });
             if let Some(granted) = owed.vote.filter(|granted| if *granted { has_vote } else { has_term }) {
@@ -128,10 +132,12 @@ impl Consensus {
                 say(Message::PreVoteReply { term, asked, granted });
             }
             if let Some(track) = owed.stale.filter(|_| has_term) {
+                mark!("old-leader-told");
                 owed.stale = None;
                 let outcome = Outcome::Conflict { term: Term(0), index: Index(0) };
                 say(Message::AppendReply { term, track, outcome });
             }
+            mark!("attestation-held", owed.attest && !bindings.is_durable(to, stream.durable()));
             let Some(bound) = incarnation.filter(|_| bindings.is_durable(to, stream.durable())) else { continue };
             if std::mem::take(&mut owed.attest) {
                 say(Message::Attest { bound });
@@ -173,6 +179,7 @@ impl Consensus {
         let range = self.applied.next()..end.next();
         let cached = self.log.cached_from().clamp(range.start, range.end);
         if range.start < cached {
+            mark!("apply-from-disk");
             effects.push(Effect::Apply(Committed::Range(range.start..cached)));
         }
         let parts = self.log.parts(cached..range.end);

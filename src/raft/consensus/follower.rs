@@ -2,6 +2,7 @@
 
 use super::log::Met;
 use super::{Alarm, Append, Candidate, Consensus, Effect, Message, Outcome, PreCandidate, Role};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Index, NodeId, Round, Term, Track};
 
@@ -54,6 +55,7 @@ impl Follower {
             return Role::Follower(self);
         }
         if !core.may_campaign() {
+            mark!("campaign-forborne");
             core.arm_election();
             return Role::Follower(self);
         }
@@ -77,6 +79,7 @@ impl Follower {
             core.vote = None;
         }
         if !core.room {
+            mark!("append-dropped-full-disk");
             return Role::Follower(self);
         }
         match core.log.attach(append.term, append.prev, &append.entries, core.commit) {
@@ -94,11 +97,14 @@ impl Follower {
     }
 
     pub(super) fn on_heartbeat(mut self, core: &mut Consensus, from: NodeId, beat: Beat) -> Role {
+        mark!("heartbeat-heard-full-disk", !core.room);
         let before = core.round_heard;
         core.hear(from, Some(beat.round));
         self.track = self.track.max(beat.track);
         if before != core.round_heard {
             self.round = Some(beat.round); // a round is answered once
+        } else {
+            mark!("round-heard-twice");
         }
         self.learn_commit(core, beat.commit);
         Role::Follower(self)
@@ -127,6 +133,7 @@ impl Follower {
         let (term, track) = (core.term, self.track);
         let matched = mutate!(AckEarly, self.verified.min(core.log.durable()), self.verified);
         if let Some(round) = self.round.take() {
+            mark!("round-answered-behind-disk", matched < self.verified);
             let durable = mutate!(PulseAckEarly, matched, self.verified);
             let message = Message::HeartbeatReply { term, track, round, have: self.verified, matched: durable };
             self.acked = self.acked.max(matched);
@@ -136,7 +143,10 @@ impl Follower {
             Some(Answer::Conflict { term, index }) => Some(Outcome::Conflict { term, index }),
             // An append that waits for the disk is acknowledged when `durable` has moved.
             Some(Answer::Acknowledge) if matched == self.verified => Some(Outcome::Matched(matched)),
-            Some(Answer::Acknowledge) | None => (self.acked < matched).then_some(Outcome::Matched(matched)),
+            Some(Answer::Acknowledge) | None => {
+                mark!("ack-held", self.answer.is_some());
+                (self.acked < matched).then_some(Outcome::Matched(matched))
+            }
         };
         if let Some(outcome) = outcome {
             self.answer = None;

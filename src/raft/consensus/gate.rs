@@ -12,6 +12,7 @@ use super::log::PLACES;
 use super::reads::Reader;
 use super::snapshots::Arrived;
 use super::{Candidate, Consensus, Follower, Message, Role, leader};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Identity, Incarnation, LogId, NodeId, Term};
 
@@ -25,11 +26,14 @@ pub(super) fn receive(
 ) -> Role {
     let for_us = to.is_none_or(|to| to == core.me.incarnation);
     if !for_us || from.node == core.me.node || !core.log.membership().has(from.node) {
+        mark!("no-member-dropped", !core.log.membership().has(from.node));
+        mark!("other-life-of-ours-addressed", !for_us);
         return role;
     }
     if let Message::Attest { bound } = message
         && bound != core.me.incarnation
     {
+        mark!("other-life-of-ours-known");
         core.strange_to.insert(from.node);
     }
     if core.bindings.bind(from.node, from.incarnation) != from.incarnation {
@@ -45,7 +49,9 @@ fn on_stranger(core: &mut Consensus, role: Role, from: Identity, message: Messag
         return if let Role::Newborn(newborn) = role { newborn.on_attest(core, from.node, bound) } else { role };
     }
     let now = core.clock.now();
+    mark!("stranger-dropped");
     if core.clock.told.get(&from.node).is_none_or(|&next| next <= now) {
+        mark!("former-life-told");
         core.clock.told.insert(from.node, now.after(core.options.heartbeat));
         core.owed.entry(from.node).or_default().stranger = Some(from.incarnation);
     }
@@ -62,8 +68,13 @@ fn pass(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Rol
             if let Message::Vote { transfer: false, .. } = message
                 && core.is_led(&role)
             {
+                mark!("vote-refused-led");
                 return role;
             }
+            mark!("leader-deposed-by-term", role.is_leader());
+            mark!("leader-deposed-by-answer", role.is_leader() && matches!(message, Message::AppendReply { .. }));
+            mark!("term-learned-from-pre-vote", matches!(message, Message::PreVoteReply { .. }));
+            mark!("term-learned-from-refusal", matches!(message, Message::VoteReply { granted: false, .. }));
             let role = adopt(core, role, term);
             table(core, role, from, message)
         }
@@ -85,6 +96,17 @@ fn on_lower(core: &mut Consensus, role: Role, from: NodeId, message: Message) ->
     if taken || counted {
         return table(core, role, from, message);
     }
+    mark!("append-of-old-term", matches!(message, Message::Append(_)));
+    mark!("heartbeat-of-old-term", matches!(message, Message::Heartbeat { .. }));
+    mark!("vote-of-old-term", matches!(message, Message::Vote { .. }));
+    mark!("vote-reply-of-old-term", matches!(message, Message::VoteReply { granted: true, .. }));
+    mark!(
+        "vote-reply-of-old-term-counts-no-more",
+        matches!(message, Message::VoteReply { granted: true, .. }) && matches!(role, Role::Candidate(_))
+    );
+    mark!("append-reply-of-old-term", role.is_leader() && matches!(message, Message::AppendReply { .. }));
+    mark!("round-of-former-reign", role.is_leader() && matches!(message, Message::HeartbeatReply { .. }));
+    mark!("pre-vote-of-lower-term-counts", matches!(message, Message::PreVoteReply { granted: true, .. }));
     match message {
         // Never by a heartbeat's answer: its round might be taken for one of a later reign of the same peer.
         Message::Append(append) => core.owed.entry(from).or_default().stale = Some(append.track),
@@ -134,16 +156,23 @@ fn table(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Ro
         (R::PreCandidate(asker), M::PreVoteReply { asked, granted, .. }) => {
             asker.on_pre_vote_reply(core, from, asked, granted)
         }
-        (role @ (R::Follower(_) | R::Candidate(_) | R::Leader(_)), M::PreVoteReply { .. }) => role,
+        (role @ (R::Follower(_) | R::Candidate(_) | R::Leader(_)), M::PreVoteReply { .. }) => {
+            mark!("pre-vote-reply-late");
+            role
+        }
 
         (role @ (R::Follower(_) | R::PreCandidate(_)), M::Vote { last, .. }) => on_vote(core, role, from, last),
         (role @ (R::Candidate(_) | R::Leader(_)), M::Vote { .. }) => {
+            mark!("vote-refused-candidate");
             core.owed.entry(from).or_default().vote = Some(false);
             role
         }
 
         (R::Candidate(candidate), M::VoteReply { granted, .. }) => candidate.on_vote_reply(core, from, granted),
-        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Leader(_)), M::VoteReply { .. }) => role,
+        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Leader(_)), M::VoteReply { .. }) => {
+            mark!("vote-reply-late");
+            role
+        }
 
         (R::Leader(_), M::Append(_) | M::Heartbeat { .. }) => two_leaders(core, from),
         (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::Append(append)) => {
@@ -168,11 +197,8 @@ fn table(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Ro
 
         (R::Follower(follower), M::TimeoutNow { .. }) => follower.on_timeout_now(core, from),
         (role @ R::PreCandidate(_), M::TimeoutNow { .. }) => {
-            if core.leader == Some(from) && core.may_campaign() {
-                Candidate::begin(core, true)
-            } else {
-                role
-            }
+            mark!("timeout-now");
+            if core.leader == Some(from) && core.may_campaign() { Candidate::begin(core, true) } else { role }
         }
         (role @ (R::Candidate(_) | R::Leader(_)), M::TimeoutNow { .. }) => role,
 
@@ -184,7 +210,14 @@ fn table(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Ro
             leader.on_read(core, Reader::Peer(from, ask));
             R::Leader(leader)
         }
-        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::Forward { .. } | M::ReadAsk { .. }) => role,
+        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::Forward { .. }) => {
+            mark!("forward-to-no-leader");
+            role
+        }
+        (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::ReadAsk { .. }) => {
+            mark!("read-asked-of-no-leader");
+            role
+        }
 
         (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::ReadAnswer { ask, index }) => {
             core.on_read_answer(ask, index);
@@ -195,6 +228,7 @@ fn table(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Ro
 }
 
 fn two_leaders(core: &Consensus, from: NodeId) -> ! {
+    mark!("two-leaders");
     panic!("R1: at most one leader in a term (§5.2): {from} leads term {} as we do, so this peer stops", core.term)
 }
 
@@ -203,6 +237,8 @@ fn follow(core: &mut Consensus, role: Role) -> Follower {
     match role {
         Role::Follower(follower) => follower,
         role @ (Role::Newborn(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_)) => {
+            mark!("candidate-yields", matches!(role, Role::Candidate(_)));
+            mark!("pre-candidate-yields", matches!(role, Role::PreCandidate(_)));
             leader::deposed(role, core)
         }
     }
@@ -210,9 +246,15 @@ fn follow(core: &mut Consensus, role: Role) -> Follower {
 
 fn on_pre_vote(core: &mut Consensus, role: Role, from: NodeId, asked: Term, last: LogId) -> Role {
     if core.leader == Some(from) && !role.is_leader() {
+        mark!("pre-vote-asked-by-its-leader");
         core.clock.heard = None; // the leader itself asks: it has given up, or was started anew
     }
     let granted = core.term < asked && is_fit(core, last) && !core.is_led(&role) && !role.is_leader();
+    mark!("pre-vote-granted-after-a-leader", granted && core.leader.is_some_and(|leader| leader != from));
+    mark!("pre-vote-refused-led", core.term < asked && core.is_led(&role));
+    mark!("pre-vote-refused-log", core.term < asked && !is_fit(core, last));
+    mark!("pre-vote-refused-term", asked <= core.term);
+    mark!("pre-vote-shorter-of-later-term", granted && last.index < core.log.last().index);
     core.owed.entry(from).or_default().pre_vote = Some((asked, granted));
     role
 }
@@ -227,6 +269,12 @@ fn is_fit(core: &Consensus, last: LogId) -> bool {
 fn on_vote(core: &mut Consensus, role: Role, from: NodeId, last: LogId) -> Role {
     let free = mutate!(VoteTwice, core.vote.is_none_or(|vote| vote == from), true);
     let granted = free && is_fit(core, last);
+    mark!("vote-refused-given", !free);
+    mark!("vote-refused-log", free && !granted);
+    mark!("vote-refused-longer-of-older-term", core.log.last().index < last.index && !is_fit(core, last));
+    mark!("vote-granted", granted);
+    mark!("vote-granted-again", granted && core.vote.is_some());
+    mark!("vote-granted-to-shorter-log", granted && last.index < core.log.last().index);
     core.owed.entry(from).or_default().vote = Some(granted);
     if !granted {
         return role;
@@ -242,6 +290,7 @@ pub(super) fn on_snapshot_ready(core: &mut Consensus, role: Role, from: NodeId, 
         Role::Newborn(newborn) => return Role::Newborn(newborn),
         Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {}
     }
+    mark!("snapshot-of-old-term", term < core.term);
     if term < core.term || term < arrived.at.term || PLACES <= arrived.at.index.0 {
         return role;
     }

@@ -3,6 +3,7 @@
 use super::progress::{Mode, Progress};
 use super::reads::{Reader, Rounds};
 use super::{Alarm, Append, Consensus, Effect, Follower, Message, Refusal, Role, quorum};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Round, Term, Token, Track};
 use std::collections::BTreeMap;
@@ -25,6 +26,9 @@ pub struct Leader {
 impl Leader {
     /// Follows everyone anew, and places a blank entry: by its commit, all before it is known to be committed (§8).
     pub(super) fn begin(core: &mut Consensus, votes: Vec<NodeId>) -> Role {
+        mark!("elected");
+        mark!("elected-with-entries-uncommitted", core.commit < core.log.last().index);
+        mark!("elected-alone", core.log.membership().ids().count() == 1);
         let next = core.log.last().index.next();
         let others: Vec<NodeId> = core.log.membership().ids().filter(|&id| id != core.me.node).collect();
         let now = core.clock.now();
@@ -43,6 +47,7 @@ impl Leader {
             placed: Vec::new(),
         };
         let open: Vec<Token> = core.asks.take().collect();
+        mark!("reads-taken-over", !open.is_empty());
         open.into_iter().for_each(|token| leader.on_read(core, Reader::Own(token)));
         Role::Leader(Box::new(leader))
     }
@@ -50,6 +55,8 @@ impl Leader {
     /// Answers what was placed; reads go on without us.
     pub(super) fn leave(mut self, core: &mut Consensus) {
         self.say_placed(core.term, &mut core.answers);
+        mark!("reads-left-behind", self.rounds.own().next().is_some());
+        mark!("leader-leaves-uncommitted", core.commit < core.log.last().index);
         self.rounds.own().for_each(|token| core.asks.join(token));
         core.clock.answered.clear();
         core.clock.heard = None;
@@ -90,10 +97,12 @@ impl Leader {
     }
 
     pub(super) fn on_tick(self: Box<Self>, core: &mut Consensus) -> Role {
+        mark!("leader-leaves-stuck-disk", core.stuck);
         let mut gives_up = core.stuck;
         if core.clock.rings(Alarm::CheckQuorum) {
             let until = core.quorum_heard().after(core.options.election);
             gives_up |= core.options.check_quorum && until <= core.clock.now();
+            mark!("leader-leaves-no-quorum", core.options.check_quorum && until <= core.clock.now());
             let now = core.clock.now();
             let again = if now < until { until } else { now.after(core.options.heartbeat) };
             core.clock.arm_at(Alarm::CheckQuorum, again);
@@ -103,7 +112,10 @@ impl Leader {
 
     pub(super) fn on_propose(&mut self, core: &mut Consensus, entry: Entry, token: Token) {
         match refusal(core, &entry) {
-            Some(why) => core.answers.push(Effect::Refused { token, why }),
+            Some(why) => {
+                mark!("proposal-refused");
+                core.answers.push(Effect::Refused { token, why });
+            }
             None => {
                 let index = place(core, entry);
                 self.placed.push((token, index));
@@ -114,7 +126,9 @@ impl Leader {
     /// Another peer's proposals. Nobody is told what becomes of them: the log shows it.
     pub(super) fn on_forward(&mut self, core: &mut Consensus, from: NodeId, entries: &Entries) {
         for entry in entries.iter().filter(|entry| is_proposal(entry.kind)) {
+            mark!("forward-refused", refusal(core, entry).is_some());
             if refusal(core, entry).is_none() {
+                mark!("forward-placed");
                 let index = place(core, entry.clone());
                 self.progress.entry(from).and_modify(|progress| progress.forwarded = index);
             }
@@ -122,6 +136,8 @@ impl Leader {
     }
 
     pub(super) fn on_read(&mut self, core: &Consensus, reader: Reader) {
+        mark!("read-before-own-commit", core.commit < self.term_start);
+        mark!("read-while-a-round-is-under-way", self.confirmed_round(core) < self.rounds.sent());
         // The commit may lag behind what a predecessor has answered, but the first entry of this term lies beyond it.
         self.rounds.join(reader, mutate!(ReadBeforeOwn, core.commit.max(self.term_start), core.commit));
     }
@@ -134,18 +150,24 @@ impl Leader {
         outcome: super::Outcome,
     ) {
         let (last, base) = (core.log.last().index, core.log.base().index);
+        mark!("ack-of-another-track", self.tracked(from, track).is_none());
         let Some(progress) = self.tracked(from, track) else { return };
         match outcome {
             super::Outcome::Matched(index) if index <= last => {
+                mark!("ack-old", index < progress.matched);
                 if progress.on_matched(index, base) {
                     self.advance_commit(core);
                 }
             }
-            super::Outcome::Matched(_) => {}
+            super::Outcome::Matched(_) => {
+                mark!("ack-beyond-our-log");
+            }
             super::Outcome::Conflict { term, index } => {
                 // Where we hold the conflicting term too, the logs are equal up to the end of the shorter run of it.
                 let before = Index(progress.next.0.saturating_sub(2));
                 let shared = core.log.last_of(term, before).filter(|&end| index <= end);
+                mark!("conflict-goes-back-far", index.0 + 1 < progress.next.0.saturating_sub(1));
+                mark!("conflict-shares-a-term", shared.is_some());
                 progress.on_conflict(shared.map_or(index, Index::next));
             }
         }
@@ -156,6 +178,7 @@ impl Leader {
         let (sent, pulse) = (self.rounds.sent(), self.pulse);
         let Some(progress) = self.tracked(from, reply.track) else { return };
         if last < reply.have.max(reply.matched) || sent < reply.round {
+            mark!("round-answered-impossibly");
             return;
         }
         progress.answered = progress.answered.max(reply.round);
@@ -175,6 +198,12 @@ impl Leader {
         });
         // Entries of older terms are not counted, even on a quorum: a later leader could still replace them
         // (§5.4.2, figure 8). They commit along with the first entry of our own term.
+        mark!("commit-waits-for-own-term", core.commit < agreed && agreed < self.term_start);
+        mark!("commit-beyond-own-disk", core.commit < agreed && core.log.durable() < agreed);
+        mark!(
+            "commit-brings-old-terms",
+            core.commit < agreed && core.commit < self.term_start && self.term_start <= agreed
+        );
         if core.commit < agreed && mutate!(OldTermsCount, self.term_start <= agreed, true) {
             debug_assert_eq!(core.log.term_at(agreed), Some(core.term), "R9: a leader commits in its own term");
             core.commit = agreed;
@@ -235,6 +264,8 @@ impl Leader {
         }
         let confirmed = mutate!(ReadUnasked, self.confirmed_round(core), Round(u64::MAX));
         for held in self.rounds.confirmed(confirmed) {
+            mark!("read-confirmed");
+            mark!("read-confirmed-for-another", matches!(held.reader, Reader::Peer(..)));
             match held.reader {
                 Reader::Own(token) => core.answer_read(token, held.index),
                 Reader::Peer(to, ask) => effects.push(core.send(to, Message::ReadAnswer { ask, index: held.index })),
@@ -296,9 +327,11 @@ fn replicate(
         let previous = progress.next.previous();
         let Some(term) = core.log.term_at(previous) else {
             if progress.is_worth_entries() {
+                mark!("snapshot-offered");
                 progress.begin_snapshot(core.log.snapshot());
                 break;
             }
+            mark!("probe-of-who-lacks-what-was-cut");
             // Nobody answers: a snapshot would go to waste. Where the log begins is asked for until somebody does.
             progress.next = core.log.first();
             continue;
@@ -314,7 +347,9 @@ fn replicate(
         let commit = core.commit.min(progress.matched);
         let mut append = Append { term: core.term, track: progress.track, prev, entries: Entries::NONE, commit };
         let has_entries = progress.next <= core.log.last().index && progress.is_worth_entries();
+        mark!("append-probes-empty", !has_entries && progress.next <= core.log.last().index);
         if has_entries && progress.next < core.log.cached_from() {
+            mark!("append-read-from-disk");
             effects.push(load(core, peer, append, progress.next));
             progress.on_sent(progress.next, options.append_bytes_max);
             continue;
@@ -348,6 +383,7 @@ fn load(core: &Consensus, peer: Peer, append: Append, from: Index) -> Effect {
 }
 
 fn heartbeat(core: &Consensus, peer: Peer, progress: &mut Progress, round: Round, effects: &mut Vec<Effect>) {
+    mark!("commit-told-is-capped", progress.matched < core.commit);
     let commit = mutate!(CapOff, core.commit.min(progress.matched), core.commit);
     progress.told = progress.told.max(commit);
     let message = Message::Heartbeat { term: core.term, track: progress.track, commit, round };

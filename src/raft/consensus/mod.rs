@@ -58,6 +58,7 @@ pub use options::{Options, Unfit};
 pub use progress::{Mode, Progress};
 pub use role::{Role, RoleName};
 
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Ask, Entry, Identity, Index, LogId, NodeId, Recovered, Round, Seq, Term, Time, Token};
 use flush::Said;
@@ -115,6 +116,8 @@ impl Consensus {
         let Recovered { incarnation, born, term, vote, commit, snapshot, base, terms, last, .. } = recovered;
         // A snapshot's file may have become durable before the term it came with (R11: a log above its own term).
         let raised = term < snapshot.term.max(last.term);
+        mark!("term-raised-by-snapshot", raised);
+        mark!("begins-newborn", !born);
         let first_ask = |clock: &mut Clock| Ask(clock.draw() >> 1);
         let mut clock = Clock::new(seed, now);
         let mut core = Consensus {
@@ -177,6 +180,7 @@ impl Consensus {
             self.give_up_reads(&mut role);
         }
         if self.clock.rings(Alarm::Writes) {
+            mark!("disk-stuck");
             self.stuck = true;
         }
         match role {
@@ -221,13 +225,17 @@ impl Consensus {
     fn on_room(&mut self, role: Role, room: bool) -> Role {
         self.room = room;
         match role {
-            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) if !room => role.step_down(self),
+            Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) if !room => {
+                mark!("leader-leaves-full-disk", role.is_leader());
+                role.step_down(self)
+            }
             Role::Newborn(_) | Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => role,
         }
     }
 
     fn on_persisted(&mut self, role: Role, seq: Seq) -> Role {
         if !self.stream.on_persisted(seq) {
+            mark!("persisted-old");
             return role;
         }
         self.stuck = false;
@@ -256,6 +264,7 @@ impl Consensus {
     /// A leader of our term has spoken: is it new to us? Only what is new shows that it lives.
     fn hear(&mut self, leader: NodeId, round: Option<Round>) {
         let first = self.leader.is_none();
+        mark!("leader-first-heard", first);
         assert!(first || self.leader == Some(leader), "R1: at most one leader in a term (§5.2)");
         let new_round = round.is_some_and(|round| self.round_heard.is_none_or(|heard| heard < round));
         if new_round {
@@ -296,12 +305,15 @@ impl Consensus {
 
     /// Commits as far as a leader told, and the log is known to equal its log.
     fn follow_commit(&mut self, told: Index, verified: Index) {
+        mark!("commit-told-beyond-verified", verified < told);
+        mark!("commit-beyond-durable", self.log.durable() < self.commit);
         self.told_commit = self.told_commit.max(told);
         self.commit = self.commit.max(self.told_commit.min(verified));
     }
 
     fn give_up_reads(&mut self, role: &mut Role) {
         for token in self.clock.expire_reads() {
+            mark!("read-given-up");
             self.answers.push(Effect::Refused { token, why: Refusal::Unknown });
         }
         let open = &self.clock.until;

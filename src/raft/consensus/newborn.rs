@@ -1,6 +1,7 @@
 //! A peer that may not vote yet, for it may have voted in a former life: it only asks who it is.
 
 use super::{Alarm, Consensus, Effect, Follower, Message, News, Role, birth};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Incarnation, NodeId};
 use std::collections::BTreeSet;
@@ -30,7 +31,9 @@ impl Newborn {
 
     /// A member says which life of ours it knows.
     pub(super) fn on_attest(mut self, core: &mut Consensus, from: NodeId, bound: Incarnation) -> Role {
+        mark!("newborn-refused", bound != core.me.incarnation);
         if bound == core.me.incarnation && core.log.membership().has_voter(from) {
+            mark!("newborn-attested");
             self.attested_by.insert(from);
         }
         self.decide(core)
@@ -44,6 +47,8 @@ impl Newborn {
         if self.attested_by.len() < needed {
             return Role::Newborn(self);
         }
+        mark!("born");
+        mark!("born-after-refusal", !core.strange_to.is_empty());
         core.born = true;
         core.clock.disarm(Alarm::Hello);
         core.answers.push(Effect::News(News::Born { attested_by: self.attested_by.into_iter().collect() }));

@@ -15,6 +15,7 @@
 //! A probe sends one append and waits for the answer, or for the next pulse; after one in vain it goes without entries:
 //! a dead peer costs no bandwidth. Replicating is optimistic: `next` moves as we send.
 
+use crate::raft::mark::mark;
 use crate::raft::{Index, LogId, Round, Track};
 use std::collections::VecDeque;
 
@@ -91,6 +92,10 @@ impl Progress {
     pub(super) fn may_send(&self, appends_max: usize, full: usize) -> bool {
         match self.mode {
             Mode::Probe { waits, .. } => !waits,
+            Mode::Replicate if appends_max <= self.on_way.len() => {
+                mark!("window-full");
+                false
+            }
             Mode::Replicate => self.on_way.len() < appends_max && self.on_way_weight <= full,
             Mode::Snapshot { .. } => false,
         }
@@ -121,6 +126,7 @@ impl Progress {
     /// What it needs next must be read from disk: one append at a time.
     pub(super) fn on_uncached(&mut self) {
         if self.mode == Mode::Replicate {
+            mark!("replicates-from-disk");
             self.probe(self.next);
         }
     }
@@ -146,7 +152,10 @@ impl Progress {
         match self.mode {
             // An answer to an old append may end short of what was probed: then it says nothing about the probe.
             Mode::Probe { .. } if index.next() == self.next => self.mode = Mode::Replicate,
-            Mode::Snapshot { .. } if base <= self.matched => self.probe(self.matched.next()),
+            Mode::Snapshot { .. } if base <= self.matched => {
+                mark!("snapshot-needless");
+                self.probe(self.matched.next());
+            }
             Mode::Probe { .. } | Mode::Replicate | Mode::Snapshot { .. } => {}
         }
         news
@@ -155,6 +164,7 @@ impl Progress {
     /// An append did not attach; `hint` is where to go on. An answer older than what is known is passed over.
     pub(super) fn on_conflict(&mut self, hint: Index) {
         let stale = hint <= self.matched || self.next <= hint;
+        mark!("conflict-old", stale);
         match self.mode {
             Mode::Probe { .. } | Mode::Replicate if !stale => self.probe(hint),
             Mode::Probe { .. } | Mode::Replicate | Mode::Snapshot { .. } => {}
@@ -170,7 +180,10 @@ impl Progress {
                 self.mode = Mode::Replicate;
             }
             // Falling back on what is durable there would send everything again whenever its disk is slow.
-            Mode::Replicate if lost => self.probe(have.max(self.matched).next()),
+            Mode::Replicate if lost => {
+                mark!("append-lost-and-noticed");
+                self.probe(have.max(self.matched).next());
+            }
             Mode::Probe { .. } | Mode::Replicate | Mode::Snapshot { .. } => {}
         }
     }
@@ -184,6 +197,7 @@ impl Progress {
     /// It holds the whole snapshot; a transfer that nobody waits for is passed over.
     pub(super) fn on_snapshot_sent(&mut self) {
         if let Mode::Snapshot { at, .. } = self.mode {
+            mark!("snapshot-brought");
             self.probe(at.index.max(self.matched).next());
         }
     }
@@ -191,6 +205,7 @@ impl Progress {
     /// The transfer gave up: from where it was, but not before the next pulse.
     pub(super) fn on_snapshot_failed(&mut self) {
         if let Mode::Snapshot { .. } = self.mode {
+            mark!("snapshot-not-brought");
             self.probe(self.next);
             self.mode = Mode::Probe { tried: 1, waits: true };
         }

@@ -8,6 +8,7 @@
 //! ```
 //! A question is numbered, a token never travels: a late answer to a former question cannot be taken for one to this.
 
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Ask, Index, NodeId, Round, Term, Token};
 use std::collections::VecDeque;
@@ -50,6 +51,8 @@ impl Asks {
     pub(super) fn ask(&mut self, leader: NodeId, term: Term) -> Ask {
         let ask = self.next;
         self.next = Ask(ask.0 + 1);
+        mark!("read-asked-again", self.asked == Some((leader, term)));
+        mark!("read-asked-another-leader", self.asked.is_some_and(|asked| asked != (leader, term)));
         self.asked = Some((leader, term));
         ask
     }
@@ -57,6 +60,7 @@ impl Asks {
     /// The reads that this answer is for: those that were open when it was asked.
     pub(super) fn on_answer(&mut self, answered: Ask) -> impl Iterator<Item = Token> + '_ {
         let asked = answered < self.next;
+        mark!("read-answer-late", self.waiting.front().is_none_or(|(covered_by, _)| !asked || answered < *covered_by));
         let covered = self.waiting.partition_point(|(covered_by, _)| asked && *covered_by <= answered);
         self.waiting.drain(..covered).map(|(_, token)| token)
     }
@@ -109,6 +113,7 @@ impl Rounds {
             let of_node = |held: &&mut Waiting| matches!(held.reader, Reader::Peer(other, _) if other == node);
             let last = self.waiting.iter_mut().rev().find(of_node);
             if let Some(held) = last.filter(|held| held.round == round) {
+                mark!("read-question-replaced");
                 // The peer's newer question covers all that its older one did.
                 (held.reader, held.index) = (reader, index);
                 return;

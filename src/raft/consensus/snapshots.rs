@@ -6,6 +6,7 @@
 //! ```
 
 use super::{Consensus, Follower, Membership, Role};
+use crate::raft::mark::mark;
 use crate::raft::{Index, LogId, NodeId, Track};
 
 /// A leader's snapshot, whole and durable as a file.
@@ -21,6 +22,7 @@ impl Consensus {
     pub(super) fn on_snapshotted(&mut self, role: Role, at: LogId, membership: Membership) -> Role {
         // One that was installed meanwhile may be newer.
         let is_news = self.log.snapshot().index < at.index;
+        mark!("own-snapshot-overtaken", !is_news);
         if is_news && at.index <= self.applied && self.log.has(at) {
             self.log.mark(at, membership);
         }
@@ -38,6 +40,7 @@ impl Follower {
     pub(super) fn on_snapshot(mut self, core: &mut Consensus, from: NodeId, arrived: Arrived) -> Role {
         let Arrived { track, at, membership } = arrived;
         core.hear(from, None);
+        mark!("snapshot-of-what-is-held", at.index <= core.commit);
         if core.commit < at.index {
             core.log.install(at, membership, core.commit);
             core.commit = at.index;

@@ -17,6 +17,7 @@ use super::state_machine::{Applied, StateMachine};
 use super::view::Held;
 use crate::fsm::{Address, Automaton, Context, End, Input, WeakAddress};
 use crate::raft::consensus::{Committed, Membership};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::peer::{Failure, Shared};
 use crate::raft::replica::in_flight::{Came, Told};
@@ -139,7 +140,10 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
             let rest = self.applied.index.next()..range.end;
             match self.reader.read(rest, READ_BYTES, &mut |entry| entries.push(entry)) {
                 Ok(()) => self.apply_all(&entries)?,
-                Err(Error::Gone) => return Ok(State::Behind),
+                Err(Error::Gone) => {
+                    mark!("machine-left-behind");
+                    return Ok(State::Behind);
+                }
                 Err(error) => return Err(format!("entry {}: {error}", self.applied.index.next())),
             }
         }
@@ -203,10 +207,15 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         let restored = match restored {
             Ok(restored) => restored,
             // A newer one was installed meanwhile: it stands behind this in the queue.
-            Err(Error::Gone) if self.snapshots.replaced(at) => return Ok(State::Behind),
+            Err(Error::Gone) if self.snapshots.replaced(at) => {
+                mark!("install-overtaken");
+                return Ok(State::Behind);
+            }
             Err(Error::Gone) => return Err(format!("the snapshot at {at:?} is gone, and none has replaced it")),
             Err(error) => return Err(error.to_string()),
         };
+        mark!("state-installed");
+        mark!("state-installed-with-tickets-open", !self.shared.flight.lock().is_empty());
         (self.sessions, self.membership, self.applied) = (restored.sessions, restored.membership, at);
         *self.shared.held.write() = Held { state: restored.state, applied: at };
         self.since = (0, 0);
@@ -254,6 +263,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         self.reads_seen += 1;
         self.reads.insert((index, self.reads_seen), (until, run));
         if self.applied.index < index {
+            mark!("read-waits-to-be-applied");
             self.watch(until, context);
         }
     }
@@ -264,6 +274,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         let late: Vec<(Index, u64)> =
             self.reads.iter().filter(|(_, (until, _))| *until <= now).map(|(key, _)| *key).collect();
         for key in late {
+            mark!("read-overdue-at-the-machine");
             if let Some((_, run)) = self.reads.remove(&key) {
                 run(Err(Failure::Unknown));
             }
@@ -292,6 +303,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         let snapshots = self.snapshots.clone();
         let write = snapshot::prepare(&held.state, &self.sessions, snapshots, self.applied, members);
         drop(held);
+        mark!("snapshot-begun");
         self.since = (0, 0);
         let writer = Writer { write: Some(Box::new(write)), machine: context.weak() };
         let writer = context.builder(writer, ()).name("snapshot").guard(self.shared.guard()).spawn();
@@ -309,7 +321,10 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
                 Ok(())
             }
             // Nothing is left of it; the log stays long, and the next one is tried when its time comes.
-            Err(Error::Full) => Ok(()),
+            Err(Error::Full) => {
+                mark!("snapshot-without-room");
+                Ok(())
+            }
             Err(error) => Err(format!("snapshot: {error}")),
         }
     }

@@ -12,6 +12,7 @@
 use super::codec::Codec;
 use super::command::{Caller, Nonce, Open, SessionId};
 use crate::raft::Index;
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -75,10 +76,12 @@ impl<R: Codec + Clone> Sessions<R> {
     /// names the session that the first has opened, as long as that is held.
     pub fn open(&mut self, open: Open, index: Index) -> SessionId {
         if let Some(&id) = self.by_nonce.get(&open.nonce) {
+            mark!("open-repeated");
             self.touch(id, index);
             return id;
         }
         while self.max <= self.held.len() {
+            mark!("session-evicted");
             self.evict();
         }
         let id = SessionId(index.0);
@@ -91,6 +94,7 @@ impl<R: Codec + Clone> Sessions<R> {
     pub fn judge(&mut self, caller: Caller, index: Index) -> Verdict<R> {
         self.touch(caller.session, index);
         let Some(session) = self.held.get_mut(&caller.session) else {
+            mark!("retry-after-eviction");
             return mutate!(ExpiredApplied, Verdict::Expired, Verdict::New);
         };
         if session.low < caller.low {
@@ -98,9 +102,12 @@ impl<R: Codec + Clone> Sessions<R> {
             session.replies = session.replies.split_off(&caller.low);
         }
         if let Some((at, reply)) = session.replies.get(&caller.sequence) {
+            mark!("retry-answered-from-the-table");
             return Verdict::Known(*at, reply.clone());
         }
         let ahead = mutate!(LowIgnored, Caller { low: session.low, ..caller }, caller);
+        mark!("command-below-low", caller.sequence < session.low);
+        mark!("command-beyond-window", caller.is_beyond(session.window));
         if !ahead.is_valid() || ahead.is_beyond(session.window) { Verdict::Expired } else { Verdict::New }
     }
 

@@ -9,6 +9,7 @@
 
 use crate::raft::Index;
 use crate::raft::machine::Name;
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -26,6 +27,7 @@ impl Copies {
     /// Whether this is to be placed: it is not on its way yet, and now it is.
     pub(crate) fn admit(&mut self, name: Name) -> bool {
         let new = self.names.insert(name);
+        mark!("retry-met-in-flight", !new);
         if new {
             self.fresh.push(name);
         }
@@ -56,6 +58,7 @@ impl Copies {
 
     /// No leader any more: what becomes of its entries is for another to say.
     pub(crate) fn clear(&mut self) {
+        mark!("copies-forgotten-with-the-lead", !self.names.is_empty());
         *self = Copies::default();
     }
 }

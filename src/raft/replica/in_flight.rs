@@ -15,6 +15,7 @@
 use crate::mix::Draws;
 use crate::raft::consensus::Refusal;
 use crate::raft::machine::{Caller, Name, Nonce, Open, PEER_WINDOW, SessionId};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::peer::{Answer, Done, Failure};
 use crate::raft::{Entry, EntryKind, Index, Term, Time, Token};
@@ -283,6 +284,7 @@ impl<R> InFlight<R> {
 
     fn try_again(&mut self, token: Token, now: Time) -> Option<(Token, Entry)> {
         let ticket = self.tickets.get_mut(&token)?;
+        mark!("ticket-tried-again", ticket.sent);
         ticket.again = now.after(ticket.pause);
         ticket.pause = (ticket.pause * 2).min(PAUSE_MAX);
         Some((token, ticket.entry.clone()))
@@ -311,6 +313,7 @@ impl<R> InFlight<R> {
             Refusal::Draining => Failure::Draining,
             Refusal::NotLeader(_) | Refusal::Unknown => return,
         };
+        mark!("refusal-is-no-promise", self.tickets.get(&token).is_some_and(|ticket| ticket.sent));
         if self.tickets.get(&token).is_some_and(|ticket| !ticket.sent && !matches!(ticket.tell, Tell::Own)) {
             self.resolve(token, Err(failure), told);
         }
@@ -358,6 +361,7 @@ impl<R> InFlight<R> {
     /// stood in for some of those applies.
     fn expired(&mut self, token: Token, name: Name, told: &mut Told<R>) {
         let Some(ticket) = self.tickets.get(&token) else { return };
+        mark!("own-session-lost-over-a-snapshot", ticket.ours && ticket.installed != self.installed);
         if !ticket.ours || ticket.installed != self.installed {
             return self.resolve(token, Ok(Came::Expired), told);
         }
@@ -367,6 +371,7 @@ impl<R> InFlight<R> {
             self.own = Own::Closed;
         }
         if let Some(mut ticket) = self.remove(token) {
+            mark!("command-moves-to-the-next-session");
             let command = Caller::of(&ticket.entry.bytes).map(|(_, command)| ticket.entry.bytes.slice_ref(command));
             ticket.entry.bytes = command.unwrap_or_default();
             (ticket.name, ticket.again, ticket.pause, ticket.sent) = (None, Time::MAX, self.heartbeat * 2, false);
@@ -384,6 +389,7 @@ impl<R> InFlight<R> {
     pub(crate) fn overdue(&mut self, now: Time) -> Told<R> {
         let mut told = Told(Vec::new());
         let late: Vec<Token> = self.tickets.iter().filter(|(_, t)| t.until <= now).map(|(token, _)| *token).collect();
+        mark!("ticket-overdue", !late.is_empty());
         let why = mutate!(UnknownIsRefused, Failure::Unknown, Failure::Full);
         late.into_iter().for_each(|token| self.resolve(token, Err(why), &mut told));
         self.waiting.retain(|token| self.tickets.contains_key(token));

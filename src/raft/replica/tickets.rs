@@ -6,6 +6,7 @@ use super::{Command, Replica, Word, cost_of, cost_of_run};
 use crate::fsm::Context;
 use crate::raft::consensus::{Input, Message, Refusal, Role};
 use crate::raft::machine::{Caller, Name, Open, SessionId, StateMachine};
+use crate::raft::mark::mark;
 use crate::raft::peer::{Answer, Failure};
 use crate::raft::storage::Disk;
 use crate::raft::{Entries, Entry, Identity, Incarnation, Time, Token};
@@ -75,6 +76,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         }
         // Nor will we lead while we have none.
         if !self.roomy && self.core.leader(&role).is_none() {
+            mark!("proposal-refused-full-and-unled");
             whose.refuse(Failure::Full);
             return role;
         }
@@ -149,6 +151,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if self.has_room(cost_of(entry)) {
             return Admitted::New;
         }
+        mark!("proposal-without-room");
         name.iter().for_each(|name| self.copies.take_back(name));
         Admitted::NoRoom
     }
@@ -172,7 +175,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 }
                 Message::Forward { entries }
             }
-            Message::Append(append) if !self.has_room(cost_of_run(&append.entries)) => return role,
+            Message::Append(append) if !self.has_room(cost_of_run(&append.entries)) => {
+                mark!("append-without-room");
+                return role;
+            }
             message => message,
         };
         self.step(role, Input::Receive { from, to, message }, now)
@@ -181,6 +187,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     /// Sends what is to be forwarded, if a leader is known; else it is tried again when there is one.
     pub(super) fn forward(&mut self, role: &Role) {
         let tickets = std::mem::take(&mut self.carried.forward);
+        mark!("forward-without-a-leader", !tickets.is_empty() && self.core.leader(role).is_none());
         let Some(leader) = self.core.leader(role).filter(|leader| *leader != self.core.me().node) else { return };
         let life = self.life_of(leader);
         let mut run = Vec::new();

@@ -20,6 +20,7 @@ use super::segment::{Segment, seal};
 use super::spare::Spare;
 use super::{Disk, Error, Remark, Snapshot, Stamp, WalOptions};
 use crate::mix::mix;
+use crate::raft::mark::mark;
 use crate::raft::{Damage, Incarnation, Index, LogId};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -74,11 +75,16 @@ pub(super) fn open<D: Disk>(
         return match snapshot {
             // The log was removed: the vote of this life went with it.
             Some(file) => Err(Error::Corrupt(damage(file.clone(), 0, Index(1), LogId::ZERO))),
-            None => create(disk, options, stamp),
+            None => {
+                mark!("recovery-of-nothing");
+                create(disk, options, stamp)
+            }
         };
     }
     let unbroken = seqs.windows(2).rposition(|pair| pair[0] + 1 != pair[1]).map_or(0, |gap| gap + 1);
     let (stragglers, run) = seqs.split_at(unbroken);
+    mark!("recovery-meets-half-a-removal", !stragglers.is_empty());
+    mark!("recovery-of-many-segments", 1 < run.len());
     let mut recovery =
         Recovery { disk, options, stamp, past: Past::default(), places: Places::new(), remarks: Vec::new() };
     let old = recovery.load(run)?;
@@ -235,6 +241,7 @@ impl<D: Disk> Recovery<'_, D> {
         }
         let torn = window.get(at, format::RECORD_HEAD)?.is_some_and(|bytes| bytes.iter().any(|&byte| byte != 0));
         if torn {
+            mark!("recovery-meets-a-torn-record");
             self.remarks.push(Remark::Torn { file: format::name(segment.head.seq), at });
         }
         Ok(tail)
@@ -274,7 +281,10 @@ impl<D: Disk> Recovery<'_, D> {
         let (stamp, options, seq) = (self.stamp, self.options, newest.head.seq + 1);
         let copied: Vec<Held> =
             tail.into_iter().filter(|held| !matches!(held.head.kind, Kind::Anchor | Kind::Pad)).collect();
+        mark!("recovery-copies-a-tail", !copied.is_empty());
+        mark!("recovery-without-a-tail", copied.is_empty());
         let mut spare = Spare::find(disk)?;
+        mark!("recovery-finds-a-spare", matches!(spare, Spare::Ready { .. }));
         let fresh = Beginning { options, stamp, seq, prev_end: end, past: &self.past, copied: &copied };
         let (segment, at) = fresh.write(disk, &mut spare)?;
         seal(disk, &newest.file, newest.head.nonce, end)?;
@@ -297,6 +307,7 @@ impl<D: Disk> Recovery<'_, D> {
 
     /// What is lost, and of what there is proof that it was held: looked for in all that follows.
     fn corrupt(&self, lost: Lost, old: &[Old<D>]) -> Error {
+        mark!("recovery-refuses-damage");
         let mut witnessed =
             LogId { term: self.past.term_at(self.past.last()).unwrap_or_default(), index: self.past.last() };
         for segment in old.iter().filter(|segment| lost.seq <= segment.head.seq) {

@@ -17,6 +17,7 @@ use super::segment::{Segment, seal};
 use super::spare::{LEN_MIN, LEN_STEP, Spare};
 use super::{Disk, Error, Remark, Snapshot, Stamp, Storage, recovery};
 use crate::raft::consensus::Record;
+use crate::raft::mark::mark;
 use crate::raft::wire::bytes::Count;
 use crate::raft::wire::entry::{Run, put_run};
 use crate::raft::{Entry, Index, NodeId, Recovered, Seq, Term};
@@ -171,7 +172,10 @@ impl<D: Disk> Wal<D> {
         if self.poisoned {
             return Err(Error::Poisoned);
         }
-        act(self).inspect_err(|_| self.poisoned = true)
+        act(self).inspect_err(|_| {
+            mark!("store-poisoned");
+            self.poisoned = true;
+        })
     }
 
     fn opened(&mut self) -> &mut Open<D> {
@@ -236,8 +240,10 @@ impl<D: Disk> Wal<D> {
         spare.seek();
         while spare.prepare(&*disk, options.segment_bytes)? {}
         if !matches!(spare, Spare::Ready { .. }) {
+            mark!("segment-without-room");
             return Ok(false);
         }
+        mark!("segment-begun");
         let open = self.opened();
         let (seq, prev_end, first) = (open.segment.seq + 1, open.segment.tail(), open.past.last().next());
         let next = Beginning { options: &options, stamp, seq, prev_end, past: &open.past, copied: &[] };
@@ -269,7 +275,10 @@ impl<D: Disk> Wal<D> {
     /// False if it finds no room on the disk: then it may be given once more, before any other.
     fn stage_one(&mut self, record: &Record) -> Result<bool, Error> {
         let staged = match self.opened().begun.take() {
-            Some((begun, staged)) if begun == *record => staged,
+            Some((begun, staged)) if begun == *record => {
+                mark!("record-begun-is-finished");
+                staged
+            }
             Some(_) => return Err(Error::Rule("a record that found no room is given again before any other")),
             None => 0,
         };
@@ -308,6 +317,7 @@ impl<D: Disk> Wal<D> {
                 let kind = match open.past.mark(*at).map_err(Error::Rule)? {
                     Marked::Held => Kind::Mark,
                     Marked::Emptied => {
+                        mark!("mark-empties-the-log");
                         open.changes.push(Change::Empty { last: at.index });
                         Kind::Reset
                     }
@@ -317,6 +327,7 @@ impl<D: Disk> Wal<D> {
             Record::Entries { after, entries } => {
                 let in_all = self.stage_entries(*after, entries, staged)?;
                 if 0 < in_all && in_all < entries.len() {
+                    mark!("record-staged-in-part");
                     self.opened().begun = Some((record.clone(), in_all));
                 }
                 return Ok(in_all == entries.len());
@@ -360,6 +371,7 @@ impl<D: Disk> Wal<D> {
                 break;
             }
             assert!(oldest.is_none_or(|(_, holds)| seq < holds), "no segment goes that an entry is read from");
+            mark!("segment-removed");
             shared.lock().drop_source(seq);
             disk.remove(&super::format::name(seq))?;
             open.held.pop_front();
@@ -403,6 +415,7 @@ impl<D: Disk> Storage for Wal<D> {
             let marked = past.snapshot.index;
             wal.open = Some(Open { past, marked, held, segment, spare, begun: None, changes: Vec::new() });
             for record in &owed {
+                mark!("recovery-owes-a-mark");
                 if !wal.stage_one(record)? {
                     return Err(Error::Full);
                 }

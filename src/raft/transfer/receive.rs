@@ -1,5 +1,6 @@
 //! Taking in a snapshot, piece by piece.
 
+use crate::raft::mark::mark;
 use crate::raft::storage::snapshot::Receiving;
 use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
@@ -52,6 +53,7 @@ impl<D: Disk> Receiver<D> {
     /// [`Error::Full`]: this transfer is given up, and what came of it is gone. Any other stops the peer.
     pub fn take(&mut self, chunk: &Chunk) -> Result<Option<Taken>, Error> {
         if chunk.at <= self.mark {
+            mark!("chunk-of-what-is-held");
             // The core holds this place already, and just acknowledges: it asks for no members.
             let ready = Snapshot { at: chunk.at, membership: Bytes::new() };
             return Ok(Some(Taken { reply: reply(chunk, chunk.total), ready: Some(ready) }));
@@ -72,12 +74,18 @@ impl<D: Disk> Receiver<D> {
         let known = self.current.as_ref().map(|current| (current.at(), current.total()));
         if known != Some((chunk.at, chunk.total)) {
             if known.is_some_and(|(at, _)| (chunk.term, chunk.at) < (self.term, at)) {
+                mark!("chunk-of-an-older-snapshot");
                 return Ok(None);
             }
+            mark!("transfer-gives-way", known.is_some());
             self.current = None; // first: what is dropped removes its file
             self.current = Some(self.snapshots.receive(chunk.at, chunk.total)?);
             self.term = chunk.term;
         }
+        mark!(
+            "transfer-goes-on-under-another-leader",
+            self.term < chunk.term && self.current.as_ref().is_some_and(|current| 0 < current.wanted())
+        );
         self.term = self.term.max(chunk.term);
         Ok(self.current.as_mut())
     }

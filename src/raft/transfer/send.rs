@@ -6,6 +6,7 @@
 //!                       └ on their way: at most four pieces
 //! ```
 
+use crate::raft::mark::mark;
 use crate::raft::wire::{Chunk, ChunkReply};
 use crate::raft::{LogId, Term, Time, Track};
 use bytes::Bytes;
@@ -92,6 +93,8 @@ impl Sending {
     /// The next piece to send now; `None`: nothing, before an answer or the [`deadline`](Sending::deadline).
     pub fn piece(&mut self, now: Time) -> Option<Piece> {
         if self.moved.after(self.pace.resend) <= now && self.wanted < self.next {
+            mark!("chunk-sent-again");
+            mark!("transfer-resumed-half-way", 0 < self.fallen.unwrap_or(self.wanted));
             // What is on its way is taken for lost, or they for having lost what they had.
             let fallen = self.fallen.take();
             self.spoilt |= fallen == Some(0) && self.next == self.total;
@@ -122,6 +125,7 @@ impl Sending {
         }
         self.heard = now;
         if reply.wanted < self.wanted {
+            mark!("transfer-falls-back");
             self.fallen = Some(reply.wanted);
             return;
         }

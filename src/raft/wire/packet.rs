@@ -10,6 +10,7 @@
 use super::bytes::{Sink, Source};
 use super::message::Body;
 use super::refused::Refused;
+use crate::raft::mark::mark;
 use crate::raft::{ClusterId, Identity, Incarnation, NodeId};
 use bytes::Bytes;
 
@@ -112,9 +113,11 @@ impl Packet {
         let mut next = || source.u64().ok_or(Refused::Malformed);
         let (cluster, from_life, to_life) = (ClusterId(next()?), Incarnation(next()?), Incarnation(next()?));
         if cluster != door.cluster {
+            mark!("packet-of-another-cluster");
             return Err(Refused::Cluster);
         }
         if known && to_life != door.us.incarnation {
+            mark!("packet-to-another-life");
             return Err(Refused::Incarnation);
         }
         if !known && to_life != Incarnation(0) {
@@ -122,6 +125,7 @@ impl Packet {
         }
         let (from, to) = ends(&mut source)?;
         if to != door.us.node {
+            mark!("packet-to-another-node");
             return Err(Refused::Cluster);
         }
         let from = Identity { node: from, incarnation: from_life };
@@ -180,12 +184,16 @@ fn check(source: &mut Source<'_>) -> Result<(), Refused> {
     let crc = source.u32().ok_or(Refused::Malformed)?;
     let (_, rest) = source.clone().bytes(source.left()).ok_or(Refused::Malformed)?;
     if crc != crc32c::crc32c(rest) {
+        mark!("packet-damaged");
         return Err(Refused::Checksum);
     }
     let (_, head) = source.bytes(CLUSTER_AT - CRC_BYTES).ok_or(Refused::Malformed)?;
     match head {
         [VERSION, 0 | KNOWN, 0, 0] => Ok(()),
-        _ => Err(Refused::Version),
+        _ => {
+            mark!("packet-of-another-version");
+            Err(Refused::Version)
+        }
     }
 }
 

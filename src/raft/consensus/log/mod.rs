@@ -15,6 +15,7 @@ mod tail;
 mod tests;
 
 use super::membership::Membership;
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Entries, Entry, EntryKind, Index, LogId, Seq, Term};
 use std::collections::VecDeque;
@@ -199,11 +200,13 @@ impl Log {
     /// R10: if that would cut an entry at or below `commit`.
     pub(super) fn attach(&mut self, term: Term, prev: LogId, entries: &Entries, commit: Index) -> Met {
         if !is_well_formed(term, prev, entries) {
+            mark!("append-malformed");
             return Met::Malformed;
         }
         let end = Index(prev.index.0 + entries.len() as u64);
         let known_end = end.min(self.last().index);
         if end < self.base.index {
+            mark!("append-below-snapshot");
             // All of it lies in a snapshot: committed, so the leader's log holds the same (§5.4.3).
             return Met::Equal(end);
         }
@@ -218,11 +221,15 @@ impl Log {
             |nth: &usize| mutate!(ConflictStays, term_at(*nth) != Some(entries[*nth].term), term_at(*nth).is_none());
         // Only a real conflict cuts: an old copy of an append must not undo what came after it (§5.3).
         let Some(new) = (skipped..entries.len()).find(differs) else {
+            mark!("append-repeated", !entries.is_empty());
+            mark!("append-repeated-short-of-the-end", end < self.last().index);
             if mutate!(OldAppendCuts, false, end < self.last().index) {
                 self.cut(end.next(), commit);
             }
             return Met::Equal(end);
         };
+        mark!("append-partly-known", 0 < new);
+        mark!("append-straddles-snapshot", 0 < skipped);
         if place(new) <= known_end {
             self.cut(place(new), commit);
         }
@@ -237,8 +244,12 @@ impl Log {
 
     fn conflict_at(&self, index: Index, commit: Index) -> Met {
         match self.term_at(index) {
-            None => Met::Conflict { term: Term(0), index: self.tail.end() },
+            None => {
+                mark!("append-beyond-our-end");
+                Met::Conflict { term: Term(0), index: self.tail.end() }
+            }
             Some(term) => {
+                mark!("append-conflicts");
                 let first = if index == self.base.index { index } else { self.terms[self.run_at(index)].0 };
                 Met::Conflict { term, index: first.max(commit.next()) }
             }
@@ -248,6 +259,10 @@ impl Log {
     /// Forgets everything from `index` on.
     fn cut(&mut self, index: Index, commit: Index) {
         assert!(commit < index, "R10: a committed entry is never cut (§5.4)");
+        mark!("cut-one", index == self.last().index);
+        mark!("cut-many", index < self.last().index);
+        mark!("cut-durable", index <= self.durable);
+        mark!("cut-staged", self.durable < index && index <= self.staged);
         self.tail.cut(index);
         while self.terms.back().is_some_and(|run| index <= run.0) {
             self.terms.pop_back();
@@ -274,6 +289,9 @@ impl Log {
     /// The log goes on from a leader's snapshot. What follows `at` stays if and only if `at` itself is held.
     pub(super) fn install(&mut self, at: LogId, membership: Membership, commit: Index) {
         let (matches, kept) = (mutate!(InstallDropsAll, self.has(at), false), self.last().index);
+        mark!("installed-over-a-stale-log", !matches && at.index <= kept);
+        mark!("installed-ahead", kept < at.index);
+        mark!("installed-and-suffix-kept", matches && at.index < kept);
         self.settle_membership(at, membership);
         if matches {
             self.forget_to(at);

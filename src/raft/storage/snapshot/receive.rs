@@ -3,6 +3,7 @@
 use super::Shared;
 use super::format::{self, name};
 use crate::raft::LogId;
+use crate::raft::mark::mark;
 use crate::raft::storage::{Disk, Error, Snapshot};
 use std::io;
 use std::sync::Arc;
@@ -28,7 +29,10 @@ impl<D: Disk> Receiving<D> {
         let mut receiving = Receiving { shared, at, total, unfinished, file: None, have: 0, ready: None };
         if receiving.shared.disk.list()?.contains(&name(at)) {
             match receiving.shared.verify(at) {
-                Ok(whole) => receiving.ready = Some(whole),
+                Ok(whole) => {
+                    mark!("snapshot-is-here-already");
+                    receiving.ready = Some(whole);
+                }
                 Err(Error::Corrupt(_)) => {}
                 // Removed meanwhile, for a newer one.
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
@@ -73,6 +77,7 @@ impl<D: Disk> Receiving<D> {
     pub fn chunk(&mut self, offset: u64, sum: u32, bytes: &[u8]) -> Result<(), Error> {
         let Some(file) = &self.file else { return Ok(()) };
         let fits = offset == self.have && bytes.len() as u64 <= self.total - self.have;
+        mark!("chunk-out-of-place", !fits);
         if !fits || bytes.is_empty() || crc32c::crc32c(bytes) != sum {
             return Ok(());
         }

@@ -1,0 +1,254 @@
+//! Rare moments that a run has met: the proof that its faults matter, and what the nemesis aims at.
+//!
+//! ```text
+//!   the crate:  mark!("cut-durable") ──> a counter of this thread ──┐                      mandatory: in 1 of 100 seeds
+//!   the world:  its own, of crashes and starts ─────────────────────┴──> Marks x seeds ──> nightly:   in some seed
+//!                                                          sim/marks.txt, the floors ────> never
+//! ```
+//! The crate counts only in a build with `--cfg rsm_marks`, which the alias `cargo sim` sets; without it no mark is ever
+//! met, and nothing that waits for one happens.
+
+use rsm::sync::once::Once;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::AddAssign;
+
+/// Whether the marks of this build count.
+pub const ARE_COUNTED: bool = cfg!(rsm_marks);
+
+/// What each mark must come to, and why; all marks stand here.
+const FLOORS: &str = include_str!("../marks.txt");
+
+/// Of a hundred seeds so many meet a mark that is mandatory.
+const MANDATORY_OF_100: u64 = 1;
+
+/// Marks of the simulator's own: what the crate cannot see.
+pub const OWN: [&str; 8] = [
+    "crash-before-the-vote-is-durable",
+    "crash-before-the-grant-is-sent",
+    "crash-of-a-leader",
+    "crash-of-a-newborn",
+    "start-after-a-failed-sync",
+    "start-after-lost-names",
+    "start-after-a-wipe",
+    "wipe-before-all-are-born",
+];
+
+/// How much of a mark there must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floor {
+    /// One seed in a hundred meets it.
+    Mandatory,
+    /// Some seed meets it.
+    Nightly,
+    /// No seed meets it.
+    Never,
+}
+
+/// The floor of each mark, as `sim/marks.txt` says.
+///
+/// # Panics
+/// If that file has a line that is none.
+pub fn floors() -> &'static BTreeMap<&'static str, Floor> {
+    static FOUND: Once<BTreeMap<&'static str, Floor>> = Once::new();
+    FOUND.get_or_init(|| {
+        let lines = FLOORS.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        let floor = |line: &'static str| match line.split_once(' ')? {
+            ("mandatory", name) => Some((name, Floor::Mandatory)),
+            ("nightly", name) => Some((name, Floor::Nightly)),
+            ("never", name) => Some((name, Floor::Never)),
+            _ => None,
+        };
+        let of = |line| floor(line).unwrap_or_else(|| panic!("sim/marks.txt: `{line}` names no floor"));
+        lines.filter(|line| !line.is_empty()).map(of).collect()
+    })
+}
+
+/// The names of all marks: those of the crate, then our own. Only our own in a build that counts none.
+pub fn names() -> &'static [&'static str] {
+    static FOUND: Once<Vec<&'static str>> = Once::new();
+    FOUND.get_or_init(|| counted::names().iter().copied().chain(OWN).collect())
+}
+
+/// The number of a mark, if this build counts it.
+#[must_use]
+pub fn place(name: &str) -> Option<usize> {
+    names().iter().position(|&known| known == name)
+}
+
+/// Does something whose marks are not the run's: a look at what has been counted already.
+pub(crate) use counted::quietly;
+
+/// Begins to count anew on this thread.
+pub(crate) use counted::reset;
+
+/// The counters of one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    own: [u64; OWN.len()],
+}
+
+impl Counters {
+    /// One of our own is met.
+    pub(crate) fn hit(&mut self, name: &str) {
+        let place = OWN.iter().position(|&own| own == name).expect("a mark of our own stands in the list");
+        self.own[place] += 1;
+    }
+
+    /// How often the mark of this number has been met.
+    pub(crate) fn count(&self, place: usize) -> u64 {
+        place.checked_sub(counted::names().len()).map_or_else(|| counted::count(place), |own| self.own[own])
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Marks {
+        let met = |place| {
+            let times = self.count(place);
+            Met { times, seeds: u64::from(0 < times) }
+        };
+        Marks { seeds: 1, met: (0..names().len()).map(met).collect() }
+    }
+}
+
+/// How often a mark was met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Met {
+    /// In all.
+    pub times: u64,
+    /// In so many seeds.
+    pub seeds: u64,
+}
+
+/// Marks of one run, or of many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    seeds: u64,
+    met: Vec<Met>,
+}
+
+impl AddAssign<&Marks> for Marks {
+    fn add_assign(&mut self, other: &Marks) {
+        self.seeds += other.seeds;
+        self.met.resize(self.met.len().max(other.met.len()), Met::default());
+        for (met, more) in self.met.iter_mut().zip(&other.met) {
+            (met.times, met.seeds) = (met.times + more.times, met.seeds + more.seeds);
+        }
+    }
+}
+
+impl Marks {
+    /// Each mark of this build, and how often it was met.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Met)> + '_ {
+        let met = |(place, &name): (usize, &&'static str)| (name, self.met.get(place).copied().unwrap_or_default());
+        names().iter().enumerate().map(met)
+    }
+
+    /// How many different marks were met.
+    #[must_use]
+    pub fn reached(&self) -> usize {
+        self.iter().filter(|(_, met)| 0 < met.seeds).count()
+    }
+
+    /// What falls short of the floors, a line each. Rare ones are asked for only of so many seeds that they must show.
+    #[must_use]
+    pub fn short(&self) -> Vec<String> {
+        let of = |(name, met): (&'static str, Met)| match floors().get(name) {
+            None => Some(format!("{name} has no floor in sim/marks.txt")),
+            Some(Floor::Mandatory) if met.seeds * 100 < self.seeds * MANDATORY_OF_100 => {
+                Some(format!("{name} is met by {} of {} seeds; one in a hundred must", met.seeds, self.seeds))
+            }
+            Some(Floor::Nightly) if met.seeds == 0 && NIGHT <= self.seeds => {
+                Some(format!("{name} is met by none of {} seeds", self.seeds))
+            }
+            Some(Floor::Never) if 0 < met.seeds => Some(format!("{name} is met, which nothing should lead to")),
+            Some(Floor::Mandatory | Floor::Nightly | Floor::Never) => None,
+        };
+        self.iter().filter_map(of).collect()
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes; marks that this build does not know are left out.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Marks> {
+        let mut lines = text.lines();
+        let seeds = lines.next()?.strip_prefix("marks of ")?.strip_suffix(" seeds")?.parse().ok()?;
+        let mut marks = Marks { seeds, met: vec![Met::default(); names().len()] };
+        for line in lines {
+            let [name, times, seeds] = line.split(' ').collect::<Vec<_>>()[..] else { return None };
+            let met = Met { times: times.parse().ok()?, seeds: seeds.parse().ok()? };
+            if let Some(place) = place(name) {
+                marks.met[place] = met;
+            }
+        }
+        Some(marks)
+    }
+}
+
+/// A mark that one seed in a hundred thousand meets shows in as many.
+const NIGHT: u64 = 100_000;
+
+impl fmt::Display for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "marks of {} seeds", self.seeds)?;
+        self.iter().try_for_each(|(name, met)| write!(f, "\n{name} {} {}", met.times, met.seeds))
+    }
+}
+
+#[cfg(rsm_marks)]
+mod counted {
+    pub(crate) use rsm::raft::mark::{count, names, quietly, reset};
+}
+
+#[cfg(not(rsm_marks))]
+mod counted {
+    pub(crate) fn names() -> &'static [&'static str] {
+        &[]
+    }
+
+    pub(crate) fn count(_place: usize) -> u64 {
+        0
+    }
+
+    pub(crate) fn reset() {}
+
+    pub(crate) fn quietly<T>(act: impl FnOnce() -> T) -> T {
+        act()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_has_a_floor_and_every_floor_a_mark() {
+        for name in names() {
+            assert!(floors().contains_key(name), "{name} stands in no line of sim/marks.txt");
+        }
+        let unknown = floors().keys().filter(|name| ARE_COUNTED && place(name).is_none());
+        assert_eq!(unknown.count(), 0);
+        assert!(80 <= floors().len());
+    }
+
+    #[test]
+    fn marks_are_read_as_they_were_written_and_add_up() {
+        let mut counters = Counters::default();
+        counters.hit("crash-of-a-leader");
+        counters.hit("crash-of-a-leader");
+        let one = counters.all();
+        let mut sum = one.clone();
+        sum += &one;
+        assert_eq!(Marks::parse(&sum.to_string()), Some(sum.clone()));
+        let met = sum.iter().find(|(name, _)| *name == "crash-of-a-leader").expect("it is one of our own").1;
+        assert_eq!((met, sum.seeds), (Met { times: 4, seeds: 2 }, 2));
+    }
+
+    #[test]
+    fn a_mandatory_mark_that_too_few_seeds_meet_is_short_and_one_that_nothing_leads_to_is_told() {
+        let mut none = Counters::default().all();
+        none.seeds = 100;
+        assert!(none.short().iter().any(|line| line.starts_with("crash-of-a-leader ")), "{:?}", none.short());
+        let place = place("crash-of-a-leader").expect("it is one of our own");
+        none.met[place] = Met { times: 1, seeds: 1 };
+        assert!(!none.short().iter().any(|line| line.starts_with("crash-of-a-leader ")));
+    }
+}
