@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib.util
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 if sys.version_info < (3, 10):  # before anything that an older Python would stumble over
     sys.exit("peer.py: Python 3.10 or newer is needed, this is %d.%d" % sys.version_info[:2])
@@ -93,19 +95,19 @@ def settings(arguments: argparse.Namespace) -> Settings:
     )
 
 
-async def front(asked: Settings) -> int:
-    """Runs the front end on this loop."""
-    return await Front(asked).run()
+async def front(asked: Settings) -> NoReturn:
+    """Runs the front end on this loop, and ends the process: a loop that ends would cancel the calls that come in."""
+    os._exit(await Front(asked).run())
 
 
-def run(asked: Settings) -> int:
+def run(asked: Settings) -> NoReturn:
     """Runs the front end: on uvloop's loop where that is installed, which is quicker and never required."""
     if sys.version_info >= (3, 11) and importlib.util.find_spec("uvloop") is not None:
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(front(asked))
-    return asyncio.run(front(asked))
+            runner.run(front(asked))
+    asyncio.run(front(asked))
 
 
 def main() -> int:
@@ -113,7 +115,7 @@ def main() -> int:
     try:
         arguments = parser().parse_args()
         log.set_level(arguments.log_level)
-        return run(settings(arguments))
+        run(settings(arguments))
     except Refusal as refusal:
         log.line(f"peer.py: {refusal}")
         return 2

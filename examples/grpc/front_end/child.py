@@ -281,10 +281,14 @@ class Child:
 
     # ---- its end ----
 
-    async def end(self) -> int:
-        """Closes its stdin, waits a second, SIGTERM, a second, SIGKILL; its exit code."""
+    def let_go(self) -> None:
+        """Hears it no more: what it has not answered by now is answered as by its end."""
         if not self.gone.is_set():
             self._on_end()
+
+    async def end(self) -> int:
+        """Closes its stdin, waits a second, SIGTERM, a second, SIGKILL; its exit code."""
+        self.let_go()
         self._close()
         for signal in (self.process.terminate, self.process.kill, None):
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -5,9 +5,13 @@
     child starts -> import grpc -> hello -> bind -> listening ... a reason to stop
                                                                      |
       (a) clients are refused   (b) `drain` to the child, <= 2 s   (c) links flush, <= 0.5 s
-      (d) streams and server end, <= 0.5 s   (e) the child's stdin closed, 1 s, SIGTERM, 1 s, SIGKILL   (f) exit
+      (d) streams end, answers are sent, <= 0.5 s   (e) the child's stdin closed, 1 s, SIGTERM, 1 s, SIGKILL   (f) exit
 
 In all at most 5 s. A second signal goes on with (e) at once.
+
+The server is never stopped: gRPC's answers CANCELLED to each call that reaches it while it stops, which says that the
+caller gave up. Ours refuses calls with `draining` until the process ends; whoever comes just then finds the connection
+lost. Both are UNAVAILABLE: ask another peer.
 """
 
 from __future__ import annotations
@@ -79,7 +83,7 @@ class Front:
             raise Refusal(f"cannot start {settings.executable}: {error.strerror}") from None
 
     async def run(self) -> int:
-        """Until a signal, the end of a watched stdin, or of the child; the exit code."""
+        """Until a signal, the end of a watched stdin, or of the child; the exit code, to end the process with."""
         for caught in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if caught != signal.SIGHUP or signal.getsignal(caught) is not signal.SIG_IGN:  # `nohup` stays in force
                 self._loop.add_signal_handler(caught, self._on_signal)
@@ -129,7 +133,6 @@ class Front:
         self._links: dict[int, Link] = {peer: Link(settings.me, peer, at) for peer, at in others.items()}
         self._kv: Kv = Kv(child)
         self._peers: Peers = Peers(child, {str(peer): link for peer, link in self._links.items()})
-        self._server: grpc.aio.Server | None = None
         self._running = [asyncio.ensure_future(link.run()) for link in self._links.values()]
         child.attach({peer: link.push for peer, link in self._links.items()})
         await self._first(child.hello.wait(), child.gone.wait(), self._stop.wait())
@@ -143,7 +146,7 @@ class Front:
                 await self._close_links(0.0)
                 raise Refusal(self._taken()) from None
             await server.start()
-            self._server = server
+            self._server = server  # one that nobody holds is gone
             new = " (new)" if self._is_new else ""
             pid, directory = child.process.pid, shown(settings.directory)
             log.info(f"listening on {settings.listen}, executable pid {pid}, dir {directory}{new}")
@@ -175,10 +178,10 @@ class Front:
             log.info(f"draining, {_count(child.open_tickets, 'ticket')} open")
             child.drain()
             await self._first(child.gone.wait(), self._hurry.wait(), timeout=2.0)
+            child.let_go()
         await self._close_links(0.0 if self._hurry.is_set() else 0.5)
         self._peers.end()
-        if self._server is not None:
-            await self._server.stop(0.0 if self._hurry.is_set() else 0.5)
+        await self._first(self._kv.settle(), self._hurry.wait(), timeout=0.5)
         return self._verdict(await child.end())
 
     async def _close_links(self, flush_s: float) -> None:

@@ -22,6 +22,9 @@ REQUEST_MAX = 4 << 20
 PIPELINE_MAX = 4096
 """Requests of one pipeline in flight: beyond it no more are read from its stream."""
 
+MOMENT_S = 0.01
+"""Calls that wait in gRPC come to us one by one, each well within this time of the one before."""
+
 Code = grpc.StatusCode
 FAILURES: dict[int, tuple[grpc.StatusCode, str]] = {
     child.FULL: (Code.RESOURCE_EXHAUSTED, "full"),
@@ -87,6 +90,9 @@ class Kv(api_pb2_grpc.KvServicer):
     def __init__(self, executable: Child) -> None:
         self._child = executable
         self.is_draining = False
+        self._taken = 0  # calls so far
+        self._open = 0  # those of which something is still to be sent
+        self._readings: set[asyncio.Task[None]] = set()
 
     # ---- one call ----
 
@@ -147,6 +153,7 @@ class Kv(api_pb2_grpc.KvServicer):
         size: int = 0,
     ) -> tuple[int, memoryview]:
         """Puts a request to the executable and waits for its answer: the index and what follows it."""
+        self._begun(context)
         try:
             self._admit(size)  # before the body is made: what is refused costs no memory
             future: asyncio.Future[tuple[int, bytes | memoryview]] = asyncio.get_running_loop().create_future()
@@ -171,11 +178,28 @@ class Kv(api_pb2_grpc.KvServicer):
             log.error(f"an answer of the executable does not read: {error}")
             return await context.abort(Code.INTERNAL, "the executable's answer does not read")
 
+    def _begun(self, context: Any) -> None:
+        self._taken += 1
+        self._open += 1
+        context.add_done_callback(self._over)
+
+    def _over(self, _: Any) -> None:
+        self._open -= 1
+
+    async def settle(self) -> None:
+        """Ends the pipelines, and returns once all is answered and no call has come for a moment."""
+        for reading in self._readings:
+            reading.cancel()  # their clients may never end them
+        before = -1
+        while self._open or self._taken != before:
+            before = self._taken
+            await asyncio.sleep(MOMENT_S)
+
     def _admit(self, size: int) -> None:
         if size > REQUEST_MAX:
             raise Failed(child.TOO_LARGE, "a request may have 4 MiB")
         if self.is_draining:
-            raise Failed(child.DRAINING, "retry another peer")
+            raise _draining()
         if self._child.gone.is_set():
             raise Failed(child.GONE, "the executable died")
         if self._child.is_full:
@@ -185,12 +209,18 @@ class Kv(api_pb2_grpc.KvServicer):
 
     async def Pipeline(self, batches: AsyncIterator[api.Requests], context: Any) -> AsyncIterator[api.Replies]:
         """Many calls on one stream; what is answered while a write is under way is the next message."""
+        self._begun(context)
         stream = _Pipeline(self._child, self._admit)
         reading = asyncio.ensure_future(stream.read(batches))
+        self._readings.add(reading)
         try:
             while (replies := await stream.next()) is not None:
                 yield replies
+            if reading.cancelled():
+                draining = _draining()
+                await context.abort(draining.code, draining.text)
         finally:
+            self._readings.discard(reading)
             reading.cancel()
 
 
@@ -257,6 +287,10 @@ class _Pipeline:
         replies, self._replies = self._replies, []
         self._room.set()
         return api.Replies(replies=replies)
+
+
+def _draining() -> Failed:
+    return Failed(child.DRAINING, "retry another peer")
 
 
 def _caller(request: Any) -> tuple[int, int, int] | None:

@@ -362,6 +362,11 @@ class Cluster:
         return "\n".join(f"peer {peer.id} | {line}" for peer in started for line in peer.program.lines)
 
 
+def is_lost(code: grpc.StatusCode, words: str | None) -> bool:
+    """Whether a call has failed because its connection was lost, as gRPC puts that."""
+    return code is Code.UNAVAILABLE and re.search(r"Socket closed|recvmsg:|sendmsg:", words or "") is not None
+
+
 def is_running(pid: int) -> bool:
     """Whether a process is there and not a corpse."""
     try:

@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from unittest import mock
 
@@ -182,12 +181,47 @@ class Drains(harness.Test):
             replies = list(stub.Pipeline(iter([api.Requests(requests=[api.Request(ticket=7, put=put("a"))])])))
             self.assertEqual(replies[0].replies[0].failure.message, "draining: retry another peer")
 
+    def test_calls_that_come_as_it_ends_are_sent_elsewhere_and_never_cancelled(self) -> None:
+        with fake() as cluster:
+            program, stub = cluster.peers[0].program, cluster.stub(0)
+            stub.Put(put("a"))
+            program.send(signal.SIGSTOP)
+            program.send(signal.SIGTERM)
+            calls = [
+                stub.Put.future(put("a"), timeout=10.0) for _ in range(1000)
+            ]  # they wait in its socket, and its end
+            program.send(signal.SIGCONT)
+            self.assertEqual(program.wait(), 0)
+            errors = [error for call in calls if (error := call.exception()) is not None]
+            said = {(error.code(), error.details()) for error in errors}
+            answers = {(code, words) for code, words in said if not harness.is_lost(code, words)}
+            self.assertLessEqual(answers, {(Code.UNAVAILABLE, "draining: retry another peer")})
+            self.assertNotEqual(errors, [], "they have come too late")
+
+    def test_a_pipeline_that_is_open_is_answered_and_ends(self) -> None:
+        with fake() as cluster:
+            program, over = cluster.peers[0].program, threading.Event()
+
+            def requests() -> Iterator[api.Requests]:
+                yield api.Requests(requests=[api.Request(ticket=7, put=put("a"))])
+                over.wait(20)
+
+            replies = cluster.stub(0).Pipeline(requests(), timeout=20)
+            self.assertEqual(next(replies).replies[0].put.outcome, api.DONE)
+            program.send(signal.SIGTERM)
+            self.fails(Code.UNAVAILABLE, "draining: retry another peer", partial(next, replies))
+            self.assertEqual(program.wait(), 0)
+            over.set()
+
     def test_an_executable_that_does_not_leave_is_killed_within_five_seconds(self) -> None:
-        with fake(habits="stay") as cluster:
-            program = cluster.peers[0].program
+        with fake(habits="stay,lost") as cluster:
+            program, stub = cluster.peers[0].program, cluster.stub(0)
+            call = stub.Put.future(put("a"), timeout=10)
+            self.assertIsNotNone(cluster.status(0), "which comes after it")
             began = time.monotonic()
             program.send(signal.SIGTERM)
             self.assertEqual(program.wait(6.0), 70)
+            self.fails(Code.UNAVAILABLE, "gone: the executable died", call.result)
             self.assertLess(time.monotonic() - began, 5.5)
             self.assertEqual(words(cluster)[-1], "peer 0: executable ended with signal 9; see the lines above")
 
@@ -202,17 +236,15 @@ class Drains(harness.Test):
             self.assertLess(time.monotonic() - began, 3.0, "stdin closed, 1 s, SIGTERM, 1 s, SIGKILL")
 
     def test_open_calls_are_answered_when_the_executable_leaves(self) -> None:
-        with fake(habits="silent") as cluster, ThreadPoolExecutor() as pool:
-            call = pool.submit(cluster.stub(0).Put, put("a"), timeout=10)
-            wait(lambda: cluster.peers[0].program.lines, 5.0, "a line")
-            pool.submit(self.term_once_open, cluster)
-            self.fails(Code.UNAVAILABLE, "gone: the executable died", call.result)
-            self.assertEqual(cluster.peers[0].program.wait(), 0)
-
-    def term_once_open(self, cluster: Cluster) -> None:
-        """SIGTERM, a moment after a call has gone out: early or late, the call must be answered."""
-        threading.Event().wait(0.3)
-        cluster.peers[0].program.send(signal.SIGTERM)
+        with fake(habits="lost") as cluster:
+            program, stub = cluster.peers[0].program, cluster.stub(0)
+            calls = [stub.Put.future(put("a", str(n)), timeout=10) for n in range(40)]
+            self.assertIsNotNone(cluster.status(0), "which comes after them")
+            program.send(signal.SIGTERM)
+            self.assertEqual(program.wait(), 0)
+            said = {(error.code(), error.details()) for call in calls if (error := call.exception()) is not None}
+            late = (Code.UNAVAILABLE, "draining: retry another peer")
+            self.assertEqual(said - {late}, {(Code.UNAVAILABLE, "gone: the executable died")})
 
 
 class Dies(harness.Test):
