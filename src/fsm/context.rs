@@ -222,6 +222,35 @@ impl<A: Automaton> Context<A> {
     }
 }
 
+/// What a wrapper around an automaton does with it.
+impl<A: Automaton> Context<A> {
+    /// Lends all of it to the automaton inside, which speaks the same language, for one call. It comes back also from a panic.
+    pub(crate) fn lend<B: Automaton<Command = A::Command>, R>(&mut self, call: impl FnOnce(&mut Context<B>) -> R) -> R {
+        let Data { port, extras, now } = &mut self.data;
+        let data = Data { port: port.clone(), extras: extras.take(), now: now.clone() };
+        let mut lent = Lent { owner: &mut self.data, inner: Context { data, automaton: PhantomData::<fn(B)> } };
+        call(&mut lent.inner)
+    }
+
+    /// How many commands are postponed.
+    pub(crate) fn postponed(&self) -> usize {
+        self.data.extras.as_ref().map_or(0, |extras| extras.postponed.len())
+    }
+}
+
+/// A context that another has for the time of a call.
+struct Lent<'a, B: Automaton> {
+    owner: &'a mut Data<B::Command>,
+    inner: Context<B>,
+}
+
+impl<B: Automaton> Drop for Lent<'_, B> {
+    fn drop(&mut self) {
+        self.owner.extras = self.inner.data.extras.take();
+        self.owner.now.set(self.inner.data.now.get());
+    }
+}
+
 /// What the turn does with it.
 impl<A: Automaton> Context<A> {
     pub(crate) fn new(port: Arc<dyn Port<A::Command>>, extras: Option<Box<Extras<A::Command>>>) -> Context<A> {

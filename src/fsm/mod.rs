@@ -108,6 +108,11 @@
 //! [`supervisor`]. Who sends more than a bounded inbox holds gets its command back, or waits as a future:
 //! [`post_async`](Address::post_async).
 //!
+//! # Watching it
+//!
+//! [`Counters`] are always on. [`Recorded`] around an automaton draws the states and arrows it was seen to take, so a test can
+//! hold a drawing to the code: [`recorded`].
+//!
 //! Next: [`raft`](crate::raft), an automaton that agrees with others.
 #![forbid(unsafe_code)]
 
@@ -123,6 +128,7 @@ mod extras;
 mod inbox;
 pub mod pool;
 mod posting;
+pub mod recorded;
 mod rejected;
 mod runner;
 mod slots;
@@ -145,6 +151,7 @@ pub use context::Context;
 pub use counters::Counters;
 pub use pool::{Alive, Pool};
 pub use posting::Posting;
+pub use recorded::Recorded;
 pub use rejected::Rejected;
 pub use runner::Capacity::{self, Bounded, Unbounded};
 pub use runner::{Builder, Home, HomeRef, Runner, Task};

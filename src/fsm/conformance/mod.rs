@@ -19,6 +19,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod death;
+mod drawing;
 mod endings;
 mod families;
 mod order;
@@ -29,6 +30,7 @@ mod timers;
 mod waiting;
 
 pub use death::*;
+pub use drawing::*;
 pub use endings::*;
 pub use families::*;
 pub use order::*;
@@ -142,6 +144,7 @@ macro_rules! automata_conform {
             one_that_stops_waiting_for_room_posts_nothing_and_keeps_nobody_from_it
             those_who_wait_for_room_are_refused_once_there_will_be_none
             a_task_awaits_the_end_of_an_automaton
+            the_crossing_is_as_it_is_drawn
         }
     };
     ($name:ident, $runner:ty, $run:expr; $($rule:ident)*) => {
