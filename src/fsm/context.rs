@@ -261,6 +261,12 @@ impl<A: Automaton> Context<A> {
         self.data.extras
     }
 
+    /// The automaton's name; empty if it has none.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn name(&self) -> &str {
+        self.data.extras.as_ref().map_or("", |extras| &extras.settings.name)
+    }
+
     pub(crate) fn batch(&self) -> u32 {
         self.data.extras.as_ref().map_or(BATCH, |extras| extras.settings.batch)
     }

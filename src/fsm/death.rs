@@ -11,6 +11,7 @@ use super::automaton::{Automaton, End};
 use super::cell::{Body, Cell, Node};
 use super::extras::Extras;
 use super::inbox::{Keeper, Watcher};
+use super::spans;
 use super::word::{Phase, Word};
 use crate::sync::turn::TurnGuard;
 use std::mem;
@@ -69,6 +70,7 @@ impl<A: Automaton> Cell<A> {
             self.bury(*extras);
         }
         drop(guard);
+        spans::ended(self.head.id, &name, &end);
         let told = self.settle(&end);
         if let (0, End::Panicked(panic)) = (told, end) {
             self.head.home.get().panicked(&name, panic);

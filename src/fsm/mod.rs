@@ -111,7 +111,8 @@
 //! # Watching it
 //!
 //! [`Counters`] are always on. [`Recorded`] around an automaton draws the states and arrows it was seen to take, so a test can
-//! hold a drawing to the code: [`recorded`].
+//! hold a drawing to the code: [`recorded`]. With the feature `tracing` each turn is a span (`name`, `cell`, `label`, `batch`), and
+//! each transition, drain and end an event, of the target `rsm::fsm`.
 //!
 //! Next: [`raft`](crate::raft), an automaton that agrees with others.
 #![forbid(unsafe_code)]
@@ -132,6 +133,7 @@ pub mod recorded;
 mod rejected;
 mod runner;
 mod slots;
+mod spans;
 mod staged;
 pub mod supervisor;
 mod tape;

@@ -15,6 +15,7 @@ use super::context::Context;
 use super::death::{drop_all, wake_all};
 use super::inbox::{System, shrunk};
 use super::runner::Task;
+use super::spans;
 use super::word::{DRAIN, KILL, Rest, STOP, Word};
 use crate::sync::turn::TurnGuard;
 use std::mem;
@@ -78,6 +79,7 @@ impl<A: Automaton> Cell<A> {
         let mut context = Context::new(self.clone(), guard.extras.take());
         let mut report = Report::default();
         report.kinds[0] = self.kind(&guard);
+        let _span = spans::turn(self, &guard, &context);
         let outcome = if word.has(KILL) {
             drop_all(system); // before watchers are told (F8)
             Outcome::Ended(End::Killed)
@@ -181,11 +183,7 @@ impl<A: Automaton> Cell<A> {
         let (mut label, mut told) = ("", false);
         if let Some(live) = guard.live.as_ref() {
             told = Stage::Draining <= live.stage;
-            let look = AssertUnwindSafe(|| live.state.as_ref().map_or("", A::label));
-            label = catch_unwind(look).unwrap_or_else(|payload| {
-                mem::forget(payload); // its `Drop` might panic again
-                "a label that panics"
-            });
+            label = self::label::<A>(live.state.as_ref());
         }
         drop(guard);
         let inbox = self.inbox.lock();
@@ -219,6 +217,14 @@ impl<A: Automaton> Cell<A> {
         self.head.home.tape()?;
         body.live.as_ref()?.state.as_ref().map(|state| Kind::of(state).number())
     }
+}
+
+/// What a state is called. That is the user's code.
+pub(crate) fn label<A: Automaton>(state: Option<&A::State>) -> &'static str {
+    catch_unwind(AssertUnwindSafe(|| state.map_or("", A::label))).unwrap_or_else(|payload| {
+        mem::forget(payload); // its `Drop` might panic again
+        "a label that panics"
+    })
 }
 
 impl Limit {
@@ -257,6 +263,7 @@ impl<A: Automaton> Visit<'_, A> {
     fn drain(&mut self) -> Result<(), Halt> {
         if self.live.stage < Stage::Draining && self.cell.now().has(DRAIN) {
             self.live.stage = Stage::Draining;
+            spans::drain();
             self.deliver(Input::Drain)?;
         }
         Ok(())
@@ -288,6 +295,7 @@ impl<A: Automaton> Visit<'_, A> {
                 return Ok(());
             }
             self.context.leave_kind();
+            spans::transition::<A>(self.live.state.as_ref());
             input = Input::Transition { from };
         }
         panic!("a transition was answered by another {TRANSITIONS_MAX} times in a row: `next` does not come to rest")
