@@ -23,6 +23,7 @@ impl Count {
     }
 
     /// The word, at some moment during the call.
+    #[inline]
     pub(crate) fn look(&self) -> Word {
         // ORDERING: Acquire pairs with the Release of who ended it: who sees the end sees all that was done before (model
         // `countdown_has_run`).

@@ -23,11 +23,6 @@ pub(super) struct Raw<Q> {
 #[cfg(not(any(rsm_loom, rsm_shuttle)))]
 const _: () = assert!(size_of::<usize>() < 8 || size_of::<Raw<super::Fifo>>() == 16, "a lock is 16 bytes");
 
-/// How long a newcomer leaves a lock alone that it has found taken: 2 us where a pause is 40 cycles, 5 or 6 us where it is 140. Each
-/// look takes the line from the owner, who would do ten short sections in that time: so whoever looks less often gets in sooner,
-/// and so do all. Who is late already does not wait for it.
-const REST_PAUSES: u32 = 128;
-
 /// Who competes for the lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -117,11 +112,7 @@ impl<Q: Strategy> Raw<Q> {
 
     #[cold]
     fn lock_slow(&self, change: &impl Fn(u32) -> u32, deadline: Deadline) -> bool {
-        let mut backoff = Backoff::new();
-        // Models do not rest, so they are spared the look at the clock.
-        if cfg!(any(rsm_loom, rsm_shuttle)) || !deadline.has_passed() {
-            backoff.rest(REST_PAUSES);
-        }
+        let mut backoff = Backoff::rested(deadline);
         while backoff.spin() {
             if !self.look().is_locked() && self.try_lock_with(change) {
                 return true;

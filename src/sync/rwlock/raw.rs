@@ -57,6 +57,7 @@ impl Raw {
     }
 
     /// The word, by a load that orders nothing.
+    #[inline]
     pub(super) fn look(&self) -> Word {
         // ORDERING: Relaxed: true at some instant, and no more is promised.
         Word(probe::look(&self.word))
@@ -230,7 +231,7 @@ impl Raw {
         deadline: Deadline,
         attempt: impl Fn() -> Option<Way<'a>>,
     ) -> Option<Way<'a>> {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::rested(deadline);
         while backoff.spin() {
             if let Some(way) = attempt() {
                 return Some(way);
@@ -254,7 +255,7 @@ impl Raw {
 
     #[cold]
     fn write_slow(&self, deadline: Deadline) -> bool {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::rested(deadline);
         while backoff.spin() {
             if self.claim(Word::write) {
                 return true;

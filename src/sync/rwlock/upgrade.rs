@@ -57,6 +57,7 @@ impl Raw {
         alone
     }
 
+    #[inline]
     fn are_slots_empty(&self) -> bool {
         if !self.look().is_spread() {
             return true; // who spreads the lock after our claim finds WRITER in the word, as do all who come by slots
