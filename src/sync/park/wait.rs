@@ -151,8 +151,8 @@ pub(crate) fn sleep(node: &Waiter, deadline: Deadline) -> Option<Verdict> {
 
 /// Blocks until the operation is done, or (`None`) the deadline has passed.
 pub(crate) fn wait<P: Policy>(policy: &P, deadline: Deadline) -> Option<P::Output> {
-    // What comes within a microsecond or so costs one line's way from processor to processor, and no link.
-    let mut backoff = Backoff::with(6, 0);
+    // What comes within two microseconds or so costs one line's way from processor to processor, and no link.
+    let mut backoff = Backoff::steady();
     loop {
         if let Some(output) = policy.attempt() {
             return Some(output);
