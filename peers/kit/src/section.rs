@@ -31,9 +31,10 @@ impl Section {
         Section { title: title.into(), text: text.into(), ..Section::default() }
     }
 
-    /// A table of all points whose bench begins with `bench`: a line each, a column for each subject.
+    /// A table of all points whose bench begins with the words of `bench`: a line each, a column for each subject.
     pub fn table(&mut self, bench: &str, unit: &str) {
-        let points: Vec<&Measured> = self.points.iter().filter(|point| point.bench.starts_with(bench)).collect();
+        let begins = |name: &str| name.strip_prefix(bench).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+        let points: Vec<&Measured> = self.points.iter().filter(|point| begins(&point.bench)).collect();
         let Some(first) = points.first() else { return };
         let mut text = format!("| {unit} | threads |");
         first.subjects.iter().for_each(|name| _ = write!(text, " {name} |"));

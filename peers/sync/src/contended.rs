@@ -147,9 +147,10 @@ fn tables(section: &mut Section, name: &str) {
     SECTIONS.iter().for_each(|(inside, outside)| section.table(&format!("{name} {inside}/{outside}"), CPU));
 }
 
-/// Ratios of ours to a peer over the points whose bench begins so.
-fn ratios(points: &[Measured], bench: &str, ours: &str, peer: &str, unit: &str) -> Vec<f64> {
-    let points = points.iter().filter(|point| point.bench.starts_with(bench));
+/// Ratios of ours to a peer over the points of the bench `name` with these sections.
+fn ratios(points: &[Measured], name: &str, sections: &[(u32, u32)], ours: &str, peer: &str, unit: &str) -> Vec<f64> {
+    let benches: Vec<String> = sections.iter().map(|(inside, outside)| format!("{name} {inside}/{outside}")).collect();
+    let points = points.iter().filter(|point| benches.contains(&point.bench));
     points.map(|point| point.ratio(ours, peer, unit).median).collect()
 }
 
@@ -184,13 +185,10 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
 }
 
 fn goals(section: &mut Section) {
-    let rate = |peer: &str, only: &[(u32, u32)]| -> Vec<f64> {
-        let labels = only.iter().map(|(inside, outside)| format!("contended {inside}/{outside}"));
-        labels.flat_map(|label| ratios(&section.points, &label, "rsm", peer, RATE)).collect()
-    };
+    let rate = |peer, only| ratios(&section.points, "contended", only, "rsm", peer, RATE);
     let (std, all) = (rate("std", &SECTIONS), rate("parking_lot", &SECTIONS));
     let short_ones = rate("parking_lot", &SECTIONS[..2]);
-    let waits = |unit| ratios(&section.points, "contended waits", "rsm", "parking_lot", unit);
+    let waits = |unit| ratios(&section.points, "contended waits", &SECTIONS, "rsm", "parking_lot", unit);
     let worst = waits(WORST);
     let shares: Vec<f64> = section
         .points
@@ -218,12 +216,7 @@ pub(crate) fn fair_section(rounds: &mut Rounds) -> Section {
     SECTIONS.iter().for_each(|(inside, outside)| section.table(&format!("fair {inside}/{outside}"), RATE));
     section.table("fair waits", SHARE);
     section.table("fair waits", WORST);
-    let rate: Vec<f64> = SECTIONS
-        .iter()
-        .flat_map(|(inside, outside)| {
-            ratios(&section.points, &format!("fair {inside}/{outside}"), "rsm unlock_fair", "FairMutex", RATE)
-        })
-        .collect();
+    let rate = ratios(&section.points, "fair", &SECTIONS, "rsm unlock_fair", "FairMutex", RATE);
     let share = |name: &str| {
         let points = section.points.iter().filter(|point| point.bench.starts_with("fair waits"));
         let shares: Vec<f64> = points.map(|point| point.spread(name, SHARE).median).collect();
