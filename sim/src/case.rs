@@ -41,13 +41,19 @@ impl Small {
     /// Runs it.
     #[must_use]
     pub fn run(&self) -> Report {
+        self.case().run()
+    }
+
+    /// All that it is a function of.
+    #[must_use]
+    pub fn case(&self) -> Case {
         let mut case = Case::new(self.seed, Duration::ZERO);
         (case.lasts, case.plan) = (Duration::from_nanos(self.lasts), self.plan.clone());
         case.swarm.clients = case.swarm.clients.min(self.clients);
         if self.is_quiet {
             quiet(&mut case.swarm);
         }
-        case.run()
+        case
     }
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 use crate::check::Answers;
+use crate::html::Ask;
 use crate::lists::{Change, Key, Lists, Seen};
 use rsm::mix::Draws;
 use rsm::raft::machine::{Caller, SessionId};
@@ -108,6 +109,8 @@ pub struct Client {
     /// The moment at which it acts is fixed.
     is_due: bool,
     told: Arc<Lock<Vec<Told>>>,
+    /// What it did when it acted last: which peers it asked, in which operation, for what.
+    asked: Vec<(usize, u64, Doing)>,
 }
 
 /// What becomes of an operation when it is answered.
@@ -137,7 +140,19 @@ impl Client {
         let kinds = if id == 0 { BUSY } else { KINDS.len() as u64 };
         let kind = KINDS[draws.below(kinds) as usize];
         let (last, doing) = ((0, 0), Doing::Nothing);
-        Client { id, draws, kind, session: None, sequence: 0, operation: 0, last, doing, is_due: true, told }
+        Client {
+            id,
+            draws,
+            kind,
+            session: None,
+            sequence: 0,
+            operation: 0,
+            last,
+            doing,
+            is_due: true,
+            told,
+            asked: Vec::new(),
+        }
     }
 
     /// A draw of this client's.
@@ -153,6 +168,7 @@ impl Client {
     /// Begins an operation, or goes on with the one that was begun, through these peers.
     pub fn act(&mut self, peers: &[Peer<Lists>], answers: &mut Answers) {
         self.is_due = false;
+        self.asked.clear();
         if self.doing == Doing::Nothing {
             self.begin(answers);
         }
@@ -201,9 +217,28 @@ impl Client {
         Doing::Changing { change, place: answers.changes(change), again: false }
     }
 
+    /// What it has asked for when it acted last, and which peers.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = (usize, u64, Ask)> + '_ {
+        self.asked.iter().filter_map(|&(node, operation, doing)| {
+            let ask = match doing {
+                Doing::Nothing => return None,
+                Doing::Opening => Ask::Open,
+                Doing::Changing { change: Change { key, number, expected: None }, .. } => {
+                    Ask::Append(key.into(), number & 0xffff_ffff)
+                }
+                Doing::Changing { change: Change { key, number, expected: Some(_) }, .. } => {
+                    Ask::Swap(key.into(), number & 0xffff_ffff)
+                }
+                Doing::Reading { key, .. } => Ask::Read(key.into()),
+            };
+            Some((node, operation, ask))
+        })
+    }
+
     fn send(&mut self, peer: &Peer<Lists>, answers: &mut Answers) {
         let (client, operation, told) = (self.id, self.operation, Arc::clone(&self.told));
         let tell = move |outcome| told.lock().push(Told { client, operation, outcome });
+        self.asked.push((peer.identity().node.0 as usize, operation, self.doing));
         answers.opened();
         match (self.doing, self.session) {
             (Doing::Opening, _) => {

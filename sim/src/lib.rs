@@ -16,6 +16,7 @@ pub mod aim;
 pub mod case;
 pub mod check;
 pub mod client;
+pub mod html;
 pub mod lin;
 pub mod lists;
 pub mod marks;

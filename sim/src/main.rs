@@ -6,6 +6,7 @@ mod options;
 
 use options::{HELP, Options};
 use rsm_sim::case::Small;
+use rsm_sim::html::About;
 use rsm_sim::marks;
 use rsm_sim::minimize::{Minimized, minimize};
 use rsm_sim::mutants::{self, Found};
@@ -35,8 +36,8 @@ fn main() -> ExitCode {
     }
     let came = match (&options.scenario, &options.case) {
         (Some(path), _) => play(&options, path),
-        (None, Some(path)) => again(path),
-        (None, None) if options.minimize => Ok(make_small(&options)),
+        (None, Some(path)) => again(&options, path),
+        (None, None) if options.minimize => make_small(&options),
         (None, None) if options.seeds == Some(1) => one(&options),
         (None, None) => campaign::run(&options),
     };
@@ -52,6 +53,11 @@ fn wrong(why: &str) -> ExitCode {
 fn one(options: &Options) -> io::Result<ExitCode> {
     let mark = options.stop_at.as_deref().map(numbered).transpose()?;
     let (case, stop) = (Case::new(options.from, options.lasts), Stop { step: options.until, mark });
+    if let Some(file) = &options.html {
+        let title = format!("Seed {}", options.from);
+        let again = replay(options, options.from);
+        return draw(options, stop, (file, &title), &Small::whole(options.from, options.lasts), again);
+    }
     let report = if options.trace { printed(|each| case.trace(stop, each))? } else { case.run_until(stop) };
     println!("hash {:032x}", report.hash);
     Ok(verdict(&report, &replay(options, options.from)))
@@ -65,8 +71,37 @@ fn numbered(name: &str) -> io::Result<usize> {
 
 /// How to run a seed again.
 fn replay(options: &Options, seed: u64) -> String {
-    let mutant = options.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default();
-    format!("cargo sim --seed {seed} --milliseconds {}{mutant}", options.lasts.as_millis())
+    format!("cargo sim --seed {seed} --milliseconds {}{}", options.lasts.as_millis(), with_mutant(options))
+}
+
+fn with_mutant(options: &Options) -> String {
+    options.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default()
+}
+
+/// Runs a case, and writes the page that shows it.
+fn draw(
+    options: &Options,
+    stop: Stop,
+    (file, title): (&str, &str),
+    small: &Small,
+    again: String,
+) -> io::Result<ExitCode> {
+    let about = About { title: title.to_owned(), replay: again.clone(), script: small.to_string(), ..about(options) };
+    let (report, page) = small.case().picture(stop, about);
+    write_page(file, &page)?;
+    Ok(verdict(&report, &again))
+}
+
+/// What a page says of all runs with these options.
+fn about(options: &Options) -> About {
+    let mutant = options.mutant.as_ref().and_then(|name| mutants::all().into_iter().find(|(known, _)| known == name));
+    About { mutant: mutant.map(|(name, does)| (name.to_owned(), does.to_owned())), ..About::default() }
+}
+
+fn write_page(file: &str, page: &str) -> io::Result<()> {
+    fs::write(file, page).map_err(|why| io::Error::other(format!("{file}: {why}")))?;
+    eprintln!("{file}: {} KiB, for any browser", page.len() >> 10);
+    Ok(())
 }
 
 /// Says what came of a run.
@@ -84,24 +119,33 @@ fn verdict(report: &Report, again: &str) -> ExitCode {
     }
 }
 
-fn again(path: &str) -> io::Result<ExitCode> {
+fn again(options: &Options, path: &str) -> io::Result<ExitCode> {
     let text = fs::read_to_string(path).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
     let small = Small::parse(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
-    Ok(verdict(&small.run(), &format!("cargo sim --case {path}")))
+    let again = format!("cargo sim --case {path}{}", with_mutant(options));
+    match &options.html {
+        Some(file) => draw(options, Stop::default(), (file, path), &small, again),
+        None => Ok(verdict(&small.run(), &again)),
+    }
 }
 
 /// As many runs are spent on making a seed small.
 const RUNS_MAX: u32 = 2_000;
 
-fn make_small(options: &Options) -> ExitCode {
+fn make_small(options: &Options) -> io::Result<ExitCode> {
     let whole = Small::whole(options.from, options.lasts);
     let Some(Minimized { small, rule, before, runs }) = minimize(&whole, RUNS_MAX) else {
         println!("seed {} breaks no rule", options.from);
-        return ExitCode::SUCCESS;
+        return Ok(ExitCode::SUCCESS);
     };
     println!("# breaks {rule}; {before} faults before, {} now, after {runs} runs", small.plan.len());
     println!("{small}");
-    ExitCode::FAILURE
+    if let Some(file) = &options.html {
+        let title = format!("Seed {}, made small", options.from);
+        let again = format!("{} --minimize", replay(options, options.from));
+        return draw(options, Stop::default(), (file, &title), &small, again);
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 /// What comes of a run whose lines go to stdout.
@@ -119,7 +163,17 @@ fn printed<R>(run: impl FnOnce(&mut dyn FnMut(&str)) -> R) -> io::Result<R> {
 fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
     let text = fs::read_to_string(path).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
     let scenario = Scenario::parse(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
-    let told = if options.trace { printed(|each| scenario.trace(each))? } else { scenario.play() };
+    let told = match &options.html {
+        Some(file) => {
+            let again = format!("cargo sim --scenario {path}{}", with_mutant(options));
+            let about = About { title: title(path, &text), replay: again, ..about(options) };
+            let (told, page) = scenario.picture(&text, about);
+            write_page(file, &page)?;
+            told
+        }
+        None if options.trace => printed(|each| scenario.trace(each))?,
+        None => scenario.play(),
+    };
     match told {
         Ok(()) => {
             println!("{path}: holds");
@@ -130,6 +184,12 @@ fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// What a story says of itself, or how its file is named.
+fn title(path: &str, text: &str) -> String {
+    let said = text.lines().next().and_then(|line| line.strip_prefix('#')).map(str::trim);
+    said.unwrap_or(path).to_owned()
 }
 
 /// Where stories lie, seen from the root of the repository.

@@ -117,6 +117,12 @@ impl Net {
         now < self.links[from * self.nodes + to].cut_until
     }
 
+    /// Until when nothing passes from `from` to `to`, and until when what passes is held up.
+    pub(crate) fn troubled_until(&self, from: usize, to: usize) -> (Time, Time) {
+        let link = &self.links[from * self.nodes + to];
+        (link.cut_until, link.clogged_until)
+    }
+
     /// The first packet that this fits has a fate of its own.
     pub fn aim(&mut self, aim: Aim) {
         self.aims.push(aim);

@@ -21,6 +21,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --case FILE        runs what --minimize has printed
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
+  --html FILE                  with --seed, --scenario, --case, --minimize: draws the run, as a page for a browser
       --mutant M               of all but --mutants: with this one in place
 
 Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
@@ -28,7 +29,8 @@ Exit code 0: no rule was broken. 1: one was. 2: wrong use.
 
   cargo sim --seeds 500
   cargo sim --seed 17
-  cargo sim --seed 17 --trace --until 4000";
+  cargo sim --seed 17 --trace --until 4000
+  cargo sim --seed 17 --html out.html";
 
 /// What to do.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -50,6 +52,7 @@ pub(crate) struct Options {
     pub(crate) scenario: Option<String>,
     pub(crate) mutant: Option<String>,
     pub(crate) mutants: bool,
+    pub(crate) html: Option<String>,
 }
 
 impl Options {
@@ -86,6 +89,7 @@ impl Options {
                 "--scenario" => options.scenario = Some(word()?),
                 "--mutant" => options.mutant = Some(word()?),
                 "--mutants" => options.mutants = true,
+                "--html" => options.html = Some(word()?),
                 _ => return Err(format!("{name} is not known; see --help")),
             }
         }
@@ -95,6 +99,9 @@ impl Options {
         }
         if (options.trace || options.until.is_some() || options.stop_at.is_some()) && !is_one {
             return Err("--trace, --until and --break are of one seed: say which with --seed".to_owned());
+        }
+        if options.html.is_some() && !is_one && options.case.is_none() {
+            return Err("--html is of one run: say which with --seed, --scenario or --case".to_owned());
         }
         Ok(Some(options))
     }

@@ -1,6 +1,7 @@
 //! One seed, from its first step to its verdict.
 
 use crate::check::agree;
+use crate::html::{self, About, Film};
 use crate::marks::{self, Marks};
 use crate::plan::{Fault, Swarm, plan, swarm};
 use crate::stream::{Purpose, fate, stream};
@@ -75,26 +76,46 @@ impl Case {
     /// Runs it.
     #[must_use]
     pub fn run(&self) -> Report {
-        self.go(Stop::default(), None)
+        self.go(Stop::default(), None, None)
     }
 
     /// Runs it up to there. A run that is cut short has no verdict on what must hold at the end.
     #[must_use]
     pub fn run_until(&self, stop: Stop) -> Report {
-        self.go(stop, None)
+        self.go(stop, None, None)
     }
 
     /// The same, and hands out a line for each step, without its end.
     #[must_use]
     pub fn trace(&self, stop: Stop, mut each: impl FnMut(&str)) -> Report {
-        self.go(stop, Some(&mut each))
+        self.go(stop, Some(&mut each), None)
     }
 
-    fn go(&self, stop: Stop, each: Option<Each<'_>>) -> Report {
+    /// The same as [`run_until`](Case::run_until), and a page that shows it.
+    #[must_use]
+    pub fn picture(&self, stop: Stop, mut about: About) -> (Report, String) {
+        let mut film = Film::new(self.swarm.nodes);
+        let report = self.go(stop, None, Some(&mut film));
+        (about.seed, about.steps, about.hash) = (self.seed, Some(report.sums.steps), Some(report.hash));
+        about.broken = report.broken.as_ref().map(|violation| (violation.rule.to_owned(), violation.what.clone()));
+        let page = html::page(&film, &about);
+        (report, page)
+    }
+
+    /// What is seen of all of it.
+    #[cfg(test)]
+    pub(crate) fn film(&self) -> Film {
+        let mut film = Film::new(self.swarm.nodes);
+        self.go(Stop::default(), None, Some(&mut film));
+        film
+    }
+
+    fn go(&self, stop: Stop, each: Option<Each<'_>>, mut film: Option<&mut Film>) -> Report {
         marks::reset();
         let time = VirtualTime::new(stream(self.seed, Purpose::Executor, 0).bits());
         let mut world = World::new(self.seed, self.swarm.clone(), self.plan.clone(), &time);
         world.story = each.as_ref().map(|_| String::new());
+        world.film = film.as_deref_mut().map(std::mem::take);
         let mut steps = 0;
         let panicked = catch_unwind(AssertUnwindSafe(|| steps = go(&time, &mut world, self.lasts, stop, each))).err();
         if let Some(panic) = panicked {
@@ -104,6 +125,9 @@ impl Case {
         let mut sums = world.sums();
         (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, self.lasts.as_millis() as u64);
         let broken = world.check.lock().broken().cloned();
+        if let (Some(film), Some(world_film)) = (film, world.film.take()) {
+            *film = world_film;
+        }
         Report { seed: self.seed, sums, marks: world.marks.all(), hash, broken }
     }
 }

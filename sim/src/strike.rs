@@ -1,5 +1,6 @@
 //! Faults carried out, and what follows from them.
 
+use crate::html::Mark;
 use crate::net::prolong;
 use crate::node::Node;
 use crate::plan::{Shape, What};
@@ -14,7 +15,12 @@ use std::time::Duration;
 impl World {
     /// A fault that changes nothing is withheld: the node is down, the links are cut already, the budget is spent.
     pub(crate) fn strike(&mut self, nth: usize) {
-        let has_struck = self.apply(self.plan[nth].what.clone());
+        let what = self.plan[nth].what.clone();
+        let leader = self.leader();
+        let has_struck = self.apply(what.clone());
+        if let Some(film) = &mut self.film {
+            film.mark(Mark::fault(&what, self.nodes.len(), leader, has_struck), self.now);
+        }
         self.sums.withheld += u64::from(!has_struck);
     }
 

@@ -8,6 +8,7 @@
 use crate::aim::kind;
 use crate::check::{Answers, Check, Kept, bodies};
 use crate::client::{Client, Next, Told};
+use crate::html::Film;
 use crate::marks::Counters;
 use crate::net::{Copy, Net};
 use crate::node::{Common, Node, Sent};
@@ -76,6 +77,8 @@ pub struct World {
     pub(crate) now: Time,
     /// What the last step was, in words, if anybody wants to know.
     pub(crate) story: Option<String>,
+    /// What is seen, if there is to be a picture.
+    pub(crate) film: Option<Film>,
 }
 
 impl World {
@@ -106,6 +109,7 @@ impl World {
             ties,
             now: Time::ZERO,
             story: None,
+            film: None,
         };
         world.answers.never(NOBODYS);
         (0..world.nodes.len()).for_each(|node| world.push(Time(node as u64), Event::Start { node }));
@@ -191,6 +195,9 @@ impl World {
         let up = self.nodes.iter().filter_map(|node| node.process.as_ref());
         let peers: Vec<_> = up.map(|process| process.peer.clone()).collect();
         self.clients[client].act(&peers, &mut self.answers);
+        if let Some(film) = &mut self.film {
+            self.clients[client].asked().for_each(|(node, operation, ask)| film.asked(client, node, operation, ask));
+        }
         if peers.is_empty() {
             self.client_later(self.swarm.rest, client);
         }
@@ -235,6 +242,9 @@ impl World {
         } else {
             self.net.send(from, to, self.now)
         };
+        if let Some(film) = &mut self.film {
+            film.sent((from, to), &bytes, self.net.is_cut(from, to, self.now), copies);
+        }
         for copy in copies.into_iter().flatten() {
             self.push(copy.at, Event::Arrive { from, to, copy, bytes: bytes.clone() });
         }
@@ -288,8 +298,19 @@ impl World {
         self.check.lock().keeps(node.id, kept, Kept::most(&self.swarm, node.life, term, applied));
     }
 
+    /// A step is over: whatever has changed is on film.
+    pub(crate) fn filmed(&mut self) {
+        if let Some(mut film) = self.film.take() {
+            film.stepped(self, self.now);
+            self.film = Some(film);
+        }
+    }
+
     fn tell(&mut self, told: Told) {
         self.answers.at(self.now.0);
+        if let Some(film) = &mut self.film {
+            film.told(&told);
+        }
         let client = &mut self.clients[told.client];
         let pause = exponential(client.draw(), self.swarm.rest);
         match client.on_told(told, &mut self.answers) {
@@ -317,14 +338,20 @@ impl Around for World {
         if self.story.is_some() {
             self.story = Some(trace::event(self, &event));
         }
+        if let Some(film) = &mut self.film {
+            let is_up = |to: usize| self.nodes[to].process.is_some();
+            film.event(&event, matches!(event, Event::Arrive { to, .. } if is_up(to)), self.now);
+        }
         self.on_event(event);
         self.collect();
+        self.filmed();
         name
     }
 
     fn turned(&mut self, cell: CellId, time: &VirtualTime) -> [u64; 3] {
         self.now = time.now();
         self.collect();
+        self.filmed();
         self.turns += 1;
         if self.story.is_some() {
             self.story = Some(trace::turn(self, cell));

@@ -1,10 +1,12 @@
 //! A script carried out.
 
 mod conditions;
+mod show;
 
 use super::parse::T;
 use super::{Answer, Condition, Scenario, Verb, Who};
 use crate::client::Came;
+use crate::html::{self, About, Film};
 use crate::lists::{Change, Key};
 use crate::net::Weather;
 use crate::plan::{Families, MS, Shape, Swarm, What};
@@ -17,6 +19,7 @@ use rsm::raft::Time;
 use rsm::raft::machine::{Caller, SessionId};
 use rsm::raft::peer::{Failure, Outcome};
 use rsm::sync::lock::Lock;
+use show::Shown;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -67,6 +70,8 @@ struct Play<'a> {
     asked: usize,
     answers: Answers,
     each: &'a mut dyn FnMut(&str),
+    /// Calls that a picture shows as not answered yet.
+    shown: Shown,
 }
 
 impl Scenario {
@@ -75,7 +80,7 @@ impl Scenario {
     /// # Errors
     /// The first line that does not hold, or during which a rule was broken.
     pub fn play(&self) -> Result<(), Failed> {
-        self.tell(false, &mut |_| ())
+        self.tell(false, &mut |_| (), None)
     }
 
     /// Tells the story, and hands out a line for each of its steps.
@@ -83,25 +88,50 @@ impl Scenario {
     /// # Errors
     /// As [`play`](Scenario::play).
     pub fn trace(&self, mut each: impl FnMut(&str)) -> Result<(), Failed> {
-        self.tell(true, &mut each)
+        self.tell(true, &mut each, None)
     }
 
-    fn tell(&self, traced: bool, each: &mut dyn FnMut(&str)) -> Result<(), Failed> {
+    /// Tells the story, whose script is `text`, and draws a page that shows it.
+    pub fn picture(&self, text: &str, mut about: About) -> (Result<(), Failed>, String) {
+        let (mut film, lines) = (Film::new(self.head.nodes), text.lines().collect::<Vec<_>>());
+        let told = self.tell(false, &mut |_| (), Some((&mut film, &lines)));
+        about.seed = self.head.seed;
+        about.script = text.trim_end().to_owned();
+        about.broken = told.as_ref().err().map(|failed| ("the story".to_owned(), failed.to_string()));
+        let page = html::page(&film, &about);
+        (told, page)
+    }
+
+    fn tell(
+        &self,
+        traced: bool,
+        each: &mut dyn FnMut(&str),
+        mut film: Option<(&mut Film, &[&str])>,
+    ) -> Result<(), Failed> {
         let time = VirtualTime::new(stream(self.head.seed, Purpose::Executor, 0).bits());
         let mut world = World::new(self.head.seed, self.swarm(), Vec::new(), &time);
         world.story = traced.then(String::new);
+        world.film = film.as_mut().map(|(film, _)| std::mem::take(*film));
         let (names, values, sessions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (tickets, answers) = (BTreeMap::new(), Answers::default());
-        let mut play = Play { time, world, names, values, sessions, tickets, asked: 0, answers, each };
+        let mut play =
+            Play { time, world, names, values, sessions, tickets, asked: 0, answers, each, shown: Shown::default() };
         let mut line = 0;
         let told = catch_unwind(AssertUnwindSafe(|| {
             for (at, verb) in &self.steps {
                 line = *at;
+                if let Some((_, lines)) = &film {
+                    play.show_line(line, lines[line - 1]);
+                }
                 play.go(verb).map_err(|why| Failed { line, why })?;
+                play.world.filmed();
             }
             line = 0;
             play.end().map_err(|why| Failed { line, why })
         }));
+        if let (Some((film, _)), Some(shown)) = (film, play.world.film.take()) {
+            *film = shown;
+        }
         told.unwrap_or_else(|panic| Err(Failed { line, why: format!("breaks R23: a panic: {}", panic_words(&*panic)) }))
     }
 
@@ -203,6 +233,7 @@ impl Play<'_> {
         if let Some(story) = &self.world.story {
             (self.each)(&trace::line(&record, story));
         }
+        self.show_answers();
         match self.world.check.lock().broken() {
             Some(violation) => Err(format!("breaks {violation}")),
             None => Ok(true),
@@ -280,6 +311,7 @@ impl Play<'_> {
 
     fn open(&mut self, name: &str, at: &Who) -> Result<(), String> {
         let (ticket, tell) = self.ticket();
+        self.show_call(ticket, at, html::Ask::Open)?;
         let peer = self.peer(at)?;
         peer.open_then(move |outcome| tell(outcome.map(|done| (done.index.0, Came::Opened(done.value)))));
         match self.answer(ticket)? {
@@ -315,6 +347,7 @@ impl Play<'_> {
         let (change, _) = *self.values.entry(value.to_owned()).or_insert_with(new);
         let (ticket, tell) = self.ticket();
         self.tickets.insert(value.to_owned(), ticket);
+        self.show_call(ticket, at, html::Ask::Append(LIST.into(), change.number))?;
         self.peer(at)?.propose_then(caller, change, move |outcome: Outcome<_>| {
             tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
         });
@@ -343,6 +376,7 @@ impl Play<'_> {
         self.world.answers.at(self.time.now().0);
         let place = self.world.answers.reads(LIST);
         let (ticket, tell) = self.ticket();
+        self.show_call(ticket, at, html::Ask::Read(LIST.into()))?;
         let see = |lists: &crate::lists::Lists| lists.see(LIST);
         self.peer(at)?.read_then(see, move |outcome: Outcome<_>| {
             tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
