@@ -51,6 +51,11 @@ impl Backoff {
         Backoff { step: 0, doublings, longest_log: u32::MAX, yields }
     }
 
+    /// One that is over at once.
+    pub(crate) const fn none() -> Backoff {
+        Backoff::with(0, 0)
+    }
+
     /// One that looks again after every second pause, 64 times, and never yields: 2 us where a pause is 40 cycles, 5 or 6 where it is
     /// 140. For an answer that is on its way from another processor. With half of it, one who had linked once was so slow that the
     /// other linked, too, and so on for good; with gaps that double, the answer was seen late.

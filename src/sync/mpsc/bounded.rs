@@ -16,6 +16,7 @@ use super::busy::Refused;
 use super::chain::{Channel, Found};
 use super::error::SendError;
 use super::hand::Hand;
+use crate::sync::backoff::Backoff;
 use crate::sync::park::{Decision, End, Policy, Queue, Verdict};
 use crate::sync::shim::{AtomicU64, AtomicUsize, Ordering::*};
 use std::cell::Cell;
@@ -143,6 +144,12 @@ impl<T> Policy for Sending<'_, T> {
 
     fn attempt(&self) -> Option<Self::Output> {
         self.push(false)
+    }
+
+    /// None: room comes when the receiver has worked off its batch, and each attempt would be in its way, and in that of the
+    /// senders beside us.
+    fn patience(&self) -> Backoff {
+        Backoff::none()
     }
 
     fn decide(&self, word: u64) -> Decision {

@@ -46,6 +46,12 @@ pub(crate) trait Policy {
     /// Tries without waiting.
     fn attempt(&self) -> Option<Self::Output>;
 
+    /// How a thread tries again before it links. What comes within two microseconds or so then costs one line's way from
+    /// processor to processor, and no link.
+    fn patience(&self) -> Backoff {
+        Backoff::steady()
+    }
+
     /// What is to be done at this word: pure, called under the bit.
     fn decide(&self, word: u64) -> Decision;
 
@@ -151,8 +157,7 @@ pub(crate) fn sleep(node: &Waiter, deadline: Deadline) -> Option<Verdict> {
 
 /// Blocks until the operation is done, or (`None`) the deadline has passed.
 pub(crate) fn wait<P: Policy>(policy: &P, deadline: Deadline) -> Option<P::Output> {
-    // What comes within two microseconds or so costs one line's way from processor to processor, and no link.
-    let mut backoff = Backoff::steady();
+    let mut backoff = policy.patience();
     loop {
         if let Some(output) = policy.attempt() {
             return Some(output);
