@@ -12,14 +12,15 @@ use crate::sync::{Closed, WaitError};
 use std::cell::LazyCell;
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// A batch below this many shows that we are as fast as the senders: then looking again at once would only fight them for the
-/// line of every message.
-const SMALL_BATCH: usize = 64;
-/// About 1 us.
+/// A batch of so many shows that we are as fast as the senders: then looking again at once would only fight them for the line of
+/// every message. Fewer show that they are slow: then a rest would only keep a message waiting.
+const SMALL_BATCHES: Range<usize> = 3..64;
+/// 1 to 3 us.
 const REST_PAUSES: u32 = 64;
 
 /// The receiving side of a channel. There is one.
@@ -29,7 +30,7 @@ const REST_PAUSES: u32 = 64;
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     hand: Hand<T>,
-    /// The last batch was a small one.
+    /// The last batch was one of `SMALL_BATCHES`.
     rests: bool,
 }
 
@@ -166,7 +167,7 @@ impl<T> Receiver<T> {
     fn try_fill(&mut self) -> Result<(), TryRecvError> {
         match self.shared.take(&mut self.hand) {
             Found::Some => {
-                self.rests = self.hand.len() < SMALL_BATCH;
+                self.rests = SMALL_BATCHES.contains(&self.hand.len());
                 Ok(())
             }
             Found::Nothing => Err(TryRecvError::Empty),
