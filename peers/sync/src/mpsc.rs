@@ -97,11 +97,14 @@ fn points<T: Default + Send + Sync + 'static>(rounds: &mut Rounds, name: &str, p
     let mut points = Vec::new();
     for limit in LIMITS {
         for producers in PRODUCERS {
+            let bench = format!("{name} {}", if limit.is_some() { "bounded" } else { "unbounded" });
+            if !rounds.options.wants_point(&format!("{bench} {producers}")) {
+                continue;
+            }
             let how = Drive { producers, limit, placing };
             let mut subjects = vec![contender::<RsmTake<T>>(how), contender::<RsmRecv<T>>(how)];
             subjects.extend(peers::<T>(how));
-            let kind = if limit.is_some() { "bounded" } else { "unbounded" };
-            points.push(rounds.measure(format!("{name} {kind}"), producers, 7, TIME, subjects));
+            points.push(rounds.measure(bench, producers, 7, TIME, subjects));
         }
     }
     points

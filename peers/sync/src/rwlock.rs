@@ -71,14 +71,22 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
     );
     for writes in WRITES {
         for threads in THREADS {
+            let bench = format!("rwlock {writes} %");
+            if !rounds.options.wants_point(&format!("{bench} {threads}")) {
+                continue;
+            }
             let mix = Mix { threads, writes, holds: false };
-            section.points.push(rounds.measure(format!("rwlock {writes} %"), threads, 5, TIME, contenders(mix)));
+            section.points.push(rounds.measure(bench, threads, 5, TIME, contenders(mix)));
         }
     }
     let alone = Mix { threads: 1, writes: 100, holds: false };
-    section.points.push(rounds.measure("rwlock write alone", 1, 10, TIME / 4, contenders(alone)));
+    if rounds.options.wants_point("rwlock write alone") {
+        section.points.push(rounds.measure("rwlock write alone", 1, 10, TIME / 4, contenders(alone)));
+    }
     let held = Mix { threads: 4, writes: 1, holds: true };
-    section.points.push(rounds.measure("rwlock held", 4, 5, TIME, contenders(held)));
+    if rounds.options.wants_point("rwlock held") {
+        section.points.push(rounds.measure("rwlock held", 4, 5, TIME, contenders(held)));
+    }
     section.table("rwlock", RATE);
     section.table("rwlock", CPU);
     let grid: Vec<f64> = section
