@@ -2,6 +2,7 @@
 
 use rsm::raft::Peer;
 use rsm::raft::machine::{Codec, Serde};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 type Change = Serde<(String, Option<f64>)>;
@@ -30,10 +31,31 @@ fn a_peer_takes_commands_and_gives_replies_of_any_type_that_serde_knows() {
 
 #[test]
 fn the_bytes_are_those_of_postcard_and_stand_beside_others() {
-    let pair = (Serde((300_u32, "a".to_owned())), 7_u8);
-    let bytes = pair.to_bytes();
-    assert_eq!(bytes[..], [0xac, 0x02, 1, b'a', 7]);
-    assert_eq!(Codec::from_bytes(&bytes), Some(pair));
+    let between = (9_u8, Serde((300_u32, "a".to_owned())), 7_u8);
+    let bytes = between.to_bytes();
+    assert_eq!(bytes[..], [9, 0xac, 0x02, 1, b'a', 7]);
+    assert_eq!(Codec::from_bytes(&bytes), Some(between));
+}
+
+/// One that refuses to be written.
+struct Shy;
+
+impl Serialize for Shy {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("not this one"))
+    }
+}
+
+impl<'a> Deserialize<'a> for Shy {
+    fn deserialize<D: Deserializer<'a>>(from: D) -> Result<Shy, D::Error> {
+        <()>::deserialize(from).map(|()| Shy)
+    }
+}
+
+#[test]
+#[should_panic(expected = "a command must be writable")]
+fn a_value_that_refuses_to_be_written_is_not_proposed_as_nothing() {
+    Serde(Shy).to_bytes();
 }
 
 #[test]
