@@ -25,7 +25,7 @@ pub struct Taken {
 pub struct Receiver<D: Disk> {
     snapshots: Snapshots<D>,
     current: Option<Receiving<D>>,
-    /// The last in which a piece of it came.
+    /// The latest in which a piece came.
     term: Term,
     /// The last durable mark: no snapshot up to it is needed.
     mark: LogId,
@@ -80,7 +80,6 @@ impl<D: Disk> Receiver<D> {
             mark!("transfer-gives-way", known.is_some());
             self.current = None; // first: what is dropped removes its file
             self.current = Some(self.snapshots.receive(chunk.at, chunk.total)?);
-            self.term = chunk.term;
         }
         mark!(
             "transfer-goes-on-under-another-leader",

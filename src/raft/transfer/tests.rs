@@ -234,12 +234,38 @@ fn a_later_leader_is_heard_though_its_snapshot_is_older_and_an_earlier_one_no_mo
 }
 
 #[test]
+fn a_file_of_another_length_is_another_file_though_it_stands_at_the_same_place() {
+    let (first, second) = (chunks(&holder(AT, 9_000), AT, Track(1)), chunks(&holder(AT, 5_000), AT, Track(2)));
+    let to = Arc::new(SimulatedDisk::new(2));
+    let mut receiver = Receiver::new(snapshots(&to), LogId::ZERO);
+    receiver.take(&first[0]).unwrap().unwrap();
+    assert_eq!(receiver.take(&second[1]).unwrap().unwrap().reply.wanted, 0, "nothing of it is here");
+    let last = second.iter().map(|chunk| receiver.take(chunk).unwrap().unwrap()).last().unwrap();
+    assert_eq!((last.reply.wanted, last.ready.map(|ready| ready.at)), (second[0].total, Some(AT)));
+    assert_eq!(snapshots(&to).open(AT).unwrap().total(), second[0].total);
+}
+
+#[test]
+fn a_transfer_is_of_the_last_leader_that_has_gone_on_with_it() {
+    let newer = LogId::new(3, 900);
+    let (old, new) = (chunks(&holder(AT, 5_000), AT, TRACK), chunks(&holder(newer, 5_000), newer, TRACK));
+    let of = |term: u64, chunk: &Chunk| Chunk { term: Term(term), ..chunk.clone() };
+    let mut receiver = Receiver::new(snapshots(&Arc::new(SimulatedDisk::new(2))), LogId::ZERO);
+    receiver.take(&of(4, &new[0])).unwrap().unwrap();
+    receiver.take(&of(6, &new[1])).unwrap().unwrap();
+    receiver.take(&of(4, &new[0])).unwrap().unwrap(); // late, and nobody's leader again
+    assert_eq!(receiver.take(&of(5, &old[0])).unwrap(), None, "its leader was deposed by the one of term 6");
+    assert_eq!(receiver.take(&of(6, &new[2])).unwrap().unwrap().reply.wanted, 3_000);
+}
+
+#[test]
 fn what_lies_below_the_last_mark_is_acknowledged_at_once() {
     let old = chunks(&holder(AT, 5_000), AT, TRACK);
     let to = Arc::new(SimulatedDisk::new(2));
     let mut receiver = Receiver::new(snapshots(&to), LogId::ZERO);
     receiver.take(&old[0]).unwrap();
     receiver.on_mark(AT);
+    receiver.on_mark(LogId::new(3, 600)); // an older one changes nothing
     assert_eq!(crate::raft::storage::Disk::list(&*to).unwrap(), [""; 0]);
     let taken = receiver.take(&old[2]).unwrap().unwrap();
     assert_eq!((taken.reply.wanted, taken.ready.map(|ready| ready.at)), (old[2].total, Some(AT)));
