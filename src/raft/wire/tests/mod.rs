@@ -79,12 +79,40 @@ fn a_packet_is_refused_by_the_first_check_that_it_does_not_pass() {
     for (at, (bytes, why)) in cases.into_iter().enumerate() {
         assert_eq!(Packet::open(bytes, &door).err(), Some(why), "case {at}");
     }
-    let mut both = good;
-    (both[4], both[8], both[24]) = (2, 9, 9);
-    assert_eq!(Packet::open(both.clone().into(), &door).err(), Some(Refused::Checksum));
-    assert_eq!(Packet::open(sealed(both.clone()), &door).err(), Some(Refused::Version));
-    both[4] = 1;
-    assert_eq!(Packet::open(sealed(both), &door).err(), Some(Refused::Cluster));
+}
+
+/// Spoils one thing about a packet.
+type Spoil = fn(&mut Vec<u8>);
+
+#[test]
+fn of_two_faults_of_a_packet_the_one_that_is_looked_for_first_is_counted() {
+    let (head, door) = ours();
+    let good = packed(&head, &[]).to_vec();
+    // In the order in which they are looked for; those of equal rank exclude each other.
+    let faults: [(u8, Spoil, Refused); 12] = [
+        (0, |_| (), Refused::Checksum), // spoiled once it is made
+        (1, |bytes| bytes.truncate(7), Refused::Malformed),
+        (2, |bytes| bytes[4] = 2, Refused::Version),
+        (2, |bytes| bytes[5] |= 2, Refused::Version),
+        (2, |bytes| bytes[7] = 1, Refused::Version),
+        (3, |bytes| bytes.truncate(31), Refused::Malformed),
+        (4, |bytes| bytes[8] = 9, Refused::Cluster),
+        (5, |bytes| bytes[24] = 9, Refused::Incarnation),
+        (5, |bytes| bytes[5] &= !1, Refused::Malformed), // the life is not known, and is there
+        (6, |bytes| bytes.truncate(34), Refused::Malformed),
+        (7, |bytes| bytes[32] = 1, Refused::Cluster), // another group
+        (7, |bytes| bytes[34] = 9, Refused::Cluster), // another member
+    ];
+    for (at, (rank, one, why)) in faults.iter().enumerate() {
+        for (behind, other, _) in faults[at..].iter().filter(|(behind, ..)| *behind != *rank) {
+            let mut bytes = good.clone();
+            other(&mut bytes);
+            one(&mut bytes);
+            let mut bytes = sealed(bytes).to_vec();
+            bytes[0] ^= u8::from(*rank == 0);
+            assert_eq!(Packet::open(bytes.into(), &door).err(), Some(*why), "{rank} before {behind}");
+        }
+    }
 }
 
 #[test]
