@@ -26,61 +26,78 @@ pub struct Minimized {
 /// Looks for less that breaks the same rule, in at most so many runs; `None` if the whole breaks none.
 #[must_use]
 pub fn minimize(whole: &Small, runs_max: u32) -> Option<Minimized> {
-    let rule = rule_of(&whole.run().broken?);
-    let mut found = Minimized { small: whole.clone(), rule, before: whole.plan.len(), runs: 1 };
+    minimize_by(whole, runs_max, |small| small.run().broken)
+}
+
+/// As [`minimize`], of a case that breaks what `run` says.
+fn minimize_by(whole: &Small, runs_max: u32, run: impl Fn(&Small) -> Option<Violation>) -> Option<Minimized> {
+    // What stops a peer stands for the rule that it names: two faults that stop one are not the same.
+    let breaks = |small: &Small| run(small).map(|violation| rule(violation.rule, &violation.what));
+    let mut search = Search { small: whole.clone(), rule: breaks(whole)?, runs: 1, runs_max, breaks };
     loop {
-        let before = found.small.clone();
-        found.fewer_faults(runs_max);
-        for clients in 0..found.small.clients {
-            if found.takes(runs_max, |small| small.clients = clients) {
-                break;
-            }
-        }
-        found.takes(runs_max, |small| small.is_quiet = true);
-        while found.takes(runs_max, |small| small.lasts = small.lasts / 8 * 7) {}
-        for nth in 0..found.small.plan.len() {
-            while found.takes(runs_max, |small| shorten(&mut small.plan[nth].what)) {}
-        }
-        if found.small == before || runs_max <= found.runs {
-            return Some(found);
+        let before = search.small.clone();
+        search.round();
+        if search.small == before || runs_max <= search.runs {
+            let Search { small, rule, runs, .. } = search;
+            return Some(Minimized { small, rule, before: whole.plan.len(), runs });
         }
     }
 }
 
-impl Minimized {
-    /// Makes it less in one way, if that breaks the same rule.
-    fn takes(&mut self, runs_max: u32, less: impl FnOnce(&mut Small)) -> bool {
+/// The least so far.
+struct Search<B> {
+    small: Small,
+    rule: String,
+    runs: u32,
+    runs_max: u32,
+    /// The rule that a case breaks.
+    breaks: B,
+}
+
+impl<B: Fn(&Small) -> Option<String>> Search<B> {
+    /// Tries every way to make it less.
+    fn round(&mut self) {
+        self.fewer_faults();
+        for clients in 0..self.small.clients {
+            if self.takes(|small| small.clients = clients) {
+                break;
+            }
+        }
+        self.takes(|small| small.is_quiet = true);
+        while self.takes(|small| small.lasts = small.lasts / 8 * 7) {}
+        for nth in 0..self.small.plan.len() {
+            while self.takes(|small| shorten(&mut small.plan[nth].what)) {}
+        }
+    }
+
+    /// Makes it less in one way, if that breaks the same rule: one that breaks another is another case.
+    fn takes(&mut self, less: impl FnOnce(&mut Small)) -> bool {
         let mut small = self.small.clone();
         less(&mut small);
-        if small == self.small || runs_max <= self.runs {
+        if small == self.small || self.runs_max <= self.runs {
             return false;
         }
         self.runs += 1;
-        let is_same = small.run().broken.is_some_and(|violation| rule_of(&violation) == self.rule);
+        let is_same = (self.breaks)(&small).is_some_and(|rule| rule == self.rule);
         if is_same {
             self.small = small;
         }
         is_same
     }
 
-    fn fewer_faults(&mut self, runs_max: u32) {
+    fn fewer_faults(&mut self) {
         let mut piece = self.small.plan.len();
         while 0 < piece {
             let mut at = 0;
             while at < self.small.plan.len() {
                 let end = (at + piece).min(self.small.plan.len());
-                if !self.takes(runs_max, |small| drop(small.plan.drain(at..end))) {
+                if !self.takes(|small| drop(small.plan.drain(at..end))) {
                     at += piece;
                 }
             }
             piece /= 2;
         }
     }
-}
-
-/// What stops a peer stands for the rule that it names: two faults that stop one are not the same.
-fn rule_of(violation: &Violation) -> String {
-    rule(violation.rule, &violation.what)
 }
 
 /// Halves how long a fault lasts, down to a millisecond.
@@ -130,5 +147,19 @@ mod tests {
         assert!(found.small.plan.iter().any(|fault| matches!(fault.what, What::Rollback { .. })), "{}", found.small);
         assert_eq!(found.small.run().broken.map(|violation| violation.rule), Some("R11"));
         assert_eq!(minimize(&Small::whole(3, LASTS), 10).map(|found| found.runs), None, "nothing is broken there");
+    }
+    #[test]
+    fn what_is_less_but_breaks_another_rule_is_another_case() {
+        let whole = Small::whole(3, LASTS);
+        let crash = |node: usize| Fault { at: Time(node as u64 * MS), what: What::Crash { node, down: MS } };
+        let whole = Small { plan: (0..9).map(crash).collect(), ..whole };
+        let has = |small: &Small, node: usize| small.plan.contains(&crash(node));
+        // Two faults break it; one alone stops a peer, which says another rule.
+        let run = |small: &Small| {
+            let what = if has(small, 6) { "R10: a committed entry is never cut" } else { "R2: one vote a term" };
+            has(small, 3).then(|| Violation { rule: "R23", what: format!("a panic: {what}") })
+        };
+        let found = minimize_by(&whole, 200, run).expect("it breaks a rule");
+        assert_eq!((found.rule.as_str(), found.small.plan), ("R10", vec![crash(3), crash(6)]));
     }
 }
