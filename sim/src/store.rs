@@ -135,3 +135,30 @@ impl<D: Disk> Tended for SlowLog<D> {
         self.inner.lock().log.seek();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rsm::raft::storage::{SimulatedDisk, Stamp, WalOptions};
+    use rsm::raft::{ClusterId, Entry, EntryKind, Term};
+
+    #[test]
+    fn what_finds_no_room_is_not_given_yet() {
+        let disk = Arc::new(SimulatedDisk::new(1));
+        disk.set_capacity(128 << 10);
+        let stamp = Stamp { cluster: ClusterId(1), node: NodeId(0), members: 5, addresses: 6 };
+        let options = WalOptions { segment_bytes: 128 << 10, ..WalOptions::new(1) };
+        let wal = Wal::open(Arc::clone(&disk), options, stamp).expect("it is empty");
+        let check = Arc::new(Lock::new(Check::default()));
+        let mut log = SlowLog::new(NodeId(0), wal, Arc::clone(&check)).0;
+        log.recover(None).expect("it is empty");
+        let entry = Entry::new(Term(1), EntryKind::Command, vec![7; 1_000].into());
+        let many = Record::Entries { after: Index(0), entries: vec![entry; 300].into() };
+        assert!(matches!(log.stage(&many), Err(Error::Full)));
+        assert_eq!(check.lock().broken(), None);
+        disk.set_capacity(u64::MAX);
+        log.seek();
+        log.stage(&many).expect("there is room");
+        assert_eq!(check.lock().broken().map(|broken| broken.rule), Some("R3"), "no core has said it");
+    }
+}
