@@ -1,9 +1,12 @@
 //! What is not for us is dropped, counted by its reason, and harms nobody.
 
 use super::town::Town;
-use crate::raft::NodeId;
-use crate::raft::consensus::News;
-use crate::raft::wire::Refused;
+use crate::raft::consensus::{Message, News};
+use crate::raft::storage::Disk;
+use crate::raft::wire::{Body, Chunk, Head, Packer, Refused};
+use crate::raft::{Identity, Incarnation, LogId, NodeId, Term, Track};
+use bytes::Bytes;
+use std::time::Duration;
 
 fn refused(town: &Town, id: u64, why: Refused) -> u64 {
     let counts = town.peer(id).status().refused;
@@ -64,4 +67,48 @@ fn who_lost_its_directory_is_told_and_the_others_go_on() {
     });
     assert!(0 < refused(&town, leader, Refused::Incarnation));
     assert_eq!(town.peer(emptied).status().role.to_string(), "newborn");
+}
+
+/// A packet to this peer with one message, from whomever.
+fn packet(town: &Town, from: Identity, to: u64, body: &Body) -> Bytes {
+    let peer = town.peer(to);
+    let us = peer.identity();
+    let mut packer = Packer::default();
+    packer.begin(&Head { cluster: peer.cluster(), from, to: us.node, to_life: Some(us.incarnation) });
+    packer.put(body);
+    Bytes::copy_from_slice(packer.seal())
+}
+
+#[test]
+fn a_packet_of_no_member_is_counted_and_moves_nothing() {
+    let mut town = Town::new(6, 3, |builder| builder);
+    let leader = town.leader();
+    let follower = (leader + 1) % 3;
+    let from = Identity { node: NodeId(3), incarnation: Incarnation(7) };
+    let term = town.peer(follower).status().term;
+    let body = Message::TimeoutNow { term: Term(term.0 + 1) }.into();
+    town.peer(follower).receive(packet(&town, from, follower, &body));
+    town.run(Duration::from_millis(100));
+    assert_eq!(refused(&town, follower, Refused::Cluster), 1);
+    assert_eq!(town.peer(follower).status().term, term);
+}
+
+#[test]
+fn a_piece_of_a_snapshot_is_taken_from_a_member_as_it_lives_now_alone() {
+    let mut town = Town::new(7, 3, |builder| builder);
+    let leader = town.leader();
+    let follower = (leader + 1) % 3;
+    assert_eq!(town.add(leader, 7), Ok(7));
+    let (now, bytes) = (town.peer(leader).identity(), Bytes::from_static(b"the beginning"));
+    let (term, at) = (town.peer(leader).status().term, LogId::new(1, 1_000));
+    let crc = crc32c::crc32c(&bytes);
+    let body = Body::Chunk(Chunk { term, track: Track(1), at, total: 100, offset: 0, crc, bytes });
+    let former = Identity { incarnation: Incarnation(now.incarnation.0 ^ 1), ..now };
+    for (from, taken) in [(former, false), (now, true)] {
+        town.peer(follower).receive(packet(&town, from, follower, &body));
+        town.run(Duration::from_millis(100));
+        let files = town.disk(follower).list().unwrap();
+        assert_eq!(files.iter().any(|name| name.ends_with(".received.tmp")), taken, "{files:?}");
+    }
+    assert_eq!(refused(&town, follower, Refused::Incarnation), 1);
 }
