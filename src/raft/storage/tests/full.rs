@@ -141,15 +141,17 @@ fn a_log_has_room_for_its_largest_entry_without_a_segment_to_come() {
 /// Reads what room there is once, and hands out as much in flush after flush, as the driver does.
 #[test]
 fn what_is_promised_at_once_is_there_but_for_what_each_flush_is_padded_with() {
-    for (seed, align) in (0..40).zip([8, 512, 4096].into_iter().cycle()) {
+    for (seed, align) in (0..80).zip([8, 512, 4096].into_iter().cycle()) {
         let (bench, mut draws) = (Bench { align, ..Bench::new() }, Draws::new(seed));
         bench.disk.set_capacity((256 << 10) + 300);
         let mut wal = bench.open().unwrap().0;
         while wal.prepare().unwrap() {}
         put(&mut wal, &[Record::Born, state(1, None)]);
         let (mut room, mut last, mut flushes) = (wal.room() as u64, 0, 0);
+        // Short ones, and such as leave the end of a segment empty.
+        let (longest, fewest) = if seed % 2 == 0 { (2_000, 10) } else { (wal.entry_bytes_max() as u64, 1) };
         loop {
-            let len = 1 + draws.below(2_000);
+            let len = 1 + draws.below(longest);
             let cost = len + 72 + u64::from(align);
             if room < cost {
                 break;
@@ -158,7 +160,7 @@ fn what_is_promised_at_once_is_there_but_for_what_each_flush_is_padded_with() {
             put(&mut wal, &[entries(last, 1, ["y".repeat(len as usize).as_str()])]);
             (last, flushes) = (last + 1, flushes + 1);
         }
-        assert!(10 < flushes, "seed {seed}: {flushes}");
+        assert!(fewest < flushes, "seed {seed}: {flushes}");
     }
 }
 
