@@ -18,7 +18,7 @@
 //! | part | page | chapters (`examples/`) |
 //! |---|---|---|
 //! | I Waiting | [`sync`] | `01_lock`, `02_drain` |
-//! | II Reacting | [`fsm`] | `03_automaton`, `04_timers`, `09_supervisor` |
+//! | II Reacting | [`fsm`] | `03_automaton`, `04_timers`, `09_supervisor`, `10_retry`, `11_table`, `12_tokio` |
 //! | III Agreeing | [`raft`], [`raft::consensus`] | `05_leader`, `06_counter` |
 //! | IV Living | [`raft::storage`], [`raft::wire`], [`pipe`] | `07_pipe`, `08_local` |
 //!
