@@ -338,7 +338,11 @@ impl Executor {
     }
 
     pub(super) fn difference(&self) -> Option<Difference> {
-        self.state.lock().replay.as_ref()?.difference.clone()
+        let state = self.state.lock();
+        let replay = state.replay.as_ref()?;
+        // One that has come less far than its trace has parted from it there, whatever the reason.
+        let missed = || replay.trace.records.get(state.steps as usize);
+        replay.difference.clone().or_else(|| Some(Difference { expected: Some(*missed()?), found: None }))
     }
 }
 

@@ -213,7 +213,8 @@ impl VirtualTime {
         self.executor.trace()
     }
 
-    /// Where a replay and its trace parted, if they did.
+    /// Where a replay and its trace parted, if they did. Asked when the program has come to its end: a replay that stopped
+    /// before its trace did has parted from it there.
     #[must_use]
     pub fn difference(&self) -> Option<Difference> {
         self.executor.difference()

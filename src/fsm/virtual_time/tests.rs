@@ -3,6 +3,8 @@ use crate::fsm::CellId;
 use crate::fsm::{Automaton, Context, End, Input, Threads};
 use crate::sync::lock::Lock;
 
+mod replays;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Light {
     Red,
@@ -427,34 +429,6 @@ fn the_idle_are_killed_too_with_the_last_handle_even_if_they_hold_themselves() {
     assert_eq!(Arc::strong_count(&guard), 3, "they live");
     drop(time);
     assert_eq!(Arc::strong_count(&guard), 1, "F9: nothing is left of them");
-}
-
-/// F11: what the last command of a turn asks for belongs to that turn, however many commands the turn was to have.
-#[test]
-fn a_command_that_drains_its_own_automaton_replays() {
-    struct Drainer;
-    impl Automaton for Drainer {
-        type State = ();
-        type Command = ();
-        fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
-            if let Input::Command(()) = input {
-                context.drain();
-            }
-        }
-    }
-    let run = |time: &VirtualTime| {
-        let drainer = time.spawn(Drainer, ());
-        drainer.post(()).expect("it runs");
-        time.run_until_idle(&mut ());
-    };
-    for seed in 0..8 {
-        let time = VirtualTime::new(seed);
-        time.keep_trace();
-        run(&time);
-        let again = VirtualTime::replay(time.trace());
-        run(&again);
-        assert_eq!((again.difference(), again.hash()), (None, time.hash()), "seed {seed}");
-    }
 }
 
 /// F8: a notice that a killed automaton will not hear is dropped before its end is told, and its `Drop` may panic.
