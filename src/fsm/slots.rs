@@ -143,7 +143,7 @@ impl<C: 'static> Slots<C> {
     /// Sets a timer that comes again and again, first after one period.
     pub(crate) fn set_every(&mut self, period: Duration, jitter: f64, make: fn() -> C, wire: &Wire<'_, C>) -> Timer {
         let period = period.max(Duration::from_nanos(1));
-        let jitter = (jitter.clamp(0.0, 1.0) * 4_294_967_296.0) as u64;
+        let jitter = share(jitter);
         let every = Every { base: wire.now.after(period), period, jitter, make };
         self.insert(every.deadline(wire.seed(), self.armings), What::Every(every), wire)
     }
@@ -266,13 +266,22 @@ impl<C: 'static> Slots<C> {
     }
 }
 
+/// A share between 0 and 1, in units of 2^-32.
+pub(super) fn share(of_one: f64) -> u64 {
+    (of_one.clamp(0.0, 1.0) * 4_294_967_296.0) as u64
+}
+
+/// Up to that share of a time, by a draw of 64 bits.
+pub(super) fn jittered(time: Duration, share: u64, draw: u64) -> Duration {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let most = (u128::from(nanos) * u128::from(share)) >> 32;
+    Duration::from_nanos(((most * u128::from(draw)) >> 64) as u64)
+}
+
 impl<C> Every<C> {
     /// This deadline with its jitter.
     fn deadline(&self, seed: u64, draw: u64) -> Time {
-        let nanos = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX);
-        let most = (u128::from(nanos) * u128::from(self.jitter)) >> 32;
-        let late = (most * u128::from(mix(seed, ALARM.into(), draw))) >> 64;
-        self.base.after(Duration::from_nanos(late as u64))
+        self.base.after(jittered(self.period, self.jitter, mix(seed, ALARM.into(), draw)))
     }
 
     /// Moves to the next period that is not over: those missed are skipped, none is made up for in a burst, and no lateness

@@ -54,6 +54,7 @@
 //!
 //! # What holds
 //!
+//! - Children may be added while it lives, by [`Address::add`](super::Address::add); one that is dead for good is forgotten.
 //! - A child lives as long as its supervisor, whoever holds its door; the supervisor's last address dropped, all drain.
 //! - Children are born in the order in which they were added, and ended in the reverse, one after the other: told to, then, when
 //!   [`patience`](Supervisor::patience) is over, killed. One that hangs inside a turn cannot be ended, and is waited for.
@@ -64,6 +65,7 @@
 
 use super::automaton::{Automaton, End, Input};
 use super::context::Context;
+use super::slots;
 use crate::time::Time;
 use child::{Birth, Life, Order, Slot};
 use std::borrow::Cow;
@@ -101,8 +103,13 @@ pub struct Supervisor {
     window: Duration,
     /// The first wait before a restart, and the longest.
     back_off: [Duration; 2],
+    /// By which share of itself a wait may be longer, in units of 2^-32.
+    jitter: u64,
     patience: Duration,
+    /// In order of their numbers.
     slots: Vec<Slot>,
+    /// How many children were added.
+    added: u64,
     /// When there were restarts, within the window.
     restarts: VecDeque<Time>,
 }
@@ -116,8 +123,10 @@ impl Supervisor {
             restarts_max: 3,
             window: Duration::from_secs(5),
             back_off: [Duration::ZERO; 2],
+            jitter: 0,
             patience: Duration::from_secs(5),
             slots: Vec::new(),
+            added: 0,
             restarts: VecDeque::new(),
         }
     }
@@ -133,6 +142,14 @@ impl Supervisor {
     #[must_use]
     pub fn back_off(mut self, first: Duration, longest: Duration) -> Supervisor {
         self.back_off = [first, longest];
+        self
+    }
+
+    /// Each wait before a restart is longer by a share of itself up to `share` (0 to 1), so that those who fell together do not
+    /// rise together. Drawn from the supervisor's own stream of chance ([`Context::random`]): in virtual time by the seed.
+    #[must_use]
+    pub fn jitter(mut self, share: f64) -> Supervisor {
+        self.jitter = slots::share(share);
         self
     }
 
@@ -156,8 +173,16 @@ impl Supervisor {
     /// As [`child`](Self::child), for one of whom more is to be said.
     pub fn add<A: Automaton>(&mut self, child: Child<A>) -> Door<A::Command> {
         let (slot, door) = child.into_slot();
-        self.slots.push(slot);
+        let _ = self.take_in(slot);
         door
+    }
+
+    /// The youngest so far; returns its number.
+    fn take_in(&mut self, slot: Slot) -> u64 {
+        let nth = self.added;
+        self.added += 1;
+        self.slots.push(Slot { nth, ..slot });
+        nth
     }
 }
 
@@ -233,14 +258,13 @@ enum Verdict {
 impl Supervisor {
     fn on_told(&mut self, state: Supervision, what: What, context: &mut Context<Self>) -> Supervision {
         use Supervision::{Failing, Leaving, Stopping, Up, Waiting};
-        use What::{Again, Ended, Late, Return};
+        use What::{Add, Again, Ended, Late, Return};
         match (state, what) {
             (Stopping(group), Ended { nth, .. }) if group.from <= nth => {
                 // We told it to end, or were about to.
-                if self.slots[nth].restart == Restart::Never {
-                    self.forget(nth)
-                } else {
-                    self.slots[nth].life = Life::Waits
+                match self.slot(nth) {
+                    Some(slot) if slot.restart != Restart::Never => slot.life = Life::Waits,
+                    Some(_) | None => self.forget(nth),
                 }
                 self.go_down(group, context)
             }
@@ -248,13 +272,11 @@ impl Supervisor {
                 self.forget(nth); // our runner ends, and so do we: that was no failure
                 Leaving
             }
-            (state @ (Up | Stopping(_) | Waiting(_)), Ended { nth, end }) => {
-                match self.judge(nth, end, context.now()) {
-                    Verdict::Gone => state,
-                    Verdict::Again(wait) => self.restart(state, nth, wait, context),
-                    Verdict::TooMany(why) => Failing(why),
-                }
-            }
+            (state @ (Up | Stopping(_) | Waiting(_)), Ended { nth, end }) => match self.judge(nth, end, context) {
+                Verdict::Gone => state,
+                Verdict::Again(wait) => self.restart(state, nth, wait, context),
+                Verdict::TooMany(why) => Failing(why),
+            },
             (Leaving, Ended { nth, .. }) => {
                 self.forget(nth);
                 self.leave(context)
@@ -264,6 +286,15 @@ impl Supervisor {
                 self.fail(why, context)
             }
             (Up, Return { nth }) => up(self.begin(nth, context)),
+            (Up, Add(slot)) => {
+                let nth = self.take_in(slot);
+                up(self.begin(nth, context))
+            }
+            (state @ (Stopping(_) | Waiting(_)), Add(slot)) => {
+                let _with_the_group = self.take_in(slot);
+                state
+            }
+            (state @ (Leaving | Failing(_)), Add(_)) => state,
             (Waiting(group), Again) => up(self.begin_from(group.from, context)),
             (state @ (Stopping(_) | Leaving | Failing(_)), Late) => {
                 let from = if let Stopping(group) = &state { group.from } else { 0 };
@@ -277,27 +308,42 @@ impl Supervisor {
     }
 
     /// Counts a restart if there is to be one. The window is looked at in our own turn alone.
-    fn judge(&mut self, nth: usize, end: End, now: Time) -> Verdict {
-        if !self.slots[nth].restart.after(&end) {
-            self.forget(nth);
-            return Verdict::Gone;
-        }
-        self.slots[nth].life = Life::Waits;
+    fn judge(&mut self, nth: u64, end: End, context: &mut Context<Self>) -> Verdict {
+        let name = match self.slot(nth) {
+            Some(slot) if slot.restart.after(&end) => {
+                slot.life = Life::Waits;
+                slot.name.clone()
+            }
+            Some(_) | None => {
+                self.forget(nth);
+                return Verdict::Gone;
+            }
+        };
+        let now = context.now();
         while self.restarts.front().is_some_and(|&then| self.window <= now.since(then)) {
             self.restarts.pop_front();
         }
         self.restarts.push_back(now);
         let (restarts, window) = (self.restarts_max, self.window);
         if restarts < self.restarts.len() as u32 {
-            return Verdict::TooMany(TooManyRestarts { child: self.slots[nth].name.clone(), end, restarts, window });
+            return Verdict::TooMany(TooManyRestarts { child: name, end, restarts, window });
         }
+        Verdict::Again(self.wait(context))
+    }
+
+    /// How long the latest restart of the window waits.
+    fn wait(&self, context: &mut Context<Self>) -> Duration {
         let [first, longest] = self.back_off;
         let doublings = (self.restarts.len() as u32 - 1).min(31);
-        Verdict::Again(first.saturating_mul(1 << doublings).min(longest))
+        let wait = first.saturating_mul(1 << doublings).min(longest);
+        if wait.is_zero() || self.jitter == 0 {
+            return wait;
+        }
+        wait + slots::jittered(wait, self.jitter, context.random())
     }
 
     /// One is to be born again, and by the strategy others with it.
-    fn restart(&mut self, state: Supervision, nth: usize, wait: Duration, context: &mut Context<Self>) -> Supervision {
+    fn restart(&mut self, state: Supervision, nth: u64, wait: Duration, context: &mut Context<Self>) -> Supervision {
         let from = match self.strategy {
             Strategy::OneForOne => {
                 if wait.is_zero() {
@@ -346,7 +392,7 @@ impl Supervisor {
     }
 
     /// Tells the last added of those from `from` on that live to end; false if none does.
-    fn end_youngest(&mut self, from: usize, order: Order, context: &mut Context<Self>) -> bool {
+    fn end_youngest(&mut self, from: u64, order: Order, context: &mut Context<Self>) -> bool {
         let youngest = self.living_from(from).next().map(|slot| slot.line.order(order));
         if youngest.is_some() {
             context.state_timeout(self.patience, Told(What::Late));
@@ -355,31 +401,41 @@ impl Supervisor {
     }
 
     /// Those that live from `from` on, the last added first.
-    fn living_from(&self, from: usize) -> impl Iterator<Item = &Slot> {
-        self.slots[from..].iter().rev().filter(|slot| slot.life == Life::Lives)
+    fn living_from(&self, from: u64) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().rev().take_while(move |slot| from <= slot.nth).filter(|slot| slot.life == Life::Lives)
+    }
+
+    /// Where the child of that number stands.
+    fn place(&self, nth: u64) -> Option<usize> {
+        self.slots.binary_search_by_key(&nth, |slot| slot.nth).ok()
+    }
+
+    fn slot(&mut self, nth: u64) -> Option<&mut Slot> {
+        self.place(nth).map(|at| &mut self.slots[at])
     }
 
     /// Brings those that wait to life, from `from` on.
-    fn begin_from(&mut self, from: usize, context: &mut Context<Self>) -> Birth {
-        let refused = (from..self.slots.len()).any(|nth| self.begin(nth, context) == Birth::Refused);
+    fn begin_from(&mut self, from: u64, context: &mut Context<Self>) -> Birth {
+        let group: Vec<_> = self.slots.iter().map(|slot| slot.nth).filter(|&nth| from <= nth).collect();
+        let refused = group.into_iter().any(|nth| self.begin(nth, context) == Birth::Refused);
         if refused { Birth::Refused } else { Birth::Lives }
     }
 
     /// Brings it to life, if it waits for that.
-    fn begin(&mut self, nth: usize, context: &mut Context<Self>) -> Birth {
-        if self.slots[nth].life != Life::Waits {
-            return Birth::Lives;
-        }
-        let birth = self.slots[nth].line.begin(nth, context);
+    fn begin(&mut self, nth: u64, context: &mut Context<Self>) -> Birth {
+        let Some(slot) = self.slot(nth).filter(|slot| slot.life == Life::Waits) else { return Birth::Lives };
+        let birth = slot.line.begin(nth, context);
         match birth {
-            Birth::Lives => self.slots[nth].life = Life::Lives,
+            Birth::Lives => slot.life = Life::Lives,
             Birth::Refused => self.forget(nth),
         }
         birth
     }
 
-    fn forget(&mut self, nth: usize) {
-        self.slots[nth].life = Life::Gone;
-        self.slots[nth].line.forget();
+    /// It is dead for good.
+    fn forget(&mut self, nth: u64) {
+        if let Some(at) = self.place(nth) {
+            self.slots.remove(at).line.forget();
+        }
     }
 }

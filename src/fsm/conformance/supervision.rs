@@ -89,6 +89,26 @@ pub fn rest_for_one_brings_back_those_added_after_it<R: Runner>(runner: &R) {
     assert_eq!(*log.lock(), [&BORN[..], &["b panic", "c exit", "b born", "c born"], &LEFT].concat());
 }
 
+/// A child that is added to a supervisor that lives is its youngest: so it goes with the rest, and ends first. One that ends for good
+/// is forgotten, and who comes too late is handed back.
+pub fn a_child_added_to_a_supervisor_that_lives_is_its_youngest<R: Runner>(runner: &R) {
+    let (supervisor, doors, log) = three(runner, Supervisor::new(Strategy::RestForOne));
+    let once = supervisor.add(Child::new("once", Restart::Never, maker("once", &log))).expect("it runs");
+    until(runner, || once.post("stop").is_ok());
+    until(runner, || has(&log, "once exit", 1));
+    let door = supervisor.add(Child::new("d", Restart::Always, maker("d", &log))).expect("it runs");
+    until(runner, || door.present().is_some());
+    panics(runner, &doors[1]);
+    until(runner, || has(&log, "d born", 2));
+    let address = supervisor.clone();
+    assert!(matches!(ends(runner, supervisor), End::Exited));
+    let late = address.add(Child::new("late", Restart::Always, maker("late", &log)));
+    assert!(matches!(late, Err(Rejected::Dead(_))));
+    let added = ["once born", "once stop", "once exit", "d born"];
+    let again = ["b panic", "d exit", "c exit", "b born", "c born", "d born", "d drain", "d exit"];
+    assert_eq!(*log.lock(), [&BORN[..], &added, &again, &LEFT].concat());
+}
+
 /// `Always` is after each end, `OnPanic` after a panic and no other, `Never` is never, also when siblings are born again.
 pub fn each_policy_of_restart_keeps_its_word<R: Runner>(runner: &R) {
     type Way = (&'static str, fn(&Address<Word>));

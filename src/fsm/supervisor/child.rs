@@ -9,8 +9,10 @@ use crate::fsm::automaton::{Automaton, End, Panic};
 use crate::fsm::context::Context;
 use crate::fsm::death::drop_all;
 use crate::fsm::inbox::Keeper;
+use crate::fsm::rejected::Rejected;
 use crate::fsm::runner::Capacity;
 use std::borrow::Cow;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// After which ends a child is born again.
@@ -35,7 +37,7 @@ impl Restart {
     }
 }
 
-/// What can be said of a child before its supervisor lives; see [`Supervisor::add`].
+/// What can be said of a child before it lives; see [`Supervisor::add`], and [`Address::add`] for a supervisor that lives.
 #[must_use = "a child lives once it was added to a supervisor"]
 pub struct Child<A: Automaton> {
     name: Cow<'static, str>,
@@ -83,27 +85,45 @@ impl<A: Automaton> Child<A> {
         let Child { name, restart, make, door, capacity, keeps } = self;
         let keeper = keeps.then(Keeper::default);
         let made = Made { name: name.clone(), make, door: door.clone(), capacity, keeper, address: None };
-        (Slot { name, restart, life: Life::Waits, line: Box::new(made) }, door)
+        (Slot { nth: 0, name, restart, life: Life::Waits, line: Box::new(made) }, door)
+    }
+}
+
+impl Address<Told> {
+    /// Adds a child to a supervisor that lives; returns its door. It is the youngest: born soon, or, while a group is on its way
+    /// down or waits, with the group. One that comes when its supervisor ends never lives: its door refuses.
+    ///
+    /// # Errors
+    /// If the supervisor drains or has ended. What is handed back is the order, with the child in it.
+    pub fn add<A: Automaton>(&self, child: Child<A>) -> Result<Door<A::Command>, Rejected<Told>> {
+        let (slot, door) = child.into_slot();
+        self.post(Told(What::Add(slot))).map(|()| door)
     }
 }
 
 /// A child, as its supervisor sees it.
 pub(super) struct Slot {
+    /// Its number: how many were added before it.
+    pub(super) nth: u64,
     pub(super) name: Cow<'static, str>,
     pub(super) restart: Restart,
     pub(super) life: Life,
     pub(super) line: Box<dyn Line>,
 }
 
-/// Whether it lives.
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.name, self.restart)
+    }
+}
+
+/// Whether it lives. One that is dead for good has no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
     /// It does, or its end was not told yet.
     Lives,
     /// It will be born.
     Waits,
-    /// It is dead for good.
-    Gone,
 }
 
 /// How a life is ended.
@@ -126,7 +146,7 @@ pub(super) enum Birth {
 
 /// All lives of one child, one after the other.
 pub(super) trait Line: Send {
-    fn begin(&mut self, nth: usize, context: &mut Context<Supervisor>) -> Birth;
+    fn begin(&mut self, nth: u64, context: &mut Context<Supervisor>) -> Birth;
     fn order(&self, order: Order);
     /// It was its last life.
     fn forget(&mut self);
@@ -142,7 +162,7 @@ struct Made<A: Automaton> {
 }
 
 impl<A: Automaton> Line for Made<A> {
-    fn begin(&mut self, nth: usize, context: &mut Context<Supervisor>) -> Birth {
+    fn begin(&mut self, nth: u64, context: &mut Context<Supervisor>) -> Birth {
         let (automaton, state) = match catch_unwind(AssertUnwindSafe(|| (self.make)())) {
             Ok(made) => made,
             Err(payload) => {

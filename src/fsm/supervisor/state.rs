@@ -1,5 +1,6 @@
 //! Where a supervisor stands, what it hears, and what it dies of.
 
+use super::child::Slot;
 use crate::fsm::automaton::End;
 use std::borrow::Cow;
 use std::fmt;
@@ -24,8 +25,8 @@ pub enum Supervision {
 /// A group on its way down.
 #[derive(Debug)]
 pub struct Stopping {
-    /// The first of the group; it reaches to the end.
-    pub(super) from: usize,
+    /// The first of the group, by number; it reaches to the end.
+    pub(super) from: u64,
     /// The back-off that follows.
     pub(super) wait: Duration,
 }
@@ -33,23 +34,26 @@ pub struct Stopping {
 /// A group that is dead.
 #[derive(Debug)]
 pub struct Waiting {
-    pub(super) from: usize,
+    pub(super) from: u64,
 }
 
-/// What a supervisor hears: it comes from its children and its timers alone.
+/// What a supervisor hears: of its children, by its timers, and who is to be added
+/// ([`Address::add`](crate::fsm::Address::add)).
 #[derive(Debug)]
 pub struct Told(pub(super) What);
 
 #[derive(Debug)]
 pub(super) enum What {
     /// A child ended.
-    Ended { nth: usize, end: End },
+    Ended { nth: u64, end: End },
     /// The back-off of one child is over.
-    Return { nth: usize },
+    Return { nth: u64 },
     /// The back-off of a group is over.
     Again,
     /// The one that was told to end has not.
     Late,
+    /// One more child.
+    Add(Slot),
 }
 
 /// What a supervisor that gives up panics with: [`Panic::take`](crate::fsm::Panic::take) hands it out.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::fsm::{Pool, Runner, VirtualTime};
+use crate::fsm::{Address, Builder, Home, HomeRef, Mode, Pool, Runner, Task, Timers, VirtualTime};
 use crate::sync::lock::Lock;
 use std::sync::Arc;
 
@@ -61,6 +61,146 @@ fn each_wait_of_a_window_is_twice_the_one_before_up_to_the_longest() {
         assert_eq!(births, [0, 10, 30, 70, 120, 170]);
         drop(supervisor);
     });
+}
+
+#[test]
+fn a_wait_is_longer_by_up_to_its_jitter_and_the_same_under_the_same_seed() {
+    let wait = |seed| {
+        let (time, log) = (VirtualTime::new(seed), Log::default());
+        let mut supervisor = Supervisor::new(Strategy::OneForOne).back_off(MS * 100, MS * 100).jitter(0.5);
+        let (births, mut lives) = (log.clone(), 0);
+        supervisor.child("it", Restart::Always, move || {
+            lives += 1;
+            (Patient { name: "it", dies: lives < 2, log: births.clone() }, ())
+        });
+        let supervisor = time.spawn(supervisor, Supervision::Up);
+        time.run_until_idle(&mut ());
+        drop(supervisor);
+        log.lock()[1].0
+    };
+    let waits: Vec<_> = (0..50).map(wait).collect();
+    assert!(waits.iter().all(|wait| (100..150).contains(wait)), "{waits:?}");
+    assert!(waits.iter().any(|&wait| wait < 110) && waits.iter().any(|&wait| 140 <= wait), "{waits:?}");
+    assert_eq!(waits, (0..50).map(wait).collect::<Vec<_>>(), "F11");
+}
+
+/// Each strategy, each way to end, and every mixture of three policies.
+#[test]
+fn who_is_stopped_and_who_is_born_again_is_as_in_the_table() {
+    let policies = [Restart::Always, Restart::OnPanic, Restart::Never];
+    type Way = (fn(&Address<()>), [bool; 3]);
+    // After which policy one that ended so comes again.
+    let ways: [Way; 3] = [
+        (|child| child.post(()).expect("it lives"), [true, true, false]),
+        (|child| child.stop(), [true, false, false]),
+        (|child| child.kill(), [true, false, false]),
+    ];
+    for (strategy, first) in
+        [(Strategy::OneForOne, [1, 2]), (Strategy::OneForAll, [0, 3]), (Strategy::RestForOne, [1, 3])]
+    {
+        for mixture in 0..27 {
+            let mixture = [mixture / 9, mixture / 3 % 3, mixture % 3];
+            for (end, again) in ways {
+                let (time, log) = (VirtualTime::new(1), Log::default());
+                let mut supervisor = Supervisor::new(strategy);
+                let names = ["a", "b", "c"];
+                let add = |nth: usize| supervisor.child(names[nth], policies[mixture[nth]], patient(names[nth], &log));
+                let doors = [0, 1, 2].map(add);
+                let supervisor = time.spawn(supervisor, Supervision::Up);
+                time.run_until_idle(&mut ());
+                log.lock().clear();
+                end(&doors[1]);
+                time.run_until_idle(&mut ());
+                let comes = again[mixture[1]];
+                let group = if comes { first[0]..first[1] } else { 0..0 };
+                let has = |line: String| log.lock().iter().any(|(_, noted)| *noted == line);
+                for nth in 0..3 {
+                    let in_group = group.contains(&nth);
+                    let why = format!("{strategy:?}, {mixture:?}, {}: {:?}", names[nth], log.lock());
+                    let born = in_group && (nth == 1 || mixture[nth] != 2);
+                    assert_eq!(has(format!("{} born", names[nth])), born, "{why}");
+                    assert!(nth == 1 || has(format!("{} exit", names[nth])) == in_group, "{why}");
+                }
+                let gone = 3 - time.look::<Supervisor, _>(&supervisor, |it, _| it.slots.len()).expect("it lives");
+                let expected = usize::from(!comes) + group.filter(|&nth| nth != 1 && mixture[nth] == 2).count();
+                assert_eq!(gone, expected, "who is dead for good is forgotten");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_child_added_while_a_group_waits_is_born_with_it_and_one_added_at_the_end_never_is() {
+    in_time(|time, log| {
+        let mut supervisor = Supervisor::new(Strategy::OneForAll).back_off(MS * 10, MS * 10);
+        let door = supervisor.child("a", Restart::Always, patient("a", log));
+        let supervisor = time.spawn(supervisor, Supervision::Up);
+        time.run_for(MS, &mut ());
+        door.post(()).unwrap();
+        time.run_for(MS * 5, &mut ());
+        let late = supervisor.add(Child::new("b", Restart::Always, patient("b", log))).expect("it runs");
+        time.run_for(MS, &mut ());
+        assert!(late.post(()).is_err(), "not yet");
+        time.run_for(MS * 10, &mut ());
+        let never = supervisor.add(Child::new("never", Restart::Always, patient("never", log))).expect("it runs");
+        supervisor.drain(); // it overtakes the order
+        time.run_until_idle(&mut ());
+        assert!(never.post(()).is_err() && supervisor.mode() == Mode::Ended);
+        let mut heard = noted(log);
+        heard[2..4].sort(); // born at one moment
+        assert_eq!(heard, ["0 a born", "1 a panic", "11 a born", "11 b born", "17 b exit", "17 a exit"]);
+    });
+}
+
+/// A home whose tasks are run by hand, and which says when it takes no more.
+struct Bench {
+    tasks: Lock<Vec<Task>>,
+    closed: Lock<bool>,
+    timers: Timers,
+}
+
+struct Share(Arc<Bench>);
+
+impl Home for Share {
+    fn schedule(&self, task: Task) {
+        self.0.tasks.lock().push(task);
+    }
+    fn is_closed(&self) -> bool {
+        *self.0.closed.lock()
+    }
+    fn timers(&self) -> &Timers {
+        &self.0.timers
+    }
+}
+
+#[test]
+fn what_ends_on_a_home_that_takes_no_more_is_no_failure_and_its_supervisor_ends() {
+    for closed in [false, true] {
+        let (bench, log) = (
+            Arc::new(Bench { tasks: Lock::default(), closed: Lock::default(), timers: Timers::thread() }),
+            Log::default(),
+        );
+        let mut supervisor = Supervisor::new(Strategy::OneForOne).intensity(1, MS * 1_000);
+        let doors = ["a", "b"].map(|name| supervisor.child(name, Restart::Always, patient(name, &log)));
+        let supervisor = Builder::on(&HomeRef::new(Share(bench.clone())), supervisor, Supervision::Up).spawn();
+        let settle = || {
+            while let Some(task) = { bench.tasks.lock().pop() } {
+                task.run();
+            }
+        };
+        settle();
+        *bench.closed.lock() = closed;
+        doors[0].kill();
+        settle();
+        let mode = if closed { Mode::Ended } else { Mode::Running };
+        assert_eq!(supervisor.mode(), mode);
+        let born = log.lock().iter().filter(|(_, what)| what.ends_with("born")).count();
+        assert_eq!(born, if closed { 2 } else { 3 });
+        let mut end = supervisor.ended();
+        supervisor.drain();
+        settle();
+        assert!(matches!(end.try_take(), Ok(Some(End::Exited))), "closed: {closed}");
+    }
 }
 
 #[test]
@@ -136,7 +276,7 @@ fn a_group_that_is_born_again_counts_once() {
         }
         time.run_for(MS, &mut ());
         assert_eq!(log.lock().iter().filter(|(_, what)| what.ends_with("born")).count(), 9);
-        assert_eq!(supervisor.mode(), crate::fsm::Mode::Running);
+        assert_eq!(supervisor.mode(), Mode::Running);
     });
 }
 
