@@ -24,6 +24,7 @@ mod endings;
 mod families;
 mod order;
 mod probe;
+mod random;
 mod stages;
 mod supervision;
 mod timers;
@@ -34,6 +35,7 @@ pub use drawing::*;
 pub use endings::*;
 pub use families::*;
 pub use order::*;
+pub use random::*;
 pub use stages::*;
 pub use supervision::*;
 pub use timers::*;
@@ -128,6 +130,7 @@ macro_rules! automata_conform {
             one_for_all_ends_the_others_from_the_youngest_and_brings_all_back_from_the_oldest
             rest_for_one_brings_back_those_added_after_it
             each_policy_of_restart_keeps_its_word
+            a_child_added_to_a_supervisor_that_lives_is_its_youngest
             too_many_restarts_end_all_and_are_told_with_their_cause
             restarts_that_lie_outside_the_window_do_not_count
             a_door_refuses_while_nobody_lives_behind_it_and_a_drain_does_not_wait_for_the_back_off
@@ -145,6 +148,7 @@ macro_rules! automata_conform {
             those_who_wait_for_room_are_refused_once_there_will_be_none
             a_task_awaits_the_end_of_an_automaton
             the_crossing_is_as_it_is_drawn
+            random_automata_keep_the_order
         }
     };
     ($name:ident, $runner:ty, $run:expr; $($rule:ident)*) => {
