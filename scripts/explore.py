@@ -6,6 +6,7 @@ of each program the sum of all schedules that chance has drawn for it.
     python3 scripts/explore.py models                        as the gate runs them
     python3 scripts/explore.py models --more 1 --limit 600   one preemption more, ten minutes each at most
     python3 scripts/explore.py programs --schedules 1000000  so many of each program besides
+    python3 scripts/explore.py programs --only pool          those of the pool alone
     python3 scripts/explore.py page                          the tables of docs/verification-sync.md
 """
 
@@ -64,9 +65,9 @@ def models(totals: dict[str, Any], more: int, limit: float, only: str) -> bool:
     return good
 
 
-def programs(totals: dict[str, Any], schedules: int) -> bool:
-    """Runs all programs under so many schedules; whether none failed."""
-    how, said = run(build(SHUTTLE), {"RSM_SCHEDULES": str(schedules)}, None)
+def programs(totals: dict[str, Any], schedules: int, only: str) -> bool:
+    """Runs all programs, or those of a name, under so many schedules; whether none failed."""
+    how, said = run(build(SHUTTLE), {"RSM_SCHEDULES": str(schedules), "RSM_PROGRAM": only}, None)
     for name, (count, seconds) in counted(said).items():
         print(f"program {name}: {count} schedules, {seconds} s")
         total = totals["programs"].setdefault(name, {"schedules": 0, "seconds": 0.0})
@@ -102,14 +103,14 @@ def main() -> int:
     parser.add_argument("what", choices=["models", "programs", "page"])
     parser.add_argument("--more", type=int, default=0, help="preemptions besides those that a model names")
     parser.add_argument("--limit", type=float, default=600.0, metavar="SECONDS", help="for each model")
-    parser.add_argument("--only", default="", metavar="WORD", help="models with this in their name")
+    parser.add_argument("--only", default="", metavar="WORD", help="those with this in their name")
     parser.add_argument("--schedules", type=int, default=100_000, help="for each program")
     asked = parser.parse_args()
     totals = json.loads(TOTALS.read_text(encoding="utf-8")) if TOTALS.exists() else {"models": {}, "programs": {}}
     if asked.what == "models":
         good = models(totals, asked.more, asked.limit, asked.only)
     else:
-        good = asked.what == "page" or programs(totals, asked.schedules)
+        good = asked.what == "page" or programs(totals, asked.schedules, asked.only)
     tables(totals)
     return 0 if good else 1
 

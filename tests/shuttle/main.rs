@@ -4,7 +4,7 @@
 //! ```text
 //!   RUSTFLAGS="--cfg rsm_shuttle" cargo test --profile model --target-dir target/shuttle --test shuttle -- --nocapture
 //! ```
-//! `RSM_SCHEDULES` says how many for each program; `scripts/explore.py` runs many and adds them up. A program that fails prints
+//! `RSM_SCHEDULES` says how many for each program, `RSM_PROGRAM` which ones, by a part of their name; `scripts/explore.py` runs many and adds them up. A program that fails prints
 //! its schedule; `shuttle::replay` runs that again.
 #![cfg(rsm_shuttle)]
 
@@ -32,6 +32,9 @@ fn explore(name: &str, program: impl Fn() + Clone + Send + Sync + 'static) {
 
 /// The same with so many times as many schedules.
 fn explore_more(name: &str, times: usize, program: impl Fn() + Clone + Send + Sync + 'static) {
+    if std::env::var("RSM_PROGRAM").is_ok_and(|wanted| !name.contains(&wanted)) {
+        return;
+    }
     let asked = std::env::var("RSM_SCHEDULES").map(|many| many.parse().expect("RSM_SCHEDULES is a number"));
     let half = asked.unwrap_or(SCHEDULES).div_ceil(2) * times;
     let start = Instant::now();
