@@ -1,9 +1,11 @@
 //! Ten thousand automata on a pool, killed, stopped, drained, made to panic and begun anew at random, while others post to them:
-//! each command that was accepted is delivered or dropped, once (F3).
+//! each command that was accepted is delivered or dropped, once, in this life or the next: a few are children of a supervisor, which
+//! brings them back with what their inbox held (F3).
 //!
 //! Ten seconds, or as many as `RSM_STRESS_SECONDS` says; what was counted is printed.
 
-use rsm::fsm::{Address, Automaton, Context, Input, Pool, Runner};
+use rsm::fsm::{Address, Automaton, Child, Context, Door, Input, Pool, Restart, Runner};
+use rsm::fsm::{Strategy, Supervision, Supervisor};
 use rsm::mix::Draws;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -12,12 +14,16 @@ use std::time::{Duration, Instant};
 
 const AUTOMATA: usize = 10_000;
 const THREADS: usize = 4;
+/// Of each thread, behind doors.
+const CHILDREN: usize = 50;
 
 #[derive(Default)]
 struct Ledger {
     accepted: AtomicU64,
     refused: AtomicU64,
     delivered: AtomicU64,
+    /// Of these, by a later life than that which its sender knew.
+    kept: AtomicU64,
     dropped: AtomicU64,
     born: AtomicU64,
     dead: AtomicU64,
@@ -27,6 +33,8 @@ struct Ledger {
 struct Token {
     ledger: Arc<Ledger>,
     does: Does,
+    /// Which life of whom it is sent to its sender knew.
+    life: u64,
     settled: bool,
 }
 
@@ -41,7 +49,7 @@ enum Does {
 
 impl Token {
     fn new(ledger: &Arc<Ledger>, does: Does) -> Token {
-        Token { ledger: ledger.clone(), does, settled: false }
+        Token { ledger: ledger.clone(), does, life: u64::MAX, settled: false }
     }
 
     /// False if it was refused.
@@ -66,8 +74,8 @@ impl Drop for Token {
     }
 }
 
-/// Counts its death when it is dropped.
-struct Soldier(Arc<Ledger>);
+/// Counts its death when it is dropped. Which of its lives it is.
+struct Soldier(Arc<Ledger>, u64);
 
 impl Drop for Soldier {
     fn drop(&mut self) {
@@ -94,6 +102,7 @@ impl Automaton for Soldier {
         }
         token.settled = true;
         token.ledger.delivered.fetch_add(1, Relaxed);
+        token.ledger.kept.fetch_add(u64::from(token.life < self.1), Relaxed);
         match &token.does {
             Does::Nothing | Does::Postpone => foot,
             Does::Turn => match foot {
@@ -118,8 +127,20 @@ fn campaign(pool: &Pool, ledger: &Arc<Ledger>, seed: u64, end: Instant) {
     let mut draws = Draws::new(seed);
     let spawn = || {
         ledger.born.fetch_add(1, Relaxed);
-        pool.spawn(Soldier(ledger.clone()), Foot::Left)
+        pool.spawn(Soldier(ledger.clone(), 0), Foot::Left)
     };
+    let lives: Vec<_> = (0..CHILDREN).map(|_| Arc::new(AtomicU64::new(0))).collect();
+    let supervisor = Supervisor::new(Strategy::OneForOne).intensity(u32::MAX, Duration::from_secs(1));
+    let supervisor = pool.spawn(supervisor, Supervision::Up);
+    let add = |life: &Arc<AtomicU64>| {
+        let (ledger, life) = (ledger.clone(), life.clone());
+        let enlist = move || {
+            ledger.born.fetch_add(1, Relaxed);
+            (Soldier(ledger.clone(), life.fetch_add(1, Relaxed) + 1), Foot::Left)
+        };
+        supervisor.add(Child::new("child", Restart::Always, enlist).keep_inbox()).expect("nobody ends it yet")
+    };
+    let doors: Vec<Door<Token>> = lives.iter().map(add).collect();
     let mut company: Vec<_> = (0..AUTOMATA / THREADS).map(|_| spawn()).collect();
     while Instant::now() < end {
         for _ in 0..256 {
@@ -133,13 +154,18 @@ fn campaign(pool: &Pool, ledger: &Arc<Ledger>, seed: u64, end: Instant) {
                 30..50 => Does::Turn,
                 _ => Does::Nothing,
             };
+            let whom = if nth < CHILDREN { doors[nth].address() } else { company[nth].clone() };
             match draws.below(200) {
-                0 => company[nth].kill(),
-                1 => company[nth].drain(),
+                0 => whom.kill(),
+                1 => whom.drain(),
                 2 => company[nth] = spawn(), // the last address of another, perhaps
                 _ => {}
             }
-            if !Token::new(ledger, does).post(&company[nth]) {
+            if nth < CHILDREN {
+                let mut token = Token::new(ledger, does);
+                token.life = lives[nth].load(Relaxed);
+                let _between_two_lives = token.post(&doors[nth]);
+            } else if !Token::new(ledger, does).post(&company[nth]) {
                 company[nth] = spawn();
             }
         }
@@ -159,13 +185,16 @@ fn every_accepted_command_is_accounted_for_whatever_dies_meanwhile() {
     });
     pool.drain_timeout(Duration::from_secs(60)).unwrap_or_else(|alive| panic!("{alive}"));
     let read = |count: &AtomicU64| count.load(Relaxed);
-    let [accepted, delivered, dropped] = [&ledger.accepted, &ledger.delivered, &ledger.dropped].map(read);
+    let [accepted, delivered, dropped, kept] =
+        [&ledger.accepted, &ledger.delivered, &ledger.dropped, &ledger.kept].map(read);
     eprintln!(
-        "posted {accepted} = delivered {delivered} + dropped {dropped} + kept 0; refused {}",
+        "posted {accepted} = delivered {} + dropped {dropped} + kept {kept} for a next life, delivered there; refused {}",
+        delivered - kept,
         read(&ledger.refused)
     );
     eprintln!("{} automata were born, {} died; {:?}", read(&ledger.born), read(&ledger.dead), pool.counters());
     assert_eq!(accepted, delivered + dropped, "F3");
     assert_eq!(read(&ledger.born), read(&ledger.dead), "F8: who is dead was dropped");
+    assert!(0 < kept, "some were kept");
     assert!(0 < dropped && 0 < read(&ledger.refused), "some died with commands");
 }
