@@ -2,7 +2,7 @@
 
 use super::probe::State::B;
 use super::probe::{born, builder, probe};
-use crate::fsm::{Address, Automaton, Context, End, Input, Rejected, Runner};
+use crate::fsm::{Address, Automaton, Bounded, Context, End, Input, Rejected, Runner};
 use crate::sync::lock::Lock;
 use crate::sync::oneshot;
 use std::any::Any;
@@ -301,4 +301,13 @@ pub fn a_drop_that_posts_meets_no_lock<R: Runner>(runner: &R) {
         drop(address.post(Box::new(Poster(Some(address.clone())))));
         assert!(runner.block_on(ended).is_ok(), "F4: {way:?}");
     }
+    // Displaced, it is dropped by whoever posted what came in its place.
+    let mortal = Mortal { _trap: Trap::new("automaton", &notes, false), way: Way::Drain };
+    let builder = runner.builder(mortal, Trap::new("state", &notes, false)).inbox(Bounded(1)).overwrite_oldest();
+    let address = builder.spawn();
+    let ended = address.ended();
+    for _ in 0..2 {
+        drop(address.post(Box::new(Poster(Some(address.clone())))));
+    }
+    assert!(runner.block_on(ended).is_ok(), "F4: displaced");
 }
