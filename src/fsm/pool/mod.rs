@@ -15,6 +15,38 @@
 //!
 //! At most 512 threads stand beside the workers. When so many are in sections, or the system has no thread left, the place that the
 //! next section gives away stays free until one of them ends: so automata that wait for each other in sections must be fewer.
+//!
+//! # Why no task is left while all sleep
+//!
+//! A worker that finds nothing lies down, looks once more, and sleeps on a token of its own. Whoever lets a task in from outside
+//! looks, after it, whether somebody must be woken.
+//!
+//! There is one word, `searching:16 | sleeping:16`, which is the payload of the lock around the stack of sleepers: stack and word cannot
+//! disagree. The latest sleeper is woken first, for its caches are warm. A token each, kept until it is taken.
+//!
+//! ```text
+//!   waker                                        sleeper
+//!   W1 under the lock of the way in: push        S1 under the lock of the stack: push me; sleeping + 1, searching - 1
+//!   W2 look at the word:                         S2 under the lock of the way in: look; found -> wake one (perhaps myself)
+//!      searching > 0 or sleeping = 0 -> done     S3 wait for my token until I am off the stack; then I am searching
+//!      else under the lock of the stack: pop a
+//!      sleeper; searching + 1, sleeping - 1;
+//!      then leave its token
+//! ```
+//! **F5.** Suppose a task stays on the way in (the injector) while all workers sleep for good. Let L be the worker whose last S1
+//! is the latest of all. Its S2 took the lock of the way in either before the task's W1 or after it.
+//!
+//! - Before: then all last S1 happen before the W2 of the task (by that lock), so W2 sees a word at least as new as the last S1.
+//! - After: then L found the task, and looked at the word after its own S1, the latest of all.
+//!
+//! In both cases someone looks at a word that is newer than every last S1. In it `searching` counts only those who were taken off the
+//! stack after their last S1, whose token is under way; and if it is 0, all are on the stack and one is taken. So one of them wakes:
+//! it was not asleep for good.
+//!
+//! A worker empties its own queue before it sleeps, so what lies there needs no proof. When another helps with it is a matter of
+//! speed: the last one that searches and finds something calls another if there is more, and a sleeper watches while others work.
+//! Nothing here is a fence: locks carry the order, and the models of the gate run this code and no stand-in
+//! (`fsm_pool_let_in_sleep`, `fsm_pool_let_in_sleep_sleep`, `fsm_pool_let_in_end`, `fsm_pool_found_push`, `fsm_pool_rest_wake`).
 
 mod alive;
 mod builder;
