@@ -85,12 +85,18 @@ impl<T> RwLock<T> {
     }
 
     /// Comes in to read, unless a writer is in or anyone waits.
+    ///
+    /// # Panics
+    /// If 2^24 - 1 readers are in (2^31 by one slot, once they are spread): somebody forgets their guards.
     #[inline]
     pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
         self.raw.try_read().map(|way| self.reader(way))
     }
 
     /// Comes in to read, waiting if need be.
+    ///
+    /// # Panics
+    /// If 2^24 - 1 readers are in (2^31 by one slot, once they are spread), or so many wait: nothing has changed then.
     #[inline(always)] // left to itself the compiler calls it, which costs a tenth of a read
     pub fn read(&self) -> ReadGuard<'_, T> {
         let way = self.raw.read(Deadline::NEVER).expect("a wait without a deadline succeeds");

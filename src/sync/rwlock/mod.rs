@@ -24,6 +24,8 @@
 //! - Readers that collide (16 times in all) are spread over counters of their own, one for each processor and 8 at most, made
 //!   then and kept with the lock: from then on each reads on its own cache line, and a writer looks at all of them. Readers then
 //!   pass writers that are queued, but not the one that is next once it has come.
+//! - At most 2^24 - 1 readers at a time: one more panics; one who was let in by another, or stays as a reader, aborts the process,
+//!   as it cannot be refused. Only forgotten guards come to so many.
 //! - 24 bytes beside the value. It is for threads: a task that would hold it across an await wants an automaton.
 
 mod guard;

@@ -272,6 +272,30 @@ fn an_upgrade_that_must_not_sleep_panics_and_leaves() {
     drop(reader);
 }
 
+/// One reader more is refused while nothing has changed; where that is too late (a guard is gone, waiters are popped), the process
+/// ends: to unwind would leave somebody let in and not counted. So the latter is tried in a process of its own.
+#[cfg(not(miri))]
+#[test]
+fn a_full_count_of_readers_refuses_one_more_and_never_unwinds_half_way() {
+    const CHILD: &str = "RSM_READERS_ARE_FULL";
+    let lock = RwLock::new(());
+    lock.raw.note(|word| Some(word::Word(word.0 + (((1 << 24) - 1) << 40))));
+    let unwinds = |visit: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(visit)).is_err();
+    if std::env::var_os(CHILD).is_some() {
+        unwinds(&|| drop(lock.upgradable_read().downgrade()));
+        return; // a success, which is what the parent must not see
+    }
+    assert!(unwinds(&|| drop(lock.try_read())) && unwinds(&|| drop(lock.read())));
+    assert_eq!(lock.readers(), (1 << 24) - 1, "nothing has changed");
+    let name = concat!(module_path!(), "::a_full_count_of_readers_refuses_one_more_and_never_unwinds_half_way");
+    let name = name.trim_start_matches("rsm::");
+    let test = std::env::current_exe().expect("a test knows where it stands");
+    let child = std::process::Command::new(test).args(["--exact", name, "--nocapture"]).env(CHILD, "1").output();
+    let child = child.expect("it can be run again");
+    assert!(!child.status.success(), "it aborts");
+    assert!(String::from_utf8_lossy(&child.stderr).contains("at most 2^24 - 1 readers"), "and says why");
+}
+
 #[test]
 fn all_kinds_of_visits_together_lose_nothing() {
     let (counted, spread) = (RwLock::new((0, 0)), RwLock::new((0, 0)));

@@ -120,7 +120,7 @@ impl<'a, T> UpgradableGuard<'a, T> {
         if self.lock.raw.upgrade(Deadline::at(instant)) { Ok(self.into_writer()) } else { Err(self) }
     }
 
-    /// Stays as a reader; another may be the upgradable one.
+    /// Stays as a reader; another may be the upgradable one. Aborts the process if 2^24 - 1 readers are in.
     pub fn downgrade(self) -> ReadGuard<'a, T> {
         let lock = self.lock;
         std::mem::forget(self);

@@ -48,6 +48,7 @@ const READER_ONE: u64 = 1 << 40;
 /// So many failed exchanges of readers spread them.
 const HITS_MAX: u64 = 16;
 const COUNT_MAX: u64 = (1 << 24) - 1;
+const FULL: &str = "sync/rwlock: at most 2^24 - 1 readers at a time (do they forget their guards?)";
 const READERS: u64 = COUNT_MAX * READER_ONE;
 
 /// Who leaves.
@@ -172,7 +173,8 @@ impl Word {
         if self.has(WRITER | DRAIN) || self.pending() > 0 {
             return None;
         }
-        Some(self.with_readers(1))
+        assert!(self.has_room(1), "{}", FULL);
+        Some(Word(self.0 + READER_ONE))
     }
 
     /// As [`read`](Word::read) where nobody but readers is in, or waits: the common case, in two comparisons.
@@ -180,8 +182,17 @@ impl Word {
         Word(self.0.wrapping_add(READER_ONE)).when(self.0 & !(HITS | READERS) == 0 && self.0 < READERS)
     }
 
-    const fn with_readers(self, count: u32) -> Word {
-        assert!(self.readers() as u64 + count as u64 <= COUNT_MAX, "sync/rwlock: at most 2^24 - 1 readers at a time");
+    const fn has_room(self, readers: u32) -> bool {
+        self.readers() as u64 + readers as u64 <= COUNT_MAX
+    }
+
+    /// So many readers more, of whom none can be refused any more: they are popped, or have been in. Aborts if they are too many.
+    fn with_readers(self, count: u32) -> Word {
+        if !self.has_room(count) {
+            // To unwind would leave some of them in, and not counted.
+            eprintln!("{FULL}");
+            std::process::abort();
+        }
         Word(self.0 + count as u64 * READER_ONE)
     }
 
@@ -276,7 +287,7 @@ impl Word {
 
     // By who is in, and leaves.
 
-    const fn without(self, leaves: Leaves) -> Word {
+    fn without(self, leaves: Leaves) -> Word {
         match leaves {
             Leaves::Reader => Word(self.0 - READER_ONE),
             Leaves::Upgrader => Word(self.0 - UPGRADER),
@@ -299,7 +310,7 @@ impl Word {
 
     /// Leaves without popping anyone: others are still in, or nobody waits, or the heir is awake (and is given the lock if it
     /// is owed).
-    pub(super) const fn leave(self, leaves: Leaves) -> Option<Word> {
+    pub(super) fn leave(self, leaves: Leaves) -> Option<Word> {
         let left = self.without(leaves);
         let needs_no_wake = self.pending() == 0 || self.has(HEIR);
         match (left.is_occupied(), leaves) {
@@ -312,7 +323,7 @@ impl Word {
     }
 
     /// Leaves and makes a writer, just popped, the heir; it is given the lock if it is owed.
-    pub(super) const fn leave_waking(self, leaves: Leaves) -> Word {
+    pub(super) fn leave_waking(self, leaves: Leaves) -> Word {
         let left = self.without(leaves);
         if left.has(OWED) && !left.is_occupied() {
             Word(left.0 & !OWED | GIVEN | WRITER | HEIR)
@@ -323,18 +334,18 @@ impl Word {
 
     /// Leaves and lets in a run, just popped; not if this word is older than their coming. A debt is theirs who are next: it is
     /// paid.
-    pub(super) const fn leave_granting(self, leaves: Leaves, run: Run) -> Option<Word> {
+    pub(super) fn leave_granting(self, leaves: Leaves, run: Run) -> Option<Word> {
         if self.pending() < run.len() { None } else { Some(self.without(leaves).granted(run)) }
     }
 
     /// Leaves others inside, or itself in another part: they keep out who is next in line, if anyone is.
-    pub(super) const fn leave_others(self, leaves: Leaves) -> Option<Word> {
+    pub(super) fn leave_others(self, leaves: Leaves) -> Option<Word> {
         let left = self.without(leaves);
         left.when(left.is_occupied())
     }
 
     /// Lets in those who are next because the one before them gave up.
-    pub(super) const fn settle(self, run: Run) -> Option<Word> {
+    pub(super) fn settle(self, run: Run) -> Option<Word> {
         let refuses = self.has(WRITER | DRAIN | HEIR) || run.upgraders > 0 && self.has(UPGRADER);
         if refuses { None } else { Some(self.granted(run)) }
     }
@@ -352,7 +363,7 @@ impl Word {
         r1 && r2 && r3 && r5 && r6 && r7
     }
 
-    const fn granted(self, run: Run) -> Word {
+    fn granted(self, run: Run) -> Word {
         let left = self.with_readers(run.readers).0 - run.len() as u64 * PENDING_ONE;
         Word((left + run.upgraders as u64 * UPGRADER) & !OWED)
     }
