@@ -56,6 +56,8 @@ use std::time::{Duration, Instant};
 use word::Word;
 
 /// Permits, and those who wait for some. `Q` says in which order: [`Fifo`] or [`Lifo`]. 16 bytes, no allocation.
+///
+/// At most 2^24 - 1 wait at a time: one more aborts the process, without a word.
 pub struct Semaphore<Q = Fifo> {
     word: AtomicU64,
     queue: Queue,

@@ -26,7 +26,8 @@ struct Chunk<T> {
 
 /// Messages per chunk: 4 KiB with the head, at least 8.
 pub(super) const fn room<T>() -> usize {
-    let bytes = 4096 - offset_of!(Chunk<T>, places);
+    // The head alone is longer where a message is aligned to so much.
+    let bytes = 4096usize.saturating_sub(offset_of!(Chunk<T>, places));
     match size_of::<T>() {
         0 => 4096,
         size if size * 8 > bytes => 8,

@@ -13,7 +13,8 @@
 //! - Messages of one sender come in the order in which they were sent.
 //! - The channel ends when all senders are gone and what they sent is read, or when the receiver is gone: then every send
 //!   hands its message back.
-//! - A burst is paid back: 4 KiB per channel and 4 KiB at hand are kept, the rest is freed while it is read.
+//! - A burst is paid back: two drained chunks are kept (4 KiB each, or 8 messages where those are bigger), the rest is freed
+//!   while it is read.
 //! - Nothing of the user's runs inside: a message's `Drop` may send to the same channel.
 //!
 //! ```

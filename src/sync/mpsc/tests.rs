@@ -395,3 +395,14 @@ fn the_ends_may_be_sent_and_shared_where_the_messages_may_be_sent() {
     check_send(&sender.send_async(std::cell::Cell::new(1)));
     check_send(&receiver.recv_async());
 }
+
+#[test]
+fn messages_may_be_aligned_to_more_than_a_chunk_is_long() {
+    #[repr(align(8192))]
+    struct Page(u8);
+    assert_eq!(chunk::room::<Page>(), 8);
+    let (sender, mut receiver) = unbounded();
+    (0..20).for_each(|number| assert!(sender.send(Page(number)).is_ok()));
+    let received: Vec<u8> = (0..20).map(|_| receiver.recv().expect("it was sent").0).collect();
+    assert_eq!(received, (0..20).collect::<Vec<_>>());
+}
