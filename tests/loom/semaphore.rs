@@ -204,3 +204,25 @@ fn last_come_first_served() {
         assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
     });
 }
+
+/// Two wait for one permit each. The one that comes is the second's: were it the first's, the second would wait for ever.
+#[test]
+fn the_permit_that_comes_is_the_last_ones() {
+    model("last_come_last_queued_first_served", 3, || {
+        let semaphore = Arc::new(Semaphore::lifo(0));
+        let [first, second] = [1, 2].map(|queued| {
+            let waiting = semaphore.clone();
+            let waiter = thread::spawn(move || waiting.acquire(1).expect("it is not closed").forget());
+            while semaphore.pending() < queued {
+                thread::yield_now();
+            }
+            waiter
+        });
+        semaphore.release(1);
+        second.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 1));
+        semaphore.release(1);
+        first.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
+    });
+}
