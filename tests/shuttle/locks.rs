@@ -41,6 +41,38 @@ fn five_own_a_lock_and_three_of_them_give_up() {
     explore("lock_lifo", || own_and_quit(Lock::lifo(0)));
 }
 
+/// Four queue one after the other, and nobody is overdue, as time stands still: with fair unlocks the order is the strategy's.
+fn order<Q: Strategy + Send + Sync + 'static>(lock: Lock<Vec<u32>, Q>) -> Vec<u32> {
+    let lock = Arc::new(lock);
+    let first = lock.lock();
+    let threads: Vec<_> = (0..4)
+        .map(|who| {
+            let mine = lock.clone();
+            let thread = shuttle::thread::spawn(move || {
+                let mut order = mine.lock();
+                order.push(who);
+                order.unlock_fair();
+            });
+            while lock.pending() <= who {
+                shuttle::thread::yield_now();
+            }
+            thread
+        })
+        .collect();
+    first.unlock_fair();
+    threads.into_iter().for_each(|thread| thread.join().expect("it ends"));
+    let order = lock.try_lock().expect("it is free").clone();
+    order
+}
+
+#[test]
+fn with_fair_unlocks_the_order_is_the_strategys() {
+    explore("lock_order", || {
+        assert_eq!(order(Lock::new(vec![])), [0, 1, 2, 3]);
+        assert_eq!(order(Lock::lifo(vec![])), [3, 2, 1, 0]);
+    });
+}
+
 #[test]
 fn readers_and_writers_take_turns_and_some_give_up() {
     explore("rwlock", || {
@@ -75,6 +107,74 @@ fn readers_and_writers_take_turns_and_some_give_up() {
         assert_eq!((lock.pending(), lock.readers()), (0, 0));
         let wrote = wrote.load(Relaxed);
         assert_eq!(*lock.try_read().expect("it is free"), (wrote, wrote));
+    });
+}
+
+/// As the writer: a pair whose halves differ only while it is at work.
+fn add(pair: &mut (u32, u32)) {
+    pair.0 += 1;
+    shuttle::thread::yield_now();
+    pair.1 += 1;
+}
+
+/// Whether it has written: as one who reads first, and may give up upgrading.
+fn upgrade(lock: &RwLock<(u32, u32)>, late: bool) -> bool {
+    let upgradable = lock.upgradable_read();
+    let before = *upgradable;
+    let writer = if late { upgradable.upgrade_timeout(SOON) } else { Ok(upgradable.upgrade()) };
+    match writer {
+        Ok(mut writer) => {
+            assert_eq!(*writer, before, "R4: nobody writes between reading and upgrading");
+            add(&mut writer);
+            let reader = writer.downgrade_to_upgradable().downgrade();
+            assert_eq!(*reader, (before.0 + 1, before.1 + 1), "nor while it becomes a reader again");
+            true
+        }
+        Err(upgradable) => {
+            assert_eq!(*upgradable.downgrade(), before, "R1: it has been a reader all the time");
+            false
+        }
+    }
+}
+
+/// One who writes, one who upgrades, one who may give up upgrading, and two readers, of whom one may give up.
+fn upgrades(lock: RwLock<(u32, u32)>) {
+    let lock = Arc::new(lock);
+    let wrote = Arc::new(AtomicU32::new(0));
+    let threads = (0..5).map(|thread| {
+        let (lock, wrote) = (lock.clone(), wrote.clone());
+        Box::new(move || {
+            for _ in 0..ROUNDS {
+                let writes = match thread {
+                    0 => {
+                        add(&mut lock.write());
+                        true
+                    }
+                    1 | 2 => upgrade(&lock, thread == 2),
+                    _ => {
+                        let reader = if thread == 3 { Ok(lock.read()) } else { lock.read_timeout(SOON) };
+                        reader.into_iter().for_each(|pair| assert_eq!(pair.0, pair.1, "R1: no writer beside a reader"));
+                        false
+                    }
+                };
+                wrote.fetch_add(writes.into(), Relaxed);
+            }
+        }) as Box<dyn FnOnce() + Send>
+    });
+    together(threads.collect());
+    assert_eq!((lock.pending(), lock.readers()), (0, 0));
+    let wrote = wrote.load(Relaxed);
+    assert!(2 * ROUNDS <= wrote, "who does not give up is served");
+    assert_eq!(*lock.try_read().expect("it is free"), (wrote, wrote));
+}
+
+#[test]
+fn upgraders_readers_and_writers_take_turns_counted_or_spread() {
+    explore("rwlock_upgrade", || upgrades(RwLock::new((0, 0))));
+    explore("rwlock_spread_upgrade", || {
+        let lock = RwLock::new((0, 0));
+        lock.spread_out();
+        upgrades(lock);
     });
 }
 

@@ -178,7 +178,7 @@ impl<T> RwLock<T> {
     }
 
     /// Spreads the readers now, as if they had collided.
-    #[cfg(rsm_loom)]
+    #[cfg(any(rsm_loom, rsm_shuttle))]
     #[doc(hidden)]
     pub fn spread_out(&self) {
         self.raw.spread_out();
