@@ -49,7 +49,7 @@ use std::time::{Duration, Instant};
 ///
 /// A lock that the calling thread owns already is never free for it: `lock` then waits for ever.
 #[repr(C)] // The word stands first: its address is the lock's own, which saves an instruction at each use.
-pub struct Lock<T, Q: Strategy = Fifo> {
+pub struct Lock<T: ?Sized, Q: Strategy = Fifo> {
     raw: Raw<Q>,
     value: UnsafeCell<T>,
 }
@@ -70,7 +70,7 @@ pub struct Lock<T, Q: Strategy = Fifo> {
 /// share(lock.lock());
 /// ```
 #[must_use = "the lock is released when its guard is dropped"]
-pub struct Guard<'a, T, Q: Strategy = Fifo> {
+pub struct Guard<'a, T: ?Sized, Q: Strategy = Fifo> {
     lock: &'a Lock<T, Q>,
     /// Makes a guard neither `Send` nor `Sync`; the latter is given back below, where it holds.
     owns: PhantomData<*mut T>,
@@ -78,11 +78,11 @@ pub struct Guard<'a, T, Q: Strategy = Fifo> {
 
 // SAFETY: only the owner reaches `value`, and there is one owner at a time, so a shared lock does no more than move the value
 // between threads.
-unsafe impl<T: Send, Q: Strategy> Sync for Lock<T, Q> {}
+unsafe impl<T: ?Sized + Send, Q: Strategy> Sync for Lock<T, Q> {}
 // SAFETY: the value goes with it; nobody waits in a lock that can be moved.
-unsafe impl<T: Send, Q: Strategy> Send for Lock<T, Q> {}
+unsafe impl<T: ?Sized + Send, Q: Strategy> Send for Lock<T, Q> {}
 // SAFETY: a shared guard lends out no more than `&T`.
-unsafe impl<T: Sync, Q: Strategy> Sync for Guard<'_, T, Q> {}
+unsafe impl<T: ?Sized + Sync, Q: Strategy> Sync for Guard<'_, T, Q> {}
 
 impl<T> Lock<T> {
     const_fn! {
@@ -118,6 +118,13 @@ impl<T> Lock<T, Lifo> {
 }
 
 impl<T, Q: Strategy> Lock<T, Q> {
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized, Q: Strategy> Lock<T, Q> {
     /// Takes the lock if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<Guard<'_, T, Q>> {
@@ -210,11 +217,6 @@ impl<T, Q: Strategy> Lock<T, Q> {
         self.value.with_mut(|value| unsafe { &mut *value })
     }
 
-    /// The value.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
-
     /// Unlocks what a forgotten guard has left locked: with `mem::forget(guard)` a raw lock.
     ///
     /// # Safety
@@ -245,7 +247,7 @@ impl<T, Q: Strategy> Lock<T, Q> {
     }
 }
 
-impl<'a, T, Q: Strategy> Guard<'a, T, Q> {
+impl<'a, T: ?Sized, Q: Strategy> Guard<'a, T, Q> {
     /// The payload, which nobody else changes while we own the lock.
     pub fn payload(&self) -> u32 {
         self.lock.payload()
@@ -278,7 +280,7 @@ impl<'a, T, Q: Strategy> Guard<'a, T, Q> {
     }
 }
 
-impl<T, Q: Strategy> Deref for Guard<'_, T, Q> {
+impl<T: ?Sized, Q: Strategy> Deref for Guard<'_, T, Q> {
     type Target = T;
 
     #[inline]
@@ -289,7 +291,7 @@ impl<T, Q: Strategy> Deref for Guard<'_, T, Q> {
     }
 }
 
-impl<T, Q: Strategy> DerefMut for Guard<'_, T, Q> {
+impl<T: ?Sized, Q: Strategy> DerefMut for Guard<'_, T, Q> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`; `&mut self` is the only way in through us.
@@ -297,7 +299,7 @@ impl<T, Q: Strategy> DerefMut for Guard<'_, T, Q> {
     }
 }
 
-impl<T, Q: Strategy> Drop for Guard<'_, T, Q> {
+impl<T: ?Sized, Q: Strategy> Drop for Guard<'_, T, Q> {
     #[inline]
     fn drop(&mut self) {
         self.lock.raw.unlock();
@@ -316,22 +318,22 @@ impl<T> From<T> for Lock<T> {
     }
 }
 
-impl<T: fmt::Debug, Q: Strategy> fmt::Debug for Lock<T, Q> {
+impl<T: ?Sized + fmt::Debug, Q: Strategy> fmt::Debug for Lock<T, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.try_lock() {
-            Some(value) => f.debug_tuple("Lock").field(&*value).finish(),
+            Some(value) => f.debug_tuple("Lock").field(&&*value).finish(),
             None => f.write_str("Lock(locked)"),
         }
     }
 }
 
-impl<T: fmt::Debug, Q: Strategy> fmt::Debug for Guard<'_, T, Q> {
+impl<T: ?Sized + fmt::Debug, Q: Strategy> fmt::Debug for Guard<'_, T, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T: fmt::Display, Q: Strategy> fmt::Display for Guard<'_, T, Q> {
+impl<T: ?Sized + fmt::Display, Q: Strategy> fmt::Display for Guard<'_, T, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

@@ -219,3 +219,13 @@ fn a_mark_in_the_payload_is_there_only_while_its_owner_is_in() {
         }
     });
 }
+
+#[test]
+fn a_value_without_a_size_of_its_own_is_locked_by_reference() {
+    let lock: Box<Lock<[u32]>> = Box::new(Lock::new([1, 2, 3]));
+    lock.lock()[1] += 5;
+    assert_eq!(format!("{lock:?}"), "Lock([1, 7, 3])");
+    let sum = std::sync::Arc::new(Lock::lifo(|more: u32| more + 1));
+    let dynamic: std::sync::Arc<Lock<dyn FnMut(u32) -> u32 + Send, Lifo>> = sum;
+    assert_eq!((dynamic.lock())(2), 3);
+}

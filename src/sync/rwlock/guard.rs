@@ -40,14 +40,14 @@ use std::time::{Duration, Instant};
 /// fn share<T: Sync>(_: T) {}
 /// share(rsm::sync::rwlock::RwLock::new(std::cell::Cell::new(1)));
 /// ```
-pub struct RwLock<T> {
+pub struct RwLock<T: ?Sized> {
     pub(super) raw: Raw,
     pub(super) value: UnsafeCell<T>,
 }
 
 /// A reader's way to the value; there may be others. Dropping it leaves, from whatever thread.
 #[must_use = "the reader leaves when its guard is dropped"]
-pub struct ReadGuard<'a, T> {
+pub struct ReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
     way: Way<'a>,
 }
@@ -62,7 +62,7 @@ pub struct ReadGuard<'a, T> {
 /// send(lock.write());
 /// ```
 #[must_use = "the writer leaves when its guard is dropped"]
-pub struct WriteGuard<'a, T> {
+pub struct WriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
     /// Makes a guard neither `Send` nor `Sync`; the latter is given back below, where it holds.
     owns: PhantomData<*mut T>,
@@ -70,11 +70,11 @@ pub struct WriteGuard<'a, T> {
 
 // SAFETY: readers on several threads have `&T` at a time, which `T: Sync` permits; a writer may move the value, which `T: Send`
 // permits.
-unsafe impl<T: Send + Sync> Sync for RwLock<T> {}
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 // SAFETY: the value goes with it; nobody waits in a lock that can be moved.
-unsafe impl<T: Send> Send for RwLock<T> {}
+unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
 // SAFETY: a shared guard lends out no more than `&T`.
-unsafe impl<T: Sync> Sync for WriteGuard<'_, T> {}
+unsafe impl<T: ?Sized + Sync> Sync for WriteGuard<'_, T> {}
 
 impl<T> RwLock<T> {
     const_fn! {
@@ -84,6 +84,13 @@ impl<T> RwLock<T> {
         }
     }
 
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
     /// Comes in to read, unless a writer is in or anyone waits.
     ///
     /// # Panics
@@ -166,11 +173,6 @@ impl<T> RwLock<T> {
         self.value.with_mut(|value| unsafe { &mut *value })
     }
 
-    /// The value.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
-
     /// For who is in to read only.
     #[inline]
     pub(super) fn reader<'a>(&'a self, way: Way<'a>) -> ReadGuard<'a, T> {
@@ -190,7 +192,7 @@ impl<T> RwLock<T> {
     }
 }
 
-impl<'a, T> WriteGuard<'a, T> {
+impl<'a, T: ?Sized> WriteGuard<'a, T> {
     /// Stays as a reader: nobody writes in between. Readers that are next in line come in, too.
     pub fn downgrade(self) -> ReadGuard<'a, T> {
         self.end(Leaves::WriterToRead).reader(Way::Counted)
@@ -205,7 +207,7 @@ impl<'a, T> WriteGuard<'a, T> {
     }
 }
 
-impl<T> Deref for ReadGuard<'_, T> {
+impl<T: ?Sized> Deref for ReadGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -216,7 +218,7 @@ impl<T> Deref for ReadGuard<'_, T> {
     }
 }
 
-impl<T> Deref for WriteGuard<'_, T> {
+impl<T: ?Sized> Deref for WriteGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -227,7 +229,7 @@ impl<T> Deref for WriteGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for WriteGuard<'_, T> {
+impl<T: ?Sized> DerefMut for WriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`; `&mut self` is the only way in through us.
@@ -235,14 +237,14 @@ impl<T> DerefMut for WriteGuard<'_, T> {
     }
 }
 
-impl<T> Drop for ReadGuard<'_, T> {
+impl<T: ?Sized> Drop for ReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.lock.raw.leave_read(self.way);
     }
 }
 
-impl<T> Drop for WriteGuard<'_, T> {
+impl<T: ?Sized> Drop for WriteGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.lock.raw.leave(Leaves::Writer);
@@ -261,23 +263,23 @@ impl<T> From<T> for RwLock<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.try_read() {
-            Some(value) => f.debug_tuple("RwLock").field(&*value).finish(),
+            Some(value) => f.debug_tuple("RwLock").field(&&*value).finish(),
             None if self.raw.look().is_writing() => f.write_str("RwLock(written)"),
             None => f.write_str("RwLock(waited for)"),
         }
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for WriteGuard<'_, T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for WriteGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

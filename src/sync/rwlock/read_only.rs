@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 /// *owned.write() += 1;
 /// assert_eq!(*view.clone().read(), 2);
 /// ```
-pub struct ReadOnly<T> {
+pub struct ReadOnly<T: ?Sized> {
     lock: Arc<RwLock<T>>,
 }
 
-impl<T> ReadOnly<T> {
+impl<T: ?Sized> ReadOnly<T> {
     /// A view of `lock`, which it keeps alive.
     pub fn of(lock: &Arc<RwLock<T>>) -> ReadOnly<T> {
         ReadOnly { lock: lock.clone() }
@@ -59,13 +59,13 @@ impl<T> ReadOnly<T> {
     }
 }
 
-impl<T> Clone for ReadOnly<T> {
+impl<T: ?Sized> Clone for ReadOnly<T> {
     fn clone(&self) -> Self {
         ReadOnly { lock: self.lock.clone() }
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for ReadOnly<T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadOnly<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ReadOnly").field(&self.lock).finish()
     }

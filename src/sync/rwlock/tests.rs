@@ -445,3 +445,12 @@ fn a_spread_lock_is_read_in_the_destructor_of_a_thread_local() {
     std::thread::spawn(|| LAST.with(|_| ())).join().unwrap();
     assert_eq!(*LOCK.read(), 6);
 }
+
+#[test]
+fn a_value_without_a_size_of_its_own_is_read_by_reference() {
+    let lock: std::sync::Arc<RwLock<[u32]>> = std::sync::Arc::new(RwLock::new([1, 2, 3]));
+    lock.write()[1] += 5;
+    let view = ReadOnly::of(&lock);
+    assert_eq!((view.read().len(), lock.upgradable_read()[1]), (3, 7));
+    assert_eq!(format!("{lock:?}"), "RwLock([1, 7, 3])");
+}

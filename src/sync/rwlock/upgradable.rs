@@ -47,11 +47,11 @@ use std::time::{Duration, Instant};
 /// *lock.upgradable_read() = 2;
 /// ```
 #[must_use = "the upgradable reader leaves when its guard is dropped"]
-pub struct UpgradableGuard<'a, T> {
+pub struct UpgradableGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
 }
 
-impl<T> RwLock<T> {
+impl<T: ?Sized> RwLock<T> {
     /// Comes in to read and, perhaps, to write later; unless a writer or another upgradable reader is in, or anyone waits.
     pub fn try_upgradable_read(&self) -> Option<UpgradableGuard<'_, T>> {
         self.raw.try_read_upgradable().then(|| self.upgradable())
@@ -86,7 +86,7 @@ impl<T> RwLock<T> {
     }
 }
 
-impl<'a, T> UpgradableGuard<'a, T> {
+impl<'a, T: ?Sized> UpgradableGuard<'a, T> {
     /// Becomes the writer once all readers have left; new ones do not come in meanwhile. Nobody writes in between.
     ///
     /// A reader's guard that this thread itself holds would be waited for, for ever.
@@ -135,14 +135,14 @@ impl<'a, T> UpgradableGuard<'a, T> {
     }
 }
 
-impl<'a, T> WriteGuard<'a, T> {
+impl<'a, T: ?Sized> WriteGuard<'a, T> {
     /// Stays as an upgradable reader: nobody writes in between. Readers that are next in line come in.
     pub fn downgrade_to_upgradable(self) -> UpgradableGuard<'a, T> {
         self.end(Leaves::WriterToUpgrader).upgradable()
     }
 }
 
-impl<T> Deref for UpgradableGuard<'_, T> {
+impl<T: ?Sized> Deref for UpgradableGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -153,13 +153,13 @@ impl<T> Deref for UpgradableGuard<'_, T> {
     }
 }
 
-impl<T> Drop for UpgradableGuard<'_, T> {
+impl<T: ?Sized> Drop for UpgradableGuard<'_, T> {
     fn drop(&mut self) {
         self.lock.raw.leave(Leaves::Upgrader);
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for UpgradableGuard<'_, T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for UpgradableGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

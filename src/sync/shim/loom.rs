@@ -66,7 +66,7 @@ pub(crate) fn next_number() -> usize {
 
 /// loom's cell. Every visit is checked against all others for races.
 #[derive(Debug)]
-pub(crate) struct UnsafeCell<T>(Watched<T>);
+pub(crate) struct UnsafeCell<T: ?Sized>(Watched<T>);
 
 impl<T> UnsafeCell<T> {
     /// A cell around `value`.
@@ -78,7 +78,9 @@ impl<T> UnsafeCell<T> {
     pub(crate) fn into_inner(self) -> T {
         self.0.into_inner()
     }
+}
 
+impl<T: ?Sized> UnsafeCell<T> {
     /// Visits the value to read it.
     pub(crate) fn with<R>(&self, visit: impl FnOnce(*const T) -> R) -> R {
         self.0.with(visit)
