@@ -73,6 +73,8 @@ pub(crate) mod shim;
 pub use error::{Closed, Draining, TimedOut, WaitError};
 
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod bounds;
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 pub(crate) mod testing;
 
 #[cfg(rsm_loom)]
