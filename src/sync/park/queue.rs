@@ -67,6 +67,12 @@ impl Queue {
         }
     }
 
+    /// Whether somebody holds the bit.
+    #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+    pub(super) fn is_held(&self) -> bool {
+        self.word.load(Ordering::Relaxed).addr() & BIT != 0
+    }
+
     /// Pops waiters from `end`, one after the other, as long as `take` says so, tells each `verdict` and wakes it.
     ///
     /// `take` is called under the bit, with what the waiter next in turn wants, and makes the change in the object's word if

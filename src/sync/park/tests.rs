@@ -1,6 +1,8 @@
 use super::queue::Ring;
 use super::*;
+use crate::sync::shim::{AtomicU32, Ordering::Relaxed};
 use crate::sync::testing;
+use std::task::{RawWaker, RawWakerVTable, Waker};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -158,4 +160,67 @@ fn a_future_polled_by_another_task_wakes_that_one() {
     parker.unparker().unpark();
     assert_eq!((first.count(), second.count()), (0, 1));
     assert!(testing::poll(future.as_mut(), &second_waker).is_ready());
+}
+
+/// A queue, and what its waiters' wakers have done: how often each act, and whether the bit was ever held meanwhile.
+#[derive(Default)]
+struct Watched {
+    parker: Parker,
+    clones: AtomicU32,
+    wakes: AtomicU32,
+    drops: AtomicU32,
+    under_the_bit: AtomicU32,
+}
+
+impl Watched {
+    fn notes<'a>(data: *const (), act: impl FnOnce(&'a Watched) -> &'a AtomicU32) {
+        // SAFETY: each waker of this test is gone before the `Watched` that it was made of.
+        let watched = unsafe { &*data.cast::<Watched>() };
+        act(watched).fetch_add(1, Relaxed);
+        watched.under_the_bit.fetch_add(u32::from(watched.parker.queue().is_held()), Relaxed);
+    }
+
+    /// A waker whose clone, wake and drop are the user's.
+    fn waker(&self) -> Waker {
+        const ACTS: RawWakerVTable = RawWakerVTable::new(
+            |data| {
+                Watched::notes(data, |watched| &watched.clones);
+                RawWaker::new(data, &ACTS)
+            },
+            |data| Watched::notes(data, |watched| &watched.wakes),
+            |data| Watched::notes(data, |watched| &watched.wakes),
+            |data| Watched::notes(data, |watched| &watched.drops),
+        );
+        // SAFETY: nothing is counted or freed, so any number of clones, wakes and drops, on any thread, is in order.
+        unsafe { Waker::from_raw(RawWaker::new(std::ptr::from_ref(self).cast(), &ACTS)) }
+    }
+
+    fn acts(&self) -> [u32; 3] {
+        [&self.clones, &self.wakes, &self.drops].map(|count| count.load(Relaxed))
+    }
+}
+
+/// Q3: a waker is cloned before the bit is taken, and woken or dropped after it.
+#[test]
+fn nothing_of_a_waker_runs_under_the_bit() {
+    let watched = Watched::default();
+    let waker = watched.waker();
+    fn poll(wait: &mut std::pin::Pin<Box<impl Future<Output = ()>>>, waker: &Waker) {
+        assert!(testing::poll(wait.as_mut(), waker).is_pending());
+    }
+    let mut waits: Vec<_> = (0..100).map(|_| Box::pin(watched.parker.park_async())).collect();
+    waits.iter_mut().for_each(|wait| poll(wait, &waker));
+    assert_eq!(watched.acts(), [100, 0, 0]);
+    // Another waker takes its place, and this one comes back.
+    poll(&mut waits[0], Waker::noop());
+    poll(&mut waits[0], &waker);
+    assert_eq!(watched.acts(), [101, 0, 1]);
+    waits.truncate(90);
+    assert_eq!(watched.acts(), [101, 0, 11]);
+    watched.parker.unparker().unpark();
+    assert_eq!(watched.acts(), [101, 1, 11]);
+    watched.parker.queue().wake_all(Verdict::Granted, || (), |_| ());
+    assert_eq!(watched.acts(), [101, 90, 11]);
+    assert!(waits.iter_mut().all(|wait| testing::poll(wait.as_mut(), &waker).is_ready()));
+    assert_eq!(watched.under_the_bit.load(Relaxed), 0, "Q3");
 }
