@@ -1,4 +1,12 @@
 //! A token between one who waits and those who wake it.
+//!
+//! ```text
+//!   63                            1    0
+//!  +-------------------------------+-------+     TOKEN    one was left while nobody waited: the next to come goes on at once
+//!  |            pending            | TOKEN |     pending  those who wait for one
+//!  +-------------------------------+-------+
+//! ```
+//! P1 TOKEN => pending = 0: while somebody waits a token is his, not the word's.
 
 use super::super::shim::{Arc, AtomicU64, Deadline, Ordering};
 use super::future::Wait;
@@ -9,9 +17,33 @@ use std::fmt;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// The word: bit 0 is the token; above it the number of those who wait for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Word(u64);
+
 const TOKEN: u64 = 1;
 const PENDING_ONE: u64 = 2;
+
+impl Word {
+    /// A token is left, and kept, as nobody waits; one that is there already is the same.
+    const fn leave(self) -> Option<Word> {
+        if self.0 < PENDING_ONE { Some(Word(self.0 | TOKEN)) } else { None }
+    }
+
+    /// The token is taken.
+    const fn take(self) -> Option<Word> {
+        if self.0 & TOKEN != 0 { Some(Word(self.0 - TOKEN)) } else { None }
+    }
+
+    /// One more waits, as there is no token.
+    const fn wait(self) -> Option<Word> {
+        if self.0 & TOKEN == 0 { Some(Word(self.0 + PENDING_ONE)) } else { None }
+    }
+
+    /// One less waits: it was granted a token, or gave up.
+    const fn quit(self) -> Option<Word> {
+        if self.0 < PENDING_ONE { None } else { Some(Word(self.0 - PENDING_ONE)) }
+    }
+}
 
 /// Waits for a token, as a thread or as a task.
 ///
@@ -117,10 +149,7 @@ impl Token {
     fn leave(&self) {
         // ORDERING: Release pairs with the Acquire of whoever takes the token (model `park_token`); who finds one already there
         // adds its writes to it, so this is an exchange even then.
-        let left = self
-            .word
-            .fetch_update(Ordering::Release, Ordering::Relaxed, |word| (word < PENDING_ONE).then_some(word | TOKEN));
-        if left.is_ok() {
+        if self.change(Ordering::Release, Word::leave) {
             return;
         }
         let mut left = false;
@@ -129,14 +158,22 @@ impl Token {
                 return false;
             }
             left = true;
-            match waiter {
+            let changed = match waiter {
                 // ORDERING: Relaxed: the grant itself travels by the waiter's state.
-                Some(_) => self.word.fetch_sub(PENDING_ONE, Ordering::Relaxed),
+                Some(_) => self.change(Ordering::Relaxed, Word::quit),
                 // ORDERING: Release, as above: the one that was waiting has given up (model `park_token_left`).
-                None => self.word.fetch_or(TOKEN, Ordering::Release),
+                None => self.change(Ordering::Release, Word::leave),
             };
+            assert!(changed, "sync/park P1: under the bit those are counted who are in the ring");
             waiter.is_some()
         });
+    }
+
+    /// Applies a transition; whether it fits.
+    #[cfg_attr(rsm_loom, track_caller)]
+    fn change(&self, success: Ordering, transition: impl Fn(Word) -> Option<Word>) -> bool {
+        let next = |word| transition(Word(word)).map(|next| next.0);
+        self.word.fetch_update(success, Ordering::Relaxed, next).is_ok()
     }
 }
 
@@ -155,23 +192,52 @@ impl Policy for ForToken<'_> {
     }
 
     fn attempt(&self) -> Option<()> {
-        let take = |word| (word & TOKEN != 0).then_some(word & !TOKEN);
         // ORDERING: Acquire pairs with the Release in `leave`: the waiter sees what was done before the wake (model
         // `park_token_taken`).
-        self.0.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).ok().map(drop)
+        self.0.change(Ordering::Acquire, Word::take).then_some(())
     }
 
     fn decide(&self, word: u64) -> Decision {
-        if word & TOKEN != 0 { Decision::Take(word - TOKEN) } else { Decision::Wait(word + PENDING_ONE) }
+        match (Word(word).take(), Word(word).wait()) {
+            (Some(next), _) => Decision::Take(next.0),
+            (None, Some(next)) => Decision::Wait(next.0),
+            (None, None) => unreachable!("a token is there, or is not"),
+        }
     }
 
     fn quit(&self, word: u64) -> u64 {
-        word - PENDING_ONE
+        Word(word).quit().expect("who is in the ring is counted").0
     }
 
     fn finish(&self, _: Verdict) {}
 
     fn give_back(&self, _: Verdict) {
         self.0.leave();
+    }
+}
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_of_every_word_keeps_p1_and_says_what_it_does() {
+        let holds = |word: Word| word.0 & TOKEN == 0 || word.0 < PENDING_ONE;
+        let words =
+            [0, 1, 2, 1 << 20].map(|pending| pending * PENDING_ONE).into_iter().flat_map(|word| [word, word | TOKEN]);
+        // (whether a token is there, how many wait) before, and after each change that applies.
+        let read = |word: Word| (word.0 & TOKEN != 0, word.0 / PENDING_ONE);
+        for word in words.map(Word).filter(|word| holds(*word)) {
+            let (token, pending) = read(word);
+            let after = [word.leave(), word.take(), word.wait(), word.quit()].map(|next| next.map(read));
+            assert!([word.leave(), word.take(), word.wait(), word.quit()].into_iter().flatten().all(holds), "P1");
+            let expected = [
+                (pending == 0).then_some((true, 0)),
+                token.then_some((false, 0)),
+                (!token).then_some((false, pending + 1)),
+                pending.checked_sub(1).map(|pending| (token, pending)),
+            ];
+            assert_eq!(after, expected, "{word:?}");
+        }
     }
 }
