@@ -31,6 +31,35 @@ fn the_one_who_reaches_zero_runs_the_closure_and_no_other() {
     assert_eq!((countdown.count(), countdown.payload()), (0, 800));
 }
 
+/// A change may run several times for one step; what it said last was stored, and nobody else's is lost.
+#[test]
+fn the_last_run_of_a_change_counts_and_each_is_on_the_thread_that_counts() {
+    let countdown = Countdown::new(2000, |payload| payload);
+    let ends = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let (me, last) = (thread::current().id(), std::cell::Cell::new(0));
+                let change = |payload: u32| {
+                    assert_eq!(thread::current().id(), me);
+                    last.set(payload + 1);
+                    payload + 1
+                };
+                for _ in 0..500 {
+                    let before = countdown.payload();
+                    let end = countdown.decrement_with(1, change);
+                    assert!(before < last.get(), "it sees what it replaces");
+                    if let Some(payload) = end {
+                        assert_eq!((payload, last.get()), (2000, 2000));
+                        ends.fetch_add(1, Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!((ends.into_inner(), countdown.payload()), (1, 2000), "C1");
+}
+
 #[test]
 fn one_may_count_up_until_zero_and_never_after() {
     let countdown = Countdown::new(1, |_| ());

@@ -95,6 +95,35 @@ fn a_crowd_is_woken_whole() {
     assert_eq!((numbers, gate.entries()), ((1..=70).collect(), 70), "G1");
 }
 
+/// A door may be asked several times for one entry; what it said last was stored.
+#[test]
+fn the_last_answer_of_a_door_counts_and_each_is_given_on_the_thread_that_enters() {
+    let gate = Gate::new();
+    let numbers = crate::sync::lock::Lock::new(Vec::new());
+    thread::scope(|scope| {
+        for task in [false, false, true, true] {
+            let (gate, numbers) = (&gate, &numbers);
+            scope.spawn(move || {
+                let (me, last) = (thread::current().id(), std::cell::Cell::new(0));
+                let door = |number| {
+                    assert_eq!(thread::current().id(), me);
+                    last.set(number);
+                    Door::Stay
+                };
+                for _ in 0..500 {
+                    let number = if task { block_on(gate.enter_async(door)) } else { gate.enter(door) };
+                    assert_eq!(number, last.get());
+                    numbers.lock().push(number);
+                }
+            });
+        }
+        gate.open();
+    });
+    let mut numbers = numbers.into_inner();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=2000).collect::<Vec<_>>(), "G1: one after the other");
+}
+
 #[test]
 fn a_panic_at_the_door_changes_nothing() {
     let gate = Gate::opened();
