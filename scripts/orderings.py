@@ -60,7 +60,7 @@ def accesses() -> list[Access]:
 def is_product(path: Path) -> bool:
     """Not the shim, and not what only models and tests have."""
     inside = path.relative_to(ROOT / "src").as_posix()
-    return not inside.startswith("sync/shim") and path.name not in {"model.rs", "models.rs", "tests.rs", "probe.rs"}
+    return not inside.startswith("sync/shim") and path.name not in {"model.rs", "models.rs", "tests.rs"}
 
 
 def of_file(path: Path) -> Iterator[Access]:

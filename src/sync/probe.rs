@@ -102,7 +102,7 @@ pub(crate) fn freed<T>(_word: &AtomicPtr<T>) {
 /// Between a SeqCst access and the next, where the one order of all of them counts: loom takes SeqCst for AcqRel, but knows fences.
 #[inline(always)]
 pub(crate) fn model_fence() {
-    // ORDERING: SeqCst, for what it stands in.
+    // ORDERING: SeqCst, for what it stands in (models `rwlock_spread_read_write`, `rwlock_spread_last_reader`).
     #[cfg(rsm_loom)]
     super::shim::fence(Ordering::SeqCst);
 }

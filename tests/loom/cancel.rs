@@ -92,3 +92,26 @@ fn deadline_against_cancel() {
         cancelling.join().unwrap();
     });
 }
+
+/// A task gives up waiting while it is cancelled, and a thread waits on.
+#[test]
+fn cancelled_dropped_against_cancel() {
+    model("cancelled_dropped_against_cancel", 2, || {
+        let top = Cancel::new();
+        let child = top.child();
+        let mut dropped = Box::pin(child.cancelled());
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let waiting = thread::spawn({
+            let child = child.clone();
+            move || child.wait()
+        });
+        let cancelling = thread::spawn({
+            let top = top.clone();
+            move || top.cancel()
+        });
+        drop(dropped);
+        waiting.join().unwrap();
+        assert!(child.is_cancelled(), "C2");
+        cancelling.join().unwrap();
+    });
+}

@@ -115,7 +115,7 @@ fn a_wait_that_gives_up_leaves_no_trace() {
 #[test]
 fn who_sees_that_it_has_run_sees_what_it_did() {
     model("countdown_has_run", 3, || {
-        for _ in 0..4 {
+        for _ in 0..2 {
             let cells = cells();
             let wrote = cells.clone();
             let countdown = Arc::new(Countdown::new(1, move |_| wrote[0].set(1)));
@@ -167,5 +167,24 @@ fn who_waits_at_a_latch_sees_what_all_did() {
         assert_eq!((cells[0].get(), cells[1].get()), (1, 1), "L1");
         let lasts = counting.map(|thread| thread.join().unwrap());
         assert!(lasts[0] != lasts[1], "one of the two was the last");
+    });
+}
+
+#[test]
+fn a_wait_at_a_latch_that_gives_up_leaves_no_trace() {
+    model("latch_wait_until", 2, || {
+        let cells = cells();
+        let latch = Arc::new(Latch::new(1));
+        let clock = thread::spawn(strike);
+        let counting = thread::spawn({
+            let (cells, latch) = (cells.clone(), latch.clone());
+            move || {
+                cells[0].set(1);
+                latch.decrement(1)
+            }
+        });
+        assert!(latch.wait_timeout(SOON).is_err() || cells[0].get() == 1, "L1");
+        clock.join().unwrap();
+        assert!(counting.join().unwrap() && latch.try_wait());
     });
 }

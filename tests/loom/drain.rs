@@ -2,7 +2,7 @@
 //!
 //! A drain is made of locks and events, whose own models show them whatever memory may show: here looks are new.
 
-use crate::common::{Alarm, Cell};
+use crate::common::{Alarm, Cell, poll};
 use loom::thread;
 use rsm::sync::Draining;
 use rsm::sync::drain::{Drain, Guard, Stage};
@@ -195,5 +195,44 @@ fn drain_until_against_drop() {
         leaving.join().unwrap();
         clock.join().unwrap();
         assert!(drain.try_drain().is_ok());
+    });
+}
+
+/// A stage is put behind the last one while that starts: it is drained, or refused.
+#[test]
+fn stage_against_start() {
+    model_with("stage_against_start", 3, &[Looks::Newest], || {
+        let (drain, [first]) = stages(["first"]);
+        let one = guard(&first);
+        let coming = thread::spawn({
+            let drain = drain.clone();
+            move || {
+                let second = drain.stage("second");
+                drop(one);
+                second
+            }
+        });
+        drain.drain();
+        let second = coming.join().unwrap().expect("the first was not over");
+        assert!(first.is_over() && second.is_over(), "D1");
+        assert!(second.guard("late").is_err() && drain.stage("late").is_err());
+    });
+}
+
+/// A member waits for its start as a task that gives up, and as a thread: the one that stays is told.
+#[test]
+fn draining_dropped_against_start() {
+    model_with("draining_dropped_against_start", 2, &[Looks::Newest], || {
+        let (drain, [stage]) = stages(["stage"]);
+        let one = guard(&stage);
+        let alarm = Alarm::new();
+        let mut dropped = Box::pin(one.draining());
+        assert!(poll(dropped.as_mut(), &alarm).is_pending());
+        let draining = thread::spawn(move || drain.drain());
+        drop(dropped);
+        one.wait_draining();
+        assert!(one.is_draining());
+        drop(one);
+        draining.join().unwrap();
     });
 }

@@ -245,3 +245,68 @@ fn future_drop_set_wait() {
         assert!(!event.is_set() && event.pending() == 0, "E2: handed on, once");
     });
 }
+
+/// One waits, one comes by and tries: of two sets each has one, in whatever order.
+#[test]
+fn set_wait_try() {
+    model("set_wait_try", 2, || {
+        let event = Arc::new(Event::new());
+        let waiting = thread::spawn({
+            let event = event.clone();
+            move || event.wait()
+        });
+        let trying = thread::spawn({
+            let event = event.clone();
+            move || event.try_wait()
+        });
+        event.set();
+        if trying.join().unwrap() {
+            event.set();
+        }
+        waiting.join().unwrap();
+        assert!(!event.is_set() && event.pending() == 0, "E2");
+    });
+}
+
+/// A set and a reset meet one who gives up: nobody stays counted.
+#[test]
+fn set_reset_wait_until() {
+    model("set_reset_wait_until", 2, || {
+        let event = Arc::new(Event::manual());
+        let clock = thread::spawn(strike);
+        let waiting = thread::spawn({
+            let event = event.clone();
+            move || event.wait_timeout(SOON).is_ok()
+        });
+        event.set();
+        assert!(event.reset(), "nobody else resets");
+        clock.join().unwrap();
+        waiting.join().unwrap();
+        assert!(!event.is_set() && event.pending() == 0);
+    });
+}
+
+/// A new guard is made while the last one goes: who waits passes at the end of the one round, or of the other.
+#[test]
+fn guard_against_last() {
+    model("guard_against_last", 2, || {
+        let event = Arc::new(Event::manual());
+        let cell = Arc::new(Cell::new(0));
+        let last = event.owned_guard();
+        let waiting = thread::spawn({
+            let (event, cell) = (event.clone(), cell.clone());
+            move || {
+                event.wait();
+                assert_eq!(cell.get(), 1, "E1: the first round's guard has gone");
+            }
+        });
+        let leaving = thread::spawn(move || {
+            cell.set(1);
+            drop(last);
+        });
+        drop(event.owned_guard());
+        leaving.join().unwrap();
+        waiting.join().unwrap();
+        assert!(event.is_set() && event.guards() == 0 && event.pending() == 0);
+    });
+}

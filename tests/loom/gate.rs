@@ -206,3 +206,15 @@ fn a_barrier_on_two_gates_by_turns_holds() {
 fn a_barrier_on_one_gate_is_found() {
     fails("a barrier on one gate", || meet_twice::<1>("one_gate"));
 }
+
+/// Two open it, one shuts it as it enters: each opening that found it shut counts, and none is lost.
+#[test]
+fn of_two_openings_none_is_lost() {
+    model("gate_open_open_enter", 1, || {
+        let it = shared(Gate::new());
+        let opening = [(); 2].map(|()| spawn(&it, |it| u32::from(it.gate.open())));
+        assert_eq!(it.gate.enter(shut), 1, "G1");
+        let openings: u32 = opening.map(|opening| opening.join().unwrap()).iter().sum();
+        assert_eq!((it.gate.is_open(), it.gate.pending()), (openings == 2, 0), "G2");
+    });
+}

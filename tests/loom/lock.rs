@@ -27,7 +27,7 @@ fn overdue_and_not(run: impl Fn()) {
 }
 
 fn lock_lock() {
-    model("lock_lock", 3, || {
+    model_with("lock_lock", 3, &[Looks::Newest], || {
         let lock = Arc::new(Lock::new(0));
         let other = {
             let lock = lock.clone();
@@ -36,6 +36,20 @@ fn lock_lock() {
         (0..2).for_each(|_| own(&lock));
         other.join().unwrap();
         is_at_rest(&lock, 4);
+    });
+}
+
+/// The same for one round, where a look may see what is over.
+fn lock_lock_once() {
+    model_with("lock_lock_once", 3, &[Looks::Any], || {
+        let lock = Arc::new(Lock::new(0));
+        let other = {
+            let lock = lock.clone();
+            thread::spawn(move || own(&lock))
+        };
+        own(&lock);
+        other.join().unwrap();
+        is_at_rest(&lock, 2);
     });
 }
 
@@ -52,6 +66,7 @@ fn lock_lock_lock(preemptions: usize) {
 #[test]
 fn two_threads_own_in_turn_and_see_each_other() {
     overdue_and_not(lock_lock);
+    overdue_and_not(lock_lock_once);
     reached(&["wait", "free_waking", "sleep_again", "give_cold"]);
 }
 
@@ -216,6 +231,59 @@ fn a_fair_unlock_serves_who_waits() {
         others.into_iter().for_each(|other| other.join().unwrap());
         is_at_rest(&lock, 3);
     });
+}
+
+/// A fair unlock meets one who gives up at any moment: it hands over, or frees, and the lock is never left to nobody.
+#[test]
+fn a_fair_unlock_meets_one_who_gives_up() {
+    model("lock_fair_until_clock", 2, || {
+        let lock = Arc::new(Lock::new(0));
+        let mut first = lock.lock_with(|owners| owners + 1);
+        let clock = thread::spawn(strike);
+        let late = {
+            let lock = lock.clone();
+            thread::spawn(move || match lock.lock_with_until(far(), |owners| owners + 1) {
+                Ok(mut count) => {
+                    *count += 1;
+                    assert_eq!(*count, count.payload(), "W5: through a hand-over, too");
+                    1
+                }
+                Err(_) => 0,
+            })
+        };
+        *first += 1;
+        first.unlock_fair();
+        clock.join().unwrap();
+        let owners = 1 + late.join().unwrap();
+        is_at_rest(&lock, owners);
+    });
+    reached(&["give_cold", "quit", "popped while giving up"]);
+}
+
+/// A change that panics, by a newcomer or by the heir: it has not owned the lock, and who waits behind it is woken.
+#[test]
+fn a_change_that_panics_keeps_nobody_waiting() {
+    overdue_and_not(|| {
+        model("lock_panic_lock", 2, || {
+            let lock = Arc::new(Lock::new(0));
+            let panics = {
+                let lock = lock.clone();
+                thread::spawn(move || {
+                    let run = || drop(lock.lock_with(|_| std::panic::resume_unwind(Box::new("in the change"))));
+                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err()
+                })
+            };
+            let other = {
+                let lock = lock.clone();
+                thread::spawn(move || own(&lock))
+            };
+            own(&lock);
+            assert!(panics.join().unwrap());
+            other.join().unwrap();
+            is_at_rest(&lock, 2);
+        });
+    });
+    reached(&["an heir's change panicked"]);
 }
 
 #[test]

@@ -24,5 +24,6 @@ mod once;
 mod oneshot;
 mod park;
 mod rwlock;
+mod rwlock_tries;
 mod semaphore;
 mod turn;

@@ -1,5 +1,6 @@
 //! `sync/meter`: of those who ask at once no more pass than may.
 
+use crate::common::{Alarm, poll};
 use loom::thread;
 use rsm::fsm::Time;
 use rsm::sync::meter::Meter;
@@ -46,6 +47,29 @@ fn reserve_try_pass() {
             places.sort_unstable();
             let even: Vec<_> = (0..places.len() as u64).map(|at| Time(NOW.0 + 10 * at)).collect();
             assert_eq!(places, even, "G1, G2, G3");
+        }
+    });
+}
+
+/// A task gives its place back while another takes the next: no place is given twice, and none is lost but one that others stand
+/// behind.
+#[test]
+fn give_back_reserve() {
+    model("give_back_reserve", 3, || {
+        for _ in 0..3 {
+            let meter = Arc::new(Meter::new(1, Duration::from_nanos(10), 1));
+            let now = Meter::now();
+            assert!(meter.try_pass(now, 1).is_ok());
+            let mut passing = Box::pin(meter.pass_async(1, |_| std::future::pending::<()>()));
+            assert!(poll(passing.as_mut(), &Alarm::new()).is_pending());
+            let other = thread::spawn({
+                let meter = meter.clone();
+                move || meter.reserve(now, 1).expect("no more than the burst")
+            });
+            drop(passing);
+            let behind = other.join().unwrap();
+            assert!(behind.0 == now.0 + 10 || behind.0 == now.0 + 20, "G1");
+            assert_eq!(meter.reserve(now, 1), Ok(Time(behind.0 + 10)), "G1");
         }
     });
 }

@@ -1,8 +1,8 @@
 //! `sync/mpsc`: no message and no wake is lost, and nothing is dropped twice.
 
-use crate::common::{Alarm, poll};
+use crate::common::{Alarm, block_on, poll};
 use loom::thread;
-use rsm::sync::model::{model, strike};
+use rsm::sync::model::{Looks, model, model_with, strike};
 use rsm::sync::mpsc::{SendTimeoutError, TryRecvError, bounded, unbounded};
 use rsm::sync::{Closed, WaitError};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ fn drop_receiver_send() {
 
 #[test]
 fn drop_last_sender() {
-    model("drop_last_sender", 2, || {
+    model("drop_last_sender", 1, || {
         let (sender, mut receiver) = unbounded();
         let other = sender.clone();
         let first = thread::spawn(move || sender.send(1).expect("the receiver is there"));
@@ -76,7 +76,7 @@ fn drop_last_sender() {
 
 #[test]
 fn bounded_send_send_take() {
-    model("bounded_send_send_take", 3, || {
+    model_with("bounded_send_send_take", 3, &[Looks::Newest], || {
         let (sender, mut receiver) = bounded(1);
         sender.send(1).expect("there is room");
         let sending = thread::spawn(move || sender.send(2).map(|()| sender).expect("the receiver is there"));
@@ -129,7 +129,7 @@ fn bounded_send_dropped_take() {
 
 #[test]
 fn bounded_gave_up_send_take() {
-    model("bounded_gave_up_send_take", 2, || {
+    model("bounded_gave_up_send_take", 1, || {
         let (sender, mut receiver) = bounded(1);
         sender.send(0).expect("there is room");
         let mut gives_up = Box::pin(sender.send_async(1));
@@ -204,5 +204,43 @@ fn poll_again_send() {
             assert!(poll(recv.as_mut(), &first).is_ready());
         }
         sending.join().unwrap();
+    });
+}
+
+/// A task and a thread wait for a place: each that is freed lets one in, and none is forgotten.
+#[test]
+fn bounded_wait_wait_recv() {
+    model("bounded_wait_wait_recv", 1, || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(0).expect("there is room");
+        let mut waits = Box::pin(sender.send_async(1));
+        assert!(poll(waits.as_mut(), &Alarm::new()).is_pending());
+        let sending = thread::spawn({
+            let sender = sender.clone();
+            move || sender.send(2).expect("the receiver is there")
+        });
+        assert_eq!(receiver.recv(), Ok(0));
+        block_on(waits).expect("the receiver is there");
+        let received = [(); 2].map(|()| receiver.recv().expect("two are sent"));
+        assert!(received == [1, 2] || received == [2, 1], "{received:?}");
+        sending.join().unwrap();
+        assert!(sender.try_send(3).is_ok(), "B2: no place is lost");
+    });
+}
+
+/// The receiver takes no more, while one sends: what was taken in before is read, and then it ends.
+#[test]
+fn close_send_recv() {
+    model("close_send_recv", 3, || {
+        let (sender, mut receiver) = unbounded();
+        let sending = thread::spawn(move || {
+            let sent = [1, 2].map(|number| sender.send(number).is_ok());
+            assert!(sent[0] || !sent[1], "closed is closed");
+            (sent.into_iter().filter(|sent| *sent).count(), sender)
+        });
+        receiver.close();
+        let received = std::iter::from_fn(|| receiver.recv().ok()).count();
+        let (sent, sender) = sending.join().unwrap();
+        assert_eq!((received, sender.is_closed()), (sent, true), "M1");
     });
 }

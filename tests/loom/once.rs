@@ -192,3 +192,36 @@ fn a_value_is_renewed_while_others_need_it() {
         assert_eq!(made.get() == 2, old.is_some());
     });
 }
+
+/// Two bring a value: one is taken, the other handed back, and who only looks sees the one that was taken.
+#[test]
+fn of_two_values_one_is_taken() {
+    model("once_set_set_get", 2, || {
+        let shared = Shared::new();
+        let setting = [1, 2].map(|value| spawn(&shared, move |it| it.once.set(value).is_ok()));
+        let seen = shared.once.get().copied();
+        let taken = setting.map(|setting| setting.join().unwrap());
+        assert!(taken[0] != taken[1]);
+        let value = if taken[0] { 1 } else { 2 };
+        assert!(seen.is_none_or(|seen| seen == value));
+        assert_eq!((shared.once.get(), shared.once.pending()), (Some(&value), 0));
+    });
+}
+
+/// N1: of two who renew one has the old value, and who has it keeps it.
+#[test]
+fn a_value_is_renewed_by_two() {
+    model("renew_renew_get", 2, || {
+        let renew = Arc::new(Renew::new());
+        renew.get_or_init(|| 1);
+        let renewing = [(); 2].map(|()| {
+            let renew = renew.clone();
+            thread::spawn(move || renew.renew().is_some())
+        });
+        let seen = renew.get();
+        let had = renewing.map(|renewing| renewing.join().unwrap());
+        assert!(had[0] != had[1], "one took it out");
+        assert!(seen.is_none_or(|seen| *seen == 1));
+        assert!(renew.get().is_none());
+    });
+}

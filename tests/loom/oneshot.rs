@@ -189,3 +189,50 @@ fn poll_wait_until_send() {
         clock.join().unwrap();
     });
 }
+
+/// Both sides leave without a value.
+#[test]
+fn drop_drop() {
+    model("drop_drop", 3, || {
+        for _ in 0..4 {
+            let (sender, ticket) = channel::<Counted>();
+            let dropping = thread::spawn(move || drop(sender));
+            drop(ticket);
+            dropping.join().unwrap();
+        }
+    });
+}
+
+/// A task polls while the sender goes: it is told so, at once or by a wake.
+#[test]
+fn poll_drop_sender() {
+    model("poll_drop_sender", 3, || {
+        for _ in 0..2 {
+            let (sender, mut ticket) = channel::<Counted>();
+            let alarm = Alarm::new();
+            let dropping = thread::spawn(move || drop(sender));
+            let mut polled = poll(Pin::new(&mut ticket), &alarm);
+            if polled.is_pending() {
+                alarm.wait();
+                polled = poll(Pin::new(&mut ticket), &alarm);
+            }
+            assert_eq!(polled, Poll::Ready(Err(Closed)));
+            dropping.join().unwrap();
+        }
+    });
+}
+
+/// The sender goes while the ticket's wait gives up: the box is freed once, by whoever is second.
+#[test]
+fn drop_sender_until() {
+    model("drop_sender_until", 2, || {
+        let (sender, mut ticket) = channel::<Counted>();
+        let dropping = thread::spawn(move || drop(sender));
+        let clock = thread::spawn(strike);
+        let received = ticket.wait_timeout(SOON);
+        assert!(received == Err(WaitError::TimedOut) || received == Err(WaitError::Closed));
+        drop(ticket);
+        dropping.join().unwrap();
+        clock.join().unwrap();
+    });
+}

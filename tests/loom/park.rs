@@ -137,3 +137,26 @@ fn all_who_are_linked_are_woken_and_a_late_one_waits() {
 fn a_waiter_that_does_not_look_again_is_found() {
     finds(Mutant::NoSecondLook, token_kept);
 }
+
+/// Two leave a token, which may be one or two, and one waits as a thread.
+#[test]
+fn two_leave_a_token() {
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    model("park_unpark_unpark", 2, || {
+        let parker = Parker::new();
+        let done = Arc::new(AtomicU32::new(0));
+        let others = [(); 2].map(|()| {
+            let (unparker, done) = (parker.unparker(), done.clone());
+            thread::spawn(move || {
+                done.fetch_add(1, Relaxed);
+                unparker.unpark();
+            })
+        });
+        parker.park();
+        assert!(done.load(Relaxed) >= 1);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        parker.try_park();
+        assert!(!parker.try_park(), "two that come early are one");
+    });
+}

@@ -5,46 +5,46 @@ use rsm::sync::rwlock::RwLock;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-type Pair = RwLock<(u32, u32)>;
+pub(crate) type Pair = RwLock<(u32, u32)>;
 
-fn write(lock: &Pair) {
+pub(crate) fn write(lock: &Pair) {
     let mut pair = lock.write();
     pair.0 += 1;
     pair.1 += 1;
 }
 
-fn read(lock: &Pair) -> u32 {
+pub(crate) fn read(lock: &Pair) -> u32 {
     let pair = lock.read();
     assert_eq!(pair.0, pair.1, "R1: no writer beside a reader");
     pair.0
 }
 
-fn is_at_rest(lock: &Pair, writes: u32) {
+pub(crate) fn is_at_rest(lock: &Pair, writes: u32) {
     assert_eq!((lock.readers(), lock.pending()), (0, 0));
     assert_eq!(*lock.try_read().expect("nobody is in"), (writes, writes));
 }
 
-fn far() -> Instant {
+pub(crate) fn far() -> Instant {
     Instant::now() + Duration::from_secs(1_000_000)
 }
 
-fn overdue_and_not(run: impl Fn()) {
+pub(crate) fn overdue_and_not(run: impl Fn()) {
     with_overdue(Overdue::Never, &run);
     with_overdue(Overdue::Always, &run);
 }
 
-fn shared() -> Arc<Pair> {
+pub(crate) fn shared() -> Arc<Pair> {
     Arc::new(RwLock::new((0, 0)))
 }
 
 /// Two slots, and the readers come in by them.
-fn spread() -> Arc<Pair> {
+pub(crate) fn spread() -> Arc<Pair> {
     let lock = shared();
     lock.spread_out();
     lock
 }
 
-fn spawn<T: 'static, L: Deref<Target = Pair> + Clone + 'static>(
+pub(crate) fn spawn<T: 'static, L: Deref<Target = Pair> + Clone + 'static>(
     lock: &L,
     run: impl FnOnce(&Pair) -> T + 'static,
 ) -> thread::JoinHandle<T> {
@@ -248,7 +248,7 @@ fn a_writer_that_gives_up_leaves_no_trace() {
 }
 
 /// As the upgradable reader: what it has read is still so when it writes.
-fn upgrade(lock: &Pair) {
+pub(crate) fn upgrade(lock: &Pair) {
     let seen = lock.upgradable_read();
     let before = *seen;
     let mut pair = seen.upgrade();
@@ -257,7 +257,7 @@ fn upgrade(lock: &Pair) {
 }
 
 /// The same, but late: whether it has written.
-fn upgrade_until(lock: &Pair, instant: Instant) -> u32 {
+pub(crate) fn upgrade_until(lock: &Pair, instant: Instant) -> u32 {
     match lock.upgradable_read().upgrade_until(instant) {
         Ok(mut pair) => {
             *pair = (pair.0 + 1, pair.1 + 1);

@@ -103,11 +103,12 @@ fn close_acquire_release() {
 /// What `first` does after it has written is seen by whoever finds it done, by `found`.
 fn seen(
     name: &str,
+    rounds: u32,
     first: impl Fn(&Semaphore) + Copy + Send + Sync + 'static,
     found: impl Fn(&Semaphore) -> bool + Send + Sync + 'static,
 ) {
     model(name, 3, move || {
-        for _ in 0..4 {
+        for _ in 0..rounds {
             let semaphore = Arc::new(Semaphore::new(0));
             let cell = Arc::new(Cell::new(0));
             let writing = thread::spawn({
@@ -126,18 +127,18 @@ fn seen(
 #[test]
 fn release_capped_take() {
     let take = |semaphore: &Semaphore| semaphore.try_acquire(1).map(Permit::forget).is_ok();
-    seen("release_capped_take", |semaphore| _ = semaphore.release_capped(1, 5), take);
+    seen("release_capped_take", 4, |semaphore| _ = semaphore.release_capped(1, 5), take);
 }
 
 #[test]
 fn release_forget() {
-    seen("release_forget", |semaphore| semaphore.release(1), |semaphore| semaphore.forget_permits(1) == 1);
+    seen("release_forget", 4, |semaphore| semaphore.release(1), |semaphore| semaphore.forget_permits(1) == 1);
 }
 
 #[test]
 fn close_seen() {
     let closed = |semaphore: &Semaphore| matches!(semaphore.try_acquire(1), Err(Refused::Closed));
-    seen("close_seen", Semaphore::close, move |semaphore| semaphore.is_closed() || closed(semaphore));
+    seen("close_seen", 2, Semaphore::close, move |semaphore| semaphore.is_closed() || closed(semaphore));
 }
 
 /// One wants two and gives up, one wants one, and one is released.
@@ -210,19 +211,135 @@ fn last_come_first_served() {
 fn the_permit_that_comes_is_the_last_ones() {
     model("last_come_last_queued_first_served", 3, || {
         let semaphore = Arc::new(Semaphore::lifo(0));
-        let [first, second] = [1, 2].map(|queued| {
-            let waiting = semaphore.clone();
-            let waiter = thread::spawn(move || waiting.acquire(1).expect("it is not closed").forget());
-            while semaphore.pending() < queued {
-                thread::yield_now();
-            }
-            waiter
+        let [mut first, mut second] = [(); 2].map(|()| Box::pin(semaphore.acquire_async(1)));
+        assert!(poll(first.as_mut(), &Alarm::new()).is_pending());
+        assert!(poll(second.as_mut(), &Alarm::new()).is_pending());
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release(1)
         });
-        semaphore.release(1);
-        second.join().unwrap();
+        block_on(second).expect("it is not closed").forget();
+        releasing.join().unwrap();
         assert_eq!((semaphore.available(), semaphore.pending()), (0, 1));
         semaphore.release(1);
-        first.join().unwrap();
+        block_on(first).expect("it is not closed").forget();
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
+    });
+}
+
+/// Who only tries takes nothing from one who waits, or gives it back.
+#[test]
+fn acquire_try_release() {
+    model("acquire_try_release", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let acquiring = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.acquire(1).expect("it is not closed").forget()
+        });
+        let trying = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || drop(semaphore.try_acquire(1))
+        });
+        semaphore.release(1);
+        acquiring.join().unwrap();
+        trying.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0), "S1");
+    });
+}
+
+/// Two release up to one, and one waits: what was added is there, or was granted.
+#[test]
+fn acquire_release_capped_release_capped() {
+    model("acquire_release_capped_release_capped", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let acquiring = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.acquire(1).expect("it is not closed").forget()
+        });
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release_capped(1, 1)
+        });
+        let added = semaphore.release_capped(1, 1) + releasing.join().unwrap();
+        acquiring.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (added - 1, 0), "S1");
+    });
+}
+
+/// Permits are taken out while one waits for them: it gets the next.
+#[test]
+fn acquire_forget_release() {
+    model("acquire_forget_release", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let acquiring = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.acquire(1).expect("it is not closed").forget()
+        });
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release(1)
+        });
+        if semaphore.forget_permits(1) == 1 {
+            semaphore.release(1);
+        }
+        releasing.join().unwrap();
+        acquiring.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0), "S1");
+    });
+}
+
+#[test]
+fn close_acquire_until() {
+    model("close_acquire_until", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let clock = thread::spawn(strike);
+        let closing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.close()
+        });
+        let acquired = semaphore.acquire_timeout(1, SOON).map(Permit::forget);
+        assert!(acquired == Err(WaitError::TimedOut) || acquired == Err(WaitError::Closed));
+        clock.join().unwrap();
+        closing.join().unwrap();
+        assert!(semaphore.is_closed() && semaphore.pending() == 0, "S3");
+    });
+}
+
+/// A future is dropped while it is granted or turned away: the permit is there again.
+#[test]
+fn close_release_future_drop() {
+    model("close_release_future_drop", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut dropped = Box::pin(semaphore.acquire_async(1));
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let closing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.close()
+        });
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release(1)
+        });
+        drop(dropped);
+        closing.join().unwrap();
+        releasing.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (1, 0), "S1, S3");
+    });
+}
+
+/// Two tasks wait and two release: each has one.
+#[test]
+fn two_wait_release_release() {
+    model("two_wait_release_release", 1, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut waits = [(); 2].map(|()| Box::pin(semaphore.acquire_async(1)));
+        assert!(waits.iter_mut().all(|wait| poll(wait.as_mut(), &Alarm::new()).is_pending()));
+        let releasing = [(); 2].map(|()| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || semaphore.release(1))
+        });
+        waits.into_iter().for_each(|wait| block_on(wait).expect("it is not closed").forget());
+        releasing.into_iter().for_each(|releasing| releasing.join().unwrap());
         assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
     });
 }

@@ -368,7 +368,11 @@ impl<Q: Strategy> Heirship<'_, Q> {
 
 impl<Q: Strategy> Drop for Heirship<'_, Q> {
     fn drop(&mut self) {
-        if self.held.get() && self.raw.take_or_quit(&|payload| payload, Place::Heir { overdue: false }) {
+        if !self.held.get() {
+            return;
+        }
+        probe::mark("an heir's change panicked");
+        if self.raw.take_or_quit(&|payload| payload, Place::Heir { overdue: false }) {
             self.raw.unlock();
         }
     }
