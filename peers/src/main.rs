@@ -10,7 +10,7 @@
 use std::process::{Command, ExitCode};
 
 /// What can be compared, and the package that does it.
-const FLOORS: [(&str, &str); 1] = [("sync", "rsm-peers-sync")];
+const FLOORS: [(&str, &str); 2] = [("sync", "rsm-peers-sync"), ("fsm", "rsm-peers-fsm")];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).skip_while(|argument| argument == "--");

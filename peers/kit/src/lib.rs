@@ -10,6 +10,8 @@
 //!   Section: tables and goals ──> Markdown, for people         one line a figure ──> JSON, for machines
 //! ```
 
+pub mod block_on;
+pub mod command;
 pub mod load;
 pub mod machine;
 pub mod options;

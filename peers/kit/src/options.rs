@@ -14,6 +14,8 @@ pub struct Options {
     pub quick: bool,
     /// Only benches whose name begins so.
     pub only: Option<String>,
+    /// Only subjects whose name begins so: for a profile.
+    pub subject: Option<String>,
     /// What the comparison itself wants to be told.
     pub rest: Vec<String>,
 }
@@ -32,6 +34,7 @@ impl Options {
                 "--json" => options.json = Some(value()?.into()),
                 "--markdown" => options.markdown = Some(value()?.into()),
                 "--only" => options.only = Some(value()?),
+                "--subject" => options.subject = Some(value()?),
                 "--quick" => options.quick = true,
                 _ => options.rest.push(argument),
             }
@@ -47,6 +50,11 @@ impl Options {
     /// Whether a point of this name is wanted.
     pub fn wants_point(&self, point: &str) -> bool {
         self.only.as_deref().is_none_or(|only| point.starts_with(only))
+    }
+
+    /// Whether a subject of this name is wanted.
+    pub fn wants_subject(&self, subject: &str) -> bool {
+        self.subject.as_deref().is_none_or(|wanted| subject.starts_with(wanted))
     }
 
     /// Rounds and their length, in a smoke run less of both.

@@ -77,7 +77,13 @@ impl Measured {
 
     /// The best of those that are not ours, by its median.
     pub fn best_peer(&self, unit: &str, more_is_better: bool) -> &'static str {
-        let peers = self.subjects.iter().copied().filter(|name| !name.starts_with("rsm"));
+        let peers: Vec<&str> = self.subjects.iter().copied().filter(|name| !name.starts_with("rsm")).collect();
+        self.best_of(&peers, unit, more_is_better)
+    }
+
+    /// The best of these, by its median, if they take part.
+    pub fn best_of(&self, peers: &[&str], unit: &str, more_is_better: bool) -> &'static str {
+        let peers = self.subjects.iter().copied().filter(|name| peers.contains(name));
         let rank = |name: &&'static str| {
             let median = self.spread(name, unit).median;
             if more_is_better { -median } else { median }
@@ -127,6 +133,7 @@ impl Rounds {
     ) -> Measured {
         let bench = bench.into();
         let (rounds, time) = self.options.scale(rounds, time);
+        subjects.retain(|subject| self.options.wants_subject(subject.name));
         let mut kept: Vec<Vec<Run>> = Vec::new();
         let mut thrown_away = 0;
         while (kept.len() as u32) < rounds {

@@ -1,8 +1,8 @@
 //! Permits, by one thread and by several.
 
-use crate::block_on::block_on;
 use crate::uncontended::{NS, alone};
 use rsm::sync::lock::Lifo;
+use rsm_peers_kit::block_on::block_on;
 use rsm_peers_kit::race::{Placing, race};
 use rsm_peers_kit::rounds::{CPU, Rounds, Run, Subject, subject};
 use rsm_peers_kit::section::Section;

@@ -1,6 +1,6 @@
 //! One thread tells another that it may go on, by everyone.
 
-use crate::block_on::block_on;
+use rsm_peers_kit::block_on::block_on;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::{self, Thread};
