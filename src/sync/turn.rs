@@ -10,16 +10,18 @@
 //! then always succeeds, and costs one exchange, half of a [`Lock`](super::lock::Lock). Sound without trusting that knowledge. It
 //! never waits and has no queue; who wants to wait wants a `Lock`.
 //!
+//! Beside it lies a byte of notes, which anyone reads and writes at any time: what one who is not inside wants of one who is.
+//!
 //! - T1 A guard lives => busy, and it is the only one.
 //! - T2 Who enters sees all that the last guard wrote.
 
 use super::probe::{self, Mutant};
-use super::shim::{AtomicBool, Ordering, UnsafeCell, const_fn};
+use super::shim::{AtomicBool, AtomicU8, Ordering, UnsafeCell, const_fn};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-/// A value that one visitor at a time may enter, never waiting. One byte beside the value.
+/// A value that one visitor at a time may enter, never waiting. Two bytes beside the value.
 ///
 /// ```
 /// use rsm::sync::turn::Turn;
@@ -40,6 +42,7 @@ use std::ops::{Deref, DerefMut};
 /// ```
 pub struct Turn<T> {
     busy: AtomicBool,
+    notes: AtomicU8,
     value: UnsafeCell<T>,
 }
 
@@ -72,7 +75,7 @@ impl<T> Turn<T> {
     const_fn! {
         /// A free cell around `value`.
         pub const fn new(value: T) -> Turn<T> {
-            Turn { busy: AtomicBool::new(false), value: UnsafeCell::new(value) }
+            Turn { busy: AtomicBool::new(false), notes: AtomicU8::new(0), value: UnsafeCell::new(value) }
         }
     }
 
@@ -89,6 +92,20 @@ impl<T> Turn<T> {
         // ORDERING: Acquire pairs with the Release in the guard's drop: T2 (model `turn_enter_leave`).
         let entered = self.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
         entered.is_ok().then(|| TurnGuard { turn: self, visits: PhantomData })
+    }
+
+    /// The notes: 0 unless someone has [set](Self::set_notes) them. One load, which orders nothing, inside or not.
+    #[inline]
+    pub fn notes(&self) -> u8 {
+        // ORDERING: Relaxed: notes are news, and carry nothing but themselves.
+        self.notes.load(Ordering::Relaxed)
+    }
+
+    /// Sets the notes, all of them: who writes some of several must keep other writers away. One store, which orders nothing.
+    #[inline]
+    pub fn set_notes(&self, notes: u8) {
+        // ORDERING: Relaxed, as in `notes`.
+        self.notes.store(notes, Ordering::Relaxed);
     }
 
     /// The value of a turn that is not shared.

@@ -1,4 +1,5 @@
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use loom::thread;
 use rsm::sync::lock::{Lock, Snapshot, Strategy};
 use rsm::sync::model::{Looks, Mutant, Overdue, finds, model, model_with, reached, strike, with_overdue};
@@ -213,6 +214,33 @@ fn a_snapshot_shows_what_came_before_it() {
 }
 
 /// A fair unlock hands over: who waited comes before one who comes by.
+#[test]
+fn a_payload_replaced_in_one_step_is_a_lock_and_its_release() {
+    model("lock_replace_payload", 3, || {
+        // What each has written before it said so in the payload.
+        let shared = Arc::new((Lock::new(()), [AtomicU32::new(0), AtomicU32::new(0)]));
+        let other = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let (lock, [ours, theirs]) = &*shared;
+                let guard = lock.lock();
+                let replaced = guard.payload() == 1;
+                assert!(!replaced || theirs.load(Relaxed) == 1, "it is released: what came before is seen");
+                ours.store(1, Relaxed);
+                guard.unlock_with(|payload| payload + 2);
+            })
+        };
+        let (lock, [theirs, ours]) = &*shared;
+        ours.store(1, Relaxed);
+        let first = lock.replace_payload(0, 1);
+        let second = !first && lock.replace_payload(2, 3);
+        assert!(!second || theirs.load(Relaxed) == 1, "it is taken: what the last owner wrote is seen");
+        other.join().unwrap();
+        let payload = lock.payload();
+        assert_eq!(payload, 2 + u32::from(first || second), "W5: the payload changes as it is said to");
+    });
+}
+
 #[test]
 fn a_fair_unlock_serves_who_waits() {
     model("lock_fair", 2, || {

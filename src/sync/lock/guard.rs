@@ -190,6 +190,13 @@ impl<T: ?Sized, Q: Strategy> Lock<T, Q> {
         if self.raw.lock_with(&change, Deadline::at(instant)) { Ok(self.guard()) } else { Err(TimedOut) }
     }
 
+    /// Changes the payload to `to` if nobody owns the lock and it is `from`; as to lock and to unlock, in one atomic step, and never
+    /// waiting. False, and nothing is changed, otherwise. A look at the payload afterwards says no more about why.
+    #[inline]
+    pub fn replace_payload(&self, from: u32, to: u32) -> bool {
+        self.raw.replace(from, to)
+    }
+
     /// The payload at some instant during the call. One load, which orders nothing.
     #[inline]
     pub fn payload(&self) -> u32 {

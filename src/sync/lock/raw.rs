@@ -83,6 +83,20 @@ impl<Q: Strategy> Raw<Q> {
         self.try_lock_with(change) || self.lock_slow(change, deadline)
     }
 
+    /// Takes a free lock whose payload is `from`, and frees it with `to`: in one exchange.
+    #[inline]
+    pub(super) fn replace(&self, from: u32, to: u32) -> bool {
+        let mut now = self.look();
+        while let Some(next) = now.replace(from, to) {
+            // ORDERING: Acquire and Release, as of a lock and its release (model `lock_replace_payload`).
+            match self.exchange(now, next, Ordering::AcqRel) {
+                Ok(()) => return true,
+                Err(seen) => now = seen,
+            }
+        }
+        false
+    }
+
     /// Exchanges as long as `change` applies; `Err` is the first word to which it does not.
     fn acquire(&self, change: impl Fn(Word) -> Option<Word>) -> Result<(), Word> {
         let mut now = self.look();

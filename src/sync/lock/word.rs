@@ -18,7 +18,8 @@
 //! - W2 pending > 0 and not LOCKED => HEIR. This is "no lost wakeup": someone who is awake will look.
 //! - W3 GIVEN => LOCKED, HEIR, not OWED.
 //! - W4 OWED => LOCKED.
-//! - W5 The payload changes only in `lock`, `inherit`, `take_up` and the four releases: by the owner, or the owner-to-be.
+//! - W5 The payload changes only in `lock`, `inherit`, `take_up` and the four releases: by the owner, or the owner-to-be; and in
+//!   `replace`, which is `lock` and `free` in one step.
 //! - W6 One who is told that it is the heir finds HEIR set: the word is changed first. It stays set until the heir settles.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,6 +77,11 @@ impl Word {
     /// Takes a free lock, whoever is queued: this is barging.
     pub(super) const fn lock(self, payload: u32) -> Option<Word> {
         Word(self.0 | LOCKED).with(payload).when(!self.has(LOCKED))
+    }
+
+    /// Takes a free lock whose payload is `from`, and frees it with `to`.
+    pub(super) const fn replace(self, from: u32, to: u32) -> Option<Word> {
+        self.with(to).when(!self.has(LOCKED) && self.payload() == from)
     }
 
     /// A newcomer joins the queue, under the bit.
@@ -212,7 +218,8 @@ mod tests {
     type Change = fn(Word) -> Option<Word>;
 
     /// (name, change, whether it may set the payload, what it does to pending)
-    const CHANGES: [(&str, Change, bool, i64); 12] = [
+    const CHANGES: [(&str, Change, bool, i64); 13] = [
+        ("replace", |word| word.replace(7, NEW), true, 0),
         ("lock", |word| word.lock(NEW), true, 0),
         ("wait", |word| if word.pending() as u64 == PENDING_MAX { None } else { word.wait() }, false, 1),
         // One in the queue, hence not the heir, and not one whom an unlock has popped.

@@ -199,6 +199,7 @@ macro_rules! number {
 }
 
 atomic!(AtomicBool, bool, fetch_and fetch_or fetch_xor);
+number!(AtomicU8, u8);
 number!(AtomicU32, u32);
 number!(AtomicU64, u64);
 number!(AtomicUsize, usize);
