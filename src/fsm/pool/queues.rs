@@ -5,40 +5,45 @@
 //!     slot   what was woken last, runs next          tasks of threads that are no worker, oldest first
 //!     queue  oldest first                            seated: workers that will look here; none: nothing is let in
 //! ```
-//! Each lies under a lock of its own whose payload says how much there is, so that a look costs a load. A locked queue and not a
-//! lock-free deque: a push or a take is one uncontended lock, slot and queue change together, a thief takes half in one go, the
-//! way in and its closing are decided in one critical section, and what the models run is what everyone runs.
+//! Queue and way in lie each under a lock of its own whose payload says how much there is, so that a look costs a load. A locked queue
+//! and not a lock-free deque: a push or a take is one uncontended lock, a thief takes half in one go, the way in and its closing are
+//! decided in one critical section, and what the models run is what everyone runs.
+//!
+//! The slot is a [`Turn`], at half the price of a lock, and never waited for. Only a thief can be in the worker's way, and it has come
+//! to take what is there: so a worker that finds it inside has nothing to take, and queues what it would put there.
 
 use crate::fsm::CellId;
-use crate::sync::lock::Lock;
-use crate::sync::shim::{AtomicU64, Ordering};
+use crate::sync::lock::{self, Lock};
+use crate::sync::shim::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::turn::Turn;
 use std::collections::VecDeque;
 
 /// How often in a row the slot goes first: two that wake each other would else keep all others waiting.
 const SLOT_STREAK: u32 = 3;
 /// A worker takes at most so many at once from the way in.
-const TAKE_MAX: usize = 32;
+const TAKE_MAX: usize = 128;
 
 /// What belongs to one worker, whichever thread that is. On lines of its own.
 #[repr(align(128))]
 pub(super) struct Place<T> {
-    /// The payload: bit 0, the slot is full; above it, the length of the queue.
-    local: Lock<Local<T>>,
+    /// The payload: its length.
+    queue: Lock<VecDeque<T>>,
+    slot: Turn<Option<T>>,
+    /// Whether the slot is full, for a look. Set by the worker alone.
+    is_full: AtomicBool,
     /// Turns begun. Written by the worker alone.
     turns: AtomicU64,
     /// Which cell is in a turn; 0 if none.
     cell: AtomicU64,
 }
 
-struct Local<T> {
-    slot: Option<T>,
-    queue: VecDeque<T>,
-}
+/// The lock of a queue, held.
+type Queue<'a, T> = lock::Guard<'a, VecDeque<T>>;
 
-impl<T> Local<T> {
-    fn word(&self) -> u32 {
-        u32::from(self.slot.is_some()) | (self.queue.len() as u32) << 1
-    }
+/// Unlocks, and leaves the length beside.
+fn unlock<T>(queue: Queue<'_, T>) {
+    let len = queue.len() as u32;
+    queue.unlock_with(|_| len);
 }
 
 /// Whether a push calls for another worker.
@@ -52,86 +57,105 @@ pub(super) enum Pushed {
 
 impl<T> Place<T> {
     pub(super) fn new() -> Place<T> {
-        let local = Lock::new(Local { slot: None, queue: VecDeque::new() });
-        Place { local, turns: AtomicU64::new(0), cell: AtomicU64::new(0) }
+        Place {
+            queue: Lock::new(VecDeque::new()),
+            slot: Turn::new(None),
+            is_full: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            cell: AtomicU64::new(0),
+        }
     }
 
     /// A task that the worker has woken goes into the slot; one that comes `again` from its own turn, to the end of the queue.
     pub(super) fn push(&self, task: T, again: bool) -> Pushed {
-        let mut local = self.local.lock();
-        let pushed = if local.queue.is_empty() { Pushed::Mine } else { Pushed::More };
-        let back = if again { Some(task) } else { local.slot.replace(task) };
-        local.queue.extend(back);
-        let word = local.word();
-        local.unlock_with(|_| word);
+        let pushed = if self.has_queue() { Pushed::More } else { Pushed::Mine };
+        let back = if again { Some(task) } else { self.put(task) };
+        if let Some(back) = back {
+            let mut queue = self.queue.lock();
+            queue.push_back(back);
+            unlock(queue);
+        }
         pushed
+    }
+
+    /// Puts a task into the slot; what lay there before, or the task itself if a thief is in, is for the queue.
+    fn put(&self, task: T) -> Option<T> {
+        let Some(mut slot) = self.slot.try_enter() else { return Some(task) };
+        // Relaxed: for the worker itself, and for thieves, who look again inside.
+        self.is_full.store(true, Ordering::Relaxed);
+        slot.replace(task)
+    }
+
+    /// What lies in the slot, unless a thief is taking it.
+    fn take_slot(&self) -> Option<T> {
+        if !self.is_full.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut slot = self.slot.try_enter()?;
+        self.is_full.store(false, Ordering::Relaxed);
+        slot.take()
     }
 
     /// What the worker does next. `streak`: how often the slot has gone first.
     pub(super) fn pop(&self, streak: &mut u32) -> Option<T> {
-        if !self.has_work() {
-            return None;
-        }
-        let mut local = self.local.lock();
-        let slot_first = *streak < SLOT_STREAK || local.queue.is_empty();
-        let task = if slot_first && local.slot.is_some() {
+        if (*streak < SLOT_STREAK || !self.has_queue())
+            && let Some(task) = self.take_slot()
+        {
             *streak = streak.saturating_add(1);
-            local.slot.take()
-        } else {
-            *streak = 0;
-            let next = local.queue.pop_front();
-            let waiting = local.slot.take();
-            local.queue.extend(waiting);
-            next
-        };
-        let word = local.word();
-        local.unlock_with(|_| word);
-        task
+            return Some(task);
+        }
+        if !self.has_queue() {
+            return self.take_slot(); // the queue may just have been stolen
+        }
+        *streak = 0;
+        let waiting = self.take_slot();
+        let mut queue = self.queue.lock();
+        queue.extend(waiting);
+        let next = queue.pop_front();
+        unlock(queue);
+        next
     }
 
     /// Appends to the queue.
     pub(super) fn extend(&self, tasks: impl Iterator<Item = T>) {
-        let mut local = self.local.lock();
-        local.queue.extend(tasks);
-        let word = local.word();
-        local.unlock_with(|_| word);
+        let mut queue = self.queue.lock();
+        queue.extend(tasks);
+        unlock(queue);
     }
 
     /// Half of the queue, rounded up, for a thief. With `slot`, an empty queue gives the task of the slot.
     pub(super) fn steal(&self, slot: bool, loot: &mut Vec<T>) {
-        let mut local = self.local.lock();
-        let half = local.queue.len().div_ceil(2);
-        loot.extend(local.queue.drain(..half));
+        let mut queue = self.queue.lock();
+        let half = queue.len().div_ceil(2);
+        loot.extend(queue.drain(..half));
+        unlock(queue);
         if loot.is_empty() && slot {
-            loot.extend(local.slot.take());
+            loot.extend(self.take_slot());
         }
-        let word = local.word();
-        local.unlock_with(|_| word);
     }
 
     /// All of it, for the worker goes into a section that may block.
     pub(super) fn clear(&self) -> Vec<T> {
-        let mut local = self.local.lock();
-        let slot = local.slot.take();
-        let tasks = slot.into_iter().chain(local.queue.drain(..)).collect();
-        local.unlock_with(|_| 0);
+        let slot = self.take_slot();
+        let mut queue = self.queue.lock();
+        let tasks = slot.into_iter().chain(queue.drain(..)).collect();
+        unlock(queue);
         tasks
     }
 
-    /// Whether there is a task. One load.
+    /// Whether there is a task. Two loads.
     pub(super) fn has_work(&self) -> bool {
-        self.local.payload() != 0
+        self.is_full.load(Ordering::Relaxed) || self.has_queue()
     }
 
     /// Whether the queue holds some, the slot aside. One load.
     pub(super) fn has_queue(&self) -> bool {
-        1 < self.local.payload()
+        self.queue.payload() != 0
     }
 
-    /// Whether more is there than the worker's own next. One load.
+    /// Whether more is there than the worker's own next. Two loads.
     pub(super) fn has_more_than_one(&self) -> bool {
-        let word = self.local.payload();
-        1 < (word & 1) + (word >> 1)
+        1 < u32::from(self.is_full.load(Ordering::Relaxed)) + self.queue.payload()
     }
 
     /// A turn of that cell begins, or ends (0).
