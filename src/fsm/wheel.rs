@@ -75,6 +75,9 @@ struct Near {
 }
 
 impl<T> Wheel<T> {
+    /// What one entry takes, the value included.
+    pub(crate) const ENTRY_BYTES: usize = Slab::<T>::ENTRY_BYTES;
+
     /// An empty wheel; `now` is where [`advance`](Self::advance) starts from.
     #[must_use]
     pub fn new(now: Time) -> Wheel<T> {

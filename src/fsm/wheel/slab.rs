@@ -39,6 +39,8 @@ pub(super) struct Slab<T> {
 }
 
 impl<T> Slab<T> {
+    pub(super) const ENTRY_BYTES: usize = size_of::<Entry<T>>();
+
     pub(super) const fn new() -> Self {
         Slab { chunks: Vec::new(), open: 0, len: 0, generations: 0 }
     }
