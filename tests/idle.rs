@@ -28,6 +28,12 @@ fn switches(name: &str) -> BTreeMap<String, String> {
     all
 }
 
+/// The processor time of those threads so far, in nanoseconds.
+fn used_ns(threads: &BTreeMap<String, String>) -> u64 {
+    let used = |id: &String| fs::read_to_string(format!("/proc/self/task/{id}/schedstat")).unwrap_or_default();
+    threads.keys().filter_map(|id| used(id).split(' ').next()?.parse::<u64>().ok()).sum()
+}
+
 #[test]
 fn a_pool_whose_automata_are_idle_makes_no_system_call() {
     let pool = Pool::builder().workers(4).name("resting").build();
@@ -36,10 +42,13 @@ fn a_pool_whose_automata_are_idle_makes_no_system_call() {
     // Its watcher comes to rest a tenth of a second after the last turn, on a machine that has time for it.
     loop {
         let before = switches("resting-");
+        let used = used_ns(&before);
         let _ = parker.park_timeout(Duration::from_secs(2));
         let after = switches("resting-");
         // Four workers and the thread of the timers, once each has got its name.
         if before.len() == 5 && before == after {
+            let used = used_ns(&after) - used;
+            assert!(used < 200_000, "F12: {used} ns in two seconds are more than a millisecond in ten");
             break;
         }
         assert!(Instant::now() < patience, "F12: it goes on for ever: {before:?} {after:?}");

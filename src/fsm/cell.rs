@@ -9,6 +9,8 @@
 //! `Arc` keeps the memory, `addresses` says whether anyone can still post. A cell that is dead holds no code of its user's, so
 //! its last reference may be dropped anywhere.
 
+mod post;
+
 use super::address::WeakAddress;
 use super::automaton::{Automaton, CellId, End};
 use super::counters::{Counters, Tallies};
@@ -19,8 +21,8 @@ use super::rejected::Rejected;
 use super::runner::{HomeRef, Task};
 use super::staged::Staged;
 use super::turn::{Limit, Report};
-use super::word::{DUE, Duty, Phase, Refusal, Word};
-use crate::sync::lock::{self, Lock};
+use super::word::{ALERTS, DUE, Duty, Phase, Word};
+use crate::sync::lock::Lock;
 use crate::sync::shim::AtomicU32;
 use crate::sync::turn::Turn;
 use crate::time::Time;
@@ -41,9 +43,15 @@ pub(crate) struct Head {
 }
 
 /// An automaton with all that makes it run.
+///
+/// In this order: what posters write comes first, what the owner of the turn reads between two inputs last. So they do not
+/// take each other's cache line, although a cell is not aligned to lines.
+#[repr(C)]
 pub(crate) struct Cell<A: Automaton> {
     pub(crate) inbox: Lock<Inbox<A::Command>>,
     pub(crate) head: Head,
+    /// Its notes: the flags among [`ALERTS`] that someone, perhaps `next` itself, has set in the word. The word decides; this is what
+    /// the owner of the turn looks at between two inputs, so that it leaves alone the line of the lock.
     pub(crate) body: Turn<Body<A>>,
 }
 
@@ -161,9 +169,6 @@ pub(crate) trait Port<C: 'static>: Send + Sync + 'static {
     fn weak(self: Arc<Self>) -> WeakAddress<C>;
 }
 
-/// The lock of an inbox, held.
-type InboxGuard<'a, C> = lock::Guard<'a, Inbox<C>>;
-
 /// Does what a change of the word obliges to.
 pub(crate) fn schedule<C: 'static>(port: &Arc<dyn Port<C>>, duty: Duty) {
     match duty {
@@ -209,111 +214,11 @@ impl<A: Automaton> Cell<A> {
     }
 }
 
-impl<A: Automaton> Port<A::Command> for Cell<A> {
-    fn node(&self) -> &dyn Node {
-        self
-    }
-
-    fn into_node(self: Arc<Self>) -> Arc<dyn Node> {
-        self
-    }
-
-    fn post(&self, command: A::Command) -> Result<Duty, Rejected<A::Command>> {
-        let inbox = self.inbox.lock();
-        match self.refusal(&inbox) {
-            Some(refuse) => Err(self.refuse(inbox, refuse, command)),
-            None => Ok(self.accept(inbox, command)),
-        }
-    }
-
-    fn post_or_wait(
-        &self,
-        command: A::Command,
-        seat: &mut Option<Seat>,
-        waker: &Waker,
-    ) -> Result<Duty, Rejected<A::Command>> {
-        let ours = Arc::new(waker.clone()); // F4: not under the lock, for it is the user's.
-        let mut inbox = self.inbox.lock();
-        match self.refusal(&inbox) {
-            Some(refuse) if self.now().refusal().is_some() => return Err(self.refuse(inbox, refuse, command)),
-            None if inbox.is_first(seat.as_ref()) => {
-                let before = seat.take().and_then(|seat| inbox.leave(&seat));
-                let duty = self.accept(inbox, command);
-                drop(before);
-                self.make_way();
-                return Ok(duty);
-            }
-            Some(_) | None => {}
-        }
-        let before = inbox.wait(seat.get_or_insert_default(), ours);
-        drop(inbox);
-        drop(before);
-        Err(Rejected::Full(command))
-    }
-
-    fn leave(&self, seat: &Seat) {
-        let waker = self.inbox.lock().leave(seat);
-        drop(waker);
-        self.make_way(); // it may have been woken, and the next must not wait for one that is gone
-    }
-
-    fn notice(&self, make: Notice<A::Command>) -> Duty {
-        self.tell(System::Notice(make))
-    }
-
-    fn weak(self: Arc<Self>) -> WeakAddress<A::Command> {
-        let port: Arc<dyn Port<A::Command>> = self;
-        WeakAddress::of(Arc::downgrade(&port))
-    }
-}
-
-/// Gives a command back with its reason.
-type Refuse<C> = fn(C) -> Rejected<C>;
-
 impl<A: Automaton> Cell<A> {
-    /// Whether a command would be refused now, and how.
-    fn refusal(&self, inbox: &Inbox<A::Command>) -> Option<Refuse<A::Command>> {
-        match self.now().refusal() {
-            Some(Refusal::Dead) => Some(Rejected::Dead),
-            Some(Refusal::Draining) => Some(Rejected::Draining),
-            None if self.head.limit as usize <= inbox.len() && !inbox.overwrites() => Some(Rejected::Full),
-            None => None,
-        }
-    }
-
-    fn refuse(
-        &self,
-        inbox: InboxGuard<'_, A::Command>,
-        refuse: Refuse<A::Command>,
-        command: A::Command,
-    ) -> Rejected<A::Command> {
-        self.head.tallies.refused.add(1);
-        drop(inbox);
-        refuse(command)
-    }
-
-    /// Queues a command.
-    fn accept(&self, mut inbox: InboxGuard<'_, A::Command>, command: A::Command) -> Duty {
-        let tallies = &self.head.tallies;
-        let displaced = if self.head.limit as usize <= inbox.len() { inbox.pop_oldest() } else { None };
-        inbox.push(command);
-        let depth = inbox.len();
-        tallies.posted.add(1);
-        tallies.depth_max.raise(depth as u32);
-        tallies.dropped.add(u32::from(displaced.is_some()));
-        let (next, duty) = self.now().with_depth(depth).wake();
-        inbox.unlock_with(|_| next.0);
-        drop(displaced); // F4: its `Drop` is the user's, so it comes after the unlock.
-        if let Some(tape) = self.head.home.tape() {
-            tape.posted(self.head.id);
-        }
-        duty
-    }
-
-    /// Wakes the first who waits for room, if there is some.
-    fn make_way(&self) {
-        let first = self.inbox.lock().first_waiting(self.head.limit);
-        wake_all(first);
+    /// What was asked of the owner of the turn: flags among [`ALERTS`].
+    #[inline]
+    pub(crate) fn alerts(&self) -> u32 {
+        self.body.notes().into()
     }
 
     /// Queues what the system tells: behind no command, and never refused but by the dead.
@@ -344,6 +249,8 @@ impl<A: Automaton> Node for Cell<A> {
     fn signal(&self, flag: u32) -> Duty {
         let mut inbox = self.inbox.lock();
         let (next, duty) = self.now().signal(flag);
+        // Under the lock: a turn that begins later sees it; one that goes on sees it soon, or by the word at its end.
+        self.body.set_notes((next.0 & ALERTS) as u8);
         let waiting = inbox.take_waiting();
         inbox.unlock_with(|_| next.0);
         wake_all(waiting); // there will be no room: they are refused

@@ -11,6 +11,7 @@ impl Tally {
     }
 
     /// The one writer adds: a load and a store, no read-modify-write.
+    #[inline]
     pub(crate) fn add(&self, count: u32) {
         // Relaxed: nothing is concluded from a count about anything else. A model leaves them out, as they order nothing.
         if cfg!(not(rsm_loom)) {
@@ -19,12 +20,14 @@ impl Tally {
     }
 
     /// The one writer raises it to at least `value`.
+    #[inline]
     pub(crate) fn raise(&self, value: u32) {
         if cfg!(not(rsm_loom)) && self.get() < value {
             self.0.store(value, Ordering::Relaxed);
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }

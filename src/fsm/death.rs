@@ -125,8 +125,7 @@ impl<A: Automaton> Cell<A> {
     /// Death of a cell that is queued and will never be run.
     pub(crate) fn give_up(self: &Arc<Self>) {
         let mut guard = self.body.try_enter().expect("F1: one turn at a time: a task exists once");
-        let (_, system) = self.take(&mut guard);
-        drop_all(system);
+        drop_all(self.take(&mut guard).system);
         let extras = guard.extras.take();
         self.die(guard, extras, End::Killed);
     }

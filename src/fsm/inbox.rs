@@ -1,8 +1,8 @@
 //! What a cell keeps under its lock: the commands posted, what the system tells it, and who wants to know of its end.
 //!
 //! ```text
-//!   queue  [ up to 256 ]      oldest, contiguous; swapped with the drained batch of the turn
-//!   chunks [ 256 ][ 256 ][..  what a burst adds; given back one by one while it drains
+//!   chunks [ 256 ][ 256 ][..  what a burst adds, the oldest first; given back one by one while it drains
+//!   queue  [ up to 256 ]      youngest, contiguous; where every post goes; swapped with the drained batch of the turn
 //!   system   timers due, death notices: never full, never refused
 //! ```
 //! The rest of [`More`] is boxed at first use: an idle cell has one vector here and a null pointer.
@@ -61,14 +61,18 @@ struct Waiting {
 
 /// All that lies under a cell's lock.
 pub(crate) struct Inbox<C> {
+    /// The youngest, up to a chunk.
     queue: Vec<C>,
     more: Option<Box<More<C>>>,
 }
 
 /// What most cells never need.
 pub(crate) struct More<C> {
+    /// Full, and older than the queue.
     chunks: VecDeque<Vec<C>>,
     chunked: usize,
+    /// A chunk that the owner of the turn has emptied, for the next one.
+    spare: Vec<C>,
     system: Vec<System<C>>,
     watchers: Vec<Watcher>,
     guards: Vec<Guard>,
@@ -84,6 +88,7 @@ impl<C> More<C> {
         More {
             chunks: VecDeque::new(),
             chunked: 0,
+            spare: Vec::new(),
             system: Vec::new(),
             watchers: Vec::new(),
             guards: Vec::new(),
@@ -117,36 +122,38 @@ impl<C> Inbox<C> {
         self.more.as_ref().is_some_and(|more| more.overwrites)
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, command: C) {
-        let chunked = self.more.as_ref().is_some_and(|more| more.chunked != 0);
-        if self.queue.len() < CHUNK && !chunked {
-            self.queue.push(command);
-            return;
+        if self.queue.len() == CHUNK {
+            self.begin_chunk();
         }
+        self.queue.push(command);
+    }
+
+    /// The queue is full: it becomes the youngest of the chunks.
+    #[cold]
+    fn begin_chunk(&mut self) {
         let more = self.more();
-        more.chunked += 1;
-        match more.chunks.back_mut().filter(|last| last.len() < CHUNK) {
-            Some(last) => last.push(command),
-            None => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(command);
-                more.chunks.push_back(chunk);
-            }
-        }
+        let mut fresh = mem::take(&mut more.spare);
+        fresh.reserve_exact(CHUNK);
+        more.chunked += CHUNK;
+        let full = mem::replace(&mut self.queue, fresh);
+        self.more().chunks.push_back(full);
     }
 
     /// Takes the oldest command out, for one that overwrites. Moves at most one chunk's worth.
     pub(crate) fn pop_oldest(&mut self) -> Option<C> {
-        if self.queue.is_empty() {
-            return None;
-        }
-        let oldest = self.queue.remove(0);
-        if self.queue.is_empty()
-            && let Some(chunk) = self.next_chunk()
+        if let Some(more) = self.more.as_mut()
+            && let Some(oldest) = more.chunks.front_mut()
         {
-            self.queue = chunk;
+            more.chunked -= 1;
+            let command = oldest.remove(0);
+            if oldest.is_empty() {
+                more.chunks.pop_front();
+            }
+            return Some(command);
         }
-        Some(oldest)
+        if self.queue.is_empty() { None } else { Some(self.queue.remove(0)) }
     }
 
     fn next_chunk(&mut self) -> Option<Vec<C>> {
@@ -159,17 +166,25 @@ impl<C> Inbox<C> {
     /// Fills an empty batch with the oldest commands; hands back a buffer to be freed after the unlock.
     pub(crate) fn fill(&mut self, batch: &mut Vec<C>) -> Vec<C> {
         debug_assert!(batch.is_empty(), "what was taken is delivered before more is");
-        mem::swap(&mut self.queue, batch);
-        match self.next_chunk() {
-            Some(chunk) => mem::replace(&mut self.queue, chunk),
-            None => Vec::new(),
-        }
+        let Some(chunk) = self.next_chunk() else {
+            mem::swap(&mut self.queue, batch);
+            return Vec::new();
+        };
+        let emptied = mem::replace(batch, chunk);
+        let spare = &mut self.more().spare;
+        if spare.capacity() == 0 && emptied.capacity() == CHUNK { mem::replace(spare, emptied) } else { emptied }
     }
 
-    /// Takes a buffer out if an idle cell must not keep it, to be freed after the unlock (F12).
-    pub(crate) fn shrink(&mut self) -> Vec<C> {
+    /// Takes the buffers out that an idle cell must not keep, to be freed after the unlock (F12).
+    pub(crate) fn shrink(&mut self) -> [Vec<C>; 2] {
         debug_assert!(self.len() == 0, "only an empty inbox rests");
-        shrunk(&mut self.queue)
+        let spare = self.more.as_mut().map(|more| mem::take(&mut more.spare));
+        [shrunk(&mut self.queue), spare.unwrap_or_default()]
+    }
+
+    /// Whether an idle cell may keep all buffers that are here now.
+    pub(crate) fn is_small(&self) -> bool {
+        !is_large(&self.queue) && self.more.as_ref().is_none_or(|more| more.spare.capacity() == 0)
     }
 
     pub(crate) fn tell(&mut self, what: System<C>) {
@@ -244,10 +259,11 @@ impl<C> Inbox<C> {
 
     /// All commands, oldest first; nothing comes after them.
     pub(crate) fn empty(&mut self) -> Vec<Vec<C>> {
-        let mut all = vec![mem::take(&mut self.queue)];
+        let mut all = Vec::new();
         while let Some(chunk) = self.next_chunk() {
             all.push(chunk);
         }
+        all.push(mem::take(&mut self.queue));
         all
     }
 
@@ -289,8 +305,12 @@ pub(crate) struct Settled<C> {
 
 /// Takes an empty buffer out if it is larger than an idle cell may keep.
 pub(crate) fn shrunk<C>(buffer: &mut Vec<C>) -> Vec<C> {
+    if is_large(buffer) { mem::take(buffer) } else { Vec::new() }
+}
+
+fn is_large<C>(buffer: &Vec<C>) -> bool {
     let large = KEPT_LEN < buffer.capacity() || KEPT_BYTES < buffer.capacity().saturating_mul(size_of::<C>());
-    if large && size_of::<C>() != 0 { mem::take(buffer) } else { Vec::new() }
+    large && size_of::<C>() != 0
 }
 
 #[cfg(test)]
@@ -361,7 +381,8 @@ mod tests {
                 batch.clear();
             }
             drop((inbox.shrink(), shrunk(&mut batch)));
-            let most = inbox.queue.capacity().max(batch.capacity());
+            let spare = inbox.more.as_ref().map_or(0, |more| more.spare.capacity());
+            let most = inbox.queue.capacity().max(batch.capacity()).max(spare);
             assert!(most <= KEPT_LEN, "F12: {most} elements are kept after {pushed}");
             assert_eq!(most != 0, kept, "a small buffer is worth keeping");
         }

@@ -62,19 +62,34 @@ enum Outcome {
 const TRANSITIONS_MAX: u32 = 1_000;
 
 /// The user's code and what it is called with, for as long as it cannot be left.
+///
+/// What changes with each input is kept here and not in the cell, which others write to meanwhile.
 struct Visit<'a, A: Automaton> {
     cell: &'a Cell<A>,
-    batch: &'a mut Vec<A::Command>,
-    live: &'a mut Live<A>,
+    automaton: &'a mut A,
+    stage: &'a mut Stage,
+    /// `None` while `next` has it, and after its panic.
+    state: Option<A::State>,
+    batch: Vec<A::Command>,
     context: &'a mut Context<A>,
+    /// Commands delivered of those that a turn is limited to, and all.
     commands: u32,
+    processed: u32,
+}
+
+/// What a turn took.
+pub(crate) struct Taken<C> {
+    word: Word,
+    pub(crate) system: Vec<System<C>>,
+    /// The word that the turn began with, if it may go to rest without another look at the inbox, as long as nobody has come.
+    quiet: Option<Word>,
 }
 
 impl<A: Automaton> Cell<A> {
     /// One turn. Whoever has the task runs it, once: so nobody else is inside (F1).
     pub(crate) fn turn(self: &Arc<Self>, limit: Limit) -> Report {
         let mut guard = self.body.try_enter().expect("F1: one turn at a time: a task exists once");
-        let (word, system) = self.take(&mut guard);
+        let Taken { word, system, quiet } = self.take(&mut guard);
         self.head.tallies.turns.add(1);
         let mut context = Context::new(self.clone(), guard.extras.take());
         let mut report = Report::default();
@@ -89,20 +104,22 @@ impl<A: Automaton> Cell<A> {
             self.visit(&mut guard, &mut context, &mut report, |visit| visit.all(most))
         };
         match outcome {
-            Outcome::Quiet => self.rest(guard, context, report),
+            Outcome::Quiet => self.rest(guard, context, report, quiet),
             Outcome::Ended(end) => self.end(guard, context, end, report),
         }
     }
 
     /// Takes what waits: Queued -> Running.
-    pub(crate) fn take(&self, body: &mut Body<A>) -> (Word, Vec<System<A::Command>>) {
-        let mut inbox = self.inbox.lock();
+    pub(crate) fn take(&self, body: &mut Body<A>) -> Taken<A::Command> {
+        // Running from the moment of locking, so that posters know who is in (`wait_to_post`).
+        let take = |word| Word(word).take().expect("F2: a task is run while its cell is queued");
+        let mut inbox = self.inbox.lock_with(|word| take(word).0);
         let word = Word(inbox.payload());
-        let next = word.take().expect("F2: a task is run while its cell is queued");
         let system = inbox.take_system();
         let fresh = body.batch.is_empty();
         let spare = if fresh { inbox.fill(&mut body.batch) } else { Vec::new() };
-        let next = next.with_depth(inbox.len());
+        let next = word.with_depth(inbox.len());
+        let quiet = (next.is_quiet() && inbox.is_small()).then_some(next);
         let waiting = inbox.first_waiting(self.head.limit);
         inbox.unlock_with(|_| next.0);
         drop(spare);
@@ -110,7 +127,7 @@ impl<A: Automaton> Cell<A> {
         if fresh {
             body.batch.reverse();
         }
-        (word, system)
+        Taken { word, system, quiet }
     }
 
     /// Runs the user's code, and contains its panic.
@@ -122,13 +139,18 @@ impl<A: Automaton> Cell<A> {
         act: impl FnOnce(&mut Visit<'_, A>) -> Result<(), Halt>,
     ) -> Outcome {
         let live = body.live.as_mut().expect("a cell that is dead is in no queue");
-        let mut visit = Visit { cell: self, batch: &mut body.batch, live, context, commands: 0 };
+        let Live { automaton, state, stage } = live;
+        let (batch, taken) = (mem::take(&mut body.batch), state.take());
+        let mut visit = Visit { cell: self, automaton, stage, state: taken, batch, context, commands: 0, processed: 0 };
         let result = catch_unwind(AssertUnwindSafe(|| match act(&mut visit) {
             Ok(()) => Outcome::Quiet,
             Err(Halt::Stop) => visit.exit(),
             Err(Halt::Kill) => Outcome::Ended(End::Killed),
         }));
+        *state = visit.state;
+        body.batch = visit.batch;
         report.commands += visit.commands;
+        self.head.tallies.processed.add(visit.processed);
         result.unwrap_or_else(|payload| Outcome::Ended(End::Panicked(Panic::new(payload))))
     }
 
@@ -138,11 +160,18 @@ impl<A: Automaton> Cell<A> {
         mut guard: TurnGuard<'_, Body<A>>,
         mut context: Context<A>,
         mut report: Report,
+        quiet: Option<Word>,
     ) -> Report {
         report.kinds[1] = self.kind(&guard);
         let stage = guard.live.as_ref().map_or(Stage::Last, |live| live.stage);
         let (more, told) = (!guard.batch.is_empty() || context.has_more(), Stage::Draining <= stage);
-        let mut inbox = self.inbox.lock();
+        if let Some(began) = quiet
+            && !more
+            && !told
+        {
+            return self.rest_quietly(guard, context, report, began);
+        }
+        let mut inbox = self.inbox.lock_with(|word| Word(word).ending().0);
         let mut done = Word(inbox.payload()).end(more, told).expect("F1: who runs is Running");
         if done.1 == Rest::Drained && stage == Stage::Draining && context.free_postponed() {
             if let Some(live) = guard.live.as_mut() {
@@ -175,6 +204,32 @@ impl<A: Automaton> Cell<A> {
                 report
             }
         }
+    }
+
+    /// The end of a turn that leaves nothing behind: to rest in one step, if nobody has come meanwhile.
+    fn rest_quietly(
+        self: &Arc<Self>,
+        mut guard: TurnGuard<'_, Body<A>>,
+        context: Context<A>,
+        report: Report,
+        began: Word,
+    ) -> Report {
+        drop(shrunk(&mut guard.batch));
+        guard.extras = context.into_extras();
+        drop(guard); // before the word says so, as in `rest`
+        let idle = |now: Word| now.end(false, false).expect("F1: who runs is Running");
+        if self.inbox.replace_payload(began.0, idle(began).0.0) {
+            return report;
+        }
+        let mut inbox = self.inbox.lock_with(|word| Word(word).ending().0);
+        let (next, rest) = idle(Word(inbox.payload()));
+        let spare = (rest == Rest::Idle).then(|| inbox.shrink());
+        inbox.unlock_with(|_| next.0);
+        drop(spare);
+        if rest == Rest::Again {
+            self.head.home.get().schedule(Task::new(self.clone()));
+        }
+        report
     }
 
     /// The label of the state, for one who has made an idle cell Running; then ends as a turn does.
@@ -240,8 +295,8 @@ impl Limit {
 impl<A: Automaton> Visit<'_, A> {
     /// All inputs of a turn, in their order.
     fn all(&mut self, most: u32) -> Result<(), Halt> {
-        if self.live.stage == Stage::Born {
-            self.live.stage = Stage::Started;
+        if *self.stage == Stage::Born {
+            *self.stage = Stage::Started;
             self.deliver(Input::Start)?;
         }
         self.halt()?;
@@ -261,8 +316,8 @@ impl<A: Automaton> Visit<'_, A> {
 
     /// `Drain`, once it is asked for: it overtakes all commands, those of the batch in hand too.
     fn drain(&mut self) -> Result<(), Halt> {
-        if self.live.stage < Stage::Draining && self.cell.now().has(DRAIN) {
-            self.live.stage = Stage::Draining;
+        if self.cell.alerts() & DRAIN != 0 && *self.stage < Stage::Draining {
+            *self.stage = Stage::Draining;
             spans::drain();
             self.deliver(Input::Drain)?;
         }
@@ -290,12 +345,12 @@ impl<A: Automaton> Visit<'_, A> {
         for _ in 0..TRANSITIONS_MAX {
             let from = self.call(input);
             self.halt()?;
-            let to = self.live.state.as_ref().map(Kind::of);
+            let to = self.state.as_ref().map(Kind::of);
             if to == Some(from) {
                 return Ok(());
             }
             self.context.leave_kind();
-            spans::transition::<A>(self.live.state.as_ref());
+            spans::transition::<A>(self.state.as_ref());
             input = Input::Transition { from };
         }
         panic!("a transition was answered by another {TRANSITIONS_MAX} times in a row: `next` does not come to rest")
@@ -303,56 +358,52 @@ impl<A: Automaton> Visit<'_, A> {
 
     /// One call of `next`. The state is gone if it panics. Returns the kind before.
     fn call(&mut self, input: Input<A>) -> Kind<A::State> {
+        self.processed += u32::from(matches!(input, Input::Command(_)));
         self.cell.note(&input);
         self.context.begin_call();
-        let state = self.live.state.take().expect("a call hands a state back, or its panic ends the automaton");
+        let state = self.state.take().expect("a call hands a state back, or its panic ends the automaton");
         let from = Kind::of(&state);
-        self.live.state = Some(self.live.automaton.next(state, input, self.context));
+        self.state = Some(self.automaton.next(state, input, self.context));
         from
     }
 
     fn flush(&mut self) {
-        let Some(state) = self.live.state.as_mut() else { return };
+        let Some(state) = self.state.as_mut() else { return };
         self.context.begin_call();
         let kind = Kind::of(state);
-        self.live.automaton.flush(state, self.context);
+        self.automaton.flush(state, self.context);
         debug_assert!(kind == Kind::of(state), "F10: the kind of a state changes in `next` alone, never in `flush`");
     }
 
     /// Whether someone, perhaps `next` itself, has asked for the end.
     fn halt(&self) -> Result<(), Halt> {
-        let word = self.cell.now();
-        match (word.has(KILL), word.has(STOP)) {
-            (true, _) => Err(Halt::Kill),
-            (false, true) => Err(Halt::Stop),
-            (false, false) => Ok(()),
+        match self.cell.alerts() {
+            kill if kill & KILL != 0 => Err(Halt::Kill),
+            stop if stop & STOP != 0 => Err(Halt::Stop),
+            _ => Ok(()),
         }
     }
 
     /// `Exit`, and the last `flush`.
     fn exit(&mut self) -> Outcome {
         self.call(Input::Exit);
-        if !self.cell.now().has(KILL) {
+        if self.cell.alerts() & KILL == 0 {
             self.flush();
         }
-        Outcome::Ended(if self.cell.now().has(KILL) { End::Killed } else { End::Exited })
+        Outcome::Ended(if self.cell.alerts() & KILL != 0 { End::Killed } else { End::Exited })
     }
 }
 
 impl<A: Automaton> Cell<A> {
+    #[inline]
     fn note(&self, input: &Input<A>) {
-        let number = match input {
+        let Some(tape) = self.head.home.tape() else { return };
+        tape.input(match input {
             Input::Start => 1,
             Input::Command(_) => 2,
             Input::Transition { .. } => 3,
             Input::Drain => 4,
             Input::Exit => 5,
-        };
-        if number == 2 {
-            self.head.tallies.processed.add(1);
-        }
-        if let Some(tape) = self.head.home.tape() {
-            tape.input(number);
-        }
+        });
     }
 }

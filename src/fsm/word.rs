@@ -73,8 +73,13 @@ pub(crate) const STOP: u32 = 1 << 4;
 pub(crate) const KILL: u32 = 1 << 5;
 pub(crate) const DUE: u32 = 1 << 6;
 pub(crate) const LINGER: u32 = 1 << 7;
+/// What the owner of a turn heeds between two inputs.
+pub(crate) const ALERTS: u32 = DRAIN | STOP | KILL;
+const _: () = assert!(ALERTS <= u8::MAX as u32, "they fit into the notes of a turn");
 
 const PHASE: u32 = 7;
+/// The bit that the dead phases have, and no other.
+const DEAD: u32 = 4;
 const _: () = assert!(Word::BORN.0 == 0, "the payload of a new lock is 0");
 const DEPTH_SHIFT: u32 = 8;
 /// The depth saturates here: what is full is decided by the queue's own length, under the lock.
@@ -108,6 +113,16 @@ impl Word {
         matches!(self.phase(), Phase::Exited | Phase::Killed | Phase::Panicked)
     }
 
+    /// Whether commands are taken, and nobody has asked for an end: `refusal` is `None`. One comparison.
+    pub(crate) const fn is_open(self) -> bool {
+        self.0 & (DEAD | DRAIN | STOP | KILL) == 0
+    }
+
+    /// In a turn that leaves nothing behind, if nobody does anything: no flag, no command.
+    pub(crate) const fn is_quiet(self) -> bool {
+        self.0 == Phase::Running as u32
+    }
+
     const fn is_running(self) -> bool {
         matches!(self.phase(), Phase::Running | Phase::Notified)
     }
@@ -119,6 +134,11 @@ impl Word {
     pub(crate) const fn with_depth(self, depth: usize) -> Word {
         let depth = if depth < DEPTH_MAX as usize { depth as u32 } else { DEPTH_MAX };
         Word((self.0 & !(DEPTH_MAX << DEPTH_SHIFT)) | (depth << DEPTH_SHIFT))
+    }
+
+    /// One command more, where the depth is below its greatest.
+    pub(crate) const fn deeper(self) -> Word {
+        Word(self.0 + (1 << DEPTH_SHIFT))
     }
 
     /// Why a command would not be taken now (F6). A stop or kill, pending or done, is death to its sender.
@@ -152,6 +172,11 @@ impl Word {
             Phase::Queued => Some(Word(self.0 & !DUE).with_phase(Phase::Running)),
             _ => None,
         }
+    }
+
+    /// The owner of a turn ends it: for as long as it holds the lock, the phase says who does.
+    pub(crate) const fn ending(self) -> Word {
+        if self.is_running() { self.with_phase(Phase::Running) } else { self }
     }
 
     /// Someone looks into an idle cell from outside, and ends as a turn does.
