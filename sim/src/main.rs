@@ -124,7 +124,7 @@ fn again(options: &Options, path: &str) -> io::Result<ExitCode> {
     let small = Small::parse(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
     let again = format!("cargo sim --case {path}{}", with_mutant(options));
     match &options.html {
-        Some(file) => draw(options, Stop::default(), (file, path), &small, again),
+        Some(file) => draw(options, Stop::default(), (file, &title(path, &text)), &small, again),
         None => Ok(verdict(&small.run(), &again)),
     }
 }

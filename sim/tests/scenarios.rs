@@ -1,5 +1,6 @@
 //! Every story of `sim/scenarios` holds, and can be read at a glance.
 
+use rsm_sim::html::About;
 use rsm_sim::scenario::Scenario;
 use std::fs;
 use std::path::Path;
@@ -21,4 +22,17 @@ fn every_story_holds_and_has_at_most_twenty_lines() {
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert!(20 <= names.len(), "{} stories", names.len());
+}
+
+#[test]
+fn the_story_of_the_committed_picture_holds() {
+    let text = include_str!("../../docs/pictures/an-election-under-a-partition.txt");
+    let scenario = Scenario::parse(text).expect("it is a story");
+    assert_eq!(scenario.play(), Ok(()));
+    let (told, page) = scenario.picture(text, About { title: "a story".into(), ..About::default() });
+    assert_eq!(told, Ok(()), "a picture changes nothing");
+    assert!(page.contains("[\"cut\",null,\"line ") && page.contains("\"broken\":null"));
+    let untrue = format!("{text}\nexpect no leader");
+    let (told, page) = Scenario::parse(&untrue).expect("it is a story").picture(&untrue, About::default());
+    assert!(told.is_err() && page.contains("\"broken\":[\"the story\",\"line "), "it says what does not hold");
 }

@@ -58,27 +58,21 @@ function canvasOf(info, world, view) {
     return out.join("");
   };
 
-  // How much of what would cross the gap between two lanes is cut.
+  // What stands above the arrows although it is drawn with what lies below them.
+  let words = "";
+
+  // A lane that is cut off, or the gap between lanes that are.
   const cuts = () => {
     if (view.causal) return "";
-    const spells = info.spells.filter(spell => spell[0] === "cut"), out = [];
-    for (let gap = 0; gap + 1 < world.nodes; gap++) {
-      const here = spells.filter(([, one, other]) => Math.min(one, other) <= gap && gap < Math.max(one, other));
-      const edges = [...new Set(here.flatMap(spell => [spell[3], spell[4]]))].sort((one, other) => one - other);
-      const all = 2 * (gap + 1) * (world.nodes - gap - 1);
-      for (let nth = 0; nth + 1 < edges.length; nth++) {
-        const share = here.filter(spell => spell[3] <= edges[nth] && edges[nth] < spell[4]).length / all;
-        const x = Math.max(size.gutter, toX(edges[nth])), wide = Math.min(size.width, toX(edges[nth + 1])) - x;
-        if (share === 0 || wide <= 0) continue;
-        const y = top(gap) + BAND, high = top(gap + 1) - y;
-        out.push(`<g opacity="${(0.35 + 0.65 * share).toFixed(2)}"><rect class="cut" x="${x}" y="${y}" width="${wide}" height="${high}"/>`
-          + `<rect fill="url(#p-cut)" x="${x}" y="${y}" width="${wide}" height="${high}"/></g>`);
-        if (160 < wide) {
-          out.push(`<text class="cut-word" x="${x + 6}" y="${y + 14}">${share === 1 ? "cut" : `cut: ${Math.round(share * 100)}% of the links`}</text>`);
-        }
-      }
-    }
-    return out.join("");
+    return world.cuts.map(({ what, place, words, share, from, to }) => {
+      const x = Math.max(size.gutter, toX(from)), wide = Math.min(size.width, toX(to)) - x, isLane = what === "lane";
+      if (wide <= 0) return "";
+      const y = isLane ? top(place) - 9 : top(place) + BAND + 9, high = isLane ? BAND + 18 : top(place + 1) - y - 9;
+      const word = isLane ? `✂ peer ${place} ${words}` : share === 1 ? "✂ cut" : "";
+      if (word.length * 7 < wide) words += `<text class="cut-word" x="${x + 5}" y="${isLane ? y - 3 : y + high / 2 + 4}">${word}</text>`;
+      return `<g opacity="${(0.25 + 0.75 * share).toFixed(2)}"><rect class="cut" x="${x}" y="${y}" width="${wide}" height="${high}"/>`
+        + `<rect fill="url(#p-cut)" x="${x}" y="${y}" width="${wide}" height="${high}"/></g>`;
+    }).join("");
   };
 
   const bandsOf = node => {
@@ -96,12 +90,12 @@ function canvasOf(info, world, view) {
       }
       out.push(`<rect class="band ${name}" x="${x}" y="${y}" width="${wide}" height="${BAND}"/>`
         + `<rect fill="url(#p-${name})" x="${x}" y="${y}" width="${wide}" height="${BAND}"/>`);
-      const words = 150 < wide ? `${LETTERS[band.role]}  ${name}, term ${band.term}`
+      const label = 150 < wide ? `${LETTERS[band.role]}  ${name}, term ${band.term}`
         : 34 < wide ? `${LETTERS[band.role]} ${band.term}` : 11 < wide ? LETTERS[band.role] : "";
-      if (words) {
-        const room = words.length * 6.6 + 6;
-        if (name !== "leader") out.push(`<rect class="band ${name} plate" x="${x + 2}" y="${y + 4}" width="${Math.min(wide - 3, room)}" height="${BAND - 8}"/>`);
-        out.push(`<text class="role ${name}" x="${x + 4}" y="${y + 16}">${words}</text>`);
+      if (label) {
+        const room = Math.min(wide - 3, label.length * 6.6 + 6);
+        words += `<rect class="band ${name} plate" x="${x + 2}" y="${y + 4}" width="${room}" height="${BAND - 8}"/>`
+          + `<text class="role ${name}" x="${x + 4}" y="${y + 16}">${label}</text>`;
       }
     }
     return out.join("");
@@ -121,8 +115,8 @@ function canvasOf(info, world, view) {
     let free = 0;
     for (const note of world.notes) {
       if (note.tag !== MARKED) continue;
-      const [sign, node] = info.marks[note.mark], x = xOf(note);
-      if (x < size.gutter || size.width < x || x < free) continue;
+      const [sign, node] = info.marks[note.mark], x = Math.max(size.gutter + 10, Math.min(xOf(note), size.width - 10));
+      if (xOf(note) < size.gutter - 1 || size.width + 1 < xOf(note) || x < free) continue;
       free = x + 15;
       const kind = ["line", "withheld", "heal", "start"].includes(sign) ? "calm" : "bad";
       const low = node === null ? AXIS + FLAGS : top(node);
@@ -146,7 +140,7 @@ function canvasOf(info, world, view) {
         if (x < size.gutter || size.width < x || x < free) continue;
         free = x + (sign === "▣" ? 11 : 7);
         const kind = sign === "✕" || sign === "✂" ? "bad" : "calm";
-        out.push(`<text class="sign ${kind}" data-note="${note.index}" x="${x}" y="${top(node) - 3}">${sign}</text>`);
+        out.push(`<text class="sign ${kind}" data-note="${note.index}" x="${x}" y="${top(node) - 4}">${sign}</text>`);
       }
     }
     return out.join("");
@@ -235,7 +229,12 @@ function canvasOf(info, world, view) {
 
   // The cursor, and what is selected.
   const above = () => {
-    const note = world.notes[view.cursor], out = [];
+    const note = world.notes[view.cursor], out = [words];
+    if (info.broken && !view.causal) {
+      const x = toX(info.end), word = "✕ " + info.broken[0], wide = word.length * 6.6 + 10;
+      out.push(`<line class="breaks" x1="${x - 1}" x2="${x - 1}" y1="${AXIS}" y2="${size.height}"/>`
+        + `<rect class="breaks-plate" x="${x - wide}" y="${AXIS + 22}" width="${wide}" height="18" rx="3"/><text class="breaks-word" x="${x - wide / 2}" y="${AXIS + 35}">${escape(word)}</text>`);
+    }
     if (note) {
       const x = view.causal ? xOf(note) : toX(view.at);
       if (size.gutter <= x && x <= size.width) {
@@ -283,6 +282,7 @@ function canvasOf(info, world, view) {
   };
 
   const draw = () => {
+    words = "";
     under.innerHTML = axis() + cuts() + Array.from({ length: world.nodes }, (_, node) => bandsOf(node)).join("")
       + spells() + calls() + signs() + flags() + gutter();
     view.drawn = drawArrows();

@@ -55,11 +55,13 @@ heading();
 legend();
 $("arrows").setAttribute("aria-label", `diagram of ${info.nodes} peers; all that it shows stands in the list of events`);
 picture.layout();
-// A long run begins with what is worth a look; a short one whole.
-const begin = world.notes.length ? info.broken ? world.notes.length - 1 : 0 : null;
-if (world.packets.length > 1500 && world.notes.length) {
-  const at = world.notes[begin].at, span = (info.end - info.from) * 800 / world.packets.length;
-  look(info.broken ? at - span : at, info.broken ? at : at + span);
+// It begins where a rule breaks, or with the first leader. A long run is not shown whole at first.
+const leads = world.notes.find(note => note.tag === CHANGED && note.frame.role === 5);
+const told = world.notes.filter(note => note.tag === CHANGED && note.isStory);
+const begin = info.broken && told.length ? told[told.length - 1].index : leads ? leads.index : 0;
+if (world.packets.length > 1500) {
+  const at = world.notes[begin].at, span = (info.end - info.from) * 300 / world.packets.length;
+  look(info.broken ? at - span * 0.9 : at - span * 0.2, info.broken ? at + span * 0.1 : at + span * 0.8);
 }
 list.filter();
 select(begin);

@@ -84,7 +84,7 @@ function model(info, notes) {
   const isAnomaly = note => note.tag === MARKED ? !["line", "withheld"].includes(info.marks[note.mark][0])
     : note.tag === CAME ? note.end === DAMAGED
     : note.tag === TOLD ? note.came !== 0
-    : note.tag === CHANGED && (went(note) || cutsLog(note) || note.before.role === 5);
+    : note.tag === CHANGED && (went(note) || cutsLog(note) || note.before.role === 5 && note.frame.role !== 5);
   const isStory = note => note.tag === MARKED || isAnomaly(note) && note.tag !== CAME
     || note.tag === CHANGED && (note.frame.role !== note.before.role || installs(note));
   notes.forEach(note => { note.isAnomaly = isAnomaly(note); note.isStory = isStory(note); });
@@ -111,7 +111,44 @@ function model(info, notes) {
     }
     return Math.max(0, low - 1);
   };
-  return { nodes, notes, packets, changes, bands, operations, deepest, delay, frameAt, inFlight, lastBefore, names };
+  const cuts = cutStates(info.spells.filter(spell => spell[0] === "cut"), nodes);
+  return { nodes, notes, packets, changes, bands, operations, cuts, deepest, delay, frameAt, inFlight, lastBefore, names };
+}
+
+// When a peer is cut off, and how much of what would cross the gap between two lanes is cut besides.
+function cutStates(spells, nodes) {
+  const edges = [...new Set(spells.flatMap(spell => [spell[3], spell[4]]))].sort((one, other) => one - other);
+  const out = [], open = new Map(), all = Array.from({ length: nodes }, (_, node) => node);
+  for (let nth = 0; nth + 1 < edges.length; nth++) {
+    const [from, to] = [edges[nth], edges[nth + 1]];
+    const cut = new Set(spells.filter(spell => spell[3] <= from && from < spell[4]).map(spell => spell[1] * nodes + spell[2]));
+    const is = (one, other) => one === other || cut.has(one * nodes + other);
+    const now = new Map(), alone = [];
+    for (const node of all) {
+      const deaf = all.every(other => is(other, node)), mute = all.every(other => is(node, other));
+      if (deaf || mute) {
+        now.set(`lane ${node} ${deaf && mute ? "is cut off" : deaf ? "hears nothing" : "is not heard"}`, 1);
+        alone.push(node);
+      }
+    }
+    const rest = all.filter(node => !alone.includes(node));
+    for (let gap = 0; gap + 1 < nodes; gap++) {
+      const pairs = rest.filter(one => one <= gap).flatMap(one => rest.filter(other => gap < other).flatMap(other => [[one, other], [other, one]]));
+      const share = pairs.filter(([one, other]) => is(one, other)).length / (pairs.length || 1);
+      if (share) now.set(`gap ${gap} ${share}`, share);
+    }
+    for (const key of open.keys()) if (!now.has(key) || open.get(key).to !== from) open.delete(key);
+    for (const [key, share] of now) {
+      const was = open.get(key), [what, place, ...words] = key.split(" ");
+      if (was) was.to = to;
+      else {
+        const one = { what, place: +place, words: words.join(" "), share, from, to };
+        open.set(key, one);
+        out.push(one);
+      }
+    }
+  }
+  return out;
 }
 
 // Peers first, then clients; null: nobody's.

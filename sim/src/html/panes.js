@@ -7,7 +7,7 @@ function statePane(info, world, view) {
   return () => {
     const frames = Array.from({ length: world.nodes }, (_, node) => world.frameAt(node, view.cursor));
     const last = Math.max(1, ...frames.map(frame => frame ? frame.last : 0));
-    const count = window.innerWidth < 640 ? 8 : 14, first = Math.max(1, last - count + 1);
+    const count = Math.max(5, Math.floor(($("state").parentElement.clientWidth - 440) / 29)), first = Math.max(1, last - count + 1);
     const indexes = Array.from({ length: Math.min(count, last) }, (_, nth) => first + nth);
     const heads = indexes.map(index => `<th class="index" scope="col">${index}</th>`).join("");
     const rows = frames.map((frame, node) => {
@@ -15,11 +15,11 @@ function statePane(info, world, view) {
       const cells = indexes.map(index => cell(frame, index)).join("");
       const role = ROLES[frame.role];
       return `<tr><th scope="row">${node}</th><td><span class="chip ${role}">${LETTERS[frame.role] || "–"}</span> ${role}</td>`
-        + `<td>${frame.term}</td><td>${frame.vote ? frame.vote - 1 : "–"}</td>${cells}`
-        + `<td>${frame.durable}</td><td>${frame.commit}</td><td>${frame.applied}</td></tr>`;
+        + `<td>${frame.term}</td><td>${frame.vote ? frame.vote - 1 : "–"}</td>`
+        + `<td>${frame.durable}</td><td>${frame.commit}</td><td>${frame.applied}</td>${cells}</tr>`;
     }).join("");
     $("state").innerHTML = `<thead><tr><th scope="col">peer</th><th scope="col">role</th><th scope="col">term</th><th scope="col">vote</th>`
-      + `${heads}<th scope="col">durable</th><th scope="col">commit</th><th scope="col">applied</th></tr></thead><tbody>${rows}</tbody>`;
+      + `<th scope="col">durable</th><th scope="col">commit</th><th scope="col">applied</th>${heads}</tr></thead><tbody>${rows}</tbody>`;
     $("state-when").textContent = view.causal ? "at depth " + (world.notes[view.cursor] || { depth: 0 }).depth : "at " + clock(view.at);
     const flying = world.inFlight(view.cursor).filter(view.shows), shown = flying.slice(-8);
     $("flying-count").textContent = flying.length === 0 ? "no packet is on its way" : flying.length === 1 ? "1 packet on its way" : flying.length + " packets on their way";

@@ -4,6 +4,8 @@ use super::note::{End, Fate, Frame, Note, What};
 use super::*;
 use crate::plan::{Fault, MS, What as Happens};
 use crate::run::{Case, Stop};
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// A busy seed of five peers, and what of it is on film.
@@ -288,4 +290,26 @@ fn a_page_stays_within_its_size_and_says_what_it_leaves_out() {
     assert!(page.len() < whole.len() && page.contains("\"thin\":true") && page.contains("\"from\":0"));
     let page = page_within(&film, &About::default(), page.len() / 2 + shell().len() / 2);
     assert!(page.contains("\"thin\":true") && !page.contains("\"from\":0"), "its beginning is gone");
+}
+
+/// Rules and how to draw them again: docs/verification.md.
+#[test]
+fn the_committed_pages_are_of_todays_template() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pictures");
+    let shell = shell();
+    let (before, after) = shell.split_once(DATA).expect("there is a place for data");
+    let mut pages = 0;
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("it can be read").path();
+        if path.extension().is_none_or(|ending| ending != "html") {
+            continue;
+        }
+        let (name, page) = (path.display(), fs::read_to_string(&path).expect("a page is text"));
+        let data = page.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        let data = data.unwrap_or_else(|| panic!("{name} is of an older template: draw it again"));
+        assert_eq!(after_value(data), Some(""), "{name}");
+        assert!(data.contains("\"format\":1,") && page.len() <= BYTES_MAX, "{name}");
+        pages += 1;
+    }
+    assert_eq!(pages, 2);
 }

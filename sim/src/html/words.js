@@ -59,6 +59,7 @@ function sayChange(note) {
   else if (cutsLog(note)) said.push(`cuts its log, which ended at ${before.last}, and now ends at ${frame.last}`);
   else if (before.last !== frame.last) said.push(`has a log up to ${frame.last}`);
   if (before.snapshot !== frame.snapshot) said.push(`has a snapshot up to ${frame.snapshot}`);
+  if (!installs(note) && before.base[0] !== frame.base[0]) said.push(`keeps its log from ${frame.base[0] + 1} on`);
   if (before.durable !== frame.durable) said.push(`is durable up to ${frame.durable}`);
   if (before.commit !== frame.commit) said.push(`knows ${frame.commit} to be committed`);
   if (before.applied !== frame.applied) said.push(`has applied up to ${frame.applied}`);
@@ -100,7 +101,7 @@ function detail(info, world, note) {
     });
     if (packet.fate === LOST) rows.push(["arrives", "never: lost by the network"]);
     if (packet.fate === CUT) rows.push(["arrives", "never: the link is cut"]);
-    if (packet.copies && packet.arrivals.length === 0) rows.push(["arrives", "not in what is shown"]);
+    if (packet.copies && packet.arrivals.length === 0) rows.push(["arrives", "not before the run ends"]);
     packet.bodies.forEach(body => {
       rows.push(["message", world.names[body.kind], true]);
       body.fields.forEach((value, nth) => {
