@@ -59,7 +59,7 @@ function canvasOf(info, world, view) {
   };
 
   // What stands above the arrows although it is drawn with what lies below them.
-  let words = "";
+  let captions = "";
 
   // A lane that is cut off, or the gap between lanes that are.
   const cuts = () => {
@@ -69,7 +69,7 @@ function canvasOf(info, world, view) {
       if (wide <= 0) return "";
       const y = isLane ? top(place) - 9 : top(place) + BAND + 9, high = isLane ? BAND + 18 : top(place + 1) - y - 9;
       const word = isLane ? `✂ peer ${place} ${words}` : share === 1 ? "✂ cut" : "";
-      if (word.length * 7 < wide) words += `<text class="cut-word" x="${x + 5}" y="${isLane ? y - 3 : y + high / 2 + 4}">${word}</text>`;
+      if (word.length * 7 < wide) captions += `<text class="cut-word" x="${x + 5}" y="${isLane ? y - 3 : y + high / 2 + 4}">${word}</text>`;
       return `<g opacity="${(0.25 + 0.75 * share).toFixed(2)}"><rect class="cut" x="${x}" y="${y}" width="${wide}" height="${high}"/>`
         + `<rect fill="url(#p-cut)" x="${x}" y="${y}" width="${wide}" height="${high}"/></g>`;
     }).join("");
@@ -94,7 +94,7 @@ function canvasOf(info, world, view) {
         : 34 < wide ? `${LETTERS[band.role]} ${band.term}` : 11 < wide ? LETTERS[band.role] : "";
       if (label) {
         const room = Math.min(wide - 3, label.length * 6.6 + 6);
-        words += `<rect class="band ${name} plate" x="${x + 2}" y="${y + 4}" width="${room}" height="${BAND - 8}"/>`
+        captions += `<rect class="band ${name} plate" x="${x + 2}" y="${y + 4}" width="${room}" height="${BAND - 8}"/>`
           + `<text class="role ${name}" x="${x + 4}" y="${y + 16}">${label}</text>`;
       }
     }
@@ -229,7 +229,7 @@ function canvasOf(info, world, view) {
 
   // The cursor, and what is selected.
   const above = () => {
-    const note = world.notes[view.cursor], out = [words];
+    const note = world.notes[view.cursor], out = [captions];
     if (info.broken && !view.causal) {
       const x = toX(info.end), word = "✕ " + info.broken[0], wide = word.length * 6.6 + 10;
       out.push(`<line class="breaks" x1="${x - 1}" x2="${x - 1}" y1="${AXIS}" y2="${size.height}"/>`
@@ -282,7 +282,7 @@ function canvasOf(info, world, view) {
   };
 
   const draw = () => {
-    words = "";
+    captions = "";
     under.innerHTML = axis() + cuts() + Array.from({ length: world.nodes }, (_, node) => bandsOf(node)).join("")
       + spells() + calls() + signs() + flags() + gutter();
     view.drawn = drawArrows();

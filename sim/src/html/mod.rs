@@ -71,15 +71,11 @@ pub fn page(film: &Film, about: &About) -> String {
 }
 
 fn page_within(film: &Film, about: &About, bytes_max: usize) -> String {
-    let around = shell().len();
-    // Base64 makes four letters of three bytes; the words are few.
-    let fits = |encoded: &Encoded| around + encoded.bytes.len().div_ceil(3) * 4 + words(film, about) <= bytes_max;
     let whole = Cut { from: Time::ZERO, is_thin: false };
     let part = |nth: u32| Cut { from: Time(film.now.0 - (film.now.0 >> nth)), is_thin: true };
     let cuts = std::iter::once(whole).chain((0..20).map(part));
-    let mut tried = cuts.map(|cut| (cut, encode(film, cut)));
-    let (cut, encoded) = tried.find(|(_, encoded)| fits(encoded)).expect("a millionth of a run fits");
-    shell().replacen(DATA, &data(film, about, cut, &encoded), 1)
+    let mut pages = cuts.map(|cut| shell().replacen(DATA, &data(film, about, cut, &encode(film, cut)), 1));
+    pages.find(|page| page.len() <= bytes_max).expect("a millionth of a run fits")
 }
 
 /// Stands where the data go.
@@ -89,11 +85,6 @@ const DATA: &str = "/*data*/";
 #[must_use]
 pub fn shell() -> String {
     SHELL.replacen("/*style*/", STYLE, 1).replacen("/*scripts*/", &SCRIPTS.join("\n"), 1)
-}
-
-/// How long the data are without the bytes of the film.
-fn words(film: &Film, about: &About) -> usize {
-    data(film, about, Cut { from: Time::ZERO, is_thin: false }, &Encoded::default()).len()
 }
 
 fn data(film: &Film, about: &About, cut: Cut, encoded: &Encoded) -> String {
