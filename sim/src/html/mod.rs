@@ -72,7 +72,10 @@ pub fn page(film: &Film, about: &About) -> String {
 
 fn page_within(film: &Film, about: &About, bytes_max: usize) -> String {
     let whole = Cut { from: Time::ZERO, is_thin: false };
-    let part = |nth: u32| Cut { from: Time(film.now.0 - (film.now.0 >> nth)), is_thin: true };
+    let (end, eighth) = (film.now.0, film.now.0 / 8);
+    // First an eighth less and an eighth less, then half of what is left.
+    let from = |nth: u32| if nth < 8 { u64::from(nth) * eighth } else { end - (end >> (nth - 4)) };
+    let part = |nth: u32| Cut { from: Time(from(nth)), is_thin: true };
     let cuts = std::iter::once(whole).chain((0..20).map(part));
     let mut pages = cuts.map(|cut| shell().replacen(DATA, &data(film, about, cut, &encode(film, cut)), 1));
     pages.find(|page| page.len() <= bytes_max).expect("a millionth of a run fits")

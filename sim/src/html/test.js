@@ -7,7 +7,8 @@ function selfTest() {
   must(tags.every((count, tag) => count === info.counts[tag]), `read ${tags}, written ${info.counts}`);
   world.notes.forEach(note => {
     const words = say(info, world, note) + JSON.stringify(detail(info, world, note));
-    must(!/undefined|NaN|null/.test(words), `note ${note.index}: ${words}`);
+    must(!/undefined|NaN|null|says something/.test(words), `note ${note.index}: ${words}`);
+    must(note.tag !== SENT || note.arrivals.length <= note.copies, `packet ${note.index} arrives more often than it was sent`);
     const cause = note.tag === CAME ? world.notes[note.packet] : null;
     must(!cause || cause.at <= note.at && cause.depth < note.depth, `note ${note.index} comes before its cause`);
   });
