@@ -92,3 +92,25 @@ impl Section {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use crate::rounds::{Rounds, Run, subject};
+    use std::time::Duration;
+
+    #[test]
+    fn a_table_holds_its_bench_and_what_says_more_words_but_not_a_longer_word() {
+        let mut rounds = Rounds::new(Options::default());
+        let mut section = Section::new("title", "text");
+        for bench in ["a 30/60", "a 30/600", "a 30/60 free"] {
+            let run = subject("rsm", |_| Run { operations: 0.0, figures: vec![("x", 1.0)] });
+            section.points.push(rounds.measure(bench, 1, 1, Duration::ZERO, vec![run]));
+        }
+        section.table("a 30/60", "x");
+        let lines: Vec<&str> = section.tables[0].lines().skip(2).collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("| a 30/60 |") && lines[1].starts_with("| a 30/60 free |"), "{lines:?}");
+    }
+}

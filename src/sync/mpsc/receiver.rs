@@ -302,3 +302,18 @@ impl<T> Drop for RecvFuture<'_, T> {
         self.receiver.forget_waker();
     }
 }
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests {
+    use super::super::unbounded;
+
+    #[test]
+    fn a_receiver_rests_only_after_batches_of_senders_who_keep_pace() {
+        let (sender, mut receiver) = unbounded();
+        for (batch, rests) in [(1, false), (2, false), (3, true), (63, true), (64, false), (1000, false)] {
+            (0..batch).for_each(|message| sender.send(message).expect("the receiver is there"));
+            assert_eq!(receiver.take().expect("there are some").count(), batch);
+            assert_eq!(receiver.rests, rests, "{batch}");
+        }
+    }
+}
