@@ -46,7 +46,7 @@ pub(crate) trait Policy {
     /// Tries without waiting.
     fn attempt(&self) -> Option<Self::Output>;
 
-    /// How a thread tries again before it links. What comes within two microseconds or so then costs one line's way from
+    /// How a thread tries again before it links, if an attempt without a chance is but a load. What comes within two microseconds or so then costs one line's way from
     /// processor to processor, and no link.
     fn patience(&self) -> Backoff {
         Backoff::steady()
