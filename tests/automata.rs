@@ -1,7 +1,9 @@
 //! Every runner keeps the contract of automata: a thread each, pools of one and of four, virtual time under 200 seeds, and one
 //! written here.
 
-use rsm::fsm::conformance::{every_command_comes_once_and_in_order_of_its_sender, in_virtual_time};
+use rsm::fsm::conformance::{
+    a_random_program_keeps_the_order, every_command_comes_once_and_in_order_of_its_sender, in_virtual_time,
+};
 use rsm::fsm::{Automaton, Builder, Home, HomeRef, Pool, Runner, Task, Threads, Timers, VirtualTime};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -75,4 +77,16 @@ fn four_automata_in_line_send_a_hundred_thousand_commands_each_and_none_is_lost_
 #[test]
 fn in_virtual_time_no_command_is_lost_doubled_or_swapped() {
     in_virtual_time(0..50, |time| every_command_comes_once_and_in_order_of_its_sender(time, 4, 300));
+}
+
+#[test]
+fn two_hundred_random_programs_at_once_keep_the_order_on_a_pool() {
+    let pool = Pool::new(4);
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            let pool = &pool;
+            scope.spawn(move || (0..50).for_each(|nth| a_random_program_keeps_the_order(pool, 4 * nth + first)));
+        }
+    });
+    pool.drain_timeout(Duration::from_secs(20)).unwrap_or_else(|alive| panic!("{alive}"));
 }
