@@ -46,8 +46,8 @@ pub(crate) trait Policy {
     /// Tries without waiting.
     fn attempt(&self) -> Option<Self::Output>;
 
-    /// How a thread tries again before it links, if an attempt without a chance is but a load. What comes within two microseconds or so then costs one line's way from
-    /// processor to processor, and no link.
+    /// How a thread tries again before it links, if an attempt without a chance is but a load. What comes within two microseconds
+    /// or so then costs one line's way from processor to processor, and no link.
     fn patience(&self) -> Backoff {
         Backoff::steady()
     }
