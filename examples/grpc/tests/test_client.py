@@ -16,6 +16,24 @@ from harness import HERE, STUBS, Cluster, fake
 
 from front_end import table
 
+# What is said, and what is heard: stdout, stderr, the exit code. The same of one peer and of a cluster.
+EVERYWHERE = (
+    ("put greeting hello", "ok\n", "", 0),
+    ("cas greeting hallo servus", "", 'client.py: not swapped: greeting is "hello", not "hallo"\n', 1),
+    ("get greeting", "hello\n", "", 0),
+    ("cas greeting hello servus", "ok\n", "", 0),
+    ("append list 17", "1\n", "", 0),
+    ("append list 18", "2\n", "", 0),
+    ("get list", "17\n18\n", "", 0),
+    ("put list x", "", "client.py: wrong type: list holds a list\n", 1),
+    ("cas list a b", "", "client.py: wrong type: list holds a list\n", 1),
+    ("append greeting x", "", "client.py: wrong type: greeting holds a string\n", 1),
+    ("keys", "greeting\nlist\n", "", 0),
+    ("keys li", "list\n", "", 0),
+    ("del list", "ok\n", "", 0),
+    ("del list", "", "client.py: no such key: list\n", 1),
+)
+
 
 class Words(harness.Test):
     """Against one peer that is up."""
@@ -23,24 +41,11 @@ class Words(harness.Test):
     def test_the_first_five_minutes(self) -> None:
         with fake() as cluster:
             for words, out, err, code in (
-                ("put greeting hello", "ok\n", "", 0),
-                ("get greeting", "hello\n", "", 0),
+                *EVERYWHERE,
                 ("get nothing", "", "client.py: no such key: nothing\n", 1),
-                ("cas greeting hallo servus", "", 'client.py: not swapped: greeting is "hello", not "hallo"\n', 1),
-                ("cas greeting hello servus", "ok\n", "", 0),
                 ("cas nothing a b", "", "client.py: no such key: nothing\n", 1),
-                ("append list 17", "1\n", "", 0),
-                ("append list 18", "2\n", "", 0),
-                ("get list", "17\n18\n", "", 0),
-                ("put list x", "", "client.py: wrong type: list holds a list\n", 1),
-                ("cas list a b", "", "client.py: wrong type: list holds a list\n", 1),
-                ("append greeting x", "", "client.py: wrong type: greeting holds a string\n", 1),
-                ("keys", "greeting\nlist\n", "", 0),
-                ("keys li", "list\n", "", 0),
                 ("keys zz", "", "", 0),
                 ("get --stale greeting", "servus\n", "", 0),
-                ("del list", "ok\n", "", 0),
-                ("del list", "", "client.py: no such key: list\n", 1),
                 ("put empty ", "ok\n", "", 0),
                 ("get empty", "\n", "", 0),
                 ("put status:2 x", "", "client.py: too large: as you wish\n", 2),
@@ -128,21 +133,8 @@ class Real(harness.Test):
         with Cluster(3) as cluster:
             cluster.peers[(cluster.leader() + 1) % 3].kill()
             for words, out, err, code in (
-                ("put greeting hello", "ok\n", "", 0),
-                ("cas greeting hallo servus", "", 'client.py: not swapped: greeting is "hello", not "hallo"\n', 1),
-                ("get greeting", "hello\n", "", 0),
-                ("cas greeting hello servus", "ok\n", "", 0),
+                *EVERYWHERE,
                 ("get greeting", "servus\n", "", 0),
-                ("append list 17", "1\n", "", 0),
-                ("append list 18", "2\n", "", 0),
-                ("get list", "17\n18\n", "", 0),
-                ("put list x", "", "client.py: wrong type: list holds a list\n", 1),
-                ("cas list a b", "", "client.py: wrong type: list holds a list\n", 1),
-                ("append greeting x", "", "client.py: wrong type: greeting holds a string\n", 1),
-                ("keys", "greeting\nlist\n", "", 0),
-                ("keys li", "list\n", "", 0),
-                ("del list", "ok\n", "", 0),
-                ("del list", "", "client.py: no such key: list\n", 1),
                 ("get list", "", "client.py: no such key: list\n", 1),
                 ("keys", "greeting\n", "", 0),
             ):
