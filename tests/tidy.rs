@@ -221,6 +221,39 @@ fn nothing_is_left_undone_or_skipped() {
     none_of("finish it or delete it", places(rust(), undone));
 }
 
+/// The attributes of a text, each from its line on to where it ends, as one line.
+fn attributes(text: &str) -> Vec<(usize, String)> {
+    let lines: Vec<_> = text.lines().map(|line| code(line).trim()).collect();
+    let begins = |line: &str| line.starts_with("#[") || line.starts_with("#![") || line.contains("(#[");
+    let starts = (0..lines.len()).filter(|&at| begins(lines[at]));
+    starts
+        .map(|at| {
+            let end = lines[at..].iter().position(|line| line.contains(']')).map_or(at, |more| at + more);
+            (at + 1, lines[at..=end].concat())
+        })
+        .collect()
+}
+
+#[test]
+fn what_silences_a_lint_says_why() {
+    let mut bare = Vec::new();
+    for (name, text) in rust() {
+        for (at, attribute) in attributes(&text) {
+            let silences = ["[allow(", " allow(", "(allow(", "[expect(", " expect(", "(expect("];
+            let silences = silences.iter().any(|word| attribute.contains(word));
+            if silences && !attribute.contains("reason = \"") {
+                bare.push(format!("{name}:{at}: {attribute}"));
+            }
+        }
+    }
+    let python = ["examples", "scripts", "tests", "sim", "peers"].into_iter().flat_map(|folder| files(folder, ".py"));
+    bare.extend(places(python.collect(), |_, line| {
+        let mut behind = ["# type: ignore", "# noqa"].iter().filter_map(|word| line.split_once(word));
+        behind.any(|(_, behind)| !behind.contains("  # "))
+    }));
+    none_of("a silenced lint has its reason in its line", bare);
+}
+
 #[test]
 fn no_path_of_a_machine_is_written_down() {
     let all = ["src", "tests", "examples", "sim", "docs", "scripts", ".ci"].into_iter();

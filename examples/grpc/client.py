@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if sys.version_info < (3, 10):  # before anything that an older Python would stumble over
     sys.exit("client.py: Python 3.10 or newer is needed, this is %d.%d" % sys.version_info[:2])
@@ -40,7 +40,7 @@ class No(Exception):
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> NoReturn:
         raise Refusal(f"{message}; see client.py --help")
 
 
@@ -88,7 +88,7 @@ def import_grpc(arguments: argparse.Namespace) -> None:
             raise Refusal(f"Python package grpcio is missing; run: {PIP}")
         check_stubs(arguments.stubs)
         try:
-            import api_pb2_grpc  # noqa: F401
+            importlib.import_module("api_pb2_grpc")
         except Exception:  # each version of each package has a class of its own for this
             raise Refusal(f"stubs were made by another grpcio-tools; run: {PROTOC}") from None
     except Refusal:

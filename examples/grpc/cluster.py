@@ -9,6 +9,7 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 if sys.version_info < (3, 10):  # before anything that an older Python would stumble over
     sys.exit("cluster.py: Python 3.10 or newer is needed, this is %d.%d" % sys.version_info[:2])
@@ -29,7 +30,7 @@ exit codes: 0 drained, 2 wrong use or set-up, 70 all peers died, or one did not 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> NoReturn:
         raise Refusal(f"{message}; see cluster.py --help")
 
 

@@ -36,7 +36,7 @@ exit codes: 0 drained (Ctrl-C, SIGTERM), 2 wrong use or set-up, 70 the executabl
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> NoReturn:
         raise Refusal(f"{message}; see peer.py --help")
 
 

@@ -5,7 +5,7 @@ use super::shim::{AtomicPtr, AtomicU64, Ordering};
 
 /// A fault that a model switches on, to show that it would be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(rsm_loom), allow(unreachable_pub))]
+#[cfg_attr(not(rsm_loom), allow(unreachable_pub, reason = "models alone reach it"))]
 pub enum Mutant {
     /// `sync/park`, `sync/lock`: a waiter counts itself without looking whether it must still wait.
     NoSecondLook,

@@ -75,8 +75,14 @@ class Flock:
             signal.signal(caught, lambda *_: None)
         self._selector.register(self._woken, selectors.EVENT_READ)
         for peer, command in enumerate(commands):
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-            process = subprocess.Popen(command, bufsize=0, start_new_session=True, **pipes)  # type: ignore[call-overload]
+            process = subprocess.Popen(
+                command,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             member = Member(peer, process)
             os.set_blocking(member.output, False)
             self._selector.register(member.output, selectors.EVENT_READ, member)

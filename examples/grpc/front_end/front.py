@@ -17,6 +17,7 @@ lost. Both are UNAVAILABLE: ask another peer.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -115,7 +116,7 @@ class Front:
         os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
         sys.path.insert(0, str(self._settings.stubs))
         try:
-            import api_pb2_grpc  # noqa: F401
+            importlib.import_module("api_pb2_grpc")
         except Exception as error:  # each version of each package has a class of its own for this
             log.debug(f"{type(error).__name__}: {' '.join(str(error).split())}")
             raise Refusal(f"stubs were made by another grpcio-tools; run: {PROTOC}") from None

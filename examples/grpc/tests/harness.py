@@ -122,6 +122,7 @@ class Program:
     """A process whose lines on stdout and stderr are heard together."""
 
     def __init__(self, command: list[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+        self.command = command
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

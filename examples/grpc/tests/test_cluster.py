@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import pty
 import re
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import harness
@@ -165,7 +167,7 @@ class Shown(_Home):
         program.send(signal.SIGTERM)
         self.assertEqual(program.wait(8.0), 0)
         began = time.monotonic()
-        again = Program([*map(os.fsdecode, program.process.args)])  # type: ignore[arg-type]
+        again = Program(program.command)
         self.addCleanup(again.end)
         again.hear("Ctrl-C drains")
         self.assertLess(time.monotonic() - began, 3.0, again.text())
@@ -227,7 +229,7 @@ class Shown(_Home):
                 command = [sys.executable, str(HERE / "cluster.py"), "--dir", str(self.home / "data"), "--fresh"]
                 command += ["--peers", "1", "--port", str(base), "--executable", str(harness.real_executable())]
                 pid, terminal, shown = self.in_terminal(command, **env)
-                wait(lambda shown=shown: b"Ctrl-C drains" in shown, 20.0, shown.decode)  # type: ignore[misc]
+                wait(partial(operator.contains, shown, b"Ctrl-C drains"), 20.0, shown.decode)
                 self.assertIsNone(re.search(rb"\x1b\[[\d;]*m", shown), shown)
                 self.assertTrue("TERM" not in env or b"\x1b" not in shown, "nor anything else of the kind")
                 self.ends_by_ctrl_c(pid, terminal, shown, b"rsm: all peers drained in ")

@@ -153,7 +153,7 @@ macro_rules! automata_conform {
     };
     ($name:ident, $runner:ty, $run:expr; $($rule:ident)*) => {
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "a runner may be named by what stands around, or by its whole path")]
             use super::*;
             $(
                 #[test]
