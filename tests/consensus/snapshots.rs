@@ -74,6 +74,65 @@ fn a_peer_that_needs_what_the_log_has_no_more_is_sent_a_snapshot_once_31() {
     assert!(matches!(mode(&leader, 2), Mode::Replicate), "{said:?}");
 }
 
+/// Leads term 4 with a margin of one entry; peer 1 answers each heartbeat, peer 2 has not for an election timeout, and the
+/// log is cut. Then peer 2 is back, and wants a snapshot.
+fn leader_that_brings_a_snapshot() -> Solo {
+    let mut leader = Solo::with(3, Disk::born(0, 3, 3, &[1, 1, 1]), |options| options.margin = 1);
+    leader.stand();
+    leader.hear(1, vote_reply(4, true));
+    leader.hear(1, matched(4, 1, 4));
+    beats(&mut leader, &[1]);
+    snapshot(&mut leader, 4);
+    assert_eq!(leader.machine.core().log().base(), LogId::new(1, 3));
+    leader.hear(2, conflict(4, 2, 0, 1));
+    beats(&mut leader, &[1, 2]);
+    assert_eq!(sends(&leader), [(2, LogId::new(4, 4))]);
+    leader
+}
+
+/// A second of heartbeats that these answer.
+fn beats(leader: &mut Solo, who: &[u64]) {
+    for _ in 0..20 {
+        for (_, beat) in leader.wait(50) {
+            let Message::Heartbeat { track, round, .. } = beat else { continue };
+            if who.contains(&track.0) {
+                leader.hear(track.0, beat_answered(4, track.0, round.0, 0, 0));
+            }
+        }
+    }
+}
+
+/// Peer 1 goes along up to this entry, at which a snapshot is taken.
+fn snapshot(leader: &mut Solo, last: u64) {
+    while leader.machine.core().log().last().index < Index(last) {
+        leader.propose("x", 1);
+        leader.hear(1, matched(4, 1, leader.machine.core().log().last().index.0));
+    }
+    leader.step(Input::Snapshotted { at: LogId::new(4, last), membership: voters(3) });
+}
+
+#[test]
+fn the_log_behind_a_snapshot_that_is_brought_stays_so_that_the_peer_goes_on_from_it() {
+    let mut leader = leader_that_brings_a_snapshot();
+    snapshot(&mut leader, 7);
+    assert_eq!(leader.machine.core().log().base(), LogId::new(4, 4));
+    leader.step(Input::SnapshotSent { to: NodeId(2), track: Track(2) });
+    leader.hear(2, matched(4, 2, 4));
+    assert!(matches!(mode(&leader, 2), Mode::Replicate), "no other snapshot follows");
+    snapshot(&mut leader, 8);
+    assert_eq!(leader.machine.core().log().base(), LogId::new(4, 4), "nor while it is behind");
+}
+
+#[test]
+fn for_one_that_is_behind_four_margins_are_kept_and_for_one_that_is_silent_one() {
+    let mut leader = leader_that_brings_a_snapshot();
+    snapshot(&mut leader, 12);
+    assert_eq!(leader.machine.core().log().base(), LogId::new(4, 8));
+    beats(&mut leader, &[1]);
+    snapshot(&mut leader, 13);
+    assert_eq!(leader.machine.core().log().base(), LogId::new(4, 12));
+}
+
 #[test]
 fn a_transfer_that_failed_is_tried_again_once_the_peer_answers() {
     let mut leader = leader_with_snapshot();

@@ -34,12 +34,13 @@ pub struct Kept {
 impl Kept {
     /// The most that a peer may keep in this life of it, in that term, with so much applied.
     ///
-    /// Its log reaches back to what the snapshot before the last has left of it: three times the entries between two of
-    /// them, each in a flush of its own, with as many for commits and marks; then two for each term, and a segment that
-    /// each life begins, since one that restarts without a quorum can cut nothing; and the spare.
+    /// Its log reaches back to what the snapshot before the last has left of it, four margins if a peer was behind: four
+    /// and a half times the entries between two of them, each in a flush of its own, with as many for commits and marks;
+    /// then two for each term, and a segment that each life begins, since one that restarts without a quorum can cut
+    /// nothing; and the spare.
     #[must_use]
     pub fn most(swarm: &Swarm, life: u64, term: Term, applied: Index) -> Kept {
-        let flushes = 6 * swarm.snapshot_entries + 2 * term.0;
+        let flushes = 9 * swarm.snapshot_entries + 2 * term.0;
         let segments = life + 2 + (flushes * FLUSH).div_ceil(swarm.segment_bytes);
         let snapshot = 4_096 + 16 * applied.0 + 1_024 * swarm.sessions_max as u64;
         Kept {

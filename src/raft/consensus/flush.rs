@@ -65,7 +65,7 @@ impl Consensus {
         self.say_owed(effects);
         self.ask_leader(role, effects);
         self.apply(effects);
-        self.compact(effects);
+        self.compact(role, effects);
         debug_assert_eq!(invariants::state(self, role), Ok(()), "after each flush");
     }
 
@@ -188,13 +188,13 @@ impl Consensus {
     }
 
     /// Lets go of what nobody needs: in the log once the mark is durable, in memory once the entries are.
-    fn compact(&mut self, effects: &mut Vec<Effect>) {
+    fn compact(&mut self, role: &Role, effects: &mut Vec<Effect>) {
         let marked = self.said.mark_seq <= self.stream.durable();
         if marked && self.said.checkpoint != self.said.mark {
             self.said.checkpoint = self.said.mark;
             let (at, installed) = (self.said.mark, self.said.installed);
             effects.push(Effect::News(News::Checkpoint { at, installed }));
-            let moved = self.log.release(self.released());
+            let moved = self.log.release(self.released(role));
             if moved || installed {
                 effects.push(Effect::Release(self.log.first()));
             }

@@ -24,6 +24,18 @@ pub struct Leader {
 }
 
 impl Leader {
+    /// Up to where all have the log that have answered within an election timeout, or will have it once the snapshot is
+    /// there that they are brought.
+    pub(super) fn wanted(&self, core: &Consensus) -> Option<Index> {
+        let now = core.clock.now();
+        let answers = |id: &NodeId| core.heard(*id).is_some_and(|heard| now < heard.after(core.options.election));
+        let has = |progress: &Progress| match progress.mode {
+            Mode::Snapshot { at, .. } => at.index,
+            Mode::Probe { .. } | Mode::Replicate => progress.matched,
+        };
+        self.progress.iter().filter(|(id, _)| answers(id)).map(|(_, progress)| has(progress)).min()
+    }
+
     /// Follows everyone anew, and places a blank entry: by its commit, all before it is known to be committed (§8).
     pub(super) fn begin(core: &mut Consensus, votes: Vec<NodeId>) -> Role {
         mark!("elected");

@@ -28,7 +28,8 @@ pub struct Options {
     pub entry_bytes_max: usize,
     /// What the cached tail may hold beyond what is not durable yet. 16 MiB.
     pub cache_bytes: usize,
-    /// How many entries stay in the log before a snapshot, for peers that are a little behind. 5,000.
+    /// How many entries stay in the log before a snapshot, for peers that are a little behind; a leader keeps up to four
+    /// times as many while one that answers still wants them. 5,000.
     pub margin: u64,
     /// Ask before standing for election (thesis §9.6). On.
     pub pre_vote: bool,

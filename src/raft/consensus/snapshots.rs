@@ -9,6 +9,9 @@ use super::{Consensus, Follower, Membership, Role};
 use crate::raft::mark::mark;
 use crate::raft::{Index, LogId, NodeId, Track};
 
+/// How many margins of the log a leader keeps at most for a peer that is behind.
+const HELD_MARGINS: u64 = 4;
+
 /// A leader's snapshot, whole and durable as a file.
 #[derive(Clone, Debug)]
 pub(super) struct Arrived {
@@ -29,9 +32,18 @@ impl Consensus {
         role
     }
 
-    /// How much of the log may go, once the mark of the snapshot is durable.
-    pub(super) fn released(&self) -> Index {
-        Index(self.log.snapshot().index.0.saturating_sub(self.options.margin))
+    /// How much of the log may go, once the mark of the snapshot is durable: all but a margin; and what a leader's peer
+    /// that answers is behind, or lacks behind the snapshot that it is brought, up to [`HELD_MARGINS`]. Else under steady
+    /// load each snapshot would come too late for the next cut, and another would follow it, for ever.
+    pub(super) fn released(&self, role: &Role) -> Index {
+        let (at, margin) = (self.log.snapshot().index.0, self.options.margin);
+        let wanted = match role {
+            Role::Leader(leader) => leader.wanted(self),
+            Role::Newborn(_) | Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => None,
+        };
+        let most = at.saturating_sub(margin);
+        let least = at.saturating_sub(margin.saturating_mul(HELD_MARGINS));
+        Index(wanted.map_or(most, |wanted| wanted.0.clamp(least, most)))
     }
 }
 
