@@ -1,7 +1,9 @@
 use crate::{SOON, explore, together};
 use rsm::sync::barrier::Barrier;
+use rsm::sync::countdown::Countdown;
 use rsm::sync::gate::{Door, Gate};
 use rsm::sync::once::Once;
+use rsm::sync::renew::Renew;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -91,5 +93,61 @@ fn more_than_meet_in_one_round_come_and_give_up() {
             }
         });
         assert_eq!((seen.2.load(Relaxed), seen.0.arrived()), (6, 0), "B2");
+    });
+}
+
+/// Five count up and down, and down once more; they, a task and one who gives up wait for the end.
+#[test]
+fn the_last_of_five_runs_the_closure() {
+    explore("countdown", || {
+        let runs = Arc::new(AtomicU32::new(0));
+        let ran = runs.clone();
+        let countdown = Arc::new(Countdown::new(5, move |payload| {
+            ran.fetch_add(1, Relaxed);
+            payload
+        }));
+        let lasts = Arc::new(AtomicU32::new(0));
+        let (all, seen) = (countdown.clone(), (runs.clone(), lasts.clone()));
+        threads(7, move |number| match number {
+            0..5 => {
+                countdown.increment(2).expect("our own is still counted");
+                assert_eq!(countdown.decrement_with(2, |payload| payload + 1), None);
+                if let Some(payload) = countdown.decrement_with(1, |payload| payload + 1) {
+                    assert_eq!(payload, 10, "C1: with the payload of the last step");
+                    lasts.fetch_add(1, Relaxed);
+                }
+                countdown.wait().expect("it does not fail");
+                assert_eq!(runs.load(Relaxed), 1, "C1");
+            }
+            5 => shuttle::future::block_on(countdown.wait_async()).expect("it does not fail"),
+            _ => drop(countdown.wait_timeout(SOON)),
+        });
+        assert_eq!((seen.0.load(Relaxed), seen.1.load(Relaxed)), (1, 1), "C1");
+        assert!(all.has_run() && all.payload() == 10);
+    });
+}
+
+/// Three need a value, of whom one fails to make it, and two renew it: it is made as often as it was taken out, and once more if
+/// it is there at the end.
+#[test]
+fn a_value_is_made_as_often_as_it_is_renewed() {
+    explore("renew", || {
+        let all = Arc::new((Renew::new(), AtomicU32::new(0), AtomicU32::new(0)));
+        let seen = all.clone();
+        threads(6, move |number| {
+            let (renew, made, renewed) = &*all;
+            let make = || made.fetch_add(1, Relaxed) + 1;
+            for _ in 0..2 {
+                match number {
+                    0 => assert!(*renew.get_or_init(make) >= 1),
+                    1 => drop(renew.get_or_try_init(|| Err("not today")).map(|value| assert!(*value >= 1))),
+                    2 => drop(renew.get_or_init_timeout(SOON, make)),
+                    3 => drop(renew.try_get()),
+                    _ => _ = renewed.fetch_add(u32::from(renew.renew().is_some()), Relaxed),
+                }
+            }
+        });
+        let (renew, made, renewed) = &*seen;
+        assert_eq!(made.load(Relaxed), renewed.load(Relaxed) + u32::from(renew.get().is_some()), "N1");
     });
 }

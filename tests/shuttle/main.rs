@@ -9,6 +9,7 @@
 #![cfg(rsm_shuttle)]
 
 mod channels;
+mod drains;
 mod events;
 mod gates;
 mod locks;
