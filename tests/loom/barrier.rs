@@ -28,7 +28,7 @@ fn spawn<T: 'static>(shared: &Arc<Shared>, run: impl FnOnce(&Shared) -> T + 'sta
 
 #[test]
 fn two_meet_round_after_round() {
-    model_with("barrier_rounds", 3, &[Looks::Newest], || {
+    model_with("barrier_rounds", 2, &[Looks::Newest], || {
         let it = shared();
         let meet = |it: &Shared, mine: usize| {
             let rounds = it.cells.iter().map(|cells| {

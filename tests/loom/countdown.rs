@@ -188,3 +188,21 @@ fn a_wait_at_a_latch_that_gives_up_leaves_no_trace() {
         assert!(counting.join().unwrap() && latch.try_wait());
     });
 }
+
+/// A closure that panics meets one whose time is over, and one who only looks. (The clock's own lock minds a thread that unwinds.)
+#[test]
+fn a_panic_in_the_closure_meets_one_who_gives_up() {
+    model("countdown_panic_wait_late", 2, || {
+        let countdown = Arc::new(Countdown::new(1, |_| std::panic::resume_unwind(Box::new("in the closure"))));
+        let counting = thread::spawn({
+            let countdown = countdown.clone();
+            move || {
+                let run = || -> Option<()> { countdown.decrement(1) };
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err()
+            }
+        });
+        assert!(countdown.try_wait().is_none_or(|outcome| outcome == Err(Failed)));
+        assert!(countdown.wait_timeout(Duration::ZERO).is_err());
+        assert!(counting.join().unwrap() && countdown.has_failed());
+    });
+}

@@ -73,7 +73,8 @@ fn two_threads_own_in_turn_and_see_each_other() {
 
 #[test]
 fn three_threads_are_all_served() {
-    overdue_and_not(|| lock_lock_lock(3));
+    with_overdue(Overdue::Never, || lock_lock_lock(2));
+    with_overdue(Overdue::Always, || lock_lock_lock(3));
     reached(&["wait", "free_waking", "sleep_again", "give_cold", "give_warm"]);
 }
 

@@ -3,7 +3,7 @@
 use crate::common::{Alarm, block_on, poll};
 use loom::thread;
 use rsm::sync::model::{Looks, model, model_with, strike};
-use rsm::sync::mpsc::{SendTimeoutError, TryRecvError, bounded, unbounded};
+use rsm::sync::mpsc::{self, SendTimeoutError, TryRecvError, bounded, unbounded};
 use rsm::sync::{Closed, WaitError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -242,5 +242,41 @@ fn close_send_recv() {
         let received = std::iter::from_fn(|| receiver.recv().ok()).count();
         let (sent, sender) = sending.join().unwrap();
         assert_eq!((received, sender.is_closed()), (sent, true), "M1");
+    });
+}
+
+/// Many at once, beside one: each sender's come in its order.
+#[test]
+fn send_all_send_recv() {
+    model_with("send_all_send_recv", 2, &[Looks::Newest], || {
+        let (sender, mut receiver) = unbounded();
+        let other = sender.clone();
+        let all = thread::spawn(move || sender.send_all([1, 2]).expect("the receiver is there"));
+        other.send(3).expect("the receiver is there");
+        let received = [(); 3].map(|()| receiver.recv().expect("three are sent"));
+        assert!(matches!(received, [1, 2, 3] | [1, 3, 2] | [3, 1, 2]), "M3: {received:?}");
+        all.join().unwrap();
+    });
+}
+
+/// Two try where there is one place: what was taken in comes out, what was not is handed back.
+#[test]
+fn bounded_try_try_recv() {
+    model_with("bounded_try_try_recv", 3, &[Looks::Newest], || {
+        let (sender, mut receiver) = bounded(1);
+        let send = |sender: &mpsc::Sender<i32>, number| match sender.try_send(number) {
+            Ok(()) => number,
+            Err(why) => {
+                assert_eq!(why.into_inner(), number);
+                0
+            }
+        };
+        let other = sender.clone();
+        let trying = thread::spawn(move || send(&other, 1));
+        let mut sent = send(&sender, 2);
+        let mut received = receiver.try_recv().unwrap_or(0);
+        sent += trying.join().unwrap();
+        received += receiver.try_recv().unwrap_or(0);
+        assert_eq!((received, sent > 0, receiver.len()), (sent, true, 0), "M1");
     });
 }

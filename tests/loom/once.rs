@@ -225,3 +225,18 @@ fn a_value_is_renewed_by_two() {
         assert!(renew.get().is_none());
     });
 }
+
+/// A value is brought while another is made, and a task waits for either.
+#[test]
+fn a_value_is_brought_while_another_is_made() {
+    model_with("once_set_init_wait", 2, &[Looks::Newest], || {
+        let shared = Shared::new();
+        let mut waiting = Box::pin(shared.once.wait_async());
+        assert!(poll(waiting.as_mut(), &Alarm::new()).is_pending());
+        let setting = spawn(&shared, |it| it.once.set(1).is_ok());
+        let made = *shared.once.get_or_init(|| shared.make(7));
+        let value = if setting.join().unwrap() { 1 } else { 7 };
+        assert_eq!((made, block_on(waiting), shared.cell.get()), (value, &value, u32::from(value == 7)));
+        assert_eq!(shared.once.pending(), 0);
+    });
+}
