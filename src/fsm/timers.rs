@@ -49,7 +49,7 @@ struct Shard {
 }
 
 /// Which timer of which cell. Packed, so that an entry of the wheel has 40 bytes and not 48; nothing is borrowed from it.
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Due {
     cell: Weak<dyn Node>,
     tag: u32,

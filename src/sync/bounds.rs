@@ -30,8 +30,8 @@ impl<T: ?Sized + Sync> AskSync<T> {
 type Both = u32;
 /// May be sent, not shared.
 type Sent = std::cell::Cell<u32>;
-/// May be shared, not sent.
-type Shared = std::sync::MutexGuard<'static, u32>;
+/// May be shared, not sent (its own pages refuse to compile what would send it).
+type Shared = super::lock::Guard<'static, u32>;
 /// Neither.
 type Neither = std::rc::Rc<u32>;
 
