@@ -123,9 +123,13 @@ mod tests {
 
     #[test]
     fn wrong_use_is_told_with_the_word_that_is_wrong() {
-        for (words, wrong) in
-            [("--seeds", "--seeds"), ("--seeds x", "`x`"), ("--sead 1", "--sead"), ("--trace", "--seed")]
-        {
+        for (words, wrong) in [
+            ("--seeds", "--seeds"),
+            ("--seeds x", "`x`"),
+            ("--sead 1", "--sead"),
+            ("--trace", "--seed"),
+            ("--seeds 5 --html x", "--html"),
+        ] {
             let told = parse(words).unwrap_err();
             assert!(told.contains(wrong), "{words}: {told}");
         }

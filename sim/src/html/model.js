@@ -61,11 +61,17 @@ function model(info, notes) {
       note.depth = deepest;
       continue;
     }
-    const cause = note.tag === CAME ? notes[note.packet].depth : note.tag === ASKED ? depths[note.node] : 0;
+    // Who tells is among those who were asked; the last of them, as far as can be seen.
+    const cause = note.tag === CAME ? notes[note.packet].depth
+      : note.tag === TOLD && note.of ? depths[note.of.asks[note.of.asks.length - 1].node] : 0;
     const isNew = note.tag === CAME || times[lane] !== note.at;
     note.depth = Math.max(depths[lane] + (isNew ? 1 : 0), cause ? cause + 1 : 0);
     depths[lane] = note.depth;
     times[lane] = note.at;
+    if (note.tag === ASKED) {
+      depths[note.node] = Math.max(depths[note.node], note.depth);
+      times[note.node] = -1;
+    }
     deepest = Math.max(deepest, note.depth);
   }
 

@@ -5,6 +5,7 @@ function selfTest() {
   const tags = new Array(7).fill(0);
   world.notes.forEach(note => tags[note.tag]++);
   must(tags.every((count, tag) => count === info.counts[tag]), `read ${tags}, written ${info.counts}`);
+  world.operations.forEach(one => must(!one.end || one.asks[0].depth < one.end.depth, `client ${one.client} is told before it asks`));
   world.notes.forEach(note => {
     const words = say(info, world, note) + JSON.stringify(detail(info, world, note));
     must(!/undefined|NaN|null|says something/.test(words), `note ${note.index}: ${words}`);
