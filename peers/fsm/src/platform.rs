@@ -6,6 +6,9 @@ pub(crate) type Message = u64;
 /// To an actor that is to end: it forwards this, where it forwards at all.
 pub(crate) const END: Message = u64::MAX;
 
+/// How many messages an actor with a limit holds.
+pub(crate) const LIMIT: usize = 1024;
+
 /// Whether an actor goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {

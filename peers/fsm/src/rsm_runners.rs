@@ -1,6 +1,6 @@
 //! Ours: automata on a pool, and on threads of their own.
 
-use crate::platform::{Message, Next, Platform, Role};
+use crate::platform::{LIMIT, Message, Next, Platform, Role};
 use rsm::fsm::{Address, Automaton, Bounded, Builder, Context, Input, Pool, Rejected, Runner, Threads};
 
 /// An automaton that plays a role.
@@ -30,10 +30,13 @@ fn tell(address: &Address<Message>, message: Message) {
     address.post(message).expect("it lives, and has no limit");
 }
 
-/// It refuses instead of waiting, so its sender waits as it likes: here it lets others go first.
+/// It refuses instead of waiting, so its sender waits as it likes: here it lets others go first, and looks at the depth, which is
+/// one load, until there is room.
 fn tell_bounded(address: &Address<Message>, message: Message) {
     while let Err(Rejected::Full(_)) = address.post(message) {
-        std::thread::yield_now();
+        while LIMIT <= address.depth() {
+            std::thread::yield_now();
+        }
     }
 }
 

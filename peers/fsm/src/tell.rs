@@ -6,7 +6,7 @@ use crate::on_ractor::OnRactor;
 use crate::on_std::OnStd;
 use crate::on_tokio::{OnTokio, Recv, RecvMany};
 use crate::on_xtra::OnXtra;
-use crate::platform::{END, Platform};
+use crate::platform::{END, LIMIT, Platform};
 use crate::roles::{Count, Source};
 use crate::rsm_runners::{OnPool, OnThreads};
 use crate::{ALL, FRAMEWORK, Ratio, TASK, WORKERS, point, ratios};
@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 pub(crate) const RATE: &str = "Mmsg/s";
 const PRODUCERS: [usize; 3] = [1, 4, 16];
-const LIMIT: usize = 1024;
 const TIME: Duration = Duration::from_millis(40);
 
 /// Threads tell one actor for `time`; it hears all of it.
