@@ -16,6 +16,19 @@ pub struct Clock {
     pub ppm: i32,
 }
 
+/// A clock's rate is counted in millionths.
+const MILLION: u64 = 1_000_000;
+
+/// (value * by + more) / over, rounded down, at most `u64::MAX`.
+fn scaled(value: u64, by: u64, over: u64, more: u64) -> u64 {
+    // A clock is asked at each step: 128 bits only for times that are hours away.
+    if let Some(product) = value.checked_mul(by).and_then(|product| product.checked_add(more)) {
+        return product / over;
+    }
+    let scaled = (u128::from(value) * u128::from(by) + u128::from(more)) / u128::from(over);
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
 /// A clock that has leapt now and then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaping {
@@ -33,32 +46,23 @@ impl Leaping {
         self.leapt = Time(self.leapt).after(by).0;
     }
 
+    /// What it shows for a million of true time.
+    fn rate(self) -> u64 {
+        MILLION.saturating_add_signed(i64::from(self.clock.ppm))
+    }
+
     /// What it shows at a true time.
     pub(super) fn show(self, truth: Time) -> Time {
-        let t = i128::from(truth.0);
-        let shown = i128::from(self.clock.offset.0)
-            + t
-            + (t * i128::from(self.clock.ppm)).div_euclid(1_000_000)
-            + i128::from(self.leapt);
-        Time(u64::try_from(shown).unwrap_or(u64::MAX))
+        let run = scaled(truth.0, self.rate(), MILLION, 0);
+        Time(self.clock.offset.0.saturating_add(self.leapt).saturating_add(run))
     }
 
     /// The first true time at which it shows `time` or more; `MAX` if it never will.
     pub(super) fn when(self, time: Time) -> Time {
-        // It runs monotonically, so the moment is found by halving, exactly, whatever the rounding of `show`.
-        let (mut early, mut late) = (0u64, u64::MAX);
-        if self.show(Time(late)) < time {
-            return Time::MAX;
-        }
-        while early < late {
-            let middle = early + (late - early) / 2;
-            if self.show(Time(middle)) < time {
-                early = middle + 1;
-            } else {
-                late = middle;
-            }
-        }
-        Time(early)
+        let begun = self.clock.offset.0.saturating_add(self.leapt);
+        let run = time.0.saturating_sub(begun);
+        // t * rate / million, rounded down, is `run` or more from the least t on with t * rate >= run * million.
+        Time(scaled(run, MILLION, self.rate(), self.rate() - 1))
     }
 }
 
