@@ -14,6 +14,8 @@ pub(super) struct Inode {
     pub(super) cache: Vec<u8>,
     /// In order.
     pub(super) pending: Vec<Write>,
+    /// Cache and disk hold the same, but for what is pending.
+    pub(super) is_clean: bool,
 }
 
 /// A write that was not synced.
@@ -31,13 +33,14 @@ impl Clone for Inode {
             durable: self.durable.clone(),
             cache: self.cache.clone(),
             pending: self.pending.clone(),
+            is_clean: self.is_clean,
         }
     }
 }
 
 impl Inode {
     pub(super) fn new(number: u64) -> Inode {
-        Inode { number: Arc::new(number), durable: Vec::new(), cache: Vec::new(), pending: Vec::new() }
+        Inode { number: Arc::new(number), durable: Vec::new(), cache: Vec::new(), pending: Vec::new(), is_clean: true }
     }
 
     pub(super) fn handle(&self) -> Arc<u64> {
@@ -61,6 +64,7 @@ impl Inode {
 
     /// A sync that fails: some sectors landed; all count as clean, so that no later sync writes the others.
     pub(super) fn lose(&mut self, draws: &mut Draws) {
+        self.is_clean = false;
         for write in std::mem::take(&mut self.pending) {
             for piece in write.sectors() {
                 if draws.chance(1, 2) {

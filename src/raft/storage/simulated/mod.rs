@@ -156,6 +156,12 @@ impl SimulatedDisk {
         self.state.lock().failure = Some((operation, after));
     }
 
+    /// No fuse any more, and nothing that is to fail.
+    pub fn mend(&self) {
+        let mut state = self.state.lock();
+        (state.fuse, state.failure) = (None, None);
+    }
+
     /// How many operations there were: makings, writes, syncs, renames, removals, syncs of the directory.
     #[must_use]
     pub fn operations(&self) -> u64 {
