@@ -32,6 +32,9 @@ use std::time::Duration;
 const CORE: u64 = 1;
 const STORE: u64 = 2;
 
+/// Changes the core's settings.
+type Tune = Box<dyn FnOnce(&mut Options) + Send>;
+
 /// What can be said of a peer before it lives. See [`Peer::builder`].
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct Builder<S: StateMachine> {
@@ -55,6 +58,8 @@ pub struct Builder<S: StateMachine> {
     inbox_max: usize,
     tickets_max: usize,
     entry_bytes_max: usize,
+    piece_bytes: u64,
+    tune: Option<Tune>,
     guards: Vec<Box<dyn Send>>,
     observer: Option<Box<dyn Observer>>,
 }
@@ -87,6 +92,8 @@ impl<S: StateMachine> Builder<S> {
             inbox_max: 16_384,
             tickets_max: 65_536,
             entry_bytes_max: usize::MAX,
+            piece_bytes: 256 << 10,
+            tune: None,
             guards: Vec::new(),
             observer: None,
         }
@@ -185,6 +192,19 @@ impl<S: StateMachine> Builder<S> {
     /// The length of the log's files: a multiple of 4 KiB, at least 128 KiB. 64 MiB; two of them are made at the start.
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = bytes;
+        self
+    }
+
+    /// The most bytes of a piece of a snapshot on its way to another peer. 256 KiB.
+    pub fn piece_bytes(mut self, bytes: u64) -> Self {
+        self.piece_bytes = bytes.max(1);
+        self
+    }
+
+    /// Settings of the core that have no verb here, changed as it starts: for simulators and experiments. Who is who, and
+    /// what was said by a verb, stay better as they are.
+    pub fn tune(mut self, tune: impl FnOnce(&mut Options) + Send + 'static) -> Self {
+        self.tune = Some(Box::new(tune));
         self
     }
 
@@ -323,6 +343,9 @@ impl<S: StateMachine> Builder<S> {
         let us = Identity { node: self.id, incarnation: recovered.incarnation };
         let crowded = self.is_crowded(&*disk).map_err(|error| SpawnError::Store(error.into()))?;
         let mut options = self.options(members.clone(), store.entry_bytes_max().min(self.entry_bytes_max));
+        if let Some(tune) = self.tune {
+            tune(&mut options);
+        }
         if crowded {
             options.margin = 0;
         }
@@ -331,6 +354,7 @@ impl<S: StateMachine> Builder<S> {
             election: options.election,
             append_bytes_max: options.append_bytes_max,
             entry_bytes_max: options.entry_bytes_max,
+            piece_bytes: self.piece_bytes,
         };
         let (core, role) = Consensus::new(options, recovered, mix(seed, CORE, 0), now).map_err(SpawnError::Unfit)?;
         let policy = Policy { entries: self.snapshot_entries, bytes: self.snapshot_bytes };

@@ -102,6 +102,7 @@ pub(crate) struct Settings {
     pub(crate) election: Duration,
     pub(crate) append_bytes_max: usize,
     pub(crate) entry_bytes_max: usize,
+    pub(crate) piece_bytes: u64,
 }
 
 /// What a record of the log takes besides its entries, and each of these besides its bytes.

@@ -224,7 +224,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         track: Track,
         context: &mut Context<Self>,
     ) {
-        let pace = Pace::new(self.settings.heartbeat, self.settings.election);
+        let usual = Pace::new(self.settings.heartbeat, self.settings.election);
+        let pace = Pace { chunk_bytes: self.settings.piece_bytes, ..usual };
         let errand = Errand { to, at, term, track, pace };
         let say = |word| Command(ReplicaWord::Transfer(word));
         let bring = Bring { errand, snapshots: self.snapshots.clone(), replica: context.weak(), say, under_way: None };
