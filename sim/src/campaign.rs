@@ -7,6 +7,7 @@
 
 use crate::options::Options;
 use crate::{replay, verdict};
+use rsm_sim::calm::Calms;
 use rsm_sim::marks::{ARE_COUNTED, Marks};
 use rsm_sim::mutants;
 use rsm_sim::run::{Case, Report};
@@ -28,12 +29,21 @@ const ROUND: u64 = 1_000;
 struct Totals {
     sums: Sums,
     marks: Marks,
+    /// Of this campaign alone.
+    calms: Calms,
 }
 
 impl Totals {
-    fn add(&mut self, sums: Sums, marks: &Marks) {
-        self.sums += sums;
-        self.marks += marks;
+    fn note(&mut self, report: &Report) {
+        self.sums += report.sums;
+        self.marks += &report.marks;
+        report.calm.into_iter().for_each(|calm| self.calms.add(calm));
+    }
+
+    fn add(&mut self, other: &Totals) {
+        self.sums += other.sums;
+        self.marks += &other.marks;
+        self.calms.extend(&other.calms);
     }
 }
 
@@ -62,7 +72,7 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     while next < end && broken.is_none() && until.is_none_or(|until| Instant::now() < until) {
         (next, broken) = round(options, next, end.min(next.saturating_add(ROUND)), until, &mut totals);
         if let Some(path) = &options.resume {
-            let Totals { sums, marks } = &totals;
+            let Totals { sums, marks, .. } = &totals;
             fs::write(path, format!("next {next} of {} ms\n{sums}\n{marks}\n", options.lasts.as_millis()))?;
         }
         eprintln!("seed {next}");
@@ -75,8 +85,12 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
 
 /// Prints what it came to.
 fn sum_up(options: &Options, totals: &Totals, simulated_ms: u64, took: Duration) -> ExitCode {
-    let Totals { sums, marks } = totals;
-    let short = if options.floors { marks.short() } else { Vec::new() };
+    let Totals { sums, marks, calms } = totals;
+    let mut short = if options.floors { marks.short() } else { Vec::new() };
+    if options.floors && calms.are_late() {
+        short.push("more than one calm phase in a hundred has no leader in time".to_owned());
+    }
+    println!("{calms}");
     if options.marks {
         println!("{marks}");
     }
@@ -104,7 +118,7 @@ fn round(options: &Options, next: u64, end: u64, until: Option<Instant>, totals:
     });
     let mut broken: Option<Report> = None;
     for (of_worker, violated) in all {
-        totals.add(of_worker.sums, &of_worker.marks);
+        totals.add(&of_worker);
         broken = broken.into_iter().chain(violated).min_by_key(|report| report.seed);
     }
     // A seed that breaks a rule is behind it too, though in no sum: it is run again by itself.
@@ -122,7 +136,7 @@ fn resumed(path: &str, lasts: Duration) -> io::Result<Option<(u64, Totals)>> {
         let (head, rest) = text.split_once('\n')?;
         let (next, lasted) = head.strip_prefix("next ")?.strip_suffix(" ms")?.split_once(" of ")?;
         let (sums, marks) = rest.split_once('\n')?;
-        let totals = Totals { sums: Sums::parse(sums)?, marks: Marks::parse(marks)? };
+        let totals = Totals { sums: Sums::parse(sums)?, marks: Marks::parse(marks)?, ..Totals::default() };
         Some((next.parse().ok()?, lasted.parse().ok()?, totals))
     };
     let (next, lasted, totals): (u64, u64, Totals) =
@@ -152,6 +166,6 @@ fn work(shared: &Shared<'_>) -> (Totals, Option<Report>) {
             shared.is_over.store(true, Ordering::Relaxed);
             return (totals, Some(report));
         }
-        totals.add(report.sums, &report.marks);
+        totals.note(&report);
     }
 }

@@ -7,6 +7,8 @@
 //! A seed alone means something at one commit only, since any new draw reshuffles what follows; a case keeps at least its
 //! faults. [`minimize`](crate::minimize) writes it, `cargo sim --case FILE` runs it.
 
+use crate::marks::floors;
+use crate::nemesis::{Aimed, Answer};
 use crate::plan::{Fault, MS, Shape, Swarm, What};
 use crate::run::{Case, Report};
 use crate::stream::Ratio;
@@ -87,7 +89,8 @@ impl fmt::Display for Small {
     }
 }
 
-struct Words<'a>(&'a What);
+/// A fault in words.
+pub(crate) struct Words<'a>(pub(crate) &'a What);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,6 +120,10 @@ impl fmt::Display for Words<'_> {
             What::Wipe { node, down } => write!(f, "wipe {node} for {}", Exact(*down)),
             What::Full { node, lasts } => write!(f, "full {node} for {}", Exact(*lasts)),
             What::Leap { node, by } => write!(f, "leap {node} for {}", Exact(*by)),
+            What::Rot { node, place, down } => write!(f, "rot {node} {place} for {}", Exact(*down)),
+            What::Await(Aimed { mark, nth, answer, lasts }) => {
+                write!(f, "await {mark} {nth} {} for {}", answer.words(), Exact(*lasts))
+            }
             What::Aim(aim) => write!(f, "{aim:?}"), // no plan of a seed has it
         }
     }
@@ -168,6 +175,11 @@ fn parse_fault(line: &str) -> Option<Fault> {
         ["rollback", node] => What::Rollback { node: number(node)?, down },
         ["wipe", node] => What::Wipe { node: number(node)?, down },
         ["full", node] => What::Full { node: number(node)?, lasts },
+        ["rot", node, place] => What::Rot { node: number(node)?, place: place.parse().ok()?, down },
+        ["await", mark, nth, ref answer @ ..] => {
+            let (mark, _) = floors().get_key_value(mark)?;
+            What::Await(Aimed { mark, nth: nth.parse().ok()?, answer: Answer::parse(answer)?, lasts })
+        }
         ["leap", node] => What::Leap { node: number(node)?, by: time },
         _ => return None,
     };

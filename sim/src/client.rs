@@ -155,6 +155,12 @@ impl Client {
         }
     }
 
+    /// Whether it waits for nothing.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.doing == Doing::Nothing
+    }
+
     /// A draw of this client's.
     pub fn draw(&mut self) -> u64 {
         self.draws.bits()

@@ -13,6 +13,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::float_arithmetic)]
 
 pub mod aim;
+pub mod calm;
 pub mod case;
 pub mod check;
 pub mod client;
@@ -22,8 +23,10 @@ pub mod lists;
 pub mod marks;
 pub mod minimize;
 pub mod mutants;
+pub mod nemesis;
 pub mod net;
 pub mod node;
+pub mod parts;
 pub mod plan;
 pub mod queue;
 pub mod run;

@@ -1,6 +1,7 @@
 //! `cargo sim`: runs seeds and says what happened.
 #![allow(clippy::print_stdout, reason = "a command's answer goes to stdout")]
 
+mod bench;
 mod campaign;
 mod options;
 
@@ -26,6 +27,12 @@ fn main() -> ExitCode {
         }
         Err(why) => return wrong(&why),
     };
+    if options.bench {
+        return bench::run();
+    }
+    if options.bench_seed {
+        return verdict(&bench::one(options.lasts), "cargo sim --bench-seed");
+    }
     if options.mutants {
         return look_for_mutants(&options);
     }
@@ -52,7 +59,8 @@ fn wrong(why: &str) -> ExitCode {
 /// One seed, and its hash.
 fn one(options: &Options) -> io::Result<ExitCode> {
     let mark = options.stop_at.as_deref().map(numbered).transpose()?;
-    let (case, stop) = (Case::new(options.from, options.lasts), Stop { step: options.until, mark });
+    let (whole, stop) = (Case::new(options.from, options.lasts), Stop { step: options.until, mark });
+    let case = if options.unaimed { whole.unaimed() } else { whole };
     if let Some(file) = &options.html {
         let title = format!("Seed {}", options.from);
         let again = replay(options, options.from);

@@ -23,7 +23,7 @@ const FLOORS: &str = include_str!("../marks.txt");
 const MANDATORY_OF_100: u64 = 1;
 
 /// Marks of the simulator's own: what the crate cannot see.
-pub const OWN: [&str; 8] = [
+pub const OWN: [&str; 9] = [
     "crash-before-the-vote-is-durable",
     "crash-before-the-grant-is-sent",
     "crash-of-a-leader",
@@ -31,6 +31,7 @@ pub const OWN: [&str; 8] = [
     "start-after-a-failed-sync",
     "start-after-lost-names",
     "start-after-a-wipe",
+    "start-refused-for-damage",
     "wipe-before-all-are-born",
 ];
 

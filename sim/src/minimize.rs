@@ -108,7 +108,9 @@ fn shorten(what: &mut What) {
         | What::Pause { lasts, .. }
         | What::Stuck { lasts, .. }
         | What::Full { lasts, .. } => *lasts = halved(*lasts),
+        What::Await(aimed) => aimed.lasts = halved(aimed.lasts),
         What::Crash { down, .. }
+        | What::Rot { down, .. }
         | What::CrashAtDisk { down, .. }
         | What::Blackout { down }
         | What::Broken { down, .. }

@@ -10,6 +10,7 @@
 use crate::aim::{Act, Aim};
 use crate::stream::{Purpose, Ratio, exponential, fate};
 use rsm::time::Time;
+use std::collections::BTreeSet;
 
 /// What the network does to packets, in one run.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +78,8 @@ pub struct Net {
     weather: Weather,
     links: Vec<Link>,
     aims: Vec<Aim>,
+    /// Who is listened to, and how many packets they have sent to each other.
+    among: Option<(BTreeSet<usize>, u64)>,
     /// What has happened so far.
     pub traffic: Traffic,
 }
@@ -86,7 +89,7 @@ impl Net {
     #[must_use]
     pub fn new(seed: u64, nodes: usize, weather: Weather) -> Net {
         let links = vec![Link::default(); nodes * nodes];
-        Net { seed, nodes, weather, links, aims: Vec::new(), traffic: Traffic::default() }
+        Net { seed, nodes, weather, links, aims: Vec::new(), among: None, traffic: Traffic::default() }
     }
 
     fn link(&mut self, from: usize, to: usize) -> &mut Link {
@@ -106,6 +109,34 @@ impl Net {
     /// All links are whole again, and from now on the weather is this.
     pub fn heal(&mut self, weather: Weather) {
         self.weather = weather;
+        self.mend_links();
+    }
+
+    /// When the last of what is held up arrives, but for its delay.
+    #[must_use]
+    pub fn clogged_until(&self) -> Time {
+        self.links.iter().map(|link| link.clogged_until).max().unwrap_or_default()
+    }
+
+    /// Whether packets are lost by chance.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.weather.loss != Ratio::default()
+    }
+
+    /// Begins to count what these nodes send to each other.
+    pub fn count_among(&mut self, nodes: BTreeSet<usize>) {
+        self.among = Some((nodes, 0));
+    }
+
+    /// How many packets that was.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        self.among.as_ref().map_or(0, |(_, count)| *count)
+    }
+
+    /// All links are whole again.
+    pub fn mend_links(&mut self) {
         for link in &mut self.links {
             (link.cut_until, link.clogged_until) = (Time::ZERO, Time::ZERO);
         }
@@ -159,6 +190,9 @@ impl Net {
         let number = self.link(from, to).sent;
         self.link(from, to).sent += 1;
         self.traffic.sent += 1;
+        if let Some((nodes, count)) = &mut self.among {
+            *count += u64::from(nodes.contains(&from) && nodes.contains(&to));
+        }
         let draw = |which: u64| fate(self.seed, Purpose::Link, name, number * 8 + which);
         let lost = self.weather.loss.holds(draw(0));
         let doubled = self.weather.double.holds(draw(1));

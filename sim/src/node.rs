@@ -14,7 +14,6 @@ use rsm::raft::storage::SimulatedDisk;
 use rsm::raft::{NodeId, Time};
 use rsm::sync::lock::Lock;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The replica as the simulator spawns it.
 pub type Simulated = Replica<Lists, SlowLog<SimulatedDisk>, SimulatedDisk>;
@@ -77,12 +76,18 @@ pub struct Node {
     pub strays: u64,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
     pub fuse: Option<u64>,
+    /// It does not start, whoever asks for it.
+    pub(crate) is_frozen: bool,
+    /// A bit of its disk has changed.
+    pub(crate) is_rotten: bool,
     /// The last crash has cost a change of names.
     pub(crate) lost_names: bool,
     /// Its disk failed before the last end of a process.
     pub(crate) has_failed: bool,
     /// A sync is to fail, and the process starts again so much later.
     pub broken: Option<u64>,
+    /// Some fault will want the disk as it was when the process began.
+    pub(crate) keeps_former: bool,
     /// The disk as it was when the process began.
     pub(crate) former: Option<Arc<SimulatedDisk>>,
     common: Common,
@@ -109,10 +114,13 @@ impl Node {
             flushes,
             strays,
             fuse,
+            is_frozen: false,
+            is_rotten: false,
             lost_names,
             has_failed,
             broken,
             former,
+            keeps_former: false,
             common,
         }
     }
@@ -128,16 +136,24 @@ impl Node {
         let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();
         let own_seed = fate(seed, Purpose::Node, self.id as u64, self.life);
         self.disk.reseed(fate(seed, Purpose::Store, self.id as u64, self.life));
-        self.former = Some(Arc::new(self.disk.copy(own_seed)));
+        if self.keeps_former {
+            self.former = Some(Arc::new(self.disk.copy(own_seed)));
+        }
         let mut log = None;
         let peer = Peer::<Lists>::builder(self.id as u64, members)
             .seed(own_seed)
             .heartbeat(swarm.heartbeat)
             .election(swarm.election)
-            .timeout(Duration::from_secs(2))
+            .timeout(crate::world::TIMEOUT)
             .snapshot_entries(swarm.snapshot_entries)
             .segment_bytes(swarm.segment_bytes)
             .sessions_max(swarm.sessions_max)
+            .piece_bytes(swarm.piece_bytes)
+            .tune(move |options| {
+                (options.pre_vote, options.check_quorum) = (swarm.pre_vote, swarm.check_quorum);
+                (options.window_appends, options.append_bytes_max) = (swarm.window, swarm.append_bytes);
+                options.cache_bytes = swarm.cache_bytes;
+            })
             .observer(Looker::new(node, own_seed, Arc::clone(&check)))
             .send(move |to, _, bytes| sent.lock().push(Sent { from: id, to: to as usize, bytes }))
             .spawn_on(&self.time, self.time.node_time(), Arc::clone(&self.disk), |wal| {
@@ -220,6 +236,8 @@ mod tests {
         for seed in 0..20 {
             let mut swarm = swarm(seed);
             (swarm.nodes, swarm.families) = (3, Families::default());
+            swarm.election = std::time::Duration::from_millis(60);
+            swarm.heartbeat = std::time::Duration::from_millis(15);
             let fault = Fault { at: Time(1_000 * MS), what: What::Pause { node: 0, lasts: 300 * MS } };
             let time = VirtualTime::new(seed);
             let mut world = World::new(seed, swarm, vec![fault], &time);

@@ -12,6 +12,9 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --trace                  of one seed: a line for each step, as JSON
       --until N                of one seed: stops after the step of this number
       --break MARK             of one seed: stops after the step that meets this mark
+      --unaimed                of one seed: without the faults that wait for marks, as a build that counts none
+  cargo sim --bench            says how fast it is, and where the time goes
+  cargo sim --bench-seed       runs a part of that load, for --milliseconds M
   cargo sim --minutes M        runs seeds for so long, on all cores
       --workers N              on so many threads, instead of one for each core
       --marks                  of many seeds: how often, and in how many of them, each mark was met
@@ -44,6 +47,9 @@ pub(crate) struct Options {
     pub(crate) minutes: Option<u64>,
     pub(crate) workers: Option<usize>,
     pub(crate) marks: bool,
+    pub(crate) unaimed: bool,
+    pub(crate) bench: bool,
+    pub(crate) bench_seed: bool,
     pub(crate) floors: bool,
     pub(crate) stop_at: Option<String>,
     pub(crate) resume: Option<String>,
@@ -77,6 +83,9 @@ impl Options {
                 "--from" => options.from = number()?,
                 "--milliseconds" => options.lasts = Duration::from_millis(number()?),
                 "--workers" => options.workers = Some((number()? as usize).max(1)),
+                "--unaimed" => options.unaimed = true,
+                "--bench" => options.bench = true,
+                "--bench-seed" => options.bench_seed = true,
                 "--marks" => options.marks = true,
                 "--floors" => options.floors = true,
                 "--break" => options.stop_at = Some(word()?),

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::aim::Aim;
+use crate::nemesis::{self, Aimed};
 use crate::net::Weather;
 use crate::stream::{Purpose, Ratio, exponential, log_uniform, stream};
 use rsm::mix::Draws;
@@ -42,6 +43,18 @@ pub struct Swarm {
     pub ties: bool,
     /// Drift of the clocks: at most this many millionths.
     pub drift_ppm: i64,
+    /// Who would stand for election asks first.
+    pub pre_vote: bool,
+    /// A leader that no quorum answers gives up.
+    pub check_quorum: bool,
+    /// The most appends on their way to one peer.
+    pub window: usize,
+    /// The most bytes of entries in one append.
+    pub append_bytes: usize,
+    /// What a peer keeps of its log in memory, beyond what is not durable.
+    pub cache_bytes: usize,
+    /// The most bytes of a piece of a snapshot on its way.
+    pub piece_bytes: u64,
     /// Which families of faults are drawn.
     pub families: Families,
 }
@@ -67,6 +80,12 @@ pub struct Families {
     pub wipes: bool,
     /// Disks are full for a while.
     pub full: bool,
+    /// Clocks jump forward.
+    pub leaps: bool,
+    /// Old bytes rot.
+    pub rot: bool,
+    /// Rare moments are answered.
+    pub aimed: bool,
 }
 
 /// One fault.
@@ -148,7 +167,18 @@ pub enum What {
     },
     /// One packet, the next of its kind, has a fate of its own. A plan has it only from a scenario.
     Aim(Aim),
-    /// A node's clock jumps forward. A plan has it only from a scenario.
+    /// A fault that waits for a moment.
+    Await(Aimed),
+    /// Power is cut, and of what the disk holds one bit has changed, in a part that is not written any more.
+    Rot {
+        /// Which node.
+        node: usize,
+        /// Where, counted modulo what there is.
+        place: u64,
+        /// When it starts again, in nanoseconds; if it finds the damage, it never does.
+        down: u64,
+    },
+    /// A node's clock jumps forward.
     Leap {
         /// Which node.
         node: usize,
@@ -196,8 +226,9 @@ pub enum Shape {
 pub fn swarm(seed: u64) -> Swarm {
     let mut draws = stream(seed, Purpose::Swarm, 0);
     let calm = draws.chance(1, 16);
-    let nodes = [1, 2, 3, 3, 3, 3, 4, 5, 5][draws.below(9) as usize];
-    let election = log_uniform(draws.bits(), 40 * MS, 120 * MS);
+    let all = draws.chance(1, 16);
+    let nodes = [1, 2, 3, 3, 3, 4, 5, 5, 7][draws.below(9) as usize];
+    let election = log_uniform(draws.bits(), 40 * MS, 250 * MS);
     Swarm {
         nodes,
         election: Duration::from_nanos(election),
@@ -211,7 +242,13 @@ pub fn swarm(seed: u64) -> Swarm {
         disk_mean: log_uniform(draws.bits(), MS / 50, 5 * MS),
         ties: draws.chance(1, 2),
         drift_ppm: [0, 50, 500, 50_000][draws.below(4) as usize],
-        families: families(&mut draws, calm),
+        pre_vote: calm || !draws.chance(1, 8),
+        check_quorum: calm || !draws.chance(1, 8),
+        window: log_uniform(draws.bits(), 1, 64) as usize,
+        append_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
+        cache_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
+        piece_bytes: log_uniform(draws.bits(), 64, 64 << 10),
+        families: families(&mut draws, calm, all),
     }
 }
 
@@ -228,8 +265,8 @@ fn weather(draws: &mut Draws, election: u64, calm: bool) -> Weather {
     Weather { delay_min: delay_mean / 4, delay_mean, loss, double, flip, late }
 }
 
-fn families(draws: &mut Draws, calm: bool) -> Families {
-    let mut on = || draws.chance(1, 2) && !calm;
+fn families(draws: &mut Draws, calm: bool, all: bool) -> Families {
+    let mut on = || (draws.chance(1, 2) || all) && !calm;
     Families {
         cuts: on(),
         clogs: on(),
@@ -240,6 +277,9 @@ fn families(draws: &mut Draws, calm: bool) -> Families {
         broken: on(),
         wipes: on(),
         full: on(),
+        leaps: on(),
+        rot: on(),
+        aimed: on(),
     }
 }
 
@@ -249,7 +289,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     let on = swarm.families;
     // Each family has a stream of its own and a mean time between its faults.
     type Make = fn(&mut Draws, &Swarm) -> What;
-    let families: [(bool, u64, Make); 9] = [
+    let families: [(bool, u64, Make); 12] = [
         (on.cuts, 500, cut),
         (on.clogs, 900, clog),
         (on.crashes, 230, crash),
@@ -259,6 +299,9 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
         (on.broken, 2_500, |draws, swarm| What::Broken { node: node(draws, swarm), down: down(draws) }),
         (on.wipes, 4_000, |draws, swarm| What::Wipe { node: node(draws, swarm), down: down(draws) }),
         (on.full, 1_500, |draws, swarm| What::Full { node: node(draws, swarm), lasts: shortage(draws) }),
+        (on.leaps, 2_000, |draws, swarm| What::Leap { node: node(draws, swarm), by: spell(draws) }),
+        (on.rot, 5_000, rot),
+        (on.aimed, 400, |draws, _| What::Await(nemesis::draw(draws))),
     ];
     let mut faults = Vec::new();
     for (family, (_, mean_ms, make)) in families.into_iter().enumerate().filter(|(_, (is_on, ..))| *is_on) {
@@ -297,6 +340,10 @@ fn crash(draws: &mut Draws, swarm: &Swarm) -> What {
     let (node, down) = (node(draws, swarm), down(draws));
     let operations = draws.below(30);
     if draws.chance(2, 3) { What::CrashAtDisk { node, operations, down } } else { What::Crash { node, down } }
+}
+
+fn rot(draws: &mut Draws, swarm: &Swarm) -> What {
+    What::Rot { node: node(draws, swarm), place: draws.bits(), down: down(draws) }
 }
 
 fn clog(draws: &mut Draws, swarm: &Swarm) -> What {
@@ -373,7 +420,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(kinds.len(), 10 + 7, "{kinds:?}");
+        assert_eq!(kinds.len(), 13 + 7, "{kinds:?}");
     }
 
     #[test]

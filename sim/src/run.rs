@@ -1,10 +1,12 @@
 //! One seed, from its first step to its verdict.
 
+use crate::calm::{self, Calm};
 use crate::check::agree;
 use crate::html::{self, About, Film};
 use crate::marks::{self, Marks};
-use crate::plan::{Fault, Swarm, plan, swarm};
-use crate::stream::{Purpose, fate, stream};
+use crate::net::Weather;
+use crate::plan::{Families, Fault, MS, Swarm, What, plan, swarm};
+use crate::stream::{Purpose, Ratio, fate, stream};
 use crate::sums::Sums;
 use crate::trace;
 use crate::world::World;
@@ -30,6 +32,8 @@ pub struct Report {
     pub sums: Sums,
     /// The rare moments that it has met.
     pub marks: Marks,
+    /// How the calm phase went, if the seed ended with one.
+    pub calm: Option<Calm>,
     /// The hash of all steps.
     pub hash: u128,
     /// The first rule that was broken.
@@ -69,6 +73,31 @@ impl Case {
     #[must_use]
     pub fn new(seed: u64, lasts: Duration) -> Case {
         let swarm = swarm(seed);
+        let plan = plan(seed, &swarm, Time::ZERO.after(lasts));
+        Case { seed, swarm, plan, lasts }
+    }
+
+    /// Leaves out what waits for marks: then it is the same in a build that counts none.
+    #[must_use]
+    pub fn unaimed(mut self) -> Case {
+        self.plan.retain(|fault| !matches!(fault.what, What::Await(_)));
+        self
+    }
+
+    /// The load by which speed is measured: three peers, heartbeats of 50 ms, 100 operations a second, faults.
+    #[must_use]
+    pub fn bench(seed: u64, lasts: Duration) -> Case {
+        let mut swarm = swarm(seed);
+        let (loss, none) = (Ratio::new(1, 50), Ratio::default());
+        let (delay_min, delay_mean) = (MS / 2, 2 * MS);
+        swarm.weather = Weather { delay_min, delay_mean, loss, double: loss, flip: none, late: none };
+        (swarm.nodes, swarm.clients, swarm.rest) = (3, 8, 70 * MS);
+        (swarm.heartbeat, swarm.election) = (Duration::from_millis(50), Duration::from_millis(300));
+        (swarm.pre_vote, swarm.check_quorum, swarm.window) = (true, true, 64);
+        (swarm.append_bytes, swarm.cache_bytes, swarm.piece_bytes) = (64 << 10, 1 << 20, 64 << 10);
+        (swarm.snapshot_entries, swarm.disk_mean, swarm.sessions_max) = (1_000, MS, 64);
+        let on = Families { cuts: true, crashes: true, clogs: true, pauses: true, ..Families::default() };
+        swarm.families = on;
         let plan = plan(seed, &swarm, Time::ZERO.after(lasts));
         Case { seed, swarm, plan, lasts }
     }
@@ -116,19 +145,21 @@ impl Case {
         let mut world = World::new(self.seed, self.swarm.clone(), self.plan.clone(), &time);
         world.story = each.as_ref().map(|_| String::new());
         world.film = film.as_deref_mut().map(std::mem::take);
-        let mut steps = 0;
-        let panicked = catch_unwind(AssertUnwindSafe(|| steps = go(&time, &mut world, self.lasts, stop, each))).err();
+        let mut went = (0, None);
+        let panicked = catch_unwind(AssertUnwindSafe(|| went = go(&time, &mut world, self.lasts, stop, each))).err();
         if let Some(panic) = panicked {
             world.check.lock().break_rule("R23", format!("a panic: {}", panic_words(&*panic)));
         }
         let hash = time.hash();
         let mut sums = world.sums();
-        (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, self.lasts.as_millis() as u64);
+        let (steps, calm) = went;
+        (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, time.now().0 / MS);
+        sums.calm = u64::from(calm.is_some());
         let broken = world.check.lock().broken().cloned();
         if let (Some(film), Some(world_film)) = (film, world.film.take()) {
             *film = world_film;
         }
-        Report { seed: self.seed, sums, marks: world.marks.all(), hash, broken }
+        Report { seed: self.seed, sums, marks: world.marks.all(), calm, hash, broken }
     }
 }
 
@@ -147,25 +178,40 @@ pub(crate) fn panic_words(panic: &(dyn Any + Send)) -> String {
 /// Who hears of each step.
 type Each<'a> = &'a mut dyn FnMut(&str);
 
-fn go(time: &VirtualTime, world: &mut World, lasts: Duration, stop: Stop, mut each: Option<Each<'_>>) -> u64 {
+/// Runs a world to its end; the steps that it took, and how the calm phase went, if there was one.
+fn go(
+    time: &VirtualTime,
+    world: &mut World,
+    lasts: Duration,
+    stop: Stop,
+    mut each: Option<Each<'_>>,
+) -> (u64, Option<Calm>) {
     let end = Time::ZERO.after(lasts);
     let most = STEPS_MAX_PER_SECOND * (1 + lasts.as_secs());
-    let mut steps = 0;
-    while time.now() < end && !world.is_broken() {
-        let Some(record) = time.step(world) else { break };
+    let (mut steps, mut is_stopped) = (0, false);
+    let mut step = |time: &VirtualTime, world: &mut World| {
+        if world.is_broken() || is_stopped {
+            return false;
+        }
+        let Some(record) = time.step(world) else { return false };
         steps += 1;
         if let (Some(each), Some(story)) = (&mut each, &world.story) {
             each(&trace::line(&record, story));
         }
-        if stop.is_here(world, record.number) {
-            return steps;
-        }
         if most < steps {
             world.check.lock().break_rule("R20", format!("{steps} steps, and no end"));
         }
+        is_stopped = stop.is_here(world, record.number);
+        !is_stopped
+    };
+    while time.now() < end && step(time, world) {}
+    let ends_calmly = fate(world.seed, Purpose::Calm, 0, 0).is_multiple_of(calm::SHARE);
+    let is_whole = end <= time.now();
+    let calm = if is_whole && ends_calmly { calm::run(time, world, &mut step) } else { None };
+    if !is_stopped {
+        world.end(time);
     }
-    world.end(time);
-    steps
+    (steps, calm)
 }
 
 impl World {

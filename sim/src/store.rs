@@ -8,6 +8,7 @@
 //! of it is the disk's fuse.
 
 use crate::check::Check;
+use crate::parts::{Part, spend};
 use rsm::raft::consensus::Record;
 use rsm::raft::replica::Tended;
 use rsm::raft::storage::{Disk, Error, Remark, Snapshot, Storage, Wal};
@@ -52,7 +53,7 @@ impl<D: Disk> Handle<D> {
     /// # Errors
     /// The disk's.
     pub fn complete(&self, seq: Seq) -> Result<(), Error> {
-        self.0.lock().log.flush(seq)
+        spend(Part::Disk, || self.0.lock().log.flush(seq))
     }
 
     /// Tells the peer that the log has got on, or has failed.
@@ -68,13 +69,13 @@ impl<D: Disk> Storage for SlowLog<D> {
     type Reader = <Wal<D> as Storage>::Reader;
 
     fn recover(&mut self, newest: Option<Snapshot>) -> Result<Recovered, Error> {
-        self.inner.lock().log.recover(newest)
+        spend(Part::Disk, || self.inner.lock().log.recover(newest))
     }
 
     fn stage(&mut self, record: &Record) -> Result<(), Error> {
-        self.inner.lock().log.stage(record)?;
+        spend(Part::Disk, || self.inner.lock().log.stage(record))?;
         // Only now: what finds no room is given again.
-        self.check.lock().given(self.node, record);
+        spend(Part::Checks, || self.check.lock().given(self.node, record));
         Ok(())
     }
 
@@ -90,7 +91,7 @@ impl<D: Disk> Storage for SlowLog<D> {
     }
 
     fn release(&mut self, keep: Index) -> Result<(), Error> {
-        self.inner.lock().log.release(keep)
+        spend(Part::Disk, || self.inner.lock().log.release(keep))
     }
 
     fn reader(&self) -> Self::Reader {
@@ -124,11 +125,11 @@ impl<D: Disk> Tended for SlowLog<D> {
     }
 
     fn idle(&mut self) -> Result<(), Error> {
-        self.inner.lock().log.idle()
+        spend(Part::Disk, || self.inner.lock().log.idle())
     }
 
     fn prepare(&mut self) -> Result<bool, Error> {
-        self.inner.lock().log.prepare()
+        spend(Part::Disk, || self.inner.lock().log.prepare())
     }
 
     fn seek(&mut self) {

@@ -42,6 +42,8 @@ pub enum Purpose {
     Store,
     /// Which seeds are also judged blind.
     Blind,
+    /// Which seeds end with a calm phase, and who is in it.
+    Calm,
 }
 
 /// The stream of one part.

@@ -7,7 +7,7 @@ use crate::plan::{Shape, What};
 use crate::world::{Event, World};
 use rsm::raft::consensus::RoleName;
 use rsm::raft::peer::SpawnError;
-use rsm::raft::storage::{Error, simulated::Operation};
+use rsm::raft::storage::{Disk, Error, simulated::Operation};
 use rsm::raft::{NodeId, Time};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,10 @@ use std::time::Duration;
 impl World {
     /// A fault that changes nothing is withheld: the node is down, the links are cut already, the budget is spent.
     pub(crate) fn strike(&mut self, nth: usize) {
+        if self.is_calm {
+            self.sums.withheld += 1;
+            return;
+        }
         let what = self.plan[nth].what.clone();
         let leader = self.leader();
         let has_struck = self.apply(what.clone());
@@ -44,8 +48,11 @@ impl World {
             }
             What::Leap { node, by } => {
                 self.nodes[node].time.leap(Duration::from_nanos(by));
+                self.sums.leaps += 1;
                 true
             }
+            What::Await(aimed) => self.arm(aimed),
+            What::Rot { node, place, down } => self.rot(node, place, down),
         }
     }
 
@@ -203,10 +210,35 @@ impl World {
         }
     }
 
-    /// At most as many directories as the cluster promises to survive, in all of the run.
+    /// At most as many disks as the cluster promises to survive are emptied or rot, in all of the run.
+    fn may_impair(&self, id: usize) -> bool {
+        let lost = self.nodes.iter().filter(|node| 0 < node.wipes || node.is_rotten || node.id == id).count();
+        lost <= (self.nodes.len() - 1) / 2
+    }
+
+    /// Only where nothing is written any more: what was flushed last cannot be told from a torn write.
+    fn rot(&mut self, id: usize, place: u64, down: u64) -> bool {
+        let node = &self.nodes[id];
+        if node.process.is_none() || node.is_rotten || 0 < node.wipes || !self.may_impair(id) {
+            return false;
+        }
+        let mut names = node.disk.list().unwrap_or_default();
+        names.retain(|name| name.ends_with(".log"));
+        names.pop(); // the newest, by its name
+        if names.is_empty() {
+            return false;
+        }
+        self.crash(id, down);
+        let node = &mut self.nodes[id];
+        let name = &names[(place % names.len() as u64) as usize];
+        let written = node.disk.content(name).map_or(0, |bytes| bytes.iter().rposition(|&byte| byte != 0).unwrap_or(0));
+        node.is_rotten = node.disk.rot(name, (place >> 8) % (written as u64 + 1), (place >> 5) as u8);
+        self.sums.rotten += u64::from(node.is_rotten);
+        true
+    }
+
     fn wipe(&mut self, id: usize, down: u64) -> bool {
-        let lost = self.nodes.iter().filter(|node| 0 < node.wipes || node.id == id).count();
-        if (self.nodes.len() - 1) / 2 < lost {
+        if !self.may_impair(id) || self.nodes[id].is_rotten {
             return false;
         }
         let is_newborn = |node: &Node| node.look(|core, _| !core.is_born()).unwrap_or(false);
@@ -226,7 +258,7 @@ impl World {
 
     pub(crate) fn start(&mut self, id: usize) {
         let node = &mut self.nodes[id];
-        if node.process.is_some() {
+        if node.process.is_some() || node.is_frozen {
             return; // it was emptied while down, or lost power twice: another start came first
         }
         match node.start() {
@@ -255,7 +287,36 @@ impl World {
                 node.disk.kill();
                 self.later(1, Event::Start { node: id });
             }
+            Err(SpawnError::Store(Error::Corrupt(_))) if node.is_rotten => {
+                // It never serves what it cannot vouch for: from here on it waits for its operator.
+                node.disk.kill();
+                self.marks.hit("start-refused-for-damage");
+            }
             Err(why) => self.check.lock().break_rule("R11", format!("{id} does not start again: {why}")),
+        }
+    }
+
+    /// Nothing hangs over it any more, and it runs.
+    pub(crate) fn mend(&mut self, id: usize) {
+        let now = self.now;
+        let node = &mut self.nodes[id];
+        (node.fuse, node.broken, node.full_until, node.paused_until) = (None, None, now, now);
+        node.disk.mend();
+        node.disk.set_capacity(u64::MAX);
+        node.resume();
+        self.start(id);
+    }
+
+    /// Its power fails, for as long as nobody thaws it.
+    pub(crate) fn freeze(&mut self, id: usize) {
+        self.crash(id, 0);
+        self.nodes[id].is_frozen = true;
+    }
+
+    /// It runs again, if it was frozen.
+    pub(crate) fn thaw(&mut self, id: usize) {
+        if std::mem::take(&mut self.nodes[id].is_frozen) {
+            self.start(id);
         }
     }
 

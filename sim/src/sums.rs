@@ -68,6 +68,8 @@ sums! {
     expired,
     /// Changes refused: they never took effect.
     refused,
+    /// Runs that ended with a calm phase.
+    calm,
     /// Operations held against their place in the log.
     witnessed,
     /// Packets sent.
@@ -114,6 +116,12 @@ sums! {
     broken,
     /// Directories emptied.
     wipes,
+    /// Disks of which a bit has changed.
+    rotten,
+    /// Clocks that have jumped.
+    leaps,
+    /// Rare moments that were answered by a fault.
+    answered,
     /// Faults of the plan that had no effect: the node was down, the budget spent.
     withheld,
     /// Steps of the core that were taken twice and compared.

@@ -8,6 +8,7 @@
 //! which this is a second reading: with the words that the numbers stand for. `digest` names what was posted in the step.
 
 use crate::aim::kind;
+use crate::case::Words;
 use crate::check::bodies;
 use crate::world::{Event, World};
 use rsm::fsm::CellId;
@@ -29,7 +30,7 @@ pub(crate) fn line(record: &Record, story: &str) -> String {
 /// An event of the world that is about to happen.
 pub(crate) fn event(world: &World, event: &Event) -> String {
     match event {
-        Event::Fault(nth) => format!("\"event\":\"fault\",\"what\":\"{:?}\"", world.plan[*nth].what),
+        Event::Fault(nth) => format!("\"event\":\"fault\",\"what\":\"{}\"", Words(&world.plan[*nth].what)),
         Event::Arrive { from, to, copy, bytes } => {
             let flip = copy.flip.map_or_else(|| "null".to_owned(), |bit| bit.to_string());
             let kinds = bodies(bytes, NodeId(*to as u64)).map(|body| format!("\"{}\"", kind(&body)));

@@ -10,9 +10,11 @@ use crate::check::{Answers, Check, Kept, bodies};
 use crate::client::{Client, Next, Told};
 use crate::html::Film;
 use crate::marks::Counters;
+use crate::nemesis::Armed;
 use crate::net::{Copy, Net};
 use crate::node::{Common, Node, Sent};
-use crate::plan::{Fault, MS, Swarm};
+use crate::parts::{Part, spend};
+use crate::plan::{Fault, MS, Swarm, What};
 use crate::queue::Queue;
 use crate::stray::{NOBODYS, names_another_life, spoil, turned_away};
 use crate::stream::{Purpose, exponential, stream};
@@ -21,9 +23,12 @@ use crate::ties::{Source, Ties};
 use crate::trace;
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
+use rsm::raft::consensus::{Consensus, Role};
 use rsm::raft::{Index, NodeId, Seq, Term, Time};
 use rsm::sync::lock::Lock;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What will happen.
 #[derive(Debug)]
@@ -69,6 +74,18 @@ pub struct World {
     pub(crate) answers: Answers,
     pub(crate) sums: Sums,
     pub(crate) marks: Counters,
+    /// No fault of the plan strikes any more.
+    pub(crate) is_calm: bool,
+    /// Clients begin nothing new.
+    pub(crate) is_at_rest: bool,
+    /// Clients speak to these alone.
+    pub(crate) spoken_to: Option<BTreeSet<usize>>,
+    /// The mean latency of a disk operation, in nanoseconds.
+    pub(crate) disk_mean: u64,
+    /// Faults that wait for a moment.
+    pub(crate) armed: Vec<Armed>,
+    /// What this node says in this turn comes so much later.
+    pub(crate) held: Option<(usize, u64)>,
     queue: Queue<Event>,
     clients: Vec<Client>,
     told: Arc<Lock<Vec<Told>>>,
@@ -97,12 +114,18 @@ impl World {
             net: Net::new(seed, swarm.nodes, swarm.weather),
             nodes: (0..swarm.nodes).map(node).collect(),
             clients: (0..swarm.clients).map(client).collect(),
-            swarm,
             plan,
             check,
             answers: Answers::default(),
             sums: Sums::default(),
             marks: Counters::default(),
+            is_calm: false,
+            is_at_rest: false,
+            spoken_to: None,
+            disk_mean: swarm.disk_mean,
+            swarm,
+            armed: Vec::new(),
+            held: None,
             queue: Queue::default(),
             told,
             sent,
@@ -112,6 +135,8 @@ impl World {
             film: None,
         };
         world.answers.never(NOBODYS);
+        let rolls_back = world.plan.iter().any(|fault| matches!(fault.what, What::Rollback { .. }));
+        world.nodes.iter_mut().for_each(|node| node.keeps_former = rolls_back);
         (0..world.nodes.len()).for_each(|node| world.push(Time(node as u64), Event::Start { node }));
         (0..world.clients.len()).for_each(|client| world.push(Time(MS), Event::Client(client)));
         let faults: Vec<Time> = world.plan.iter().map(|fault| fault.at).collect();
@@ -121,7 +146,7 @@ impl World {
 
     pub(crate) fn push(&mut self, at: Time, event: Event) {
         let tie = self.ties.next(event.source());
-        self.queue.push(at.max(self.now), tie, event);
+        spend(Part::Queue, || self.queue.push(at.max(self.now), tie, event));
     }
 
     pub(crate) fn later(&mut self, by: u64, event: Event) {
@@ -172,7 +197,7 @@ impl World {
         let late = names_another_life(&bytes, peer.identity().incarnation);
         self.nodes[to].strays += u64::from(late || copy.flip.is_some());
         match copy.flip {
-            None => peer.receive(bytes),
+            None => spend(Part::Wire, || peer.receive(bytes)),
             Some(bit) => turned_away(&self.check, &peer, spoil(&bytes, bit)),
         }
     }
@@ -185,14 +210,18 @@ impl World {
             return; // seen after this step: the power has failed in the midst of it
         }
         if done.is_ok() {
-            node.look(|core, _| self.check.lock().persisted(core, seq));
+            spend(Part::Checks, || node.look(|core, _| self.check.lock().persisted(core, seq)));
         }
         process.log.wake();
     }
 
     fn act(&mut self, client: usize) {
         self.answers.at(self.now.0);
-        let up = self.nodes.iter().filter_map(|node| node.process.as_ref());
+        if self.is_at_rest && self.clients[client].is_at_rest() {
+            return;
+        }
+        let is_spoken_to = |node: &&Node| self.spoken_to.as_ref().is_none_or(|nodes| nodes.contains(&node.id));
+        let up = self.nodes.iter().filter(is_spoken_to).filter_map(|node| node.process.as_ref());
         let peers: Vec<_> = up.map(|process| process.peer.clone()).collect();
         self.clients[client].act(&peers, &mut self.answers);
         if let Some(film) = &mut self.film {
@@ -210,6 +239,16 @@ impl World {
         }
     }
 
+    /// Whether no client waits for anything.
+    pub(crate) fn clients_rest(&self) -> bool {
+        self.clients.iter().all(Client::is_at_rest)
+    }
+
+    /// After so long, in nanoseconds, a ticket is given up, whatever the clock of its peer.
+    pub(crate) fn timeout(&self) -> u64 {
+        TIMEOUT.as_nanos() as u64 * 20 / 19 + 2 * self.swarm.heartbeat.as_nanos() as u64
+    }
+
     /// What cells have done since the last look.
     fn collect(&mut self) {
         self.blown_fuses();
@@ -217,6 +256,7 @@ impl World {
         for packet in sent {
             self.send(packet);
         }
+        self.held = None;
         for node in 0..self.nodes.len() {
             self.ask_disk(node);
             self.ended(node);
@@ -230,10 +270,8 @@ impl World {
     fn send(&mut self, packet: Sent) {
         let Sent { from, to, bytes } = packet;
         // A node that has lost power in this turn has said nothing.
-        if self.nodes[from]
-            .look(|core, _| self.check.lock().departs(core, rsm::raft::NodeId(to as u64), &bytes))
-            .is_none()
-        {
+        let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), &bytes);
+        if spend(Part::Checks, || self.nodes[from].look(departs)).is_none() {
             return;
         }
         let copies = if self.net.is_aiming() {
@@ -242,6 +280,9 @@ impl World {
         } else {
             self.net.send(from, to, self.now)
         };
+        let held = self.held.filter(|(node, _)| *node == from).map_or(0, |(_, by)| by);
+        let late = |copy: Copy| Copy { at: Time(copy.at.0.saturating_add(held)), ..copy };
+        let copies = copies.map(|copy| copy.map(late));
         if let Some(film) = &mut self.film {
             film.sent((from, to), &bytes, self.net.is_cut(from, to, self.now), copies);
         }
@@ -254,7 +295,7 @@ impl World {
         let node = &mut self.nodes[id];
         let Some(seq) = node.process.as_ref().and_then(|process| process.log.asked()) else { return };
         node.flushes += 1;
-        let latency = exponential(node.draw_latency(), self.swarm.disk_mean);
+        let latency = exponential(node.draw_latency(), self.disk_mean);
         let (at, life) = (Time(self.now.0 + latency).max(node.stuck_until), node.life);
         self.push(at, Event::Flushed { node: id, life, seq });
     }
@@ -333,7 +374,7 @@ impl Around for World {
 
     fn run(&mut self, time: &VirtualTime) -> [u64; 3] {
         self.now = time.now();
-        let Some((_, event)) = self.queue.pop() else { return [0; 3] };
+        let Some((_, event)) = spend(Part::Queue, || self.queue.pop()) else { return [0; 3] };
         let name = World::name(&event);
         if self.story.is_some() {
             self.story = Some(trace::event(self, &event));
@@ -342,7 +383,9 @@ impl Around for World {
             let is_up = |to: usize| self.nodes[to].process.is_some();
             film.event(&event, matches!(event, Event::Arrive { to, .. } if is_up(to)), self.now);
         }
+        let node = event.node();
         self.on_event(event);
+        self.answer_event(node);
         self.collect();
         self.filmed();
         name
@@ -350,6 +393,7 @@ impl Around for World {
 
     fn turned(&mut self, cell: CellId, time: &VirtualTime) -> [u64; 3] {
         self.now = time.now();
+        self.answer_turn(cell);
         self.collect();
         self.filmed();
         self.turns += 1;
@@ -358,7 +402,7 @@ impl Around for World {
         }
         let node = self.nodes.iter().find(|node| node.cell() == Some(cell));
         if let Some(node) = node {
-            self.keeps(node);
+            spend(Part::Checks, || self.keeps(node));
         }
         let seen =
             node.and_then(|node| node.look(|core, _| [core.term().0, core.log().last().index.0, core.commit().0]));
@@ -378,6 +422,9 @@ fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
     Clock { offset: Time(offset), ppm: ppm as i32 }
 }
+
+/// How long a peer tries what it was asked for.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an idle client sleeps.
 const SLEEP: u64 = 700 * MS;

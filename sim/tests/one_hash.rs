@@ -18,11 +18,11 @@ fn simulated(arguments: &[&str]) -> String {
 
 #[test]
 fn two_processes_come_to_one_hash_over_a_hundred_thousand_steps() {
-    let seed = "3";
+    let seed = "11";
     let arguments = ["--seed", seed, "--milliseconds", "20000"];
     let (one, other) = (simulated(&arguments), simulated(&arguments));
     assert_eq!(one, other);
-    let report = Case::new(3, Duration::from_secs(20)).run();
+    let report = Case::new(11, Duration::from_secs(20)).run();
     assert!(100_000 <= report.sums.steps, "{} steps only", report.sums.steps);
     assert!(one.starts_with(&format!("hash {:032x}\n", report.hash)), "{one} but here {:032x}", report.hash);
 }
@@ -68,7 +68,7 @@ fn a_campaign_goes_on_with_seeds_of_one_length() {
     let path = file.to_str().expect("a path of letters");
     let began = simulated(&["--seeds", "2", "--milliseconds", "200", "--resume", path]);
     let went_on = simulated(&["--seeds", "2", "--milliseconds", "200", "--resume", path]);
-    assert!(began.starts_with("seeds 2, ") && went_on.starts_with("seeds 4, "), "{began}{went_on}");
+    assert!(began.contains("\nseeds 2, ") && went_on.contains("\nseeds 4, "), "{began}{went_on}");
     let output = Command::new(env!("CARGO_BIN_EXE_rsm-sim")).args(["--seeds", "2", "--resume", path]).output();
     let output = output.expect("it was built");
     std::fs::remove_file(&file).expect("it was written");

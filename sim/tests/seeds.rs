@@ -24,12 +24,12 @@ fn run_all(seeds: u64) -> Vec<Report> {
 fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
     let reports = run_all(500);
     for report in &reports {
-        assert_eq!(report.broken, None, "again: cargo sim --seed {}", report.seed);
+        assert_eq!(report.broken, None, "again: cargo run -p rsm-sim -- --seed {}", report.seed);
     }
     let mut sums = Sums::default();
     reports.iter().for_each(|report| sums += report.sums);
     eprintln!("{sums}");
-    assert!(2_000 <= sums.elections, "{sums}");
+    assert!(1_500 <= sums.elections, "{sums}");
     let mut commits: Vec<u64> = reports.iter().map(|report| report.sums.commits).collect();
     commits.sort_unstable();
     assert!(50 <= commits[commits.len() / 2], "the median seed commits {}", commits[commits.len() / 2]);
@@ -55,12 +55,15 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("broken", sums.broken),
         ("full", sums.full),
         ("wipes", sums.wipes),
+        ("leaps", sums.leaps),
+        ("calm phases", sums.calm),
         ("reads", sums.reads),
         ("swapped", sums.swapped),
         ("unknown", sums.unknown),
         ("expired", sums.expired),
         ("witnessed", sums.witnessed),
     ];
+    assert!(30 <= sums.rotten, "disks of which a bit has changed: {sums}");
     assert!(20 <= sums.refused, "what a full disk refuses: {sums}");
     for (kind, times) in faults {
         assert!(100 <= times, "{kind}: {times} times only; {sums}");

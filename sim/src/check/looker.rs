@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::marks::quietly;
+use crate::parts::{Part, enter};
 use crate::stream::{Purpose, fate};
 use rsm::raft::consensus::{Bindings, Log, Message};
 use rsm::raft::consensus::{Consensus, Effect, Input, Role};
@@ -27,13 +28,26 @@ pub struct Looker {
     /// This turn began because a deadline had come.
     ticked: bool,
     now: Time,
+    /// What is charged for what is none of ours.
+    charged: Part,
 }
 
 impl Looker {
     /// For one life of a node.
     #[must_use]
     pub fn new(node: NodeId, seed: u64, check: Arc<Lock<Check>>) -> Looker {
-        Looker { node, seed, steps: 0, check, next: None, before: None, flush: None, ticked: false, now: Time::ZERO }
+        Looker {
+            node,
+            seed,
+            steps: 0,
+            check,
+            next: None,
+            before: None,
+            flush: None,
+            ticked: false,
+            now: Time::ZERO,
+            charged: Part::Rest,
+        }
     }
 
     fn samples(&mut self) -> bool {
@@ -44,6 +58,7 @@ impl Looker {
 
 impl Observer for Looker {
     fn before(&mut self, core: &Consensus, role: &Role, input: &Input, now: Time) {
+        self.charged = enter(Part::Checks);
         self.ticked |= matches!(input, Input::Tick);
         if let Input::Receive { from, message, .. } = input
             && is_stranger(core, *from, message)
@@ -55,9 +70,11 @@ impl Observer for Looker {
             let role = quietly(|| copy.next(role.clone(), input.clone(), now));
             self.next = Some((copy, role));
         }
+        enter(Part::Core);
     }
 
     fn stepped(&mut self, core: &Consensus, role: &Role) {
+        enter(Part::Checks);
         let mut check = self.check.lock();
         check.stepped(core, role);
         if let Some((before, was)) = self.before.take()
@@ -71,18 +88,22 @@ impl Observer for Looker {
                 check.break_rule("R22", format!("a step of {} comes to another state the second time", self.node));
             }
         }
+        enter(self.charged);
     }
 
     fn flushing(&mut self, core: &Consensus, role: &Role, now: Time) {
+        self.charged = enter(Part::Checks);
         self.now = now;
         if self.samples() {
             let (mut copy, mut role, mut effects) = (core.clone(), role.clone(), Vec::new());
             quietly(|| copy.flush(&mut role, now, &mut effects));
             self.flush = Some((copy, role, effects));
         }
+        enter(Part::Core);
     }
 
     fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) {
+        enter(Part::Checks);
         let mut check = self.check.lock();
         check.flushed(core, role, effects);
         if std::mem::take(&mut self.ticked) && core.deadline() <= self.now {
@@ -94,6 +115,7 @@ impl Observer for Looker {
                 check.break_rule("R22", format!("a flush of {} says another thing the second time", self.node));
             }
         }
+        enter(self.charged);
     }
 }
 

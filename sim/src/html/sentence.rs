@@ -73,6 +73,20 @@ fn of_fault(what: &What, nodes: usize, leader: Option<usize>) -> (&'static str, 
                 format!("peer {node} is to lose power after {operations} more disk operations, and {}", again(*down));
             ("crash", Some(*node), words)
         }
+        What::Rot { node, down, .. } => (
+            "crash",
+            Some(*node),
+            format!("peer {node} loses power, an old bit of its disk changes; it {}", again(*down)),
+        ),
+        What::Await(aimed) => {
+            let (mark, nth, lasts) = (aimed.mark, aimed.nth, lasting(aimed.lasts));
+            let answer = aimed.answer.words();
+            (
+                "pause",
+                None,
+                format!("from here on, whoever meets `{mark}` for the {nth}. time is answered: {answer} {lasts}"),
+            )
+        }
         What::Blackout { down } => ("crash", None, format!("all peers lose power; each {}", again(*down))),
         What::Pause { node, lasts } => (
             "pause",

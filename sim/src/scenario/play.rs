@@ -152,6 +152,12 @@ impl Scenario {
             disk_mean: MS / 10,
             ties: false,
             drift_ppm: 0,
+            pre_vote: true,
+            check_quorum: true,
+            window: 256,
+            append_bytes: 256 << 10,
+            cache_bytes: 16 << 20,
+            piece_bytes: 256 << 10,
             families: Families::default(),
         }
     }
