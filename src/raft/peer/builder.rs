@@ -345,6 +345,7 @@ impl<S: StateMachine> Builder<S> {
         let mut options = self.options(members.clone(), store.entry_bytes_max().min(self.entry_bytes_max));
         if let Some(tune) = self.tune {
             tune(&mut options);
+            options.append_bytes_max = options.append_bytes_max.min(options.entry_bytes_max);
         }
         if crowded {
             options.margin = 0;
