@@ -29,7 +29,7 @@ fn send_send_take() {
 
 #[test]
 fn send_park() {
-    model("send_park", 3, || {
+    model_with("send_park", 3, &[Looks::Newest], || {
         let (sender, mut receiver) = unbounded();
         let sending = thread::spawn(move || {
             sender.send(1).expect("the receiver is there");
