@@ -1,6 +1,6 @@
 //! What the feature `tracing` says of automata.
 
-use rsm::fsm::{Automaton, Context, End, Input, Runner, VirtualTime};
+use rsm::fsm::{Automaton, Builder, Context, End, Home, HomeRef, Input, Mode, Runner, Task, Timers, VirtualTime};
 use rsm::sync::lock::Lock;
 use std::fmt::{Debug, Write};
 use std::sync::Arc;
@@ -55,6 +55,66 @@ impl Subscriber for Listener {
     }
     fn exit(&self, _: &Id) {
         *self.1.lock() -= 1;
+    }
+}
+
+/// What a subscriber is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asked {
+    Make,
+    Event,
+    Enter,
+    Exit,
+    Close,
+}
+
+/// Panics the first time it is asked that.
+struct Trips(Asked, Lock<bool>);
+
+impl Trips {
+    fn asked(&self, what: Asked) {
+        if what == self.0 && !std::mem::replace(&mut *self.1.lock(), true) {
+            std::panic::resume_unwind(Box::new("a subscriber"));
+        }
+    }
+}
+
+impl Subscriber for Trips {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "rsm::fsm"
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        self.asked(Asked::Make);
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &Event<'_>) {
+        self.asked(Asked::Event);
+    }
+    fn enter(&self, _: &Id) {
+        self.asked(Asked::Enter);
+    }
+    fn exit(&self, _: &Id) {
+        self.asked(Asked::Exit);
+    }
+    fn try_close(&self, _: Id) -> bool {
+        self.asked(Asked::Close);
+        true
+    }
+}
+
+/// A home whose tasks are run by hand, and that notes how deep in spans a task came.
+struct Hand(Arc<Lock<Vec<Task>>>, Listener, Timers);
+
+impl Home for Hand {
+    fn schedule(&self, task: Task) {
+        let depth = *self.1.1.lock();
+        self.1.0.lock().push(format!("scheduled in {depth}"));
+        self.0.lock().push(task);
+    }
+    fn timers(&self) -> &Timers {
+        &self.2
     }
 }
 
@@ -129,4 +189,45 @@ fn an_end_by_a_panic_is_a_warning() {
     assert!(matches!(end, End::Panicked(_)));
     let last = r#"  WARN ended name="lamp" end=Panicked(Panic("pull"))"#;
     assert_eq!(said.last().map(String::as_str), Some(last), "{said:#?}");
+}
+
+#[test]
+fn a_panic_of_what_listens_costs_no_turn() {
+    for asked in [Asked::Make, Asked::Event, Asked::Enter, Asked::Exit, Asked::Close] {
+        tracing::subscriber::with_default(Trips(asked, Lock::new(false)), || {
+            let time = VirtualTime::new(1);
+            let lamp = time.spawn(Switch, Lamp::Off);
+            let ended = lamp.ended();
+            lamp.post("press").expect("it runs");
+            time.run_until_idle(&mut ());
+            assert_eq!(lamp.counters().processed, 1, "{asked:?}: what was accepted is delivered");
+            lamp.post("press").expect("it runs");
+            lamp.drain();
+            assert!(matches!(time.block_on(ended), Ok(End::Exited)), "{asked:?}: its end is told");
+        });
+    }
+}
+
+#[test]
+fn a_turn_is_closed_before_the_next_is_scheduled() {
+    let (tasks, listener) = (Arc::new(Lock::new(Vec::new())), Listener::default());
+    tracing::subscriber::with_default(listener.clone(), || {
+        let home = HomeRef::new(Hand(tasks.clone(), listener.clone(), Timers::new()));
+        let lamp = Builder::on(&home, Switch, Lamp::Off).batch(1).spawn();
+        ["press"; 3].into_iter().for_each(|word| lamp.post(word).expect("it runs"));
+        let run = || {
+            while let Some(task) = { tasks.lock().pop() } {
+                task.run();
+            }
+        };
+        run();
+        lamp.post("press").expect("it runs");
+        lamp.post("press").expect("it runs");
+        lamp.drain();
+        run();
+        assert_eq!(lamp.mode(), Mode::Ended);
+    });
+    let said = listener.0.lock().clone();
+    let scheduled: Vec<_> = said.iter().filter(|line| line.starts_with("scheduled")).collect();
+    assert!(4 < scheduled.len() && scheduled.iter().all(|line| *line == "scheduled in 0"), "{said:#?}");
 }

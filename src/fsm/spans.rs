@@ -5,12 +5,12 @@
 //!     transition { to }   drain                                    debug
 //!     ended { name, cell, end }                                    debug; of a panic: warn
 //! ```
-//! All have the target `rsm::fsm`.
+//! All have the target `rsm::fsm`. What listens is the user's code: its panic is contained, and costs what it did not hear.
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) use off::{drain, ended, transition, turn};
+pub(crate) use off::{Silence as Turn, drain, ended, transition, turn};
 #[cfg(feature = "tracing")]
-pub(crate) use on::{drain, ended, transition, turn};
+pub(crate) use on::{Turn, drain, ended, transition, turn};
 
 #[cfg(feature = "tracing")]
 mod on {
@@ -19,30 +19,54 @@ mod on {
     use crate::fsm::context::Context;
     use crate::fsm::death::contained;
     use crate::fsm::turn::label;
-    use tracing::span::EnteredSpan;
+    use std::mem;
+    use tracing::Span;
 
     const TARGET: &str = "rsm::fsm";
 
-    /// A turn; over when it is dropped.
-    pub(crate) fn turn<A: Automaton>(cell: &Cell<A>, body: &Body<A>, context: &Context<A>) -> EnteredSpan {
+    /// The span of a turn, over when it is closed or dropped. Made, entered, left and closed each for itself: a panic of one
+    /// meets no other on its way.
+    pub(crate) struct Turn {
+        span: Span,
+        entered: bool,
+    }
+
+    pub(crate) fn turn<A: Automaton>(cell: &Cell<A>, body: &Body<A>, context: &Context<A>) -> Turn {
         let state = || body.live.as_ref().and_then(|live| live.state.as_ref());
-        tracing::trace_span!(
-            target: TARGET, "turn",
-            name = context.name(), cell = cell.head.id.0, label = label::<A>(state()), batch = body.batch.len()
-        )
-        .entered()
+        let mut turn = Turn { span: Span::none(), entered: false };
+        contained(|| {
+            turn.span = tracing::trace_span!(
+                target: TARGET, "turn",
+                name = context.name(), cell = cell.head.id.0, label = label::<A>(state()), batch = body.batch.len()
+            );
+        });
+        contained(|| turn.entered = turn.span.with_subscriber(|(id, listener)| listener.enter(id)).is_some());
+        turn
+    }
+
+    impl Turn {
+        pub(crate) fn close(self) {}
+    }
+
+    impl Drop for Turn {
+        fn drop(&mut self) {
+            let span = mem::replace(&mut self.span, Span::none());
+            if self.entered {
+                contained(|| _ = span.with_subscriber(|(id, listener)| listener.exit(id)));
+            }
+            contained(move || drop(span));
+        }
     }
 
     pub(crate) fn transition<A: Automaton>(to: Option<&A::State>) {
-        tracing::debug!(target: TARGET, to = label::<A>(to), "transition");
+        contained(|| tracing::debug!(target: TARGET, to = label::<A>(to), "transition"));
     }
 
     pub(crate) fn drain() {
-        tracing::debug!(target: TARGET, "drain");
+        contained(|| tracing::debug!(target: TARGET, "drain"));
     }
 
     pub(crate) fn ended(cell: CellId, name: &str, end: &End) {
-        // What listens is the user's, and whoever waits for the end must be told of it all the same.
         contained(|| match end {
             End::Exited | End::Killed => tracing::debug!(target: TARGET, name, cell = cell.0, ?end, "ended"),
             End::Panicked(_) => tracing::warn!(target: TARGET, name, cell = cell.0, ?end, "ended"),
@@ -57,6 +81,10 @@ mod off {
     use crate::fsm::context::Context;
 
     pub(crate) struct Silence;
+
+    impl Silence {
+        pub(crate) fn close(self) {}
+    }
 
     pub(crate) fn turn<A: Automaton>(_: &Cell<A>, _: &Body<A>, _: &Context<A>) -> Silence {
         Silence

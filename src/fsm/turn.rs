@@ -94,7 +94,7 @@ impl<A: Automaton> Cell<A> {
         let mut context = Context::new(self.clone(), guard.extras.take());
         let mut report = Report::default();
         report.kinds[0] = self.kind(&guard);
-        let _span = spans::turn(self, &guard, &context);
+        let span = spans::turn(self, &guard, &context);
         let outcome = if word.has(KILL) {
             drop_all(system); // before watchers are told (F8)
             Outcome::Ended(End::Killed)
@@ -104,8 +104,8 @@ impl<A: Automaton> Cell<A> {
             self.visit(&mut guard, &mut context, &mut report, |visit| visit.all(most))
         };
         match outcome {
-            Outcome::Quiet => self.rest(guard, context, report, quiet),
-            Outcome::Ended(end) => self.end(guard, context, end, report),
+            Outcome::Quiet => self.rest(guard, context, report, quiet, span),
+            Outcome::Ended(end) => self.end(guard, context, end, report), // inside the span
         }
     }
 
@@ -154,17 +154,23 @@ impl<A: Automaton> Cell<A> {
         result.unwrap_or_else(|payload| Outcome::Ended(End::Panicked(Panic::new(payload))))
     }
 
-    /// The end of a turn: to the back of the queue, to rest, or to `Exit`.
+    /// The end of a turn: to the back of the queue, to rest, or to `Exit`. Its span is closed before the next can begin, but for one
+    /// that lingers: there only the lock says that this was not the last.
     fn rest(
         self: &Arc<Self>,
         mut guard: TurnGuard<'_, Body<A>>,
         mut context: Context<A>,
         mut report: Report,
         quiet: Option<Word>,
+        span: spans::Turn,
     ) -> Report {
         report.kinds[1] = self.kind(&guard);
         let stage = guard.live.as_ref().map_or(Stage::Last, |live| live.stage);
         let (more, told) = (!guard.batch.is_empty() || context.has_more(), Stage::Draining <= stage);
+        let mut span = Some(span);
+        if !told && let Some(span) = span.take() {
+            span.close(); // outside the lock (F4)
+        }
         if let Some(began) = quiet
             && !more
             && !told
@@ -197,7 +203,7 @@ impl<A: Automaton> Cell<A> {
                 // Left before the word says so: the next to take this cell must find nobody inside (F1).
                 drop(guard);
                 inbox.unlock_with(|_| next.0);
-                drop(spare);
+                drop((spare, span));
                 if rest == Rest::Again {
                     self.head.home.get().schedule(Task::new(self.clone()));
                 }
