@@ -31,6 +31,8 @@
 //!   another has. So a reader, upgradable or not, never waits for readers alone: somebody in front of it waits to write, or for
 //!   the upgradable reader that is in.
 
+use std::io::Write;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(pub(super) u64);
 
@@ -189,8 +191,8 @@ impl Word {
     /// So many readers more, of whom none can be refused any more: they are popped, or have been in. Aborts if they are too many.
     fn with_readers(self, count: u32) -> Word {
         if !self.has_room(count) {
-            // To unwind would leave some of them in, and not counted.
-            eprintln!("{FULL}");
+            // To unwind would leave some of them in, and not counted: nor may the message panic, where stderr is closed.
+            let _ = writeln!(std::io::stderr(), "{FULL}");
             std::process::abort();
         }
         Word(self.0 + count as u64 * READER_ONE)
