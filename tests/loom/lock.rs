@@ -214,7 +214,6 @@ fn a_snapshot_shows_what_came_before_it() {
     });
 }
 
-/// A fair unlock hands over: who waited comes before one who comes by.
 #[test]
 fn a_payload_replaced_in_one_step_is_a_lock_and_its_release() {
     model("lock_replace_payload", 3, || {
@@ -242,6 +241,29 @@ fn a_payload_replaced_in_one_step_is_a_lock_and_its_release() {
     });
 }
 
+/// Beside two who lock, one of whom may wait, and be handed the lock: it changes a payload that it knows, or nothing.
+#[test]
+fn a_payload_is_replaced_between_owners_and_never_beside_one() {
+    overdue_and_not(|| {
+        model("lock_lock_replace", 2, || {
+            const MARK: u32 = 1 << 8;
+            let lock = Arc::new(Lock::new(0));
+            let owners = [lock.clone(), lock.clone()].map(|lock| {
+                thread::spawn(move || {
+                    let mut count = lock.lock_with(|payload| payload + 1);
+                    *count += 1;
+                    assert_eq!(*count, count.payload() & !MARK, "W5: the payload changes with the owner");
+                })
+            });
+            let replaced = [0, 1].into_iter().any(|from| lock.replace_payload(from, from | MARK));
+            owners.into_iter().for_each(|owner| owner.join().unwrap());
+            is_at_rest(&lock, 2 + if replaced { MARK } else { 0 });
+        });
+    });
+    reached(&["free_waking", "give_cold"]);
+}
+
+/// A fair unlock hands over: who waited comes before one who comes by.
 #[test]
 fn a_fair_unlock_serves_who_waits() {
     model("lock_fair", 2, || {

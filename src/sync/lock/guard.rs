@@ -192,6 +192,22 @@ impl<T: ?Sized, Q: Strategy> Lock<T, Q> {
 
     /// Changes the payload to `to` if nobody owns the lock and it is `from`; as to lock and to unlock, in one atomic step, and never
     /// waiting. False, and nothing is changed, otherwise. A look at the payload afterwards says no more about why.
+    ///
+    /// A flag that many raise, and only the first of them has work with, costs the others nothing:
+    ///
+    /// ```
+    /// use rsm::sync::lock::Lock;
+    ///
+    /// const QUIET: u32 = 0;
+    /// const RAISED: u32 = 1;
+    /// let queue = Lock::new(vec![1, 2, 3]);
+    /// assert!(queue.replace_payload(QUIET, RAISED)); // the first: it calls who empties the queue
+    /// assert!(!queue.replace_payload(QUIET, RAISED)); // raised already
+    /// let mut work = queue.lock();
+    /// assert!(!queue.replace_payload(RAISED, QUIET)); // locked: it is the owner's
+    /// work.clear();
+    /// assert_eq!(work.unlock_with(|_| QUIET), RAISED);
+    /// ```
     #[inline]
     pub fn replace_payload(&self, from: u32, to: u32) -> bool {
         self.raw.replace(from, to)

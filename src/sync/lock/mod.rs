@@ -14,8 +14,9 @@
 //! critical section). [`Guard::unlock_fair`] hands over at once, for strict order.
 //!
 //! - The **payload**: 32 bits beside the lock's own, read at any time by one load ([`Lock::payload`]), and changed only by
-//!   locking and unlocking, atomically with them ([`Lock::lock_with`], [`Guard::unlock_with`]). So a mark about the value (a
-//!   phase, a depth, "closed") can never disagree with the value.
+//!   locking and unlocking, atomically with them ([`Lock::lock_with`], [`Guard::unlock_with`]), or by both in one step where the
+//!   lock is free ([`Lock::replace_payload`]). So a mark about the value (a phase, a depth, "closed") disagrees with the value
+//!   only where its owner lets it: nobody changes it behind an owner's back.
 //!   A closure that locks runs as often as others are quicker, always on the thread that locks, and its last run counts; one
 //!   that unlocks runs once. Both see the payload that theirs replaces. They must
 //!   be pure: a run may come to nothing.
