@@ -92,19 +92,22 @@ where
 
     fn next(&mut self, state: A::State, input: Input<Self>, context: &mut Context<Self>) -> A::State {
         let before = head(&state);
-        let (name, input) = within(input);
-        if let Input::Start = input {
+        let (came, name, input) = within(input);
+        if came == Came::Start {
             self.log.note(END, "", &before);
         }
         let postponed = context.postponed();
-        let note = Note { log: &self.log, before, input: name, done: false };
+        let note = Note { log: &self.log, before, came, input: name, done: false };
         let state = context.lend(|context| self.automaton.next(state, input, context));
         note.taken(&head(&state), postponed < context.postponed());
         state
     }
 
     fn flush(&mut self, state: &mut A::State, context: &mut Context<Self>) {
+        let (before, input) = (head(state), "flush".to_owned());
+        let mut note = Note { log: &self.log, before, came: Came::Flush, input, done: false };
         context.lend(|context| self.automaton.flush(state, context));
+        note.done = true; // it is no arrow
     }
 
     fn label(state: &A::State) -> &'static str {
@@ -112,18 +115,29 @@ where
     }
 }
 
+/// What a call was for; a command may have the name of any.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Start,
+    Command,
+    /// A transition, or a drain.
+    Told,
+    Exit,
+    Flush,
+}
+
 /// The same input for the automaton inside, and its name.
-fn within<A: Automaton>(input: Input<Recorded<A>>) -> (String, Input<A>)
+fn within<A: Automaton>(input: Input<Recorded<A>>) -> (Came, String, Input<A>)
 where
     A::State: Debug,
     A::Command: Debug,
 {
     match input {
-        Input::Start => ("Start".to_owned(), Input::Start),
-        Input::Command(command) => (head(&command), Input::Command(command)),
-        Input::Transition { from } => ("Transition".to_owned(), Input::Transition { from }),
-        Input::Drain => ("Drain".to_owned(), Input::Drain),
-        Input::Exit => ("Exit".to_owned(), Input::Exit),
+        Input::Start => (Came::Start, "Start".to_owned(), Input::Start),
+        Input::Command(command) => (Came::Command, head(&command), Input::Command(command)),
+        Input::Transition { from } => (Came::Told, "Transition".to_owned(), Input::Transition { from }),
+        Input::Drain => (Came::Told, "Drain".to_owned(), Input::Drain),
+        Input::Exit => (Came::Exit, "Exit".to_owned(), Input::Exit),
     }
 }
 
@@ -131,6 +145,7 @@ where
 struct Note<'a> {
     log: &'a Log,
     before: String,
+    came: Came,
     input: String,
     done: bool,
 }
@@ -139,9 +154,9 @@ impl Note<'_> {
     fn taken(mut self, after: &str, postponed: bool) {
         self.done = true;
         let Note { log, before, input, .. } = &self;
-        match input.as_str() {
-            "Exit" => log.note(before, input, END),
-            "Start" | "Transition" | "Drain" if before == after => {}
+        match self.came {
+            Came::Exit => log.note(before, input, END),
+            Came::Start | Came::Told if before == after => {}
             _ if postponed => log.note(before, &format!("{input} (postponed)"), after),
             _ => log.note(before, input, after),
         }
@@ -167,7 +182,7 @@ pub struct Arrow {
     /// The state entered, or the same; `[*]` is the end.
     pub to: String,
     /// What came: `Start`, `Transition`, `Drain`, `Exit`, or a command; empty before the first state. A command that was put off
-    /// has `(postponed)` behind it, what ended in a panic `(panic)`.
+    /// has `(postponed)` behind it, what ended in a panic `(panic)`; so has `flush`, which is no arrow otherwise.
     pub input: String,
 }
 
@@ -217,21 +232,25 @@ impl Log {
 
 /// The first word of a `Debug`, whose rest is not even made.
 fn head(value: &impl Debug) -> String {
-    let mut head = Head(String::new());
+    let mut head = Head { word: String::new(), full: false };
     // An error is how the head says that it has enough.
     let _ = write!(head, "{value:?}");
-    if head.0.is_empty() { "unit".to_owned() } else { head.0 }
+    if head.word.is_empty() { "unit".to_owned() } else { head.word }
 }
 
-struct Head(String);
+struct Head {
+    word: String,
+    /// The word is over. A `Debug` may go on after the error.
+    full: bool,
+}
 
 impl Write for Head {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for letter in text.chars() {
             match letter.is_alphanumeric() || letter == '_' {
-                true => self.0.push(letter),
-                false if self.0.is_empty() => {}
-                false => return Err(fmt::Error),
+                _ if self.full => return Err(fmt::Error),
+                true => self.word.push(letter),
+                false => self.full = !self.word.is_empty(),
             }
         }
         Ok(())

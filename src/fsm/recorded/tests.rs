@@ -114,4 +114,62 @@ fn a_name_is_the_first_word_of_a_debug() {
     assert_eq!(head(&Whole(5)), "Whole");
     assert_eq!(head(&"go on"), "go");
     assert_eq!((head(&()), head(&17)), ("unit".to_owned(), "17".to_owned()));
+    struct Deaf;
+    impl Debug for Deaf {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let _ = f.write_str("Deaf { ");
+            f.write_str("ear }")
+        }
+    }
+    assert_eq!(head(&Deaf), "Deaf", "whatever its `Debug` writes after it was told to stop");
+}
+
+/// Commands by the names of inputs.
+#[derive(Debug)]
+enum Named {
+    Start,
+    Exit,
+    Drain,
+    Transition,
+}
+
+/// Stays where it is; with `true`, dies in its first flush.
+struct Stays(bool);
+
+impl Automaton for Stays {
+    type State = Option<()>;
+    type Command = Named;
+
+    fn next(&mut self, state: Option<()>, _: Input<Self>, _: &mut Context<Self>) -> Option<()> {
+        state
+    }
+
+    fn flush(&mut self, _: &mut Option<()>, _: &mut Context<Self>) {
+        if self.0 {
+            resume_unwind(Box::new("flush"));
+        }
+    }
+}
+
+#[test]
+fn a_command_by_the_name_of_an_input_is_drawn_as_a_command() {
+    let (time, log) = (VirtualTime::new(1), Log::new());
+    let stays = time.spawn(Recorded::new(Stays(false), &log), None);
+    let orders = [Named::Start, Named::Exit, Named::Drain, Named::Transition];
+    orders.into_iter().for_each(|order| stays.post(order).expect("it runs"));
+    time.run_until_idle(&mut ());
+    let drawing = "\
+stateDiagram-v2
+    [*] --> None
+    None --> None: Drain, Exit, Start, Transition
+";
+    assert_eq!(log.mermaid(), drawing);
+}
+
+#[test]
+fn a_panic_in_a_flush_is_an_arrow_to_the_end() {
+    let (time, log) = (VirtualTime::new(1), Log::new());
+    let stays = time.spawn(Recorded::new(Stays(true), &log), None);
+    assert!(matches!(time.block_on(stays.ended()), Ok(End::Panicked(_))));
+    assert_eq!(log.mermaid(), "stateDiagram-v2\n    [*] --> None\n    None --> [*]: flush (panic)\n");
 }
