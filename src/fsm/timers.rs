@@ -45,6 +45,8 @@ struct Shard {
     /// Until when the driving thread sleeps; `ZERO` while it is awake. Under the lock, so either an armer sees it, or the
     /// sleeper sees what was armed.
     sleeping_until: Time,
+    /// Until when that thread rests after it has signalled someone, whatever is armed.
+    rested: Time,
     over: bool,
 }
 
@@ -86,7 +88,7 @@ impl Timers {
 
     fn with(clock: Clock, sleeper: Option<Unparker>) -> Timers {
         let wheel = Wheel::new(clock.now());
-        let shard = Lock::new(Shard { wheel, sleeping_until: Time::ZERO, over: false });
+        let shard = Lock::new(Shard { wheel, sleeping_until: Time::ZERO, rested: Time::ZERO, over: false });
         Timers { shared: Arc::new(Shared { clock, shard, sleeper }) }
     }
 
@@ -121,7 +123,7 @@ impl Timers {
     pub(crate) fn arm(&self, at: Time, tag: u32, cell: Weak<dyn Node>) -> Handle {
         let mut shard = self.shared.shard.lock();
         let handle = shard.wheel.insert(at, Due { cell, tag });
-        let early = at < shard.sleeping_until;
+        let early = at.max(shard.rested) < shard.sleeping_until;
         drop(shard);
         if early && let Some(sleeper) = &self.shared.sleeper {
             sleeper.unpark();
@@ -196,21 +198,8 @@ impl Shared {
 
     /// The life of a thread of timers.
     fn drive(&self, parker: &Parker) {
-        let mut rested = Time::ZERO;
-        loop {
-            // Here alone: whoever else fires says nothing about whether this thread sleeps.
-            self.shard.lock().sleeping_until = Time::ZERO;
-            if let Some(fired) = self.fire() {
-                rested = fired.after(SPACING);
-            }
-            let mut shard = self.shard.lock();
-            if shard.over {
-                return;
-            }
-            let wake = shard.wheel.wake().map(|at| at.max(rested));
-            shard.sleeping_until = wake.unwrap_or(Time::MAX);
-            drop(shard);
-            match wake.and_then(|at| self.clock.instant(at)) {
+        while let Some(wake) = self.round() {
+            match self.clock.instant(wake) {
                 Some(at) => {
                     let _ = parker.park_until(at);
                 }
@@ -218,7 +207,25 @@ impl Shared {
             }
         }
     }
+
+    /// One waking of a thread of timers: until when it sleeps then, `MAX` if nothing is armed; `None` at its end.
+    fn round(&self) -> Option<Time> {
+        // Here alone: whoever else fires says nothing about whether this thread sleeps.
+        self.shard.lock().sleeping_until = Time::ZERO;
+        let fired = self.fire();
+        let mut shard = self.shard.lock();
+        if let Some(fired) = fired {
+            shard.rested = fired.after(SPACING);
+        }
+        if shard.over {
+            return None;
+        }
+        shard.sleeping_until = shard.wheel.wake().map_or(Time::MAX, |at| at.max(shard.rested));
+        Some(shard.sleeping_until)
+    }
 }
 
 #[cfg(rsm_loom)]
 pub(super) mod models;
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;
