@@ -216,7 +216,7 @@ FAULTS = [
         "no-jitter",
         "a wait before a restart has no jitter",
         "src/fsm/supervisor.rs",
-        "wait + slots::jittered(wait, self.jitter, context.random())",
+        "wait.saturating_add(slots::jittered(wait, self.jitter, context.random()))",
         "wait",
         "lib",
         "a_wait_is_longer_by_up_to_its_jitter_and_the_same_under_the_same_seed",

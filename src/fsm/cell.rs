@@ -124,6 +124,8 @@ pub(crate) trait Node: Send + Sync + 'static {
     }
     /// The word at some instant of the call.
     fn word(&self) -> Word;
+    /// The word, under the lock: what was done before it became so is seen too.
+    fn word_in_order(&self) -> Word;
     /// Drain, stop or kill, by its flag.
     fn signal(&self, flag: u32) -> Duty;
     /// A timer is due.
@@ -244,6 +246,10 @@ impl<A: Automaton> Node for Cell<A> {
 
     fn word(&self) -> Word {
         self.now()
+    }
+
+    fn word_in_order(&self) -> Word {
+        Word(self.inbox.lock().payload())
     }
 
     fn signal(&self, flag: u32) -> Duty {

@@ -146,7 +146,7 @@ impl Supervisor {
     }
 
     /// Each wait before a restart is longer by a share of itself up to `share` (0 to 1), so that those who fell together do not
-    /// rise together. Drawn from the supervisor's own stream of chance ([`Context::random`]): in virtual time by the seed.
+    /// rise together; so it may exceed the longest wait by as much. Drawn from the supervisor's own stream of chance ([`Context::random`]): in virtual time by the seed.
     #[must_use]
     pub fn jitter(mut self, share: f64) -> Supervisor {
         self.jitter = slots::share(share);
@@ -339,7 +339,7 @@ impl Supervisor {
         if wait.is_zero() || self.jitter == 0 {
             return wait;
         }
-        wait + slots::jittered(wait, self.jitter, context.random())
+        wait.saturating_add(slots::jittered(wait, self.jitter, context.random()))
     }
 
     /// One is to be born again, and by the strategy others with it.

@@ -4,7 +4,6 @@ use super::Supervisor;
 use super::door::Door;
 use super::state::{Told, What};
 use crate::fsm::address::Address;
-use crate::fsm::automaton::Mode;
 use crate::fsm::automaton::{Automaton, End, Panic};
 use crate::fsm::context::Context;
 use crate::fsm::death::drop_all;
@@ -91,10 +90,12 @@ impl<A: Automaton> Child<A> {
 
 impl Address<Told> {
     /// Adds a child to a supervisor that lives; returns its door. It is the youngest: born soon, or, while a group is on its way
-    /// down or waits, with the group. One that comes when its supervisor ends never lives: its door refuses.
+    /// down or waits, with the group. One that comes when its supervisor ends never lives: its door refuses. A supervisor that is
+    /// itself born again comes back with the children it was made with: those added to it are gone.
     ///
     /// # Errors
-    /// If the supervisor drains or has ended. What is handed back is the order, with the child in it.
+    /// If the supervisor drains or has ended, or its inbox is full. What is handed back is the order, with the child in it, and its
+    /// door is lost: one who will try again with another child of the same door keeps it by [`Child::behind`].
     pub fn add<A: Automaton>(&self, child: Child<A>) -> Result<Door<A::Command>, Rejected<Told>> {
         let (slot, door) = child.into_slot();
         self.post(Told(What::Add(slot))).map(|()| door)
@@ -178,7 +179,8 @@ impl<A: Automaton> Line for Made<A> {
             None => builder,
         };
         let address = builder.spawn();
-        if address.mode() == Mode::Ended && address.counters().turns == 0 {
+        // Under the lock, so that whoever finds it dead finds the turns it had.
+        if address.port().node().word_in_order().is_dead() && address.counters().turns == 0 {
             return Birth::Refused; // dead without a turn, and nobody else knew of it
         }
         context.watch(&address, move |end| Told(What::Ended { nth, end }));

@@ -183,6 +183,10 @@ impl<C: Send + 'static> Node for Frame<C> {
         self.with(|behind| behind.node().word()).unwrap_or(Word::BORN.die(Phase::Killed))
     }
 
+    fn word_in_order(&self) -> Word {
+        self.with(|behind| behind.node().word_in_order()).unwrap_or(Word::BORN.die(Phase::Killed))
+    }
+
     fn signal(&self, flag: u32) -> Duty {
         self.with(|behind| done(behind, behind.node().signal(flag))).unwrap_or(Duty::Nothing)
     }

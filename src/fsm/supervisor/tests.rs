@@ -84,6 +84,18 @@ fn a_wait_is_longer_by_up_to_its_jitter_and_the_same_under_the_same_seed() {
     assert_eq!(waits, (0..50).map(wait).collect::<Vec<_>>(), "F11");
 }
 
+#[test]
+fn the_longest_wait_there_is_has_room_for_its_jitter() {
+    let (time, log) = (VirtualTime::new(1), Log::default());
+    let mut supervisor = Supervisor::new(Strategy::OneForOne).back_off(Duration::MAX, Duration::MAX).jitter(1.0);
+    let births = log.clone();
+    supervisor.child("it", Restart::Always, move || (Patient { name: "it", dies: true, log: births.clone() }, ()));
+    let supervisor = time.spawn(supervisor, Supervision::Up);
+    time.run_for(MS * 1_000, &mut ());
+    assert_eq!(supervisor.mode(), Mode::Running, "it waits");
+    supervisor.kill();
+}
+
 /// Each strategy, each way to end, and every mixture of three policies.
 #[test]
 fn who_is_stopped_and_who_is_born_again_is_as_in_the_table() {
