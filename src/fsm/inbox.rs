@@ -184,7 +184,8 @@ impl<C> Inbox<C> {
 
     /// Whether an idle cell may keep all buffers that are here now.
     pub(crate) fn is_small(&self) -> bool {
-        !is_large(&self.queue) && self.more.as_ref().is_none_or(|more| more.spare.capacity() == 0)
+        let spare = |more: &More<C>| more.spare.capacity() != 0 && size_of::<C>() != 0; // what has no size takes no memory
+        !is_large(&self.queue) && !self.more.as_deref().is_some_and(spare)
     }
 
     pub(crate) fn tell(&mut self, what: System<C>) {
@@ -386,6 +387,7 @@ mod tests {
             assert!(most <= KEPT_LEN, "F12: {most} elements are kept after {pushed}");
             assert_eq!(most != 0, kept, "a small buffer is worth keeping");
         }
+        assert!(Inbox::<()>::new(true, Vec::new(), Vec::new()).is_small(), "F12: what has no size takes no memory");
         let mut wide = vec![[0u8; 100]; 4];
         wide.clear();
         assert!(shrunk(&mut wide).capacity() != 0, "F12: 400 bytes are kept");
