@@ -153,3 +153,25 @@ fn one_who_lingers_rests_instead_of_ending() {
     assert_eq!(running.end(false, false).map(|it| it.1), Some(Rest::Again), "the drain was not told yet");
     assert_eq!(running.close().refusal(), Some(Refusal::Dead));
 }
+
+#[test]
+fn what_is_asked_in_one_comparison_is_what_the_longer_way_says() {
+    let all_flags = DRAIN | STOP | KILL | DUE | LINGER;
+    for depth in [0, 1, 2, 255, 256, DEPTH_MAX - 1, DEPTH_MAX] {
+        for low in 0..=0xff {
+            let word = Word(low).with_depth(depth as usize);
+            assert_eq!(word.is_open(), word.refusal().is_none(), "{word:?}");
+            let quiet = word.phase() == Running && !word.has(all_flags) && word.depth() == 0;
+            assert_eq!(word.is_quiet(), quiet, "{word:?}");
+            if depth < DEPTH_MAX {
+                assert_eq!(word.deeper(), word.with_depth(depth as usize + 1), "{word:?}");
+            }
+            let (ending, notified) = (word.ending(), word.phase() == Notified);
+            assert_eq!(ending, if notified { word.with_phase(Running) } else { word }, "{word:?}");
+            for (more, told) in [(false, false), (false, true), (true, false), (true, true)] {
+                let end = |word: Word| word.end(more, told).map(|(next, rest)| (next.ending(), rest));
+                assert_eq!(end(ending), end(word), "{word:?}: it ends alike");
+            }
+        }
+    }
+}
