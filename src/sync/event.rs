@@ -124,6 +124,8 @@ impl Event {
     }
 
     /// Waits until it is set.
+    ///
+    /// Aborts the process if 2^24 - 1 wait already; so does each other form that waits.
     pub fn wait(&self) {
         wait(&self, Deadline::NEVER);
     }

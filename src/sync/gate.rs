@@ -105,6 +105,8 @@ impl Gate {
     /// Returns the number.
     ///
     /// What was written before the `open`, and by those who have entered since before they did, is seen by who enters.
+    ///
+    /// Aborts the process if 2^24 - 1 wait already; so does each other form that waits.
     pub fn enter(&self, door: impl Fn(u32) -> Door) -> u32 {
         wait(&Entering { gate: self, door }, Deadline::NEVER).expect("it waits for ever")
     }

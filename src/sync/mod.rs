@@ -9,7 +9,7 @@
 //!            park   the ring of waiters, threads and tasks alike     who waits, and in which order
 //!              |                             |        |
 //!   -----------+-----------------------------+--------+--------
-//!            shim   atomics, parking, the clock                      or a model checker's, which runs every interleaving
+//!            shim   atomics, parking, the clock                      or a model checker's, which runs them in every order
 //! ```
 //!
 //! | you have | you want | see |
@@ -33,14 +33,19 @@
 //!
 //! What they share:
 //!
-//! - Every call that may wait comes as `try_x`, which never does, `x`, and `x_timeout` or `x_until`, which give up ([`TimedOut`]).
-//!   What a task may wait for comes as a future besides: cancel-safe, for any executor, in the same queue as the threads.
-//! - `new` is `const`: all but channels, tickets, drains and cancels may be statics. Nothing allocates to wait.
-//! - Nobody starves. Who is woken, and when, stands on each page.
+//! - A call that may wait comes as `try_x`, which never does, `x`, and `x_timeout` or `x_until`, which give up ([`TimedOut`]).
+//!   What a task may wait for comes as a future besides: cancel-safe, for any executor, in the same queue as the threads. Without
+//!   some of these forms are [`mpsc::Sender::send_all`], whose parts may go in one by one, and what fills or renews a value
+//!   (`set`, `get_or_try_init`, `renew`): it waits only while another makes that value.
+//! - `new` is `const`: all but channels, tickets, drains, cancels and parkers may be statics. Nothing allocates to wait.
+//! - Nobody starves where first come is first served, which is the rule; where the last is served first (`lifo` of [`Lock`](lock::Lock)
+//!   and [`Semaphore`](semaphore::Semaphore)) the page says what holds. Who is woken, and when, stands on each page.
 //! - Nothing is poisoned. A panic lets go of what it held.
+//! - An object counts who waits for it, up to 2^24 - 1 threads and tasks at a time. One more panics at a lock, having changed
+//!   nothing, and aborts the process elsewhere.
 //!
 //! Their invariants are numbered on each page and listed in `docs/invariants.md`; `tests/loom` holds them in every interleaving
-//! of a few threads. This is the only floor with unsafe code.
+//! of two to four threads with a few preemptions (`docs/verification-sync.md` says how many, and what that cannot see). This is the only floor with unsafe code.
 //!
 //! Next: [`fsm`](crate::fsm), where one thread owns one state.
 

@@ -137,6 +137,8 @@ impl<T> Once<T> {
 
     /// The value; made by `make` if it is not there. If another makes it now, waits for that one.
     ///
+    /// Aborts the process if 2^24 - 1 wait already; so does each other form that waits.
+    ///
     /// # Panics
     /// If `make` does; then the next who waits makes it. With debug assertions, if `make` asks for this very value.
     #[inline]
@@ -188,6 +190,8 @@ impl<T> Once<T> {
     }
 
     /// Waits for the value, which others make.
+    ///
+    /// Aborts the process if 2^24 - 1 wait already; so does each other form that waits.
     pub fn wait(&self) -> &T {
         self.get().or_else(|| self.watch(Deadline::NEVER)).expect("it waits for ever")
     }

@@ -52,7 +52,6 @@ use super::park::{NoSleep, Sleeper};
 use super::probe::{self, Mutant};
 use super::shim::{AtomicU32, Deadline, Ordering::*, UnsafeCell, park, thread};
 use super::{Closed, WaitError};
-use std::cell::LazyCell;
 use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -228,10 +227,14 @@ impl<T> Ticket<T> {
         this.state.load(Relaxed) & RESOLVED != 0
     }
 
-    /// The clock is read only by who has to sleep.
+    /// The clock is read only by who has to wait.
     fn wait_deadline(&mut self, deadline: impl FnOnce() -> Deadline) -> Result<T, WaitError> {
+        if let Some(value) = self.try_take()? {
+            return Ok(value);
+        }
+        // Before the spinning, which counts.
+        let deadline = deadline();
         let mut backoff = Backoff::new();
-        let deadline = LazyCell::new(deadline);
         while !self.is_resolved() && backoff.spin() {}
         loop {
             if let Some(value) = self.try_take()? {
@@ -244,7 +247,6 @@ impl<T> Ticket<T> {
             if self.is_resolved() || !self.register(Sleeper::Thread(thread::current())) {
                 continue;
             }
-            let deadline = *deadline;
             while !self.is_resolved() && !deadline.has_passed() {
                 park(deadline);
             }

@@ -8,6 +8,7 @@ use super::word::Snapshot;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::UnwindSafe;
 use std::time::{Duration, Instant};
 
 /// A value that one thread at a time may reach, and 32 bits that change together with that.
@@ -81,6 +82,10 @@ pub struct Guard<'a, T: ?Sized, Q: Strategy = Fifo> {
 unsafe impl<T: ?Sized + Send, Q: Strategy> Sync for Lock<T, Q> {}
 // SAFETY: the value goes with it; nobody waits in a lock that can be moved.
 unsafe impl<T: ?Sized + Send, Q: Strategy> Send for Lock<T, Q> {}
+// As parking_lot's: a lock that is moved into a closure that panics goes with it, and its inner parts are no question of the value.
+// Shared it is not `RefUnwindSafe`: nothing is poisoned, so who catches the panic may find the value half changed, and says by
+// `AssertUnwindSafe` that it may.
+impl<T: ?Sized + UnwindSafe, Q: Strategy> UnwindSafe for Lock<T, Q> {}
 // SAFETY: a shared guard lends out no more than `&T`.
 unsafe impl<T: ?Sized + Sync, Q: Strategy> Sync for Guard<'_, T, Q> {}
 
@@ -132,6 +137,9 @@ impl<T: ?Sized, Q: Strategy> Lock<T, Q> {
     }
 
     /// Takes the lock, waiting for it if need be.
+    ///
+    /// # Panics
+    /// If 2^24 - 1 threads wait already; nothing has changed then.
     #[inline]
     pub fn lock(&self) -> Guard<'_, T, Q> {
         self.raw.lock(Deadline::NEVER);

@@ -175,19 +175,20 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Waits until the hand holds something. The clock is read only by who has to sleep.
+    /// Waits until the hand holds something. The clock is read only by who has to wait, before it rests and spins: that counts.
     fn fill(&mut self, deadline: impl FnOnce() -> Deadline) -> Result<(), WaitError> {
         let mut backoff = Backoff::new();
         let deadline = LazyCell::new(deadline);
         if self.rests && self.hand.len() == 0 {
+            LazyCell::force(&deadline);
             backoff.rest(REST_PAUSES);
         }
         loop {
             match self.try_fill() {
                 Ok(()) => return Ok(()),
                 Err(TryRecvError::Closed) => return Err(WaitError::Closed),
-                Err(TryRecvError::Empty) => {}
-            }
+                Err(TryRecvError::Empty) => LazyCell::force(&deadline),
+            };
             if backoff.spin() {
                 continue;
             }
@@ -259,15 +260,11 @@ impl<'a, T> Future for TakeFuture<'a, T> {
     type Output = Result<Batch<'a, T>, Closed>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(receiver) = self.receiver.take() else { return Poll::Ready(Err(Closed)) };
-        match receiver.poll_fill(context) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(Batch::new(&mut receiver.hand))),
-            Poll::Ready(Err(closed)) => Poll::Ready(Err(closed)),
-            Poll::Pending => {
-                self.receiver = Some(receiver);
-                Poll::Pending
-            }
-        }
+        let Some(receiver) = &mut self.receiver else { return Poll::Ready(Err(Closed)) };
+        // A waker's clone may panic: then the receiver is still ours, and our drop forgets the waker of the poll before.
+        let filled = std::task::ready!(receiver.poll_fill(context));
+        let receiver = self.receiver.take().expect("it is there until it is done");
+        Poll::Ready(filled.map(|()| Batch::new(&mut receiver.hand)))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! They stand here because they speak of nodes and bits, which nobody outside sees; `tests/loom/park.rs` runs them.
 
-use super::super::model::model;
+use super::super::model::{Looks, model, model_with};
 use super::super::shim::{AtomicU64, Deadline, Ordering, UnsafeCell};
 use super::{Decision, End, Policy, Queue, Verdict, Wait, wait};
 use loom::sync::{Arc, Notify};
@@ -183,7 +183,7 @@ pub fn two_quit_pop() {
 
 /// (d) A future is polled by a second task while it is popped: it is done, or the second task is woken.
 pub fn repoll_pop() {
-    model("park_repoll_pop", 2, || {
+    model_with("park_repoll_pop", 3, &[Looks::Newest], || {
         for _ in 0..2 {
             let permits = Permits::new();
             let mut pending = linked(&permits);

@@ -7,6 +7,7 @@ use super::word::Leaves;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::UnwindSafe;
 use std::time::{Duration, Instant};
 
 /// A value that many threads may read at a time, or one may change.
@@ -73,6 +74,8 @@ pub struct WriteGuard<'a, T: ?Sized> {
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 // SAFETY: the value goes with it; nobody waits in a lock that can be moved.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
+// As for a `Lock`, which says why it is no more.
+impl<T: ?Sized + UnwindSafe> UnwindSafe for RwLock<T> {}
 // SAFETY: a shared guard lends out no more than `&T`.
 unsafe impl<T: ?Sized + Sync> Sync for WriteGuard<'_, T> {}
 
@@ -135,6 +138,9 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Comes in to write, waiting if need be.
+    ///
+    /// # Panics
+    /// If 2^24 - 1 threads wait already; nothing has changed then.
     #[inline]
     pub fn write(&self) -> WriteGuard<'_, T> {
         self.raw.write(Deadline::NEVER);

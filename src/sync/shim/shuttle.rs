@@ -82,7 +82,7 @@ pub(crate) fn nap(_: Duration) {
     thread::yield_now();
 }
 
-/// When a wait gives up; `None` is never. An instant that is over has passed; a later one passes at one look in four.
+/// When a wait gives up; `None` is never. Any instant, even one that is over or that is far, has passed at one look in four.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Option<Instant>);
 
