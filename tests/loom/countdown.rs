@@ -4,7 +4,7 @@ use crate::common::{Alarm, Cell, block_on, poll};
 use loom::thread;
 use rsm::sync::countdown::{Countdown, Failed, Spent, WaitError};
 use rsm::sync::latch::Latch;
-use rsm::sync::model::{Mutant, finds, model, strike};
+use rsm::sync::model::{Looks, Mutant, finds, model, model_with, strike};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -192,7 +192,7 @@ fn a_wait_at_a_latch_that_gives_up_leaves_no_trace() {
 /// A closure that panics meets one whose time is over, and one who only looks. (The clock's own lock minds a thread that unwinds.)
 #[test]
 fn a_panic_in_the_closure_meets_one_who_gives_up() {
-    model("countdown_panic_wait_late", 2, || {
+    model_with("countdown_panic_wait_late", 3, &[Looks::Newest], || {
         let countdown = Arc::new(Countdown::new(1, |_| std::panic::resume_unwind(Box::new("in the closure"))));
         let counting = thread::spawn({
             let countdown = countdown.clone();

@@ -222,7 +222,7 @@ fn stage_against_start() {
 /// A member waits for its start as a task that gives up, and as a thread: the one that stays is told.
 #[test]
 fn draining_dropped_against_start() {
-    model_with("draining_dropped_against_start", 2, &[Looks::Newest], || {
+    model_with("draining_dropped_against_start", 3, &[Looks::Newest], || {
         let (drain, [stage]) = stages(["stage"]);
         let one = guard(&stage);
         let alarm = Alarm::new();

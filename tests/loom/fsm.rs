@@ -5,7 +5,7 @@ use rsm::fsm::{
     Unbounded,
 };
 use rsm::sync::lock::Lock;
-use rsm::sync::model::model;
+use rsm::sync::model::{Looks, model, model_with};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -155,7 +155,7 @@ fn a_kill_that_meets_a_post_and_a_turn_ends_it_and_is_told_once() {
 
 #[test]
 fn one_that_waits_for_room_is_woken_by_the_turn_that_makes_some_or_by_who_gives_up() {
-    model("fsm_post_async_against_turn", 2, || {
+    model_with("fsm_post_async_against_turn", 3, &[Looks::Newest], || {
         let model = Model::with(Bounded(1));
         model.address.post(1).expect("there is room for one");
         let mut fickle = Box::pin(model.address.post_async(3));

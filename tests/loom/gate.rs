@@ -210,7 +210,7 @@ fn a_barrier_on_one_gate_is_found() {
 /// Two open it, one shuts it as it enters: each opening that found it shut counts, and none is lost.
 #[test]
 fn of_two_openings_none_is_lost() {
-    model("gate_open_open_enter", 1, || {
+    model("gate_open_open_enter", 2, || {
         let it = shared(Gate::new());
         let opening = [(); 2].map(|()| spawn(&it, |it| u32::from(it.gate.open())));
         assert_eq!(it.gate.enter(shut), 1, "G1");

@@ -137,7 +137,7 @@ fn one_who_gives_up_has_the_run_or_leaves_it() {
 
 #[test]
 fn a_wait_that_gives_up_leaves_no_trace() {
-    model_with("once_wait_until", 2, &[Looks::Newest, Looks::Any], || {
+    model_with("once_wait_until", 3, &[Looks::Newest], || {
         let shared = Shared::new();
         let making = spawn(&shared, |it| {
             it.once.get_or_init(|| {
@@ -169,7 +169,7 @@ fn a_future_that_is_dropped_while_the_value_is_made_leaves_no_trace() {
 /// N1: a value that is renewed while others need it is made again, and whoever had it keeps it.
 #[test]
 fn a_value_is_renewed_while_others_need_it() {
-    model("renew_init_renew", 2, || {
+    model_with("renew_init_renew", 3, &[Looks::Newest], || {
         let renew = Arc::new(Renew::new());
         let made = Arc::new(Cell::new(0));
         let need = {
@@ -229,7 +229,7 @@ fn a_value_is_renewed_by_two() {
 /// A value is brought while another is made, and a task waits for either.
 #[test]
 fn a_value_is_brought_while_another_is_made() {
-    model_with("once_set_init_wait", 2, &[Looks::Newest], || {
+    model_with("once_set_init_wait", 3, &[Looks::Newest], || {
         let shared = Shared::new();
         let mut waiting = Box::pin(shared.once.wait_async());
         assert!(poll(waiting.as_mut(), &Alarm::new()).is_pending());

@@ -184,14 +184,14 @@ fn readers_join(name: &str, preemptions: usize, shared: impl Fn() -> Arc<Pair> +
 #[test]
 fn readers_that_join_while_a_writer_leaves_come_in_together() {
     readers_join("rwlock_readers_join", 2, shared);
-    readers_join("rwlock_spread_readers_join", 1, spread);
+    readers_join("rwlock_spread_readers_join", 2, spread);
 }
 
 /// A writer has given up: no flag says any more that one waits, so a reader comes in at once, beside the one that is inside.
-fn stale_writer(name: &str, preemptions: usize, shared: impl Fn() -> Arc<Pair> + Sync + Send + 'static) {
-    model(name, preemptions, move || {
+fn stale_writer(name: &str, rounds: u32, shared: impl Fn() -> Arc<Pair> + Sync + Send + 'static) {
+    model(name, 3, move || {
         let lock = shared();
-        for _ in 0..3 {
+        for _ in 0..rounds {
             let inside = lock.read();
             let late = spawn(&lock, |lock| lock.write_until(Instant::now()).map(drop).is_err());
             let come_before = lock.try_read();
@@ -206,7 +206,7 @@ fn stale_writer(name: &str, preemptions: usize, shared: impl Fn() -> Arc<Pair> +
 #[test]
 fn a_writer_that_has_given_up_keeps_no_reader_out() {
     stale_writer("rwlock_stale_writer", 3, shared);
-    stale_writer("rwlock_spread_stale_writer", 2, spread);
+    stale_writer("rwlock_spread_stale_writer", 1, spread);
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn an_upgrade_beside_a_reader_and_a_writer() {
 
 #[test]
 fn upgrades_are_one_at_a_time_and_wait_for_no_other() {
-    model("rwlock_upgrade_upgrade", 2, || {
+    model_with("rwlock_upgrade_upgrade", 3, &[Looks::Newest], || {
         let lock = shared();
         let other = spawn(&lock, upgrade);
         upgrade(&lock);
@@ -380,7 +380,7 @@ fn a_writer_that_stays_upgradable_lets_no_writer_in_between() {
 
 #[test]
 fn a_reader_by_a_slot_and_a_writer_see_each_other() {
-    model("rwlock_spread_read_write", 2, || {
+    model_with("rwlock_spread_read_write", 3, &[Looks::Newest], || {
         let lock = spread();
         let writer = spawn(&lock, write);
         let first = read(&lock);
@@ -404,7 +404,7 @@ fn two_readers_by_slots_and_a_writer_are_all_served() {
 #[test]
 fn two_writers_and_a_reader_by_a_slot_are_all_served() {
     overdue_and_not(|| {
-        model("rwlock_spread_write_write_read", 1, || {
+        model("rwlock_spread_write_write_read", 2, || {
             let lock = spread();
             let writers = [spawn(&lock, write), spawn(&lock, write)];
             read(&lock);
@@ -475,7 +475,7 @@ fn a_writer_that_gives_up_on_slots_lets_readers_in() {
 
 #[test]
 fn an_upgrade_waits_for_readers_by_slots() {
-    model("rwlock_spread_upgrade", 1, || {
+    model("rwlock_spread_upgrade", 2, || {
         let lock = spread();
         let reader = spawn(&lock, read);
         let late = spawn(&lock, |lock| upgrade_until(lock, Instant::now()));

@@ -33,7 +33,7 @@ fn tries(name: &str, preemptions: usize, shared: impl Fn() -> Arc<Pair> + Sync +
 #[test]
 fn a_try_comes_in_or_leaves_the_lock_alone() {
     tries("rwlock_try", 3, shared);
-    tries("rwlock_spread_try", 2, spread);
+    tries("rwlock_spread_try", 3, spread);
 }
 
 /// The clock strikes while a writer waits for another.
@@ -85,7 +85,7 @@ fn a_reader_by_a_slot_that_gives_up_leaves_no_trace() {
 
 #[test]
 fn a_downgrade_beside_readers_by_slots_lets_no_writer_in_between() {
-    model("rwlock_spread_downgrade", 1, || {
+    model("rwlock_spread_downgrade", 2, || {
         let lock = spread();
         let others = [spawn(&lock, write), spawn(&lock, |lock| assert!(read(lock) <= 2))];
         let mut pair = lock.write();
@@ -102,7 +102,7 @@ fn a_downgrade_beside_readers_by_slots_lets_no_writer_in_between() {
 /// The clock strikes while an upgradable reader waits for one in a slot.
 #[test]
 fn an_upgrade_that_gives_up_on_slots_lets_readers_in() {
-    model("rwlock_spread_upgrade_until_clock", 1, || {
+    model("rwlock_spread_upgrade_until_clock", 2, || {
         let lock = spread();
         let inside = lock.read();
         let clock = thread::spawn(strike);

@@ -330,7 +330,7 @@ fn close_release_future_drop() {
 /// Two tasks wait and two release: each has one.
 #[test]
 fn two_wait_release_release() {
-    model("two_wait_release_release", 1, || {
+    model("two_wait_release_release", 2, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut waits = [(); 2].map(|()| Box::pin(semaphore.acquire_async(1)));
         assert!(waits.iter_mut().all(|wait| poll(wait.as_mut(), &Alarm::new()).is_pending()));
