@@ -2,6 +2,7 @@
 
 use crate::locks::{Fair, Guarded, Mutual, Saa};
 use rsm::sync::lock::Lock;
+use rsm_peers_kit::machine::thread_ns;
 use rsm_peers_kit::race::{Placing, race};
 use rsm_peers_kit::rounds::{CPU, Measured, Rounds, Run, Subject, subject};
 use rsm_peers_kit::section::Section;
@@ -15,11 +16,15 @@ const SHARE: &str = "smallest share";
 const WORST: &str = "worst wait us";
 const TAIL: &str = "p99.9 wait us";
 const ROW: &str = "longest row";
+const AWAKE: &str = "longest wait awake us";
+/// A waiter that is awake so long is not passed over any more.
+const AWAKE_MAX_US: f64 = 1000.0;
 
 const THREADS: [usize; 4] = [2, 4, 8, 16];
 /// Steps inside and outside of the lock.
 const SECTIONS: [(u32, u32); 4] = [(0, 0), (30, 60), (200, 200), (30, 600)];
 const ROUNDS: u32 = 7;
+const AWAKE_ROUNDS: u32 = 5;
 const TIME: Duration = Duration::from_millis(70);
 
 /// So many steps of a chain, each of which needs the one before. The factor is opaque, or the compiler would fold the steps.
@@ -110,6 +115,30 @@ fn timed<L: Mutual>(threads: usize, placing: Placing, (inside, outside): (u32, u
     })
 }
 
+/// How long one was awake, at the most, from asking for the lock to having it: the processor time that it used meanwhile.
+fn awake<L: Mutual>(threads: usize, section: (u32, u32)) -> Subject {
+    let (inside, outside) = section;
+    subject(L::NAME, move |time| {
+        let lock = L::new();
+        let (longest, _) = race(threads, Placing::Pinned, time, |thread, stop| {
+            let (factor, mut mine, mut longest) = (factor(), thread as u64, 0);
+            while !stop.is_over() {
+                let began = thread_ns();
+                let awake = lock.with(|guarded| {
+                    let awake = thread_ns() - began;
+                    guarded.chain = work(guarded.chain, inside, factor);
+                    awake
+                });
+                longest = longest.max(awake);
+                mine = work(mine, outside, factor);
+            }
+            black_box(mine);
+            longest
+        });
+        Run::default().and(AWAKE, longest.into_iter().max().unwrap_or(0) as f64 / 1e3)
+    })
+}
+
 /// One contender in its two runs.
 type Both = (fn(usize, Placing, (u32, u32)) -> Subject, fn(usize, Placing, (u32, u32)) -> Subject);
 
@@ -134,6 +163,20 @@ fn points(rounds: &mut Rounds, name: &str, placing: Placing, contenders: &[Both]
                 let label = label.replacen(name, &format!("{name} waits"), 1);
                 points.push(rounds.measure(label, threads, ROUNDS, TIME, runs));
             }
+        }
+    }
+    points
+}
+
+fn awake_points(rounds: &mut Rounds) -> Vec<Measured> {
+    let all = SECTIONS.into_iter().flat_map(|section| THREADS.map(|threads| (section, threads)));
+    let mut points = Vec::new();
+    for (section, threads) in all {
+        let label = format!("contended awake {}/{}", section.0, section.1);
+        if rounds.options.wants_point(&format!("{label} {threads}")) {
+            let of = [awake::<Lock<Guarded>>, awake::<Mutex<Guarded>>, awake::<parking_lot::Mutex<Guarded>>];
+            let runs = of.map(|awake| awake(threads, section)).into();
+            points.push(rounds.measure(label, threads, AWAKE_ROUNDS, TIME, runs));
         }
     }
     points
@@ -171,15 +214,18 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
         "\"30/60\": 30 steps inside the lock, 60 outside; a step is a multiplication and an addition that need the one before. \
          Threads pinned to the processors by turns; `contended free`: placed by the system. Waits, shares and the longest row (one \
          owner many times running) come from runs of their own, as the clock's reading slows the loop. Share: the slowest \
-         thread's part, 1 if all are equal.",
+         thread's part, 1 if all are equal. The longest wait awake: the processor time of one wait, in which it spun, was woken and \
+         was passed over, without what it slept or stood behind another thread; two readings of that clock lengthen each section.",
     );
     section.points = points(rounds, "contended", Placing::Pinned, &contenders, true);
     section.points.extend(points(rounds, "contended free", Placing::Free, &contenders[..3], false));
+    section.points.extend(awake_points(rounds));
     for (inside, outside) in SECTIONS {
         section.table(&format!("contended {inside}/{outside}"), RATE);
     }
     section.table("contended free", RATE);
     tables(&mut section, "contended");
+    section.table("contended awake", AWAKE);
     goals(&mut section);
     section
 }
@@ -204,6 +250,13 @@ fn goals(section: &mut Section) {
     let over = worst.iter().filter(|ratio| **ratio > 1.25).count();
     let text = format!("{} points over it; mean {}", over, short(geometric_mean(worst)));
     section.goal("worst wait at most 1.25 x parking_lot's, at each point", text, over == 0);
+    let awake = section.points.iter().filter(|point| point.bench.starts_with("contended awake"));
+    let longest = awake.map(|point| point.spread("rsm", AWAKE).max).fold(0.0, f64::max);
+    section.at_most(
+        "nobody passed over for more than 1 ms while awake: longest of all waits, us",
+        longest,
+        AWAKE_MAX_US,
+    );
 }
 
 pub(crate) fn fair_section(rounds: &mut Rounds) -> Section {

@@ -2,15 +2,13 @@
 
 use crate::signals::{OURS, PEERS, Signal};
 use rsm_peers_kit::machine::pin;
-use rsm_peers_kit::rounds::{CPU, Measured, Rounds, Run, Subject, subject};
+use rsm_peers_kit::rounds::{CPU, Rounds, Run, Subject, subject};
 use rsm_peers_kit::section::Section;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const TRIP: &str = "us/round trip";
-/// Who uses more of the processors than the thriftiest by this factor does not sleep.
-const SLEEPS: f64 = 1.15;
 
 /// Busy for that long.
 fn busy(time: Duration) {
@@ -41,6 +39,9 @@ fn play((name, make): Signal, work: Duration) -> Subject {
             });
             let serve = scope.spawn(move || {
                 pin(0);
+                // The first trip waits until the other is there.
+                (ping.set)();
+                (pong.wait)();
                 let (began, mut trips) = (Instant::now(), 0u32);
                 while began.elapsed() < time {
                     // The clock is read once in a while only, unless the trips are long anyway.
@@ -66,11 +67,10 @@ fn play((name, make): Signal, work: Duration) -> Subject {
 pub(crate) fn section(rounds: &mut Rounds) -> Section {
     let mut section = Section::new(
         "Event and semaphore, ping-pong",
-        "Two threads on two processors set each other's signal by turns. `running`: at once. `asleep`: each is busy for 100 us \
-         before it answers, so that the other sleeps meanwhile; the work is taken off. Asleep, a peer counts as the best only if it \
-         sleeps: some spin through the whole 100 us, as their processor time shows, and save the kernel's part.",
+        "Two threads on two processors set each other's signal by turns. `running`: at once. `asleep`: each is busy for 1 ms \
+         before it answers, which is longer than any contender spins, so that the other really sleeps; the work is taken off.",
     );
-    for (bench, work, time) in [("running", 0, 40), ("asleep", 100, 60)] {
+    for (bench, work, time) in [("running", 0, 40), ("asleep", 1000, 60)] {
         let work = Duration::from_micros(work);
         let subjects = OURS.into_iter().chain(PEERS).map(|signal| play(signal, work)).collect();
         let bench = format!("ping-pong {bench}");
@@ -80,22 +80,12 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
     for (at, most) in [(0, 0.5), (1, 1.05)] {
         for (ours, _) in &OURS[..2] {
             let point = &section.points[at];
-            let best = if at == 0 { point.best_peer(TRIP, false) } else { best_sleeper(point) };
+            let best = point.best_peer(TRIP, false);
             let (label, ratio) = (point.bench.clone(), point.ratio(ours, best, TRIP).median);
             section.at_most(format!("{label}, {ours}: at most {most} x the best peer ({best})"), ratio, most);
         }
     }
     section
-}
-
-/// The best of the peers that use about as little of the processors as the thriftiest: the others never sleep.
-fn best_sleeper(point: &Measured) -> &'static str {
-    let cpu = |name: &str| point.spread(name, CPU).median;
-    let trip = |name: &str| point.spread(name, TRIP).median;
-    let peers = || PEERS.into_iter().map(|(name, _)| name);
-    let least = peers().map(cpu).fold(f64::INFINITY, f64::min);
-    let sleepers = peers().filter(|name| cpu(name) <= least * SLEEPS);
-    sleepers.min_by(|a, b| trip(a).total_cmp(&trip(b))).unwrap_or("")
 }
 
 /// Many subjects and few points: a line for each subject.
