@@ -77,6 +77,7 @@ pub struct Counters {
     /// Commands refused.
     pub refused: u32,
     /// Commands handed to `next`: posted ones, raised ones, those of timers and notices; one that was postponed counts each time.
+    /// Counted when the turn ends: who has seen the effect of a command may not find it here yet.
     pub processed: u32,
     /// Turns taken.
     pub turns: u32,
