@@ -283,11 +283,13 @@ pub fn a_random_program_keeps_the_order<R: Runner>(runner: &R, seed: u64) {
     let all: Vec<_> = (0..ACTORS).map(spawn).collect();
     let ends: Vec<_> = all.iter().map(Address::ended).collect();
     shared.book.lock().clone_from(&all);
-    let closer = runner.spawn(Closer(shared.clone()), ());
-    for nth in 0..40 {
+    let mut send = |nth| {
         let order = Order::new(&shared, (ACTORS, nth), Way::Post, 4);
         post(&Some(all[draws.below(ACTORS as u64) as usize].clone()), order);
-    }
+    };
+    (0..20).for_each(&mut send); // who comes to this late finds all open nevertheless
+    let closer = runner.spawn(Closer(shared.clone()), ());
+    (20..40).for_each(send);
     let ends: Vec<End> = ends.into_iter().map(|end| runner.block_on(end).expect("an end is always told")).collect();
     assert!(runner.block_on(closer.ended()).is_ok());
     for (me, (history, end)) in histories.iter().zip(&ends).enumerate() {
