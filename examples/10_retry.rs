@@ -3,24 +3,24 @@
 //!
 //! ```text
 //!   0 ms: dial 1
-//! 149 ms: dial 2
-//! 327 ms: dial 3
-//! 350 ms: up
-//! 350 ms: sent hello
-//! 400 ms: dial 1
-//! 410 ms: up
+//! 151 ms: dial 2
+//! 341 ms: dial 3
+//! 420 ms: up
+//! 420 ms: sent hello
+//! 508 ms: dial 4
+//! 520 ms: up
 //! ```
 #![allow(clippy::print_stdout, reason = "a chapter prints")]
 use rsm::fsm::{Automaton, Context, Input, Runner, VirtualTime};
 use {Order::*, std::time::Duration};
-//    Start ──> Dialing <──Retry── Waiting     Up ──Lost──> Dialing
-//                 ├──Refused, or silence──^    ^
-//                 └──Accepted──────────────────┘
+//    Start ──> Dialing <──Retry── Waiting <──Lost── Up
+//                 ├──Refused, or silence──^          ^
+//                 └──Accepted────────────────────────┘
 #[rustfmt::skip]
-enum Line { Dialing { dials: u32 }, Waiting { dials: u32 }, Up }
+enum Line { Dialing { failed: u32 }, Waiting { failed: u32 }, Up }
 #[rustfmt::skip]
-enum Order { Accepted, Refused, Lost, Retry, Send(&'static str) }
-struct Link;
+enum Order { Accepted(u32), Refused(u32), Lost, Retry, Send(&'static str) }
+struct Link(u32); // how often it has dialed; an answer says to which dial
 impl Automaton for Link {
     type State = Line;
     type Command = Order;
@@ -28,20 +28,21 @@ impl Automaton for Link {
         use {Input::*, Line::*};
         let now = context.now().0 / 1_000_000;
         match (&line, input) {
-            (Dialing { dials }, Start | Transition { .. }) => {
-                println!("{now:3} ms: dial {dials}");
-                context.state_timeout(Duration::from_millis(100), Refused); // no answer is an answer
+            (Dialing { .. }, Start | Transition { .. }) => {
+                self.0 += 1;
+                println!("{now:3} ms: dial {}", self.0);
+                context.state_timeout(Duration::from_millis(100), Refused(self.0)); // no answer is an answer
             }
-            (&Dialing { dials }, Command(Refused)) => return Waiting { dials },
-            (Dialing { .. }, Command(Accepted)) => return Up,
-            (Waiting { dials }, Transition { .. }) => {
-                let wait = (20 << dials) + context.random() % (20 << dials);
-                context.state_timeout(Duration::from_millis(wait), Retry);
+            (&Dialing { failed }, Command(Refused(dial))) if dial == self.0 => return Waiting { failed: failed + 1 },
+            (Dialing { .. }, Command(Accepted(dial))) if dial == self.0 => return Up,
+            (Waiting { failed }, Transition { .. }) => {
+                let wait = (20 << failed.min(&8)) * (1_000 + context.random() % 1_000); // at most some ten seconds
+                context.state_timeout(Duration::from_micros(wait), Retry);
             }
-            (&Waiting { dials }, Command(Retry)) => return Dialing { dials: dials + 1 },
+            (&Waiting { failed }, Command(Retry)) => return Dialing { failed },
             (Up, Transition { .. }) => println!("{now:3} ms: up"),
             (Up, Command(Send(what))) => println!("{now:3} ms: sent {what}"),
-            (Up, Command(Lost)) => return Dialing { dials: 1 },
+            (Up, Command(Lost)) => return Waiting { failed: 0 },
             (Dialing { .. } | Waiting { .. }, Command(Send(what))) => context.postpone(Send(what)),
             (Dialing { .. } | Waiting { .. } | Up, _) => {} // comes too late, or asks for nothing
         }
@@ -50,8 +51,8 @@ impl Automaton for Link {
 }
 fn main() {
     let time = VirtualTime::new(1); // or a pool, or threads
-    let link = time.spawn(Link, Line::Dialing { dials: 1 });
-    for (order, ms) in [(Send("hello"), 200), (Refused, 150), (Accepted, 50), (Lost, 10), (Accepted, 0)] {
+    let link = time.spawn(Link(0), Line::Dialing { failed: 0 });
+    for (order, ms) in [(Send("hello"), 200), (Accepted(1), 220), (Accepted(3), 50), (Lost, 50), (Accepted(4), 0)] {
         link.post(order).expect("it runs");
         time.run_for(Duration::from_millis(ms), &mut ());
     }

@@ -14,7 +14,7 @@ enum Fork { Lies, Taken }
 #[rustfmt::skip]
 enum Ask { Take(Address<()>), PutDown }
 impl Automaton for Fork {
-    type State = Fork;
+    type State = Fork; // it has nothing else: one type is the automaton and its state
     type Command = Ask;
     fn next(&mut self, fork: Fork, input: Input<Self>, context: &mut Context<Self>) -> Fork {
         match (fork, input) {

@@ -3,7 +3,7 @@
 //! wherever it is dropped, only signals.
 //!
 //! ```text
-//! 1000 were heard, although four have room
+//! 1000 were accepted, although four have room
 //! their sum is 499500
 //! the end: Exited
 //! ```
@@ -22,7 +22,6 @@ struct Meter;
 impl Automaton for Meter {
     type State = u64;
     type Command = Command;
-
     fn next(&mut self, sum: u64, input: Input<Self>, _: &mut Context<Self>) -> u64 {
         match input {
             Input::Command(Command::Add(number)) => sum + number,
@@ -47,13 +46,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (pool, tokio) = (Pool::new(2), tokio::runtime::Builder::new_current_thread().enable_time().build()?);
     let meter = pool.builder(Meter, 0).inbox(Bounded(4)).spawn();
     tokio.block_on(async {
+        let told = tokio::spawn(meter.ended());
         let fed = tokio::spawn(feed(meter.clone())).await?;
-        println!("{fed} were heard, although four have room");
+        println!("{fed} were accepted, although four have room");
         let (reply, ticket) = oneshot::channel();
         meter.post_async(Command::Sum(reply)).await?;
         println!("their sum is {}", tokio::time::timeout(Duration::from_secs(5), ticket).await??);
         meter.drain();
-        println!("the end: {:?}", meter.ended().await?);
+        println!("the end: {:?}", told.await??);
         Ok(())
     })
 }
