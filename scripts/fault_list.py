@@ -87,18 +87,17 @@ FAULTS = [
     Fault(
         "refusal-before-the-lock",
         "a post asks whether it is refused, and then takes the lock",
-        "src/fsm/cell.rs",
-        "        let inbox = self.inbox.lock();\n"
-        "        match self.refusal(&inbox) {\n            Some(refuse) => Err(self",
-        "        let open = self.now().refusal().is_none();\n        let inbox = self.inbox.lock();\n"
-        "        match self.refusal(&inbox).filter(|_| !open) {\n            Some(refuse) => Err(self",
+        "src/fsm/cell/post.rs",
+        "        let mut inbox = self.lock_to_post();\n        let word = self.now();\n        if word.is_open() &&",
+        "        let open = self.now().is_open();\n        let mut inbox = self.lock_to_post();\n"
+        "        let word = self.now();\n        if open &&",
         "loom",
         "a_post_that_meets_a_drain_is_delivered_or_handed_back",
     ),
     Fault(
         "drop-under-the-lock",
         "a displaced command is dropped under the lock",
-        "src/fsm/cell.rs",
+        "src/fsm/cell/post.rs",
         "        inbox.unlock_with(|_| next.0);\n        drop(displaced);",
         "        drop(displaced);\n        inbox.unlock_with(|_| next.0);",
         "automata",
@@ -117,8 +116,8 @@ FAULTS = [
         "slot-stays-in-blocking",
         "who blocks keeps what it woke last",
         "src/fsm/pool/queues.rs",
-        "        let slot = local.slot.take();\n        let tasks = slot.into_iter()",
-        "        let slot = None;\n        let tasks = slot.into_iter()",
+        "        let slot = self.take_slot();\n        let mut queue = self.queue.lock();\n        let tasks =",
+        "        let slot = None;\n        let mut queue = self.queue.lock();\n        let tasks =",
         "loom",
         "what_waits_behind_a_turn_that_blocks_is_run_by_another_thread",
     ),
