@@ -101,8 +101,8 @@ pub fn two_workers() {
     let_in("fsm_pool_let_in_sleep_sleep", 1, 2, sleep_first, false);
 }
 
-/// A worker takes from its own place, and puts one there, while a thief takes half, or the slot of one that stands still: the worker
-/// that finds it inside the slot queues what it would put there.
+/// A worker puts one into its own place, and takes from there, while a thief takes half, or the slot of one that stands still: the
+/// worker that finds it inside the slot queues what it would put there.
 pub fn steal() {
     model("fsm_pool_pop_steal", 2, || {
         let stage = Stage::new(2).0;
@@ -113,21 +113,18 @@ pub fn steal() {
             let stage = stage.clone();
             thread::spawn(move || {
                 let mut loot = Vec::new();
-                for slot in [false, true] {
+                for slot in [false, true, true] {
                     stage.floor.places[0].steal(slot, &mut loot);
                     stage.run.lock().append(&mut loot);
                 }
             })
         };
-        let (mut streak, mut woken) = (0, Some(4));
+        let _ = stage.floor.places[0].push(4, false);
+        let mut streak = 0;
         while let Some(task) = stage.floor.places[0].pop(&mut streak) {
             stage.run.lock().push(task);
-            if let Some(woken) = woken.take() {
-                let _ = stage.floor.places[0].push(woken, false);
-            }
         }
         thief.join().expect("a thief ends");
-        stage.run.lock().extend(woken); // the thief has had all, and nobody was woken
         assert_eq!(stage.has_run(), [1, 2, 3, 4], "F2: a task is in one place, and goes to one worker");
     });
 }
