@@ -156,12 +156,18 @@ impl Phase<'_> {
         self.world.nodes.iter().filter(is_sound).map(|node| node.id).collect()
     }
 
-    /// A majority and some more; all who are sound, while one of them is not born.
+    /// A majority and some more; all who are sound, while one of them is not born. Clients ask nobody else.
     fn draw_core(&mut self) {
         let sound = self.sound();
+        self.core = sound.iter().copied().collect();
+        self.spare(sound);
+        self.world.spoken_to = Some(self.core.clone());
+    }
+
+    /// Leaves some of those out who are sound, if the others are enough.
+    fn spare(&mut self, sound: Vec<usize>) {
         let mut draws = stream(self.world.seed, Purpose::Calm, 1);
         let is_born = |&id: &usize| self.world.nodes[id].look(|core, _| core.is_born()) == Some(true);
-        self.core = sound.iter().copied().collect();
         let (all, needed) = (self.world.nodes.len(), self.world.nodes.len() / 2 + 1);
         if !sound.iter().all(is_born) || sound.len() <= needed || draws.chance(1, 4) {
             return;
@@ -187,7 +193,6 @@ impl Phase<'_> {
                 Frozen::Babbling => self.cut(all, &Shape::Deaf(id)),
             }
         }
-        self.world.spoken_to = Some(self.core.clone());
     }
 
     fn cut(&mut self, nodes: usize, shape: &Shape) {
@@ -317,5 +322,28 @@ impl fmt::Display for Calms {
         let (led, fresh) = (told(self.led.clone()), told(self.fresh.clone()));
         write!(f, "{} calm phases, in longest timeouts (median, 99 of 100, most): ", self.led.len())?;
         write!(f, "all know one leader after {led}; a fresh commit after {fresh}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Families, What, swarm};
+
+    #[test]
+    fn clients_do_not_ask_who_may_never_answer() {
+        for seed in 0..10 {
+            let mut swarm = swarm(seed);
+            (swarm.nodes, swarm.families) = (3, Families::default());
+            let time = VirtualTime::new(seed);
+            let mut world = World::new(seed, swarm, Vec::new(), &time);
+            time.run_until(Time(3_000 * MS), &mut world);
+            assert!(world.apply(What::Wipe { node: 1, down: MS }));
+            time.run_until(Time(3_100 * MS), &mut world);
+            let go: Go<'_> = &mut |_, _| true;
+            let mut phase = Phase { time: &time, world: &mut world, go, t_max: 0, core: BTreeSet::new() };
+            phase.draw_core();
+            assert_eq!(world.spoken_to, Some(BTreeSet::from([0, 2])), "seed {seed}");
+        }
     }
 }

@@ -76,11 +76,13 @@ impl World {
 
     fn light_fuse(&mut self, id: usize, operations: u64, down: u64) -> bool {
         let node = &mut self.nodes[id];
-        if node.process.is_some() {
+        // Power that has failed in this very turn fails once.
+        let can = node.process.is_some() && node.disk.struck().is_none();
+        if can {
             node.fuse = Some(down);
             node.disk.set_fuse(Some(operations));
         }
-        node.process.is_some()
+        can
     }
 
     fn black_out(&mut self, down: u64) -> bool {
@@ -380,6 +382,21 @@ mod tests {
         let all = Sums { withheld: 11, blackouts: 1, crashes: 3, ..sums };
         assert_eq!((sums.cuts, sums.clogs, sums.pauses, sums.stuck), (0, 0, 0, 0));
         assert_eq!(sums, all);
+    }
+
+    #[test]
+    fn power_that_has_failed_at_the_disk_is_not_cut_there_again() {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(2 * MS), &mut world);
+        let at_disk = |operations| What::CrashAtDisk { node: 1, operations, down: MS };
+        assert!(world.apply(at_disk(0)));
+        world.nodes[1].disk.sync_dir().expect_err("power fails in it");
+        assert!(!world.apply(at_disk(3)), "what answers that moment comes too late");
+        world.blown_fuses();
+        assert_eq!((world.sums.at_disk, world.sums.crashes), (1, 1));
     }
 
     #[test]
