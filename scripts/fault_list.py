@@ -117,7 +117,8 @@ FAULTS = [
         "who blocks loses what it woke last",
         "src/fsm/pool/queues.rs",
         "        let slot = self.take_slot();\n        let mut queue = self.queue.lock();\n        let tasks =",
-        "        let slot = self.take_slot().filter(|_| false);\n        let mut queue = self.queue.lock();\n        let tasks =",
+        "        let slot = self.take_slot().filter(|_| false);\n        let mut queue = self.queue.lock();\n"
+        "        let tasks =",
         "loom",
         "what_waits_behind_a_turn_that_blocks_is_run_by_another_thread",
     ),

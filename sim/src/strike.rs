@@ -9,6 +9,7 @@ use rsm::raft::consensus::RoleName;
 use rsm::raft::peer::SpawnError;
 use rsm::raft::storage::{Disk, Error, simulated::Operation};
 use rsm::raft::{NodeId, Time};
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -285,7 +286,7 @@ impl World {
                 let at = Time(node.full_until.0 + 1);
                 self.push(at, Event::Start { node: id });
             }
-            Err(SpawnError::Store(Error::Io(_) | Error::Poisoned)) => {
+            Err(SpawnError::Store(why)) if may_pass(&why) => {
                 node.disk.kill();
                 self.later(1, Event::Start { node: id });
             }
@@ -302,8 +303,10 @@ impl World {
     pub(crate) fn mend(&mut self, id: usize) {
         let now = self.now;
         let node = &mut self.nodes[id];
-        (node.fuse, node.broken, node.full_until, node.paused_until) = (None, None, now, now);
-        node.disk.mend();
+        (node.fuse, node.full_until, node.paused_until) = (None, now, now);
+        // A failure that has struck already ends the process as soon as it is heard of; it starts again at once.
+        let is_to_come = node.disk.mend();
+        node.broken = node.broken.filter(|_| !is_to_come).map(|_| 1);
         node.disk.set_capacity(u64::MAX);
         node.resume();
         self.start(id);
@@ -336,6 +339,14 @@ impl World {
         node.kill();
         node.disk.kill();
         self.later(down, Event::Start { node: id });
+    }
+}
+
+/// Whether the next start may come without this error: what was read, and makes no sense, will make none then either.
+fn may_pass(why: &Error) -> bool {
+    match why {
+        Error::Io(why) => why.kind() != ErrorKind::InvalidData,
+        why => matches!(why, Error::Poisoned),
     }
 }
 

@@ -156,10 +156,11 @@ impl SimulatedDisk {
         self.state.lock().failure = Some((operation, after));
     }
 
-    /// No fuse any more, and nothing that is to fail.
-    pub fn mend(&self) {
+    /// No fuse any more, and nothing that is to fail. Whether something still was to.
+    pub fn mend(&self) -> bool {
         let mut state = self.state.lock();
-        (state.fuse, state.failure) = (None, None);
+        state.fuse = None;
+        state.failure.take().is_some()
     }
 
     /// How many operations there were: makings, writes, syncs, renames, removals, syncs of the directory.
