@@ -241,7 +241,7 @@ fn a_payload_replaced_in_one_step_is_a_lock_and_its_release() {
     });
 }
 
-/// Beside two who lock, one of whom may wait, and be handed the lock: it changes a payload that it knows, or nothing.
+/// Beside two who lock, one of whom may wait, and be woken: it changes a payload that it knows, or nothing.
 #[test]
 fn a_payload_is_replaced_between_owners_and_never_beside_one() {
     overdue_and_not(|| {
@@ -260,7 +260,7 @@ fn a_payload_is_replaced_between_owners_and_never_beside_one() {
             is_at_rest(&lock, 2 + if replaced { MARK } else { 0 });
         });
     });
-    reached(&["free_waking", "give_cold"]);
+    reached(&["free_waking"]);
 }
 
 /// A fair unlock hands over: who waited comes before one who comes by.
