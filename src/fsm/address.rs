@@ -2,7 +2,7 @@
 
 use super::automaton::{CellId, End, Mode};
 use super::cell::{Node, Port, schedule};
-use super::counters::Counters;
+use super::counters::{Counters, Latency};
 use super::inbox::{Notice, Seat, Watcher};
 use super::posting::Posting;
 use super::rejected::Rejected;
@@ -151,6 +151,12 @@ impl<C: 'static> Address<C> {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.node().counters()
+    }
+
+    /// How long those waited who woke it, by a sample. Takes the inbox's lock for a few loads.
+    #[must_use]
+    pub fn latency(&self) -> Latency {
+        self.node().latency()
     }
 
     /// Resolves once the automaton is dead: its state was dropped before, its guards were released. Also if it is dead already,

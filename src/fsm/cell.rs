@@ -13,7 +13,7 @@ mod post;
 
 use super::address::WeakAddress;
 use super::automaton::{Automaton, CellId, End};
-use super::counters::{Counters, Tallies};
+use super::counters::{Counters, Latency, Tallies};
 use super::death::wake_all;
 use super::extras::Extras;
 use super::inbox::{Guard, Inbox, Notice, Seat, System, Watcher};
@@ -122,6 +122,7 @@ pub(crate) trait Node: Send + Sync + 'static {
     fn counters(&self) -> Counters {
         self.head().tallies.read()
     }
+    fn latency(&self) -> Latency;
     /// The word at some instant of the call.
     fn word(&self) -> Word;
     /// The word, under the lock: what was done before it became so is seen too.
@@ -242,6 +243,10 @@ impl<A: Automaton> Cell<A> {
 impl<A: Automaton> Node for Cell<A> {
     fn head(&self) -> &Head {
         &self.head
+    }
+
+    fn latency(&self) -> Latency {
+        self.inbox.lock().latency()
     }
 
     fn word(&self) -> Word {

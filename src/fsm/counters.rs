@@ -1,6 +1,7 @@
 //! Counts that cost a load and a store, so that they may stay on.
 
 use crate::sync::shim::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// One count, written by whoever holds the cell's lock or its turn, read by anyone. Wraps.
 pub(crate) struct Tally(AtomicU32);
@@ -86,3 +87,38 @@ pub struct Counters {
     /// The most commands that were ever queued at once.
     pub depth_max: u32,
 }
+
+/// How long those waited who woke an automaton: from the post to the beginning of its turn, by the clock of its runner.
+///
+/// Of the posts that find it idle one in 64 is timed, so that the others read no clock. Until the first of them nothing is held; from
+/// then on some 300 bytes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Latency {
+    /// How many were timed. Wraps at 2^32.
+    pub timed: u32,
+    /// The longest.
+    pub max: Duration,
+    /// A mean that forgets: each has an eighth of the weight, and all before it the rest.
+    pub mean: Duration,
+}
+
+impl Latency {
+    /// Whether a post is timed that finds its automaton idle after so many turns: one in 64, also of those who take two turns, or
+    /// 64, between two posts. None before the 55th, so that whoever is seldom woken holds nothing for it.
+    #[inline]
+    pub(crate) const fn is_timed(turns: u32) -> bool {
+        // Multiples of the golden ratio fall evenly, whatever the step from one to the next.
+        turns.wrapping_mul(0x9E37_79B9) >> 26 == 63
+    }
+
+    /// One more has waited so long.
+    pub(crate) fn note(&mut self, waited: Duration) {
+        self.mean = if self.timed == 0 { waited } else { self.mean - self.mean / 8 + waited / 8 };
+        self.max = self.max.max(waited);
+        self.timed = self.timed.wrapping_add(1);
+    }
+}
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;

@@ -8,6 +8,7 @@
 //! The rest of [`More`] is boxed at first use: an idle cell has one vector here and a null pointer.
 
 use super::automaton::{End, Panic};
+use super::counters::Latency;
 use super::word::Phase;
 use crate::sync::lock::Lock;
 use crate::sync::oneshot;
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 /// Commands of one chunk. Below that a queue doubles; beyond it grows by chunks, for a copy of megabytes under the lock would
 /// hold up every sender.
@@ -81,6 +83,9 @@ pub(crate) struct More<C> {
     /// Who waits for room, the oldest first.
     waiting: VecDeque<Waiting>,
     keeper: Option<Keeper<C>>,
+    /// When it was woken, if that post is timed and no turn has begun since.
+    woken: Option<Time>,
+    latency: Latency,
 }
 
 impl<C> More<C> {
@@ -96,6 +101,8 @@ impl<C> More<C> {
             overwrites: false,
             waiting: VecDeque::new(),
             keeper: None,
+            woken: None,
+            latency: Latency::default(),
         }
     }
 }
@@ -203,6 +210,25 @@ impl<C> Inbox<C> {
             watchers.retain(|watcher| !matches!(watcher, Watcher::Ticket(sender) if sender.is_closed()));
         }
         watchers.push(watcher);
+    }
+
+    /// It was woken then, and that is timed.
+    pub(crate) fn woken(&mut self, at: Time) {
+        self.more().woken = Some(at);
+    }
+
+    /// When it was woken, if that is timed.
+    pub(crate) fn take_woken(&mut self) -> Option<Time> {
+        self.more.as_mut()?.woken.take()
+    }
+
+    /// Its turn began so long after it was woken.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        self.more().latency.note(time);
+    }
+
+    pub(crate) fn latency(&self) -> Latency {
+        self.more.as_ref().map_or_else(Latency::default, |more| more.latency)
     }
 
     /// Whether the holder of that seat, or of none yet, goes before all who wait for room.

@@ -110,9 +110,10 @@
 //!
 //! # Watching it
 //!
-//! [`Counters`] are always on. [`Recorded`] around an automaton draws the states and arrows it was seen to take, so a test can
-//! hold a drawing to the code: [`recorded`]. With the feature `tracing` each turn is a span (`name`, `cell`, `label`, `batch`), and
-//! each transition, drain and end an event, of the target `rsm::fsm`.
+//! [`Counters`] are always on, and so is [`Latency`]: how long it takes from a post that wakes to the turn. [`Recorded`] around
+//! an automaton draws the states and arrows it was seen to take, so a test can hold a drawing to the code: [`recorded`]. With the
+//! feature `tracing` each turn is a span (`name`, `cell`, `label`, `batch`), and each transition, drain and end an event, of the
+//! target `rsm::fsm`.
 //!
 //! Next: [`raft`](crate::raft), an automaton that agrees with others.
 #![forbid(unsafe_code)]
@@ -150,7 +151,7 @@ pub use address::{Address, WeakAddress};
 pub use automaton::{Automaton, CellId, End, Input, Kind, Mode, Panic};
 pub use children::Children;
 pub use context::Context;
-pub use counters::Counters;
+pub use counters::{Counters, Latency};
 pub use pool::{Alive, Pool};
 pub use posting::Posting;
 pub use recorded::Recorded;

@@ -18,6 +18,7 @@ use super::runner::Task;
 use super::spans;
 use super::word::{DRAIN, KILL, Rest, STOP, Word};
 use crate::sync::turn::TurnGuard;
+use crate::time::Time;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -120,14 +121,24 @@ impl<A: Automaton> Cell<A> {
         let spare = if fresh { inbox.fill(&mut body.batch) } else { Vec::new() };
         let next = word.with_depth(inbox.len());
         let quiet = (next.is_quiet() && inbox.is_small()).then_some(next);
-        let waiting = inbox.first_waiting(self.head.limit);
+        let (waiting, woken) = (inbox.first_waiting(self.head.limit), inbox.take_woken());
         inbox.unlock_with(|_| next.0);
         drop(spare);
         wake_all(waiting);
+        if let Some(woken) = woken {
+            self.note_wait(woken);
+        }
         if fresh {
             body.batch.reverse();
         }
         Taken { word, system, quiet }
+    }
+
+    /// The turn begins, and how long that took is noted.
+    #[cold]
+    fn note_wait(&self, woken: Time) {
+        let waited = self.head.home.get().timers().now().since(woken); // F4: not under the lock, for the home may be the user's
+        self.inbox.lock().waited(waited);
     }
 
     /// Runs the user's code, and contains its panic.

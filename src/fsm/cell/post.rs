@@ -8,6 +8,7 @@
 use super::{Cell, Node, Port};
 use crate::fsm::address::WeakAddress;
 use crate::fsm::automaton::Automaton;
+use crate::fsm::counters::Latency;
 use crate::fsm::death::wake_all;
 use crate::fsm::inbox::{Inbox, Notice, Seat, System};
 use crate::fsm::rejected::Rejected;
@@ -40,7 +41,7 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
             self.head.tallies.depth_max.raise(deeper.depth());
             let (next, duty) = deeper.wake();
             inbox.unlock_with(|_| next.0);
-            self.note_post();
+            self.note_post(duty);
             return Ok(duty);
         }
         self.post_else(inbox, command)
@@ -155,14 +156,25 @@ impl<A: Automaton> Cell<A> {
         let (next, duty) = self.now().with_depth(depth).wake();
         inbox.unlock_with(|_| next.0);
         drop(displaced); // F4: its `Drop` is the user's, so it comes after the unlock.
-        self.note_post();
+        self.note_post(duty);
         duty
     }
 
-    fn note_post(&self) {
+    /// What is noted of a post once the lock is free. Its wake is timed here: nobody runs the cell before we have scheduled it.
+    #[inline]
+    fn note_post(&self, duty: Duty) {
+        if duty == Duty::Schedule && Latency::is_timed(self.head.tallies.turns.get()) {
+            self.time_wake();
+        }
         if let Some(tape) = self.head.home.tape() {
             tape.posted(self.head.id);
         }
+    }
+
+    #[cold]
+    fn time_wake(&self) {
+        let now = self.head.home.get().timers().now(); // F4: not under the lock, for the home may be the user's
+        self.inbox.lock().woken(now);
     }
 
     /// Wakes the first who waits for room, if there is some.

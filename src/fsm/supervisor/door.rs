@@ -10,7 +10,7 @@
 use crate::fsm::address::{Address, WeakAddress};
 use crate::fsm::automaton::{CellId, End};
 use crate::fsm::cell::{Head, Look, Node, Port, schedule};
-use crate::fsm::counters::Counters;
+use crate::fsm::counters::{Counters, Latency};
 use crate::fsm::inbox::{Guard, Notice, Seat, Watcher};
 use crate::fsm::rejected::Rejected;
 use crate::fsm::turn::{Limit, Report};
@@ -177,6 +177,10 @@ impl<C: Send + 'static> Node for Frame<C> {
 
     fn counters(&self) -> Counters {
         self.with(|behind| behind.node().counters()).unwrap_or_default()
+    }
+
+    fn latency(&self) -> Latency {
+        self.with(|behind| behind.node().latency()).unwrap_or_default()
     }
 
     fn word(&self) -> Word {
