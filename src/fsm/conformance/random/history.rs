@@ -1,6 +1,6 @@
 //! What one automaton has heard and done, in order; and the rules for it.
 
-use super::{ACTORS, DELIVERED, DROPPED, Name, Shared};
+use super::{CREW, Came, DELIVERED, DROPPED, Name, Shared};
 use crate::fsm::{End, Time};
 
 /// One line of a history.
@@ -24,6 +24,11 @@ pub(super) enum Note {
     Ended {
         whom: usize,
     },
+    /// A weak address was asked for an address, and it was too late, or not.
+    Upgraded {
+        whom: usize,
+        lost: bool,
+    },
     Flush,
     /// The next is the end.
     Panics,
@@ -32,7 +37,8 @@ pub(super) enum Note {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Heard {
     Start,
-    /// `again`: it was postponed before; `wrong`: a timer that came early, or a state timeout of another time.
+    /// `again`: it was postponed before; `wrong`: a timer that came early, a state timeout of another time, or a notice of the end of
+    /// one who was still there.
     Command {
         name: Name,
         way: Way,
@@ -53,6 +59,20 @@ pub(super) enum Way {
     Raise,
     Timer { at: Time },
     Alarm { epoch: u32 },
+    Notice { early: bool },
+}
+
+impl Note {
+    pub(super) fn count(&self, came: &mut Came) {
+        match self {
+            Note::Heard { heard: Heard::Command { way: Way::Notice { .. }, again: false, .. }, .. } => {
+                came.notices += 1
+            }
+            Note::Upgraded { lost: true, .. } => came.lost += 1,
+            Note::Heard { .. } | Note::Said { .. } | Note::Posted { .. } | Note::Ended { .. } => {}
+            Note::Upgraded { lost: false, .. } | Note::Flush | Note::Panics => {}
+        }
+    }
 }
 
 /// A call of `next`: what came, the kind before, and the kind after, unless it panicked.
@@ -111,17 +131,17 @@ fn check_kinds(calls: &[Call], history: &[Note], cut: bool, why: impl Fn(&str) -
             Note::Heard { before, .. } => changed = Some(before),
             Note::Said { after } if changed == Some(after) => changed = None,
             Note::Flush => assert!(changed.is_none() || cut, "{}", why("F10: no flush before Transition")),
-            Note::Said { .. } | Note::Posted { .. } | Note::Ended { .. } | Note::Panics => {}
+            Note::Said { .. } | Note::Posted { .. } | Note::Ended { .. } | Note::Upgraded { .. } | Note::Panics => {}
         }
     }
 }
 
 /// F3: in order per sender, but for what was postponed or does not pass through the queue; and F7.
 fn check_senders(calls: &[Call], why: impl Fn(&str) -> String) {
-    let mut last = [None; ACTORS + 1];
+    let mut last = [None; CREW + 1];
     for (heard, _, _) in calls {
         let &Heard::Command { name: (from, nth), way, again, wrong } = heard else { continue };
-        assert!(!wrong, "{}", why("F7: no timer is early, no state timeout comes in another state"));
+        assert!(!wrong, "{}", why("F7, F8: no timer, no notice is early, no state timeout comes in another state"));
         if way == Way::Post && !again {
             assert!(last[from] < Some(nth), "{}", why("F3: in order per sender"));
             last[from] = Some(nth);
@@ -129,14 +149,23 @@ fn check_senders(calls: &[Call], why: impl Fn(&str) -> String) {
     }
 }
 
-/// F6: who has drained, stopped or killed another has every later post to it refused.
+/// F6: who has drained, stopped or killed another has every later post to it refused, also one for which a weak address was still
+/// good. F9: once none was left, none ever is.
 fn check_refusals(history: &[Note], why: impl Fn(&str) -> String) {
-    let mut ended = [false; ACTORS];
+    let (mut ended, mut none_left) = ([false; CREW], [false; CREW]);
     for note in history {
         match *note {
             Note::Ended { whom } => ended[whom] = true,
             Note::Posted { to, accepted } => {
                 assert!(!(ended[to] && accepted), "{}", why("F6: nothing is accepted after the end was asked for"));
+            }
+            Note::Upgraded { whom, lost } => {
+                assert!(
+                    lost || !none_left[whom],
+                    "{}",
+                    why("F9: of one whose last address was dropped there is none again")
+                );
+                none_left[whom] |= lost;
             }
             Note::Heard { .. } | Note::Said { .. } | Note::Flush | Note::Panics => {}
         }
@@ -154,7 +183,7 @@ pub(super) fn check_fates(seed: u64, shared: &Shared) {
             "F3: of program {seed}, {name:?} was delivered, dropped, refused, taken back {fate:?}"
         );
         // Of the outside all are posts.
-        let lost = name.0 == ACTORS && fate[DROPPED] == 1 && !put_off.contains(name);
+        let lost = name.0 == CREW && fate[DROPPED] == 1 && !put_off.contains(name);
         assert!(!lost || seed.is_multiple_of(2), "F3: program {seed} is peaceful, and lost {name:?}");
     }
     assert!(fates.values().any(|fate| fate[DELIVERED] == 1), "program {seed} did something");
