@@ -1,10 +1,11 @@
-//! A million automata that have nothing to do: what they cost, and how soon they are drained.
+//! A million automata that have nothing to do: what they cost, how soon each is woken once, and all are drained.
 
 use crate::births::in_own_process;
-use crate::platform::Platform;
+use crate::platform::{Message, Platform};
 use crate::roles::Idle;
 use crate::rsm_runners::OnPool;
 use crate::{WORKERS, point};
+use rsm::fsm::Address;
 use rsm_peers_kit::load::own_s;
 use rsm_peers_kit::rounds::{Rounds, Run, Subject, subject};
 use rsm_peers_kit::section::Section;
@@ -18,9 +19,11 @@ use std::time::{Duration, Instant};
 const DRAIN: &str = "s";
 const CPU: &str = "cpu ms";
 const CALLS: &str = "system calls";
+const WOKEN: &str = "ns each";
+const NOT_ONCE: &str = "not once";
 const MILLION: usize = 1_000_000;
 
-/// `--drain COUNT` and `--idle COUNT SECONDS`: the processes of one run.
+/// `--drain COUNT`, `--woken COUNT` and `--idle COUNT SECONDS`: the processes of one run.
 pub(crate) fn operate(arguments: &[String]) -> Option<ExitCode> {
     let count = arguments.get(1)?.parse().ok()?;
     let alive = Arc::new(AtomicUsize::new(count));
@@ -33,6 +36,23 @@ pub(crate) fn operate(arguments: &[String]) -> Option<ExitCode> {
             let began = Instant::now();
             pool.drain_timeout(Duration::from_secs(60)).expect("all end in time");
             println!("{}", began.elapsed().as_secs_f64());
+        }
+        "--woken" => {
+            let turns = |address: &Address<Message>| address.counters().turns;
+            let before: Vec<_> = addresses.iter().map(turns).collect();
+            let began = Instant::now();
+            addresses.iter().for_each(|address| OnPool::tell::<Idle>(address, 0));
+            let is_done = |address: &Address<Message>| address.counters().processed != 0;
+            while !addresses.iter().all(is_done) {
+                thread::sleep(Duration::from_micros(200));
+            }
+            let took = began.elapsed();
+            thread::sleep(Duration::from_millis(200)); // a second wake of one would have shown itself
+            let once = |(address, before): (&Address<Message>, u32)| {
+                address.counters().processed == 1 && turns(address) == before + 1
+            };
+            let wrong = addresses.iter().zip(before).filter(|&pair| !once(pair)).count();
+            println!("{} {wrong}", took.as_nanos() as f64 / count as f64);
         }
         "--idle" => {
             let seconds = arguments.get(2)?.parse().ok()?;
@@ -73,24 +93,27 @@ fn calls(count: usize) -> Run {
     Run { operations: 0.0, figures }
 }
 
-fn process(name: &'static str, arguments: Vec<String>, unit: &'static str) -> Subject {
+fn process(name: &'static str, arguments: Vec<String>, units: &'static [&'static str]) -> Subject {
     subject(name, move |_| {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        in_own_process(&arguments, &[unit])
+        in_own_process(&arguments, units)
     })
 }
 
 pub(crate) fn section(rounds: &mut Rounds) -> Section {
     let mut section = Section::new(
         "Idle",
-        "A million idle automata of ours on a pool of two: drained, in seconds; and left alone, in processor time of ten seconds and \
-         in system calls of three (`strace`).",
+        "A million idle automata of ours on a pool of two: drained, in seconds; woken once each by one thread, in nanoseconds each \
+         until all have heard, and how many took another number of turns than one; and left alone, in processor time of ten \
+         seconds and in system calls of three (`strace`).",
     );
     let (count, seconds) = if rounds.options.quick { (MILLION / 10, 2) } else { (MILLION, 10) };
-    let drain = process("rsm", vec!["--drain".into(), count.to_string()], DRAIN);
+    let drain = process("rsm", vec!["--drain".into(), count.to_string()], &[DRAIN]);
     point(rounds, &mut section, ("idle drain", 2), Duration::ZERO, vec![drain]);
+    let woken = process("rsm", vec!["--woken".into(), count.to_string()], &[WOKEN, NOT_ONCE]);
+    point(rounds, &mut section, ("idle woken", 2), Duration::ZERO, vec![woken]);
     for (bench, subject) in [
-        ("idle cpu", process("rsm", vec!["--idle".into(), count.to_string(), seconds.to_string()], CPU)),
+        ("idle cpu", process("rsm", vec!["--idle".into(), count.to_string(), seconds.to_string()], &[CPU])),
         ("idle calls", subject("rsm", move |_| calls(count))),
     ] {
         if rounds.options.wants_point(bench) {
@@ -99,6 +122,7 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
     }
     let goals = [
         ("idle drain", DRAIN, "drain of a million: at most 0.5 s", 0.5),
+        ("idle woken", NOT_ONCE, "a million woken: each takes one turn", 0.0),
         ("idle cpu", CPU, "a million idle, ten seconds: less than 1 ms of processor time", 1.0),
         ("idle calls", CALLS, "a million idle: no system call", 0.0),
     ];

@@ -2,6 +2,9 @@
 #![allow(clippy::print_stdout, reason = "a process of its own answers there")]
 
 mod births;
+mod blocked;
+mod burst;
+mod fairness;
 mod hops;
 mod idle;
 mod on_actix;
@@ -40,11 +43,13 @@ const WORKERS: usize = 2;
 /// Which of the subjects are frameworks.
 const FRAMEWORKS: [&str; 4] = ["actix", "ractor", "kameo", "xtra"];
 
-const BENCHES: [(&str, Bench); 6] = [
+const BENCHES: [(&str, Bench); 8] = [
     ("tell", tell::section),
     ("hops", hops::section),
     ("births", births::section),
+    ("burst", burst::section),
     ("wake", wake::section),
+    ("fairness", fairness::section),
     ("timers", timers::section),
     ("idle", idle::section),
 ];
@@ -60,8 +65,9 @@ fn main() -> ExitCode {
 fn operate(arguments: &[String]) -> Option<ExitCode> {
     match arguments.first()?.as_str() {
         "--live" => births::operate(&arguments[1..]),
+        "--burst" => burst::operate(&arguments[1..]),
         "--fire" => timers::operate(&arguments[1..]),
-        "--drain" | "--idle" => idle::operate(arguments),
+        "--drain" | "--idle" | "--woken" => idle::operate(arguments),
         _ => None,
     }
 }

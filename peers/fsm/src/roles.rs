@@ -2,9 +2,9 @@
 
 use crate::platform::{END, Message, Next, Platform, Role};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Counts what it hears, until so many senders have said that they are done; then tells the count.
@@ -164,6 +164,48 @@ impl<P: Platform> Role for Hog<P> {
         P::tell(&self.victim, now.as_nanos() as u64);
         while self.since.elapsed() < now + self.hold {
             std::hint::spin_loop();
+        }
+        Next::On
+    }
+}
+
+/// Tells itself something for ever, until it is told to end; says then how much it has heard.
+pub(crate) struct Greedy<P: Platform> {
+    pub(crate) me: Later<P::Address<Greedy<P>>>,
+    pub(crate) count: u64,
+    pub(crate) heard: Arc<AtomicU64>,
+    pub(crate) alive: Arc<AtomicUsize>,
+}
+
+impl<P: Platform> Role for Greedy<P> {
+    fn hear(&mut self, message: Message) -> Next {
+        if message == END {
+            self.heard.fetch_add(self.count, SeqCst);
+            self.alive.fetch_sub(1, SeqCst);
+            return Next::End;
+        }
+        self.count += 1;
+        P::tell(self.me.get().expect("it was made known before it was told"), 0);
+        Next::On
+    }
+}
+
+/// Hears nothing until its gate opens; tells when it has heard all, and lives on.
+pub(crate) struct Gated {
+    pub(crate) gate: Option<Arc<Barrier>>,
+    pub(crate) left: u64,
+    pub(crate) done: Sender<()>,
+}
+
+impl Role for Gated {
+    fn hear(&mut self, message: Message) -> Next {
+        if let Some(gate) = self.gate.take() {
+            gate.wait();
+        }
+        black_box(message);
+        self.left -= 1;
+        if self.left == 0 {
+            self.done.send(()).expect("someone waits for it");
         }
         Next::On
     }

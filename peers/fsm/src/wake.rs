@@ -9,9 +9,10 @@ use crate::on_xtra::OnXtra;
 use crate::platform::{END, Platform};
 use crate::roles::{Clocked, Hog};
 use crate::rsm_runners::{OnPool, OnThreads};
-use crate::{TASK, WORKERS, point, ratios};
+use crate::{TASK, WORKERS, blocked, point, ratios};
 use rsm_peers_kit::rounds::{Rounds, Run, Subject, subject};
 use rsm_peers_kit::section::Section;
+use rsm_peers_kit::spread::at_share;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,12 +24,9 @@ const WORST: &str = "worst us";
 const REST: Duration = Duration::from_micros(200);
 
 /// The quantiles of some nanoseconds.
-fn quantiles(mut ns: Vec<u64>) -> Run {
+pub(crate) fn quantiles(mut ns: Vec<u64>) -> Run {
     ns.sort_unstable();
-    let at = |part: f64| {
-        let nth = (ns.len() as f64 * part) as usize;
-        ns.get(nth.min(ns.len().saturating_sub(1))).map_or(0.0, |ns| *ns as f64 / 1e3)
-    };
+    let at = |share| at_share(&ns, share) / 1e3;
     Run { operations: 0.0, figures: vec![(MEDIAN, at(0.5)), (TAIL, at(0.999)), (WORST, at(1.0))] }
 }
 
@@ -75,7 +73,8 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
     let mut section = Section::new(
         "Wake",
         "`woken`: from before a thread's send until the actor runs, which has slept for 200 us. `hostage`: an actor wakes another of \
-         the same system of two workers, then works for 10 ms; until that other runs.",
+         the same system of two workers, then works for 10 ms; until that other runs. `blocking`: as a hostage, on one \
+         worker, and the first says that it blocks (`context.blocking`, `block_in_place`) and sleeps for 10 ms.",
     );
     let subjects = vec![
         woken::<OnPool>(),
@@ -96,6 +95,7 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
         hostage::<OnXtra>(),
     ];
     point(rounds, &mut section, ("wake hostage", 2), Duration::from_millis(160), subjects);
+    point(rounds, &mut section, ("wake blocking", 1), Duration::from_millis(160), blocked::subjects());
     for unit in [MEDIAN, TAIL, WORST] {
         section.table("wake", unit);
     }
@@ -104,7 +104,9 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
         (("wake woken", 1), TASK, Some("tokio task"), 0.5),
     ];
     ratios(&mut section, MEDIAN, false, &goals);
-    for (bench, unit, most) in [("wake woken", TAIL, 100.0), ("wake hostage", WORST, 2_000.0)] {
+    for (bench, unit, most) in
+        [("wake woken", TAIL, 100.0), ("wake hostage", WORST, 2_000.0), ("wake blocking", MEDIAN, 100.0)]
+    {
         let point = section.points.iter().find(|point| point.bench == bench);
         if let Some(reached) = point.map(|point| point.spread("rsm", unit).median) {
             section.at_most(format!("{bench}, {unit}: at most {most}"), reached, most);

@@ -31,18 +31,26 @@ impl Section {
         Section { title: title.into(), text: text.into(), ..Section::default() }
     }
 
-    /// A table of all points whose bench begins with the words of `bench`: a line each, a column for each subject.
+    /// A table of all points whose bench begins with the words of `bench`: a line each, a column for each subject of any of them.
     pub fn table(&mut self, bench: &str, unit: &str) {
         let begins = |name: &str| name.strip_prefix(bench).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
         let points: Vec<&Measured> = self.points.iter().filter(|point| begins(&point.bench)).collect();
-        let Some(first) = points.first() else { return };
+        let mut subjects: Vec<&str> = Vec::new();
+        for &name in points.iter().flat_map(|point| &point.subjects) {
+            if !subjects.contains(&name) {
+                subjects.push(name);
+            }
+        }
+        if subjects.is_empty() {
+            return;
+        }
         let mut text = format!("| {unit} | threads |");
-        first.subjects.iter().for_each(|name| _ = write!(text, " {name} |"));
+        subjects.iter().for_each(|name| _ = write!(text, " {name} |"));
         text.push_str("\n|---|---|");
-        first.subjects.iter().for_each(|_| text.push_str("---|"));
+        subjects.iter().for_each(|_| text.push_str("---|"));
         for point in points {
             let _ = write!(text, "\n| {} | {} |", point.bench, point.threads);
-            for name in &point.subjects {
+            for name in &subjects {
                 let spread = point.spread(name, unit);
                 let shown = if spread.max == 0.0 { "-".to_owned() } else { spread.to_string() };
                 let _ = write!(text, " {shown} |");
@@ -112,5 +120,21 @@ mod tests {
         let lines: Vec<&str> = section.tables[0].lines().skip(2).collect();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].starts_with("| a 30/60 |") && lines[1].starts_with("| a 30/60 free |"), "{lines:?}");
+    }
+
+    #[test]
+    fn who_takes_no_part_in_a_point_leaves_a_gap_and_nobody_moves_into_it() {
+        let mut rounds = Rounds::new(Options::default());
+        let mut section = Section::new("title", "text");
+        for (bench, names) in [("a one", ["rsm", "b"]), ("a two", ["b", "c"])] {
+            let run = |name| subject(name, |_| Run { operations: 0.0, figures: vec![("x", 2.0)] });
+            section.points.push(rounds.measure(bench, 1, 1, Duration::ZERO, names.map(run).into()));
+        }
+        section.table("a", "x");
+        let cell = "2.00 [2.00-2.00]";
+        let lines: Vec<&str> = section.tables[0].lines().collect();
+        assert_eq!(lines[0], "| x | threads | rsm | b | c |");
+        assert_eq!(lines[2], format!("| a one | 1 | {cell} | {cell} | - |"));
+        assert_eq!(lines[3], format!("| a two | 1 | - | {cell} | {cell} |"));
     }
 }

@@ -37,6 +37,12 @@ impl fmt::Display for Spread {
     }
 }
 
+/// The one of these sorted figures that lies at this share of them, 0 to 1; 0 of none.
+pub fn at_share(sorted: &[u64], share: f64) -> f64 {
+    let nth = (sorted.len() as f64 * share) as usize;
+    sorted.get(nth.min(sorted.len().saturating_sub(1))).map_or(0.0, |&figure| figure as f64)
+}
+
 /// Three digits that count.
 pub fn short(figure: f64) -> String {
     match figure.abs() {
@@ -67,6 +73,13 @@ mod tests {
         let odd = Spread::of([3.0, 1.0, 9.0]);
         assert_eq!((odd.min, odd.median, odd.max), (1.0, 3.0, 9.0));
         assert_eq!(Spread::of([4.0, 1.0, 2.0, 9.0]).median, 3.0);
+    }
+
+    #[test]
+    fn a_share_of_figures_is_one_of_them() {
+        let figures: Vec<u64> = (0..100).collect();
+        assert_eq!([0.0, 0.5, 0.99, 1.0].map(|share| at_share(&figures, share)), [0.0, 50.0, 99.0, 99.0]);
+        assert_eq!(at_share(&[], 0.5), 0.0);
     }
 
     #[test]
