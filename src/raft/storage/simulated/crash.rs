@@ -2,7 +2,7 @@
 //!
 //! Each file with writes that were not synced meets one of five fates, and so do the names.
 
-use super::inode::{Inode, Piece, SECTOR, Write, put};
+use super::inode::{Inode, SECTOR, Write};
 use super::{NameChange, State};
 use crate::mix::Draws;
 
@@ -83,15 +83,6 @@ impl NameChange {
     }
 }
 
-/// What is compared at once.
-const PAGE: usize = 4_096;
-
-/// How many bytes of the two stand the same in both.
-fn alike((one, other): (&[u8], &[u8])) -> usize {
-    // Most pages are the same: that is seen at once.
-    if one == other { one.len() } else { one.iter().zip(other).filter(|(one, other)| one == other).count() }
-}
-
 impl Inode {
     fn crash(&mut self, powersafe: bool, draws: &mut Draws, crash: &mut Crash) {
         let pending = std::mem::take(&mut self.pending);
@@ -103,8 +94,8 @@ impl Inode {
             let prefix = draws.below(pending.len() as u64 + 1) as usize;
             for (nth, write) in pending.iter().enumerate() {
                 match fate {
-                    Fate::All => put(&mut self.durable, write.at, &write.bytes),
-                    Fate::Prefix if nth < prefix => put(&mut self.durable, write.at, &write.bytes),
+                    Fate::All => write.put(&mut self.durable),
+                    Fate::Prefix if nth < prefix => write.put(&mut self.durable),
                     Fate::None | Fate::Prefix => {}
                     Fate::Sectors | Fate::Shreds => {
                         crash.torn += u64::from(self.tear(write, fate == Fate::Shreds, powersafe, draws));
@@ -112,8 +103,7 @@ impl Inode {
                 }
             }
         }
-        let kept: usize = self.durable.chunks(PAGE).zip(self.cache.chunks(PAGE)).map(alike).sum();
-        crash.lost_bytes += (self.cache.len() - kept) as u64;
+        crash.lost_bytes += (self.cache.len() - self.cache.alike(&self.durable)) as u64;
         self.cache.clone_from(&self.durable);
         self.is_clean = true;
     }
@@ -121,15 +111,15 @@ impl Inode {
     /// Lets some sectors of a write through, or parts of them. Whether it is then neither there nor not there.
     fn tear(&mut self, write: &Write, shred: bool, powersafe: bool, draws: &mut Draws) -> bool {
         let (mut whole, mut missing) = (false, false);
-        for piece in write.sectors() {
+        for (at, bytes) in write.sectors() {
             match draws.below(if shred { 3 } else { 2 }) {
                 0 => missing = true,
                 1 => {
-                    put(&mut self.durable, piece.at, piece.bytes);
+                    self.durable.write(at, bytes);
                     whole = true;
                 }
                 _ => {
-                    self.shred(&piece, powersafe, draws);
+                    self.shred(at, bytes, powersafe, draws);
                     (whole, missing) = (true, true);
                 }
             }
@@ -138,15 +128,16 @@ impl Inode {
     }
 
     /// The beginning of a piece lands, behind it noise. Without powersafe overwrite the noise fills the whole sector.
-    fn shred(&mut self, piece: &Piece<'_>, powersafe: bool, draws: &mut Draws) {
-        let landed = draws.below(piece.bytes.len() as u64) as usize;
-        let mut bytes = piece.bytes.to_vec();
+    fn shred(&mut self, at: u64, bytes: &[u8], powersafe: bool, draws: &mut Draws) {
+        let landed = draws.below(bytes.len() as u64) as usize;
+        let mut bytes = bytes.to_vec();
         bytes[landed..].fill_with(|| draws.bits() as u8);
-        put(&mut self.durable, piece.at, &bytes);
+        self.durable.write(at, &bytes);
         if !powersafe {
-            let sector = piece.at / SECTOR * SECTOR;
-            let end = (sector + SECTOR).min(self.durable.len() as u64);
-            self.durable[sector as usize..end as usize].fill_with(|| draws.bits() as u8);
+            let sector = at / SECTOR * SECTOR;
+            bytes.resize((SECTOR as usize).min(self.durable.len() - sector as usize), 0);
+            bytes.fill_with(|| draws.bits() as u8);
+            self.durable.write(sector, &bytes);
         }
     }
 }

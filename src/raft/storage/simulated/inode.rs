@@ -1,5 +1,6 @@
 //! One file: what readers see, what a crash leaves, and what stands between the two.
 
+use super::image::{Image, Piece};
 use crate::mix::Draws;
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ pub(super) const SECTOR: u64 = 512;
 pub(super) struct Inode {
     /// Shared with the open files.
     number: Arc<u64>,
-    pub(super) durable: Vec<u8>,
-    pub(super) cache: Vec<u8>,
+    pub(super) durable: Image,
+    pub(super) cache: Image,
     /// In order.
     pub(super) pending: Vec<Write>,
     /// Cache and disk hold the same, but for what is pending.
@@ -21,8 +22,7 @@ pub(super) struct Inode {
 /// A write that was not synced.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
-    pub(super) at: u64,
-    pub(super) bytes: Vec<u8>,
+    pieces: Vec<Piece>,
 }
 
 /// A copy is another disk's: nobody has opened it.
@@ -40,7 +40,13 @@ impl Clone for Inode {
 
 impl Inode {
     pub(super) fn new(number: u64) -> Inode {
-        Inode { number: Arc::new(number), durable: Vec::new(), cache: Vec::new(), pending: Vec::new(), is_clean: true }
+        Inode {
+            number: Arc::new(number),
+            durable: Image::default(),
+            cache: Image::default(),
+            pending: Vec::new(),
+            is_clean: true,
+        }
     }
 
     pub(super) fn handle(&self) -> Arc<u64> {
@@ -52,13 +58,14 @@ impl Inode {
     }
 
     pub(super) fn write(&mut self, at: u64, bytes: &[u8]) {
-        put(&mut self.cache, at, bytes);
-        self.pending.push(Write { at, bytes: bytes.to_vec() });
+        let write = Write { pieces: Piece::all(at, bytes).collect() };
+        write.put(&mut self.cache);
+        self.pending.push(write);
     }
 
     pub(super) fn sync(&mut self) {
         for write in self.pending.drain(..) {
-            put(&mut self.durable, write.at, &write.bytes);
+            write.put(&mut self.durable);
         }
     }
 
@@ -66,46 +73,34 @@ impl Inode {
     pub(super) fn lose(&mut self, draws: &mut Draws) {
         self.is_clean = false;
         for write in std::mem::take(&mut self.pending) {
-            for piece in write.sectors() {
+            for (at, bytes) in write.sectors() {
                 if draws.chance(1, 2) {
-                    put(&mut self.durable, piece.at, piece.bytes);
+                    self.durable.write(at, bytes);
                 }
             }
         }
     }
 
     pub(super) fn rot(&mut self, at: u64, bit: u8) -> bool {
-        let at = at as usize;
-        for image in [&mut self.durable, &mut self.cache] {
-            if let Some(byte) = image.get_mut(at) {
-                *byte ^= 1 << (bit % 8);
-            }
-        }
-        at < self.durable.len()
+        self.cache.flip(at, bit);
+        self.durable.flip(at, bit)
     }
-}
-
-/// The part of a write that lies in one sector.
-pub(super) struct Piece<'a> {
-    pub(super) at: u64,
-    pub(super) bytes: &'a [u8],
 }
 
 impl Write {
-    pub(super) fn sectors(&self) -> impl Iterator<Item = Piece<'_>> {
-        let end = self.at + self.bytes.len() as u64;
-        (self.at / SECTOR..end.div_ceil(SECTOR)).map(move |sector| {
-            let (from, to) = ((sector * SECTOR).max(self.at), ((sector + 1) * SECTOR).min(end));
-            Piece { at: from, bytes: &self.bytes[(from - self.at) as usize..(to - self.at) as usize] }
+    pub(super) fn put(&self, image: &mut Image) {
+        self.pieces.iter().for_each(|piece| image.put(piece));
+    }
+
+    /// Its parts that lie in one sector each, and where.
+    pub(super) fn sectors(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.pieces.iter().flat_map(|piece| {
+            let (at, bytes) = (piece.at(), piece.bytes());
+            let end = at + bytes.len() as u64;
+            (at / SECTOR..end.div_ceil(SECTOR)).map(move |sector| {
+                let (from, to) = ((sector * SECTOR).max(at), ((sector + 1) * SECTOR).min(end));
+                (from, &bytes[(from - at) as usize..(to - at) as usize])
+            })
         })
     }
-}
-
-/// Writes into an image, which grows; a hole reads as zeros.
-pub(super) fn put(image: &mut Vec<u8>, at: u64, bytes: &[u8]) {
-    let (from, to) = (at as usize, at as usize + bytes.len());
-    if image.len() < to {
-        image.resize(to, 0);
-    }
-    image[from..to].copy_from_slice(bytes);
 }

@@ -14,6 +14,7 @@
 //! It runs the very code that a real directory runs. All chance comes from one seed; there is no clock in it.
 
 mod crash;
+mod image;
 mod inode;
 #[cfg(test)]
 mod tests;
@@ -203,7 +204,7 @@ impl SimulatedDisk {
     #[must_use]
     pub fn content(&self, name: &str) -> Option<Vec<u8>> {
         let state = self.state.lock();
-        state.names.get(name).and_then(|inode| state.inodes.get(inode)).map(|inode| inode.cache.clone())
+        state.names.get(name).and_then(|inode| state.inodes.get(inode)).map(|inode| inode.cache.to_vec())
     }
 }
 
@@ -322,17 +323,13 @@ impl Disk for SimulatedDisk {
 
     fn read_at(&self, file: &SimulatedFile, bytes: &mut [u8], at: u64) -> io::Result<usize> {
         let mut state = self.state.lock();
-        let cache = &state.of(file)?.cache;
-        let from = cache.len().min(at as usize);
-        let read = bytes.len().min(cache.len() - from);
-        bytes[..read].copy_from_slice(&cache[from..from + read]);
-        Ok(read)
+        Ok(state.of(file)?.cache.read(at, bytes))
     }
 
     fn write_at(&self, file: &SimulatedFile, bytes: &[u8], at: u64) -> io::Result<()> {
         let mut state = self.state.lock();
         let growth = (at + bytes.len() as u64).saturating_sub(state.of(file)?.cache.len() as u64);
-        if state.capacity.saturating_sub(growth) < state.used() && growth != 0 {
+        if growth != 0 && state.capacity.saturating_sub(growth) < state.used() {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let fate = state.begin(Operation::Write, &file.name)?;
