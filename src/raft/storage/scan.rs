@@ -10,7 +10,9 @@ use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead};
 use crate::raft::LogId;
 use std::io;
 
-/// How much is read at a time: more falls out of the processor's cache.
+/// How much is read at once at first, since one record may be all that is wanted; then four times as much each time.
+const FIRST: usize = 4 << 10;
+/// How much is read at once at most: more falls out of the processor's cache.
 const WINDOW: usize = 256 << 10;
 
 /// A file seen through a window that slides forward.
@@ -22,12 +24,14 @@ pub(crate) struct Window<'a, D: Disk> {
     end: u64,
     from: u64,
     bytes: Vec<u8>,
+    /// How much is read next.
+    step: usize,
 }
 
 impl<'a, D: Disk> Window<'a, D> {
     /// The first `end` bytes of a segment with this nonce.
     pub(crate) fn new(disk: &'a D, file: &'a D::File, nonce: u64, end: u64) -> Window<'a, D> {
-        Window { disk, file, nonce, end, from: 0, bytes: Vec::new() }
+        Window { disk, file, nonce, end, from: 0, bytes: Vec::new(), step: FIRST }
     }
 
     /// So many bytes from there on; `None` if the file ends before.
@@ -44,7 +48,8 @@ impl<'a, D: Disk> Window<'a, D> {
     }
 
     fn slide(&mut self, at: u64, len: usize) -> io::Result<()> {
-        let wanted = len.max(WINDOW).min((self.end - at) as usize);
+        let wanted = len.max(self.step).min((self.end - at) as usize);
+        self.step = WINDOW.min(4 * self.step);
         self.from = at;
         self.bytes.resize(wanted, 0);
         let mut done = 0;
