@@ -252,19 +252,17 @@ impl World {
     /// What cells have done since the last look.
     fn collect(&mut self) {
         self.blown_fuses();
-        let sent = std::mem::take(&mut *self.sent.lock());
-        for packet in sent {
-            self.send(packet);
-        }
+        let mut sent = std::mem::take(&mut *self.sent.lock());
+        sent.drain(..).for_each(|packet| self.send(packet));
+        give_back(&self.sent, sent);
         self.held = None;
         for node in 0..self.nodes.len() {
             self.ask_disk(node);
             self.ended(node);
         }
-        let told = std::mem::take(&mut *self.told.lock());
-        for told in told {
-            self.tell(told);
-        }
+        let mut told = std::mem::take(&mut *self.told.lock());
+        told.drain(..).for_each(|told| self.tell(told));
+        give_back(&self.told, told);
     }
 
     fn send(&mut self, packet: Sent) {
@@ -421,6 +419,14 @@ fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     };
     let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
     Clock { offset: Time(offset), ppm: ppm as i32 }
+}
+
+/// The memory of what was taken whole, for what comes next.
+fn give_back<T>(shared: &Lock<Vec<T>>, empty: Vec<T>) {
+    let mut shared = shared.lock();
+    if shared.is_empty() {
+        *shared = empty;
+    }
 }
 
 /// How long a peer tries what it was asked for.

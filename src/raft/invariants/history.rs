@@ -53,8 +53,9 @@ impl History {
         for entry in entries {
             index = index.next();
             let id = LogId { term: entry.term, index };
-            let (content, before) = self.authors.entry(id).or_insert((digest(entry), previous));
-            let same = *content == digest(entry) && (before.is_none() || previous.is_none() || *before == previous);
+            let digest = digest(entry);
+            let (content, before) = self.authors.entry(id).or_insert((digest, previous));
+            let same = *content == digest && (before.is_none() || previous.is_none() || *before == previous);
             holds("R4", same, || format!("two entries are {id:?}, after {before:?} and {previous:?}"))?;
             *before = before.or(previous);
             previous = Some(entry.term);

@@ -118,7 +118,9 @@ impl Watch {
             if self.history.leads(after.node, after.term)? {
                 self.ghost.elects(after.term, after.base, term_at)?;
             }
-            self.memberships.insert(after.term, core.membership().clone());
+            if self.memberships.get(&after.term) != Some(core.membership()) {
+                self.memberships.insert(after.term, core.membership().clone());
+            }
         }
         let peer = self.peers.entry(after.node).or_default();
         if let Some(before) = peer.glance.replace(after) {
