@@ -5,6 +5,7 @@ use loom::thread;
 use rsm::sync::model::{Looks, model, model_with, strike};
 use rsm::sync::mpsc::{self, SendTimeoutError, TryRecvError, bounded, unbounded};
 use rsm::sync::{Closed, WaitError};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +104,56 @@ fn bounded_send_until_take() {
         match sent {
             Ok(()) => assert_eq!(receiver.try_recv(), Ok(2)),
             Err(why) => assert_eq!(why, SendTimeoutError::TimedOut(2)),
+        }
+        assert!(sender.try_send(3).is_ok(), "B2: no place is lost");
+    });
+}
+
+/// Many with a deadline where one goes in: what was drawn and not sent is handed back.
+#[test]
+fn bounded_send_all_until_take() {
+    model("bounded_send_all_until_take", 2, || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(0).expect("there is room");
+        let clock = thread::spawn(strike);
+        let sending = thread::spawn({
+            let sender = sender.clone();
+            move || sender.send_all_timeout([1, 2], SOON)
+        });
+        assert_eq!(receiver.recv(), Ok(0));
+        let back = sending.join().unwrap().expect_err("one place is too few for two").into_inner();
+        clock.join().unwrap();
+        match receiver.try_recv() {
+            Ok(one) => assert_eq!((one, back), (1, vec![2])),
+            Err(_) => assert_eq!(back, [1]),
+        }
+        assert!(sender.try_send(3).is_ok(), "B2: no place is lost");
+    });
+}
+
+/// A task that sends many is dropped at any moment: what it has not sent is left, and its place is free again.
+#[test]
+fn bounded_send_all_dropped_take() {
+    model("bounded_send_all_dropped_take", 3, || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(0).expect("there is room");
+        let giving_up = thread::spawn({
+            let sender = sender.clone();
+            move || {
+                let mut left = VecDeque::from([1, 2]);
+                let mut dropped = Box::pin(sender.send_all_async(&mut left));
+                let (first, second) = (Alarm::new(), Alarm::new());
+                assert!(poll(dropped.as_mut(), &first).is_pending());
+                assert!(poll(dropped.as_mut(), &second).is_pending(), "one place is too few for two");
+                drop(dropped);
+                left
+            }
+        });
+        assert_eq!(receiver.recv(), Ok(0));
+        let left = giving_up.join().unwrap();
+        match receiver.try_recv() {
+            Ok(one) => assert_eq!((one, left), (1, VecDeque::from([2]))),
+            Err(_) => assert_eq!(left, [1, 2]),
         }
         assert!(sender.try_send(3).is_ok(), "B2: no place is lost");
     });

@@ -14,12 +14,11 @@
 
 use super::busy::Refused;
 use super::chain::{Channel, Found};
-use super::error::SendError;
 use super::hand::Hand;
+use crate::sync::Closed;
 use crate::sync::backoff::Backoff;
 use crate::sync::park::{Decision, End, Policy, Queue, Verdict};
 use crate::sync::shim::{AtomicU64, AtomicUsize, Ordering::*};
-use std::cell::Cell;
 
 /// All that senders and receiver share.
 pub(super) struct Shared<T> {
@@ -92,7 +91,7 @@ impl<T> Shared<T> {
             }
             if set_aside > 0 {
                 set_aside -= 1;
-            } else if !self.channel.reserve() {
+            } else if self.channel.reserve().is_err() {
                 return false;
             }
             self.waiting.fetch_sub(1, Relaxed);
@@ -101,49 +100,33 @@ impl<T> Shared<T> {
     }
 }
 
-/// One who wants to send.
-pub(super) struct Sending<'a, T> {
-    shared: &'a Shared<T>,
-    /// None once it is sent.
-    message: Cell<Option<T>>,
-}
+/// One who wants a place, to send into it: what it will send stays with it, so giving up loses nothing.
+pub(super) struct Seeking<'a, T>(&'a Shared<T>);
 
-impl<'a, T> Sending<'a, T> {
-    pub(super) fn new(shared: &'a Shared<T>, message: T) -> Self {
-        Sending { shared, message: Cell::new(Some(message)) }
-    }
-
-    /// The message of one that was not sent.
-    pub(super) fn into_message(self) -> T {
-        self.message.into_inner().expect("it was not sent")
-    }
-
-    fn push(&self, reserved: bool) -> Option<Result<(), SendError<T>>> {
-        let message = self.message.take().expect("a message is sent once");
-        match self.shared.channel.push(message, reserved) {
-            Ok(()) => Some(Ok(())),
-            Err((Refused::Closed, message)) => Some(Err(SendError(message))),
-            Err((Refused::Full, message)) => {
-                self.message.set(Some(message));
-                None
-            }
-        }
+impl<'a, T> Seeking<'a, T> {
+    pub(super) fn new(shared: &'a Shared<T>) -> Self {
+        Seeking(shared)
     }
 }
 
-impl<T> Policy for Sending<'_, T> {
-    type Output = Result<(), SendError<T>>;
+impl<T> Policy for Seeking<'_, T> {
+    /// A place is set aside, which is to be sent into now: [`Channel::push`], reserved.
+    type Output = Result<(), Closed>;
 
     fn word(&self) -> &AtomicU64 {
-        &self.shared.waiting
+        &self.0.waiting
     }
 
     fn queue(&self) -> &Queue {
-        &self.shared.not_full
+        &self.0.not_full
     }
 
     fn attempt(&self) -> Option<Self::Output> {
-        self.push(false)
+        match self.0.channel.reserve() {
+            Ok(()) => Some(Ok(())),
+            Err(Refused::Closed) => Some(Err(Closed)),
+            Err(Refused::Full) => None,
+        }
     }
 
     /// None: room comes when the receiver has worked off its batch, and each attempt would be in its way, and in that of the
@@ -153,7 +136,7 @@ impl<T> Policy for Sending<'_, T> {
     }
 
     fn decide(&self, word: u64) -> Decision {
-        if self.shared.channel.must_wait() { Decision::Wait(word + 1) } else { Decision::Retry }
+        if self.0.channel.must_wait() { Decision::Wait(word + 1) } else { Decision::Retry }
     }
 
     fn quit(&self, word: u64) -> u64 {
@@ -162,8 +145,8 @@ impl<T> Policy for Sending<'_, T> {
 
     fn finish(&self, verdict: Verdict) -> Self::Output {
         match verdict {
-            Verdict::Granted => self.push(true).expect("B2: a granted place is there"),
-            Verdict::Closed => Err(SendError(self.message.take().expect("a message is sent once"))),
+            Verdict::Granted => Ok(()),
+            Verdict::Closed => Err(Closed),
             Verdict::Woken => unreachable!("a sender is granted a place or turned away"),
         }
     }
@@ -171,8 +154,8 @@ impl<T> Policy for Sending<'_, T> {
     fn give_back(&self, verdict: Verdict) {
         match verdict {
             Verdict::Granted => {
-                self.shared.channel.unreserve();
-                self.shared.let_in(0);
+                self.0.channel.unreserve();
+                self.0.let_in(0);
             }
             Verdict::Closed | Verdict::Woken => {}
         }

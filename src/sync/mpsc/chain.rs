@@ -227,8 +227,8 @@ impl<T> Channel<T> {
         full
     }
 
-    /// Sets a place aside for a waiting sender. If there is none, leaves a mark.
-    pub(super) fn reserve(&self) -> bool {
+    /// Sets a place aside for one who is to send into it. If there is none, leaves a mark.
+    pub(super) fn reserve(&self) -> Result<(), Refused> {
         let mut entered = self.enter();
         let word = entered.word;
         let refused = entered.refuses(1, false);
@@ -238,7 +238,7 @@ impl<T> Channel<T> {
             Some(Refused::Closed) => {}
         });
         entered.leave(word);
-        refused.is_none()
+        refused.map_or(Ok(()), Err)
     }
 
     /// Gives a place that was set aside back.

@@ -50,6 +50,7 @@ mod chain;
 mod chunk;
 mod error;
 mod hand;
+mod many;
 mod receiver;
 mod sender;
 

@@ -1,18 +1,17 @@
 //! The sending side.
 
-use super::bounded::{Sending, Shared};
+use super::bounded::{Seeking, Shared};
 use super::busy::Refused;
-use super::chunk::{Loose, room};
 use super::error::{SendError, SendTimeoutError, TrySendError};
+use crate::sync::Closed;
 use crate::sync::park::{Wait, wait};
 use crate::sync::shim::{Arc, Deadline, Ordering::*};
 use std::fmt;
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// The sending side of a channel. Clone it for each thread or task; the channel ends when the last one is dropped.
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    pub(super) shared: Arc<Shared<T>>,
 }
 
 impl<T> Sender<T> {
@@ -36,8 +35,16 @@ impl<T> Sender<T> {
 
     #[cold]
     fn send_waiting(&self, message: T) -> Result<(), SendError<T>> {
-        let sending = Sending::new(&self.shared, message);
-        wait(&sending, Deadline::NEVER).unwrap_or_else(|| Err(SendError(sending.into_message())))
+        let place = wait(&Seeking::new(&self.shared), Deadline::NEVER).expect("a wait without a deadline has an end");
+        self.send_into(place, message)
+    }
+
+    /// Sends into the place that was waited for.
+    pub(super) fn send_into(&self, place: Result<(), Closed>, message: T) -> Result<(), SendError<T>> {
+        match place {
+            Ok(()) => self.shared.channel.push(message, true).map_err(|(_, message)| SendError(message)),
+            Err(Closed) => Err(SendError(message)),
+        }
     }
 
     /// Sends a message if there is room now. Never waits.
@@ -69,60 +76,32 @@ impl<T> Sender<T> {
     }
 
     /// The clock is read only by who has to wait.
-    fn send_deadline(&self, message: T, deadline: impl FnOnce() -> Deadline) -> Result<(), SendTimeoutError<T>> {
+    pub(super) fn send_deadline(
+        &self,
+        message: T,
+        deadline: impl FnOnce() -> Deadline,
+    ) -> Result<(), SendTimeoutError<T>> {
         match self.try_send(message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(message)) => Err(SendTimeoutError::Closed(message)),
-            Err(TrySendError::Full(message)) => {
-                let sending = Sending::new(&self.shared, message);
-                match wait(&sending, deadline()) {
-                    Some(sent) => sent.map_err(|SendError(message)| SendTimeoutError::Closed(message)),
-                    None => Err(SendTimeoutError::TimedOut(sending.into_message())),
-                }
-            }
+            Err(TrySendError::Full(message)) => match wait(&Seeking::new(&self.shared), deadline()) {
+                Some(place) => self.send_into(place, message).map_err(|SendError(back)| SendTimeoutError::Closed(back)),
+                None => Err(SendTimeoutError::TimedOut(message)),
+            },
         }
     }
 
     /// A future of [`send`](Sender::send). Dropped before it is done, it has not sent, and the message is dropped with it.
     /// Do not leak it.
-    pub fn send_async(&self, message: T) -> impl Future<Output = Result<(), SendError<T>>> {
-        Wait::new(Sending::new(&self.shared, message))
-    }
-
-    /// Sends many, in order, a chunk at a time: one read-modify-write for some hundred of them. Waits for room as
-    /// [`send`](Sender::send) does. Other senders' messages may come in between chunks.
-    ///
-    /// # Errors
-    /// [`SendError`] with the messages that were drawn and not sent. Give the iterator `by_ref` to keep those not drawn.
-    pub fn send_all(&self, messages: impl IntoIterator<Item = T>) -> Result<(), SendError<Vec<T>>> {
-        let channel = &self.shared.channel;
-        let mut messages = messages.into_iter();
-        let mut emptied = None;
-        loop {
-            let most = messages.size_hint().1.unwrap_or(usize::MAX).clamp(1, room::<T>());
-            // The user's iterator runs here, outside the channel.
-            let Some(first) = messages.next() else { return Ok(()) };
-            let mut chunk = emptied.take().unwrap_or_else(|| Loose::new(most));
-            chunk.push(first);
-            // A guess, as others send, too. More than is free is not drawn, for it could not go in at once.
-            let free = channel.limit().saturating_sub(channel.len()).clamp(1, chunk.room() as u64) as usize;
-            messages.by_ref().take(free - 1).for_each(|message| chunk.push(message));
-            match channel.push_all(chunk) {
-                Ok(again) => emptied = again,
-                Err((Refused::Closed, chunk)) => return Err(SendError(chunk.into_vec())),
-                Err((Refused::Full, chunk)) => self.send_each(chunk.into_vec())?,
+    pub async fn send_async(&self, message: T) -> Result<(), SendError<T>> {
+        match self.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(message)) => Err(SendError(message)),
+            Err(TrySendError::Full(message)) => {
+                let place = Wait::new(Seeking::new(&self.shared)).await;
+                self.send_into(place, message)
             }
         }
-    }
-
-    fn send_each(&self, messages: Vec<T>) -> Result<(), SendError<Vec<T>>> {
-        let mut messages = messages.into_iter();
-        while let Some(message) = messages.next() {
-            if let Err(SendError(message)) = self.send(message) {
-                return Err(SendError(std::iter::once(message).chain(messages).collect()));
-            }
-        }
-        Ok(())
     }
 
     /// Messages that wait in the channel, at some moment during the call. What the receiver has taken is not among them.

@@ -238,6 +238,81 @@ fn what_was_drawn_and_not_sent_is_handed_back() {
 }
 
 #[test]
+fn many_go_in_as_far_as_there_is_room_and_the_rest_is_handed_back() {
+    let (sender, mut receiver) = bounded(3);
+    let mut numbers = 0..10;
+    assert_eq!(sender.try_send_all(numbers.by_ref()), Err(TrySendError::Full(vec![3])));
+    assert_eq!((numbers.next(), sender.len()), (Some(4), 3));
+    assert_eq!(sender.try_send_all(5..5), Ok(()), "nothing always goes in");
+    let soon = Duration::from_millis(1);
+    assert_eq!(sender.send_all_timeout(5..7, soon), Err(SendTimeoutError::TimedOut(vec![5])));
+    assert_eq!(sender.send_all_until(6..8, Instant::now()), Err(SendTimeoutError::TimedOut(vec![6])));
+    assert!(receiver.take().unwrap().eq(0..3));
+    assert_eq!(sender.send_all_timeout(0..3, Duration::ZERO), Ok(()), "who need not wait is not late");
+    assert!(receiver.take().unwrap().eq(0..3));
+    assert_eq!(sender.send_all_until(3..5, Instant::now()), Ok(()));
+    receiver.close();
+    assert_eq!(sender.try_send_all([5]), Err(TrySendError::Closed(vec![5])));
+    assert_eq!(sender.send_all_timeout([5], LONG), Err(SendTimeoutError::Closed(vec![5])));
+    assert_eq!(sender.send_all_until([5], Instant::now()), Err(SendTimeoutError::Closed(vec![5])));
+    let mut left = VecDeque::from([5, 6]);
+    assert_eq!((block_on(sender.send_all_async(&mut left)), left), (Err(Closed), VecDeque::from([5, 6])));
+}
+
+#[test]
+fn many_with_a_deadline_wait_for_room_until_all_are_sent() {
+    let (sender, mut receiver) = bounded(2);
+    let worker = thread::spawn(move || {
+        assert_eq!(sender.send_all_timeout(0..500, LONG), Ok(()));
+        sender.send_all_until(500..1_000, Instant::now() + LONG)
+    });
+    assert!(receiver.iter().eq(0..1_000));
+    assert_eq!(worker.join().unwrap(), Ok(()));
+}
+
+#[test]
+fn a_task_sends_many_and_what_it_has_not_sent_when_it_is_dropped_is_left() {
+    let (sender, mut receiver) = bounded(3);
+    let (wakes, waker) = Wakes::new();
+    let mut left: VecDeque<_> = (0..9).collect();
+    {
+        let mut sending = pin!(sender.send_all_async(&mut left));
+        assert!(poll(sending.as_mut(), &waker).is_pending());
+        assert!(receiver.take().unwrap().eq(0..3));
+        assert_eq!(wakes.count(), 1);
+        assert!(poll(sending.as_mut(), &waker).is_pending(), "three more went in");
+        assert_eq!(receiver.recv(), Ok(3));
+        // A place is granted to it, and it is dropped.
+    }
+    assert_eq!(left, [6, 7, 8]);
+    assert_eq!(sender.try_send_all([10, 11, 12]), Ok(()), "B2: the place is given back");
+    assert!(receiver.take().unwrap().eq([4, 5]), "the batch in hand first");
+    assert!(receiver.take().unwrap().eq([10, 11, 12]));
+    assert_eq!(block_on(sender.send_all_async(&mut left)), Ok(()));
+    assert!(left.is_empty() && receiver.take().unwrap().eq([6, 7, 8]));
+
+    let worker = thread::spawn(move || {
+        let mut many = (0..1_000).collect();
+        block_on(sender.send_all_async(&mut many))
+    });
+    assert!(receiver.iter().eq(0..1_000));
+    assert_eq!(worker.join().unwrap(), Ok(()));
+}
+
+#[test]
+fn a_task_that_waits_to_send_many_is_turned_away_when_the_receiver_goes() {
+    let (sender, receiver) = bounded(1);
+    let (wakes, waker) = Wakes::new();
+    let mut left = VecDeque::from([1, 2, 3]);
+    let mut sending = Box::pin(sender.send_all_async(&mut left));
+    assert!(poll(sending.as_mut(), &waker).is_pending());
+    drop(receiver);
+    assert_eq!((wakes.count(), poll(sending.as_mut(), &waker)), (1, std::task::Poll::Ready(Err(Closed))));
+    drop(sending);
+    assert_eq!(left, [2, 3]);
+}
+
+#[test]
 fn a_receive_gives_up_at_its_deadline_and_goes_on_afterwards() {
     let (sender, mut receiver) = unbounded();
     assert_eq!(receiver.recv_timeout(Duration::from_millis(5)), Err(WaitError::TimedOut));
@@ -393,6 +468,7 @@ fn the_ends_may_be_sent_and_shared_where_the_messages_may_be_sent() {
     check(&receiver);
     fn check_send<T: Send>(_: &T) {}
     check_send(&sender.send_async(std::cell::Cell::new(1)));
+    check_send(&sender.send_all_async(&mut VecDeque::new()));
     check_send(&receiver.recv_async());
 }
 
