@@ -3,6 +3,7 @@
 //! ```text
 //!   Closed      it will never happen: the other side is gone
 //!   TimedOut    it has not happened yet: ask again
+//!   Busy        another is at it just now: ask again
 //!   WaitError   a wait with a deadline may end in either
 //!   Draining    no newcomer is taken any more: what is there is finished, then it ends
 //! ```
@@ -18,6 +19,10 @@ pub struct Closed;
 /// The deadline came first. Nothing was changed; ask again if you like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut;
+
+/// Another is at it just now, and this call does not wait. Nothing was changed; ask again if you like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
 
 /// It is being shut down: what is there is finished, no newcomer is taken. It stays so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +61,12 @@ impl fmt::Display for TimedOut {
     }
 }
 
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("busy: another is at it now, try again later")
+    }
+}
+
 impl fmt::Display for Draining {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("draining: no newcomer is taken any more")
@@ -73,5 +84,6 @@ impl fmt::Display for WaitError {
 
 impl Error for Closed {}
 impl Error for TimedOut {}
+impl Error for Busy {}
 impl Error for Draining {}
 impl Error for WaitError {}

@@ -34,9 +34,8 @@
 //! What they share:
 //!
 //! - A call that may wait comes as `try_x`, which never does, `x`, and `x_timeout` or `x_until`, which give up ([`TimedOut`]).
-//!   What a task may wait for comes as a future besides: cancel-safe, for any executor, in the same queue as the threads. Without
-//!   some of these forms are [`mpsc::Sender::send_all`], whose parts may go in one by one, and what fills or renews a value
-//!   (`set`, `get_or_try_init`, `renew`): it waits only while another makes that value.
+//!   What a task may wait for comes as a future besides (`x_async`): cancel-safe, for any executor, in the same queue as the threads.
+//!   [`lock`], [`rwlock`] and [`renew`] are for threads, as what they lend out is not to be held across an await; a [`turn`] never waits.
 //! - `new` is `const`: all but channels, tickets, drains, cancels and parkers may be statics. Nothing allocates to wait.
 //! - Nobody starves where first come is first served, which is the rule; where the last is served first (`lifo` of [`Lock`](lock::Lock)
 //!   and [`Semaphore`](semaphore::Semaphore)) the page says what holds. Who is woken, and when, stands on each page.
@@ -75,7 +74,7 @@ pub(crate) mod backoff;
 pub(crate) mod probe;
 pub(crate) mod shim;
 
-pub use error::{Closed, Draining, TimedOut, WaitError};
+pub use error::{Busy, Closed, Draining, TimedOut, WaitError};
 
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod bounds;

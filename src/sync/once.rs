@@ -31,26 +31,36 @@
 //! **When the making fails.** A panic, or an `Err` of [`get_or_try_init`](Once::get_or_try_init), leaves nothing behind: no poison. Of those who
 //! wait with a closure of their own, the oldest runs its own. Who merely [waits](Once::wait) goes on waiting.
 //!
+//! **Forms.** What looks or waits for a value of others: [`get`](Once::get), [`wait`](Once::wait). What makes it:
+//! [`get_or_init`](Once::get_or_init), fallible [`get_or_try_init`](Once::get_or_try_init); what brings it:
+//! [`set`](Once::set). These three wait only for others who make it now; so `try_` before the name, `_timeout`, `_until` and `_async`
+//! after it say what is done then. A future may itself wait while it makes the value.
+//!
 //! **A closure that asks for the value it makes** would wait for itself for ever. Builds with debug assertions panic instead.
 //!
 //! O1 a `&T` exists => READY. O2 READY is left only by `&mut`. O3 READY => nobody is counted. O4 who waits to try itself waits for
 //! a run that is under way: when one fails, either nobody waits so, or the oldest of them runs. O5 what makes a value does not ask
 //! for it.
 
+mod error;
 pub(crate) mod owner;
+mod set;
+mod task;
+mod waiting;
 pub(crate) mod word;
 
 use super::TimedOut;
-use super::park::{Decision, End, Policy, Queue, Verdict, Wait, wait};
+use super::park::{End, Policy, Queue, Verdict, wait};
 use super::probe::{self, Mutant};
 use super::shim::{AtomicU64, Deadline, Ordering, Ordering::*, UnsafeCell, const_fn};
+pub use error::{InitError, SetTimeoutError, TrySetError};
 use owner::Owner;
 use std::convert::Infallible;
 use std::fmt;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::process::abort;
 use std::time::{Duration, Instant};
+use waiting::{Running, TO_RUN, Watching};
 use word::Word;
 
 /// A value that is made once. 16 bytes beside the value (8 more with debug assertions), no allocation.
@@ -93,10 +103,6 @@ unsafe impl<T: Send> Send for Once<T> {}
 
 impl<T: UnwindSafe> UnwindSafe for Once<T> {}
 impl<T: RefUnwindSafe + UnwindSafe> RefUnwindSafe for Once<T> {}
-
-/// What a node of the queue wants.
-const TO_RUN: u32 = 1;
-const TO_WATCH: u32 = 0;
 
 impl<T> Once<T> {
     const_fn! {
@@ -163,6 +169,22 @@ impl<T> Once<T> {
         }
     }
 
+    /// As [`get_or_init`](Once::get_or_init), but never waits for others: `None` if another makes the value now.
+    pub fn try_get_or_init(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        unfailing(self.try_get_or_try_init(|| Ok(make())))
+    }
+
+    /// As [`get_or_try_init`](Once::get_or_try_init), but never waits for others: `None` if another makes the value now.
+    ///
+    /// # Errors
+    /// That of `make`.
+    pub fn try_get_or_try_init<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Option<Result<&T, E>> {
+        Some(match Running(self).attempt()? {
+            Some(value) => Ok(value),
+            None => self.run(make),
+        })
+    }
+
     /// As [`get_or_init`](Once::get_or_init), waiting for others that long at most. The time that `make` takes does not count.
     ///
     /// # Errors
@@ -179,14 +201,30 @@ impl<T> Once<T> {
         self.get().map_or_else(|| unfailing(self.init(Deadline::at(instant), || Ok(make()))).ok_or(TimedOut), Ok)
     }
 
-    /// Puts the value in. If another makes it now, waits for that one.
+    /// As [`get_or_try_init`](Once::get_or_try_init), waiting for others that long at most. The time that `make` takes does not
+    /// count.
     ///
     /// # Errors
-    /// The value, if there was one already.
-    pub fn set(&self, value: T) -> Result<(), T> {
-        let mut mine = Some(value);
-        self.get_or_init(|| mine.take().expect("a closure runs once"));
-        mine.map_or(Ok(()), Err)
+    /// [`InitError`]: another was still making it, or `make` failed.
+    pub fn get_or_try_init_timeout<E>(
+        &self,
+        time: Duration,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<&T, InitError<E>> {
+        self.get().map_or_else(|| in_time(self.init(Deadline::after(time), make)), Ok)
+    }
+
+    /// As [`get_or_try_init`](Once::get_or_try_init), waiting for others until then at most. The time that `make` takes does not
+    /// count.
+    ///
+    /// # Errors
+    /// [`InitError`]: another was still making it, or `make` failed.
+    pub fn get_or_try_init_until<E>(
+        &self,
+        instant: Instant,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<&T, InitError<E>> {
+        self.get().map_or_else(|| in_time(self.init(Deadline::at(instant), make)), Ok)
     }
 
     /// Waits for the value, which others make.
@@ -210,15 +248,6 @@ impl<T> Once<T> {
     /// [`TimedOut`]: nobody had made it.
     pub fn wait_until(&self, instant: Instant) -> Result<&T, TimedOut> {
         self.get().or_else(|| self.watch(Deadline::at(instant))).ok_or(TimedOut)
-    }
-
-    /// A future of [`wait`](Once::wait). It may be dropped at any time. Do not leak it.
-    pub async fn wait_async(&self) -> &T {
-        loop {
-            if let Some(value) = Wait::new(Watching(self)).await {
-                return value;
-            }
-        }
     }
 
     /// Threads and tasks that waited, at some moment during the call.
@@ -269,15 +298,11 @@ impl<T> Once<T> {
 
     /// By the one whom the word made the one who runs.
     fn run<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        let failing = Failing(self);
+        let run = Run(self);
         let owned = self.owner.enter();
         let value = make()?;
-        // SAFETY: it is RUNNING, by us: nobody else writes, and nobody reads before READY (O1).
-        self.value.with_mut(|place| unsafe { place.cast::<T>().write(value) });
         drop(owned);
-        std::mem::forget(failing);
-        self.finish();
-        Ok(self.get().expect("O2: it is ready, and stays so"))
+        Ok(run.end(value))
     }
 
     /// `None`: the deadline has passed.
@@ -337,10 +362,27 @@ fn unfailing<T>(outcome: Option<Result<&T, Infallible>>) -> Option<&T> {
     outcome.map(|Ok(value)| value)
 }
 
-/// A run that has made nothing yet. Dropped, by a panic or an error, it hands on.
-struct Failing<'a, T>(&'a Once<T>);
+/// The outcome of a `make` that may fail, before a deadline.
+fn in_time<T, E>(outcome: Option<Result<&T, E>>) -> Result<&T, InitError<E>> {
+    outcome.ok_or(InitError::TimedOut)?.map_err(InitError::Failed)
+}
 
-impl<T> Drop for Failing<'_, T> {
+/// The run, by the one whom the word made the one who runs. Dropped with nothing made, by a panic, an error or with its future, it
+/// hands on.
+struct Run<'a, T>(&'a Once<T>);
+
+impl<'a, T> Run<'a, T> {
+    /// The value is made.
+    fn end(self, value: T) -> &'a T {
+        let once = ManuallyDrop::new(self).0;
+        // SAFETY: it is RUNNING, by us: nobody else writes, and nobody reads before READY (O1).
+        once.value.with_mut(|place| unsafe { place.cast::<T>().write(value) });
+        once.finish();
+        once.get().expect("O2: it is ready, and stays so")
+    }
+}
+
+impl<T> Drop for Run<'_, T> {
     fn drop(&mut self) {
         if probe::has(Mutant::OnceFailsSilently) {
             // ORDERING: as in `fail`, in a fault that a model switches on: it looks for nobody.
@@ -349,97 +391,6 @@ impl<T> Drop for Failing<'_, T> {
             self.0.fail();
         }
     }
-}
-
-/// One who makes the value if nobody has: what it waits for is the value, or (`None`) to be the one who runs.
-struct Running<'a, T>(&'a Once<T>);
-
-/// One who waits for others to make the value; or (`None`) is told to wait further back.
-struct Watching<'a, T>(&'a Once<T>);
-
-impl<'a, T> Policy for Running<'a, T> {
-    type Output = Option<&'a T>;
-
-    fn word(&self) -> &AtomicU64 {
-        &self.0.word
-    }
-
-    fn queue(&self) -> &Queue {
-        &self.0.queue
-    }
-
-    fn want(&self) -> u32 {
-        TO_RUN
-    }
-
-    fn attempt(&self) -> Option<Option<&'a T>> {
-        if let Some(value) = self.0.get() {
-            return Some(Some(value));
-        }
-        // ORDERING: Acquire pairs with the Release in `fail`: what a failed run did (model `once_fail_init`).
-        self.0.change(Acquire, Word::begin).map(|_| None)
-    }
-
-    fn decide(&self, word: u64) -> Decision {
-        let word = Word(word);
-        match (word.begin(), word.wait()) {
-            (Some(next), _) => Decision::Take(next.0),
-            (None, Some(next)) => Decision::Wait(next.0),
-            (None, None) if word.is_ready() => Decision::Retry,
-            (None, None) => abort(), // 2^24 waiters
-        }
-    }
-
-    fn quit(&self, word: u64) -> u64 {
-        Word(word).quit().expect("O4: who is in the ring is counted").0
-    }
-
-    fn finish(&self, _: Verdict) -> Option<&'a T> {
-        None // it was empty, or the run was handed over
-    }
-
-    fn give_back(&self, _: Verdict) {
-        self.0.fail();
-    }
-}
-
-impl<'a, T> Policy for Watching<'a, T> {
-    type Output = Option<&'a T>;
-
-    fn word(&self) -> &AtomicU64 {
-        &self.0.word
-    }
-
-    fn queue(&self) -> &Queue {
-        &self.0.queue
-    }
-
-    fn want(&self) -> u32 {
-        TO_WATCH
-    }
-
-    fn attempt(&self) -> Option<Option<&'a T>> {
-        self.0.get().map(Some)
-    }
-
-    fn decide(&self, word: u64) -> Decision {
-        let word = Word(word);
-        match word.watch() {
-            Some(next) => Decision::Wait(next.0),
-            None if word.is_ready() => Decision::Retry,
-            None => abort(), // 2^24 waiters
-        }
-    }
-
-    fn quit(&self, word: u64) -> u64 {
-        Word(word).unwatch().expect("who is in the ring is counted").0
-    }
-
-    fn finish(&self, _: Verdict) -> Option<&'a T> {
-        None // one who would try is let before it
-    }
-
-    fn give_back(&self, _: Verdict) {}
 }
 
 impl<T> Drop for Once<T> {

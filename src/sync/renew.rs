@@ -39,12 +39,16 @@
 //! fails or panics leaves it empty. One that asks for the value it makes would wait for itself for ever; builds with debug
 //! assertions panic instead.
 //!
+//! It is for threads, and has no futures: it is made of an [`RwLock`], which is never held across an await. A task that
+//! would wait for what is made anew, by waiting for others itself, asks an automaton for it.
+//!
 //! N1 between two calls of `renew` at most one value is made. N2 who has a value keeps it.
 
-use super::TimedOut;
+use super::once::InitError;
 use super::once::owner::Owner;
-use super::rwlock::{RwLock, WriteGuard};
+use super::rwlock::{ReadGuard, RwLock, WriteGuard};
 use super::shim::const_fn;
+use super::{Busy, TimedOut};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -81,6 +85,22 @@ impl<T> Renew<T> {
         self.value.try_read()?.clone()
     }
 
+    /// As [`get`](Renew::get), that long at most.
+    ///
+    /// # Errors
+    /// [`TimedOut`]: another was still making or renewing it.
+    pub fn get_timeout(&self, time: Duration) -> Result<Option<Arc<T>>, TimedOut> {
+        self.get_by(|| Limit::after(time))
+    }
+
+    /// As [`get`](Renew::get), until then at most.
+    ///
+    /// # Errors
+    /// [`TimedOut`]: another was still making or renewing it.
+    pub fn get_until(&self, instant: Instant) -> Result<Option<Arc<T>>, TimedOut> {
+        self.get_by(|| Limit(Some(instant)))
+    }
+
     /// The value; made by `make` if it is not there. If another makes it now, waits for that one.
     ///
     /// # Panics
@@ -98,12 +118,30 @@ impl<T> Renew<T> {
         self.get().map_or_else(|| self.fill(self.value.write(), make), Ok)
     }
 
+    /// As [`get_or_init`](Renew::get_or_init), but never waits for others: `None` if another makes, renews or fetches it just now.
+    pub fn try_get_or_init(&self, make: impl FnOnce() -> T) -> Option<Arc<T>> {
+        let Ok(value) = self.try_get_or_try_init(|| Ok::<T, Infallible>(make()))?;
+        Some(value)
+    }
+
+    /// As [`get_or_try_init`](Renew::get_or_try_init), but never waits for others: `None` if another makes, renews or fetches it just
+    /// now.
+    ///
+    /// # Errors
+    /// That of `make`.
+    pub fn try_get_or_try_init<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Option<Result<Arc<T>, E>> {
+        match self.try_get() {
+            Some(value) => Some(Ok(value)),
+            None => Some(self.fill(self.value.try_write()?, make)),
+        }
+    }
+
     /// As [`get_or_init`](Renew::get_or_init), waiting for others that long at most. The time that `make` takes does not count.
     ///
     /// # Errors
     /// [`TimedOut`]: another was still making it.
     pub fn get_or_init_timeout(&self, time: Duration, make: impl FnOnce() -> T) -> Result<Arc<T>, TimedOut> {
-        self.try_get().map_or_else(|| self.fill_in_time(|| self.value.write_timeout(time), make), Ok)
+        unfailing(self.fill_by(|| Limit::after(time), || Ok(make())))
     }
 
     /// As [`get_or_init`](Renew::get_or_init), waiting for others until then at most. The time that `make` takes does not count.
@@ -111,7 +149,33 @@ impl<T> Renew<T> {
     /// # Errors
     /// [`TimedOut`]: another was still making it.
     pub fn get_or_init_until(&self, instant: Instant, make: impl FnOnce() -> T) -> Result<Arc<T>, TimedOut> {
-        self.try_get().map_or_else(|| self.fill_in_time(|| self.value.write_until(instant), make), Ok)
+        unfailing(self.fill_by(|| Limit(Some(instant)), || Ok(make())))
+    }
+
+    /// As [`get_or_try_init`](Renew::get_or_try_init), waiting for others that long at most. The time that `make` takes does not
+    /// count.
+    ///
+    /// # Errors
+    /// [`InitError`]: another was still making it, or `make` failed.
+    pub fn get_or_try_init_timeout<E>(
+        &self,
+        time: Duration,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, InitError<E>> {
+        self.fill_by(|| Limit::after(time), make)
+    }
+
+    /// As [`get_or_try_init`](Renew::get_or_try_init), waiting for others until then at most. The time that `make` takes does not
+    /// count.
+    ///
+    /// # Errors
+    /// [`InitError`]: another was still making it, or `make` failed.
+    pub fn get_or_try_init_until<E>(
+        &self,
+        instant: Instant,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, InitError<E>> {
+        self.fill_by(|| Limit(Some(instant)), make)
     }
 
     /// Empties it: the next who needs the value makes it anew. Returns the old one. Waits only while one is being made.
@@ -120,14 +184,57 @@ impl<T> Renew<T> {
         self.value.write().take()
     }
 
-    fn fill_in_time<'a>(
-        &'a self,
-        enter: impl FnOnce() -> Result<WriteGuard<'a, Option<Arc<T>>>, TimedOut>,
-        make: impl FnOnce() -> T,
-    ) -> Result<Arc<T>, TimedOut> {
+    /// As [`renew`](Renew::renew), but never waits: `Err` if another makes, renews or fetches it just now, and nothing was changed.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn try_renew(&self) -> Result<Option<Arc<T>>, Busy> {
+        Ok(self.value.try_write().ok_or(Busy)?.take())
+    }
+
+    /// As [`renew`](Renew::renew), that long at most.
+    ///
+    /// # Errors
+    /// [`TimedOut`]: another was still making it. Nothing was changed.
+    pub fn renew_timeout(&self, time: Duration) -> Result<Option<Arc<T>>, TimedOut> {
         self.owner.check();
-        let Ok(value) = self.fill(enter()?, || Ok::<T, Infallible>(make()));
-        Ok(value)
+        Ok(self.value.write_timeout(time)?.take())
+    }
+
+    /// As [`renew`](Renew::renew), until then at most.
+    ///
+    /// # Errors
+    /// [`TimedOut`]: another was still making it. Nothing was changed.
+    pub fn renew_until(&self, instant: Instant) -> Result<Option<Arc<T>>, TimedOut> {
+        self.owner.check();
+        Ok(self.value.write_until(instant)?.take())
+    }
+
+    /// The clock is read only by who has to wait.
+    fn get_by(&self, limit: impl FnOnce() -> Limit) -> Result<Option<Arc<T>>, TimedOut> {
+        if let Some(value) = self.value.try_read() {
+            return Ok(value.clone());
+        }
+        self.owner.check();
+        Ok(limit().read(&self.value)?.clone())
+    }
+
+    /// First as one who reads, as others may do so besides; then, if there is nothing, as one who makes it.
+    fn fill_by<E>(
+        &self,
+        limit: impl FnOnce() -> Limit,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, InitError<E>> {
+        if let Some(value) = self.try_get() {
+            return Ok(value);
+        }
+        self.owner.check();
+        let limit = limit();
+        let found = limit.read(&self.value)?.clone();
+        match found {
+            Some(value) => Ok(value),
+            None => self.fill(limit.write(&self.value)?, make).map_err(InitError::Failed),
+        }
     }
 
     fn fill<E>(
@@ -144,6 +251,29 @@ impl<T> Renew<T> {
         *place = Some(value.clone());
         Ok(value)
     }
+}
+
+/// How long to wait for the lock, reading and writing together; `None` is for ever.
+#[derive(Clone, Copy)]
+struct Limit(Option<Instant>);
+
+impl Limit {
+    fn after(time: Duration) -> Limit {
+        Limit(Instant::now().checked_add(time))
+    }
+
+    fn read<T>(self, value: &RwLock<T>) -> Result<ReadGuard<'_, T>, TimedOut> {
+        self.0.map_or_else(|| Ok(value.read()), |instant| value.read_until(instant))
+    }
+
+    fn write<T>(self, value: &RwLock<T>) -> Result<WriteGuard<'_, T>, TimedOut> {
+        self.0.map_or_else(|| Ok(value.write()), |instant| value.write_until(instant))
+    }
+}
+
+/// The outcome of a `make` that does not fail.
+fn unfailing<T>(outcome: Result<Arc<T>, InitError<Infallible>>) -> Result<Arc<T>, TimedOut> {
+    outcome.map_err(|InitError::TimedOut| TimedOut)
 }
 
 impl<T> Default for Renew<T> {
@@ -227,14 +357,62 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_look_and_a_renewal_give_up_at_their_deadlines() {
+        let renew = Renew::new();
+        thread::scope(|scope| {
+            renew.get_or_init(|| {
+                let ask = || {
+                    let soon = Duration::from_millis(1);
+                    assert_eq!(
+                        (renew.get_timeout(soon), renew.get_until(Instant::now())),
+                        (Err(TimedOut), Err(TimedOut))
+                    );
+                    assert_eq!(renew.renew_timeout(soon), Err(TimedOut));
+                    assert_eq!(renew.renew_until(Instant::now()), Err(TimedOut));
+                    let make = || Err("not asked");
+                    assert_eq!(renew.get_or_try_init_timeout(soon, make), Err(InitError::TimedOut));
+                    assert_eq!(renew.get_or_try_init_until(Instant::now(), make), Err(InitError::TimedOut));
+                    assert_eq!((renew.try_get_or_init(|| 2), renew.try_get_or_try_init(make)), (None, None));
+                    assert_eq!(renew.try_renew(), Err(Busy));
+                };
+                scope.spawn(ask).join().unwrap();
+                1
+            });
+        });
+        assert_eq!(renew.get_timeout(Duration::ZERO).unwrap().as_deref(), Some(&1), "who need not wait is not late");
+        assert_eq!(renew.get_until(Instant::now()).unwrap().as_deref(), Some(&1));
+        assert_eq!(renew.try_get_or_init(|| 2).as_deref(), Some(&1));
+        assert_eq!(renew.try_renew().unwrap().as_deref(), Some(&1));
+        assert_eq!(renew.try_get_or_try_init(|| Err(3)), Some(Err(3)));
+        assert_eq!(renew.get_or_try_init_timeout(Duration::MAX, || Err(4)), Err(InitError::Failed(4)));
+        assert_eq!(renew.get_or_try_init_until(Instant::now(), || Ok::<_, ()>(5)).as_deref(), Ok(&5));
+        assert_eq!(renew.renew_timeout(Duration::ZERO).unwrap().as_deref(), Some(&5));
+        assert_eq!((renew.renew_until(Instant::now()), renew.try_renew()), (Ok(None), Ok(None)));
+    }
+
+    /// Threads that look at a value with a deadline that is over do not keep each other out.
+    #[test]
+    fn one_who_only_reads_is_not_late_because_another_reads() {
+        let renew = Renew::new();
+        renew.get_or_init(|| 1);
+        let inside = renew.value.read();
+        assert_eq!(renew.get_or_init_timeout(Duration::ZERO, || 2).as_deref(), Ok(&1));
+        assert_eq!(renew.get_or_init_until(Instant::now(), || 2).as_deref(), Ok(&1));
+        drop(inside);
+    }
+
     #[cfg(debug_assertions)]
     #[test]
     fn what_makes_a_value_does_not_ask_for_it() {
         let renew: Renew<u32> = Renew::new();
-        let asks: [&dyn Fn() -> u32; 3] =
-            [&|| *renew.get_or_init(|| 1), &|| renew.renew().map_or(1, |old| *old), &|| {
-                renew.get_or_init_timeout(Duration::MAX, || 1).map_or(1, |value| *value)
-            }];
+        let asks: [&dyn Fn() -> u32; 5] = [
+            &|| *renew.get_or_init(|| 1),
+            &|| renew.renew().map_or(1, |old| *old),
+            &|| renew.get_or_init_timeout(Duration::MAX, || 1).map_or(1, |value| *value),
+            &|| renew.get_timeout(Duration::MAX).map_or(1, |_| 1),
+            &|| renew.renew_until(Instant::now()).map_or(1, |_| 1),
+        ];
         for ask in asks {
             let again = catch_unwind(AssertUnwindSafe(|| *renew.get_or_init(ask)));
             let rule = again.unwrap_err().downcast::<&str>().map(|text| text.to_string());

@@ -4,7 +4,7 @@ use crate::common::{Alarm, Cell, block_on, poll};
 use loom::thread;
 use rsm::sync::TimedOut;
 use rsm::sync::model::{Looks, Mutant, finds, model, model_with, strike};
-use rsm::sync::once::Once;
+use rsm::sync::once::{Once, TrySetError};
 use rsm::sync::renew::Renew;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -238,5 +238,75 @@ fn a_value_is_brought_while_another_is_made() {
         let value = if setting.join().unwrap() { 1 } else { 7 };
         assert_eq!((made, block_on(waiting), shared.cell.get()), (value, &value, u32::from(value == 7)));
         assert_eq!(shared.once.pending(), 0);
+    });
+}
+
+/// A task was making the value and is dropped, while a thread comes to wait for it: the thread makes it.
+#[test]
+fn a_task_that_is_dropped_while_it_makes_the_value_hands_the_run_on() {
+    model("once_task_drop_init", 3, || {
+        let shared = Shared::new();
+        let mut making = Box::pin(shared.once.get_or_init_async(std::future::pending));
+        assert!(poll(making.as_mut(), &Alarm::new()).is_pending());
+        let other = spawn(&shared, |it| *it.once.get_or_init(|| it.make(7)));
+        drop(making);
+        assert_eq!((other.join().unwrap(), shared.once.get(), shared.cell.get()), (7, Some(&7), 1));
+        assert_eq!(shared.once.pending(), 0);
+    });
+}
+
+/// A task waits for its turn to make the value and is dropped, perhaps with the run that it was handed: the thread behind it has it.
+#[test]
+fn a_task_that_is_dropped_with_the_run_hands_it_on() {
+    model("once_handed_drop_init", 2, || {
+        let shared = Shared::new();
+        let mut making = Box::pin({
+            let shared = shared.clone();
+            async move { *shared.once.get_or_init_async(std::future::pending).await }
+        });
+        assert!(poll(making.as_mut(), &Alarm::new()).is_pending());
+        let mut next = Box::pin(shared.once.set_async(1));
+        assert!(poll(next.as_mut(), &Alarm::new()).is_pending());
+        let last = spawn(&shared, |it| *it.once.get_or_init(|| it.make(7)));
+        let failing = thread::spawn(move || drop(making));
+        drop(next);
+        failing.join().unwrap();
+        assert_eq!((last.join().unwrap(), shared.once.get(), shared.once.pending()), (7, Some(&7), 0));
+    });
+}
+
+/// One who brings a value and does not wait, while a run fails: it is put in, or handed back.
+#[test]
+fn a_value_that_is_brought_without_waiting_is_taken_or_handed_back() {
+    model("once_fail_try_set", 3, || {
+        let shared = Shared::new();
+        let failing = spawn(&shared, Shared::fail);
+        let brought = shared.once.try_set(7);
+        failing.join().unwrap();
+        assert_eq!(shared.once.get(), brought.is_ok().then_some(&7));
+        assert!(brought.is_ok() || brought == Err(TrySetError::Busy(7)));
+        assert_eq!(shared.once.get_or_init(|| shared.make(7)), &7, "there is no run that nobody runs");
+    });
+}
+
+/// The deadline comes while another makes the value: whoever gives up has changed nothing.
+#[test]
+fn a_renewal_gives_up_or_empties_it() {
+    model_with("renew_until_init", 3, &[Looks::Newest], || {
+        let renew = Arc::new(Renew::new());
+        let making = thread::spawn({
+            let renew = renew.clone();
+            move || {
+                let make = || {
+                    strike();
+                    Ok::<u32, ()>(1)
+                };
+                *renew.get_or_try_init_timeout(SOON, make).expect("it waits for nobody who stays")
+            }
+        });
+        let old = renew.renew_timeout(SOON);
+        assert_eq!(making.join().unwrap(), 1);
+        let had = matches!(old, Ok(Some(_)));
+        assert_eq!(renew.get().is_none(), had, "N1: it was emptied, or it is there");
     });
 }

@@ -193,6 +193,103 @@ fn every_run_may_fail_but_one_and_nobody_is_forgotten() {
     }
 }
 
+#[test]
+fn a_set_says_why_it_came_to_nothing_and_hands_the_value_back() {
+    let once: Once<&str> = Once::new();
+    thread::scope(|scope| {
+        once.get_or_init(|| {
+            let bring = || {
+                assert_eq!(once.try_set("mine"), Err(TrySetError::Busy("mine")));
+                let soon = Duration::from_millis(1);
+                assert_eq!(once.set_timeout("mine", soon), Err(SetTimeoutError::TimedOut("mine")));
+                assert_eq!(once.set_until("mine", Instant::now()), Err(SetTimeoutError::TimedOut("mine")));
+                assert_eq!((once.try_get_or_init(|| "mine"), once.pending()), (None, 0));
+                let make = || Err("not asked");
+                assert_eq!(once.try_get_or_try_init(make), None);
+                assert_eq!(once.get_or_try_init_timeout(soon, make), Err(InitError::TimedOut));
+                assert_eq!(once.get_or_try_init_until(Instant::now(), make), Err(InitError::TimedOut));
+            };
+            scope.spawn(bring).join().unwrap();
+            "made"
+        });
+    });
+    assert_eq!(once.try_set("mine"), Err(TrySetError::Set("mine")));
+    assert_eq!(once.set_timeout("mine", LONG), Err(SetTimeoutError::Set("mine")));
+    assert_eq!(once.set_until("mine", Instant::now()), Err(SetTimeoutError::Set("mine")));
+    assert_eq!(block_on(once.set_async("mine")), Err("mine"));
+    assert_eq!(once.try_get_or_try_init(|| Err(())), Some(Ok(&"made")));
+}
+
+#[test]
+fn each_way_to_bring_a_value_brings_it_if_nobody_makes_one() {
+    type Bring = dyn Fn(&Once<u32>) -> bool;
+    let brought: [&Bring; 8] = [
+        &|once| once.try_set(1).is_ok(),
+        &|once| once.set_timeout(1, Duration::ZERO).is_ok(),
+        &|once| once.set_until(1, Instant::now()).is_ok(),
+        &|once| block_on(once.set_async(1)).is_ok(),
+        &|once| once.try_get_or_init(|| 1).is_some(),
+        &|once| once.get_or_try_init_timeout(Duration::MAX, || Ok::<_, ()>(1)).is_ok(),
+        &|once| once.get_or_try_init_until(Instant::now(), || Ok::<_, ()>(1)).is_ok(),
+        &|once| block_on(once.get_or_init_async(async || 1)) == &1,
+    ];
+    for bring in brought {
+        let once = Once::new();
+        let failed = once.get_or_try_init_timeout(Duration::ZERO, || Err("no"));
+        assert_eq!((failed, once.is_set()), (Err(InitError::Failed("no")), false));
+        assert_eq!(block_on(once.get_or_try_init_async(async || Err("no"))), Err("no"));
+        assert!(bring(&once));
+        assert_eq!(once.get(), Some(&1));
+    }
+}
+
+#[test]
+fn a_task_that_makes_the_value_keeps_others_waiting_until_it_is_dropped() {
+    let once: Once<u32> = Once::new();
+    let waker = std::task::Waker::noop();
+    let mut making = Box::pin(once.get_or_init_async(std::future::pending));
+    assert!(poll(making.as_mut(), waker).is_pending());
+    assert_eq!(once.try_get_or_init(|| 1), None, "it makes it");
+    let (wakes, next_waker) = Wakes::new();
+    let mut next = std::pin::pin!(once.get_or_init_async(async || 2));
+    assert!(poll(next.as_mut(), &next_waker).is_pending());
+    thread::scope(|scope| {
+        let last = scope.spawn(|| *once.get_or_init(|| 3));
+        until_pending(&once, 2);
+        drop(making);
+        assert_eq!(wakes.count(), 1, "O4: the oldest, a task, runs now");
+        assert_eq!(poll(next.as_mut(), &next_waker), Poll::Ready(&2));
+        assert_eq!(last.join().unwrap(), 2);
+    });
+    assert_eq!(once.pending(), 0);
+}
+
+#[test]
+fn a_task_that_is_dropped_with_the_run_it_was_handed_hands_it_on() {
+    let once: Once<u32> = Once::new();
+    let waker = std::task::Waker::noop();
+    let (wakes, next_waker) = Wakes::new();
+    let mut dropped = Box::pin(once.set_async(1));
+    let mut next = Box::pin(once.set_async(2));
+    let failed = once.get_or_try_init(|| {
+        assert!(poll(dropped.as_mut(), waker).is_pending());
+        assert!(poll(next.as_mut(), &next_waker).is_pending());
+        Err(())
+    });
+    assert_eq!((failed, wakes.count(), once.pending()), (Err(()), 0, 1));
+    drop(dropped);
+    assert_eq!((wakes.count(), once.pending()), (1, 0));
+    assert_eq!((poll(next.as_mut(), &next_waker), once.get()), (Poll::Ready(Ok(())), Some(&2)));
+}
+
+#[test]
+fn a_make_of_a_task_that_panics_hands_the_run_on() {
+    let once: Once<u32> = Once::new();
+    let mut making = Box::pin(once.get_or_init_async(async || panic!("in the making")));
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(making.as_mut(), std::task::Waker::noop()).is_ready())).is_err());
+    assert_eq!(once.get_or_init(|| 4), &4);
+}
+
 #[cfg(debug_assertions)]
 #[test]
 fn what_makes_a_value_does_not_ask_for_it() {
@@ -211,4 +308,6 @@ fn a_once_may_be_shared_and_its_wait_sent_if_the_value_may() {
     let once = Once::<String>::new();
     check(&once);
     check_send(&once.wait_async());
+    check_send(&once.set_async(String::new()));
+    check_send(&once.get_or_init_async(async || String::new()));
 }
