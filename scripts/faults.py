@@ -55,6 +55,7 @@ def copy_sources() -> None:
 def build(target: str) -> tuple[Path | None, str]:
     """The executable of a test target, or why there is none. It is built fast, not to be fast."""
     what = ["--lib"] if target == "lib" else ["--test", target]
+    what += ["--features", "tracing"] if target == "tracing" else []
     loom = target == "loom"
     # A model spends its time in loom, which is built once; what changes is built fast.
     how = ["--profile", "model", "--config", "profile.model.package.rsm.opt-level=1"] if loom else []

@@ -4,7 +4,11 @@
 use rsm::fsm::conformance::{
     a_random_program_keeps_the_order, every_command_comes_once_and_in_order_of_its_sender, in_virtual_time,
 };
-use rsm::fsm::{Automaton, Builder, Home, HomeRef, Pool, Runner, Task, Threads, Timers, VirtualTime};
+use rsm::fsm::{
+    Address, Automaton, Builder, Context, Home, HomeRef, Input, Pool, Runner, Task, Threads, Timers, VirtualTime,
+};
+use rsm::sync::lock::Lock;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -89,4 +93,66 @@ fn two_hundred_random_programs_at_once_keep_the_order_on_a_pool() {
         }
     });
     pool.drain_timeout(Duration::from_secs(20)).unwrap_or_else(|alive| panic!("{alive}"));
+}
+
+/// A home whose tasks are run by hand.
+struct Hand {
+    tasks: Arc<Lock<Vec<Task>>>,
+    timers: Timers,
+}
+
+impl Home for Hand {
+    fn schedule(&self, task: Task) {
+        self.tasks.lock().push(task);
+    }
+
+    fn timers(&self) -> &Timers {
+        &self.timers
+    }
+}
+
+/// Counts.
+struct Sum;
+
+impl Automaton for Sum {
+    type State = u32;
+    type Command = u32;
+
+    fn next(&mut self, sum: u32, input: Input<Self>, context: &mut Context<Self>) -> u32 {
+        match input {
+            Input::Command(0) => {
+                context.post(1).expect("it runs"); // from its own turn nobody is scheduled
+                sum
+            }
+            Input::Command(number) => sum + number,
+            Input::Start | Input::Transition { .. } | Input::Drain | Input::Exit => sum,
+        }
+    }
+}
+
+#[test]
+fn of_all_who_post_to_one_that_is_idle_one_schedules_it() {
+    let tasks = Arc::new(Lock::new(Vec::new()));
+    let home = HomeRef::new(Hand { tasks: tasks.clone(), timers: Timers::new() });
+    let sum = Builder::on(&home, Sum, 0).spawn();
+    let turn = || {
+        let mut all = std::mem::take(&mut *tasks.lock());
+        assert_eq!(all.len(), 1, "F2: however many wake it");
+        all.pop().expect("there is one").run();
+    };
+    for _ in 0..100 {
+        std::thread::scope(|scope| {
+            let poster = || (0..10).for_each(|_| sum.post(1).expect("it runs"));
+            (0..4).for_each(|_| _ = scope.spawn(poster));
+        });
+        turn();
+        assert!(tasks.lock().is_empty(), "F2: nothing is left to do");
+    }
+    sum.post(0).expect("it runs");
+    turn();
+    turn(); // for what it has posted to itself
+    [Address::drain, Address::stop].iter().for_each(|end| end(&sum));
+    turn();
+    assert!(tasks.lock().is_empty() && sum.post(1).is_err());
+    assert_eq!(sum.counters().processed, 100 * 40 + 2, "F3");
 }

@@ -3,9 +3,9 @@
 use crate::births::in_own_process;
 use crate::platform::{Message, Platform};
 use crate::roles::Idle;
-use crate::rsm_runners::OnPool;
+use crate::rsm_runners::{OnPool, player};
 use crate::{WORKERS, point};
-use rsm::fsm::Address;
+use rsm::fsm::{Address, VirtualTime};
 use rsm_peers_kit::load::own_s;
 use rsm_peers_kit::rounds::{Rounds, Run, Subject, subject};
 use rsm_peers_kit::section::Section;
@@ -23,9 +23,13 @@ const WOKEN: &str = "ns each";
 const NOT_ONCE: &str = "not once";
 const MILLION: usize = 1_000_000;
 
-/// `--drain COUNT`, `--woken COUNT` and `--idle COUNT SECONDS`: the processes of one run.
+/// `--drain COUNT`, `--woken COUNT`, `--woken-virtual COUNT` and `--idle COUNT SECONDS`: the processes of one run.
 pub(crate) fn operate(arguments: &[String]) -> Option<ExitCode> {
     let count = arguments.get(1)?.parse().ok()?;
+    if arguments.first()? == "--woken-virtual" {
+        woken_in_virtual_time(count);
+        return Some(ExitCode::SUCCESS);
+    }
     let alive = Arc::new(AtomicUsize::new(count));
     let pool = OnPool::system(WORKERS);
     let addresses: Vec<_> = (0..count).map(|_| OnPool::spawn(&pool, None, Idle::new(&alive))).collect();
@@ -37,23 +41,7 @@ pub(crate) fn operate(arguments: &[String]) -> Option<ExitCode> {
             pool.drain_timeout(Duration::from_secs(60)).expect("all end in time");
             println!("{}", began.elapsed().as_secs_f64());
         }
-        "--woken" => {
-            let turns = |address: &Address<Message>| address.counters().turns;
-            let before: Vec<_> = addresses.iter().map(turns).collect();
-            let began = Instant::now();
-            addresses.iter().for_each(|address| OnPool::tell::<Idle>(address, 0));
-            let is_done = |address: &Address<Message>| address.counters().processed != 0;
-            while !addresses.iter().all(is_done) {
-                thread::sleep(Duration::from_micros(200));
-            }
-            let took = began.elapsed();
-            thread::sleep(Duration::from_millis(200)); // a second wake of one would have shown itself
-            let once = |(address, before): (&Address<Message>, u32)| {
-                address.counters().processed == 1 && turns(address) == before + 1
-            };
-            let wrong = addresses.iter().zip(before).filter(|&pair| !once(pair)).count();
-            println!("{} {wrong}", took.as_nanos() as f64 / count as f64);
-        }
+        "--woken" => woken(&addresses, || ()),
         "--idle" => {
             let seconds = arguments.get(2)?.parse().ok()?;
             let used = own_s();
@@ -64,6 +52,33 @@ pub(crate) fn operate(arguments: &[String]) -> Option<ExitCode> {
     }
     drop(addresses);
     Some(ExitCode::SUCCESS)
+}
+
+/// Wakes each once; prints nanoseconds each, and how many took not just one turn for it. `step` is what makes them take turns.
+fn woken(addresses: &[Address<Message>], step: impl Fn()) {
+    let turns = |address: &Address<Message>| address.counters().turns;
+    let before: Vec<_> = addresses.iter().map(turns).collect();
+    let began = Instant::now();
+    addresses.iter().for_each(|address| OnPool::tell::<Idle>(address, 0));
+    step();
+    while !addresses.iter().all(|address| address.counters().processed != 0) {
+        thread::sleep(Duration::from_micros(200));
+    }
+    let took = began.elapsed();
+    thread::sleep(Duration::from_millis(200)); // a second turn of one would have shown itself
+    let once = |(address, before): &(&Address<Message>, u32)| {
+        address.counters().processed == 1 && turns(address) == before + 1
+    };
+    let wrong = addresses.iter().zip(before).filter(|pair| !once(pair)).count();
+    println!("{} {wrong}", took.as_nanos() as f64 / addresses.len() as f64);
+}
+
+/// The same in virtual time.
+fn woken_in_virtual_time(count: usize) {
+    let (time, alive) = (VirtualTime::new(1), Arc::new(AtomicUsize::new(count)));
+    let addresses: Vec<_> = (0..count).map(|_| player(&time, Idle::new(&alive))).collect();
+    time.run_until_idle(&mut ());
+    woken(&addresses, || _ = time.run_until_idle(&mut ()));
 }
 
 /// What `strace` sees the threads of a pool do in three seconds; nothing where there is none.
@@ -103,15 +118,16 @@ fn process(name: &'static str, arguments: Vec<String>, units: &'static [&'static
 pub(crate) fn section(rounds: &mut Rounds) -> Section {
     let mut section = Section::new(
         "Idle",
-        "A million idle automata of ours on a pool of two: drained, in seconds; woken once each by one thread, in nanoseconds each \
-         until all have heard, and how many took another number of turns than one; and left alone, in processor time of ten \
+        "A million idle automata of ours on a pool of two: drained, in seconds; woken once each by one thread (and in virtual time), in \
+         nanoseconds each until all have heard, and how many took another number of turns than one; and left alone, in processor time of ten \
          seconds and in system calls of three (`strace`).",
     );
     let (count, seconds) = if rounds.options.quick { (MILLION / 10, 2) } else { (MILLION, 10) };
     let drain = process("rsm", vec!["--drain".into(), count.to_string()], &[DRAIN]);
     point(rounds, &mut section, ("idle drain", 2), Duration::ZERO, vec![drain]);
     let woken = process("rsm", vec!["--woken".into(), count.to_string()], &[WOKEN, NOT_ONCE]);
-    point(rounds, &mut section, ("idle woken", 2), Duration::ZERO, vec![woken]);
+    let virtually = process("rsm virtual time", vec!["--woken-virtual".into(), count.to_string()], &[WOKEN, NOT_ONCE]);
+    point(rounds, &mut section, ("idle woken", 2), Duration::ZERO, vec![woken, virtually]);
     for (bench, subject) in [
         ("idle cpu", process("rsm", vec!["--idle".into(), count.to_string(), seconds.to_string()], &[CPU])),
         ("idle calls", subject("rsm", move |_| calls(count))),
@@ -126,6 +142,7 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
         ("idle cpu", CPU, "a million idle, ten seconds: less than 1 ms of processor time", 1.0),
         ("idle calls", CALLS, "a million idle: no system call", 0.0),
     ];
+    section.table("idle woken", WOKEN);
     for (bench, unit, wants, most) in goals {
         section.table(bench, unit);
         let point = section.points.iter().find(|point| point.bench == bench);

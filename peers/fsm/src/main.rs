@@ -67,7 +67,7 @@ fn operate(arguments: &[String]) -> Option<ExitCode> {
         "--live" => births::operate(&arguments[1..]),
         "--burst" => burst::operate(&arguments[1..]),
         "--fire" => timers::operate(&arguments[1..]),
-        "--drain" | "--idle" | "--woken" => idle::operate(arguments),
+        "--drain" | "--idle" | "--woken" | "--woken-virtual" => idle::operate(arguments),
         _ => None,
     }
 }

@@ -26,6 +26,11 @@ fn born<R: Role>(builder: Builder<Player<R>>, limit: Option<usize>) -> Address<M
     }
 }
 
+/// One that plays a role, on any runner of ours.
+pub(crate) fn player<R: Role>(runner: &impl Runner, role: R) -> Address<Message> {
+    born(runner.builder(Player(role), ()), None)
+}
+
 fn tell(address: &Address<Message>, message: Message) {
     address.post(message).expect("it lives, and has no limit");
 }

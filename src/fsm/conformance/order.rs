@@ -5,6 +5,7 @@ use super::probe::{post, probe};
 use crate::fsm::{Address, Automaton, Context, Input, Runner};
 use crate::sync::lock::Lock;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// `Start` is the first input, whatever was posted meanwhile; commands of one sender come in order of posting.
 pub fn start_comes_first_then_commands_in_order_of_posting<R: Runner>(runner: &R) {
@@ -82,7 +83,7 @@ pub fn after_a_change_of_kind_come_the_raised_then_the_postponed_then_the_queued
     subject.heard(&expected);
 }
 
-/// What `flush` raises comes first in the next turn, which follows by itself; what it postpones and posts is as from `next`.
+/// What `flush` raises comes first in the next turn, which follows by itself; what it postpones, posts and times is as from `next`.
 pub fn what_flush_raises_comes_next_by_itself<R: Runner>(runner: &R) {
     let mut flushes = 0;
     let subject = probe(runner, move |word, state, context| {
@@ -108,6 +109,22 @@ pub fn what_flush_raises_comes_next_by_itself<R: Runner>(runner: &R) {
         }
     });
     subject.heard(&["start", "raised", "raised too", "posted", "A>B", "postponed", "exit"]);
+    let mut flushes = 0;
+    let subject = probe(runner, move |word, state, context| {
+        match word {
+            "flush" => {
+                flushes += 1;
+                if flushes == 1 {
+                    context.after(Duration::ZERO, "timed");
+                    context.state_timeout(Duration::ZERO, "timeout");
+                }
+            }
+            "timeout" => context.stop(),
+            _ => {}
+        }
+        state
+    });
+    subject.heard(&["start", "timed", "timeout", "exit"]);
 }
 
 /// A post to oneself comes after everything that is in the inbox already, also from `Start`.

@@ -45,6 +45,10 @@ struct Shared {
     fates: Lock<BTreeMap<Name, Fate>>,
     /// Who was told to stop or was killed: noted before the call.
     cut: Lock<[bool; CREW]>,
+    /// Who was asked to end in whatever way: likewise.
+    asked: Lock<[bool; CREW]>,
+    /// Who drains and was not asked to: its last address was dropped.
+    orphans: Lock<[bool; CREW]>,
     /// Whose automaton was dropped.
     gone: Lock<[bool; CREW]>,
     /// Commands that were postponed at least once, and dropped.
@@ -167,6 +171,7 @@ impl Automaton for Closer {
                 book.closed = true;
                 let all = std::mem::take(&mut book.addresses);
                 drop(book);
+                *self.0.asked.lock() = [true; CREW];
                 all.iter().flatten().for_each(Address::drain);
                 context.stop();
             }

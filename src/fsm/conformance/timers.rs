@@ -74,7 +74,7 @@ pub fn a_state_timeout_set_on_the_arrow_belongs_to_the_state_entered<R: Runner>(
         "start" => {
             context.state_timeout(MS, "of A");
             context.after(MS * 4, "end");
-            context.post("go").expect("it runs");
+            context.raise("go"); // in this turn: on a busy machine the next may be too late
             state
         }
         "go" => {

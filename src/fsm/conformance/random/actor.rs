@@ -71,7 +71,10 @@ impl Automaton for Actor {
                 let state = self.trips_over(heard(Heard::Transition { from }), state);
                 if self.draws.chance(1, 8) { State::of(self.draws.below(3) as u8) } else { state }
             }
-            Input::Drain => self.trips_over(heard(Heard::Drain), state),
+            Input::Drain => {
+                self.shared.orphans.lock()[self.me] = !self.shared.asked.lock()[self.me];
+                self.trips_over(heard(Heard::Drain), state)
+            }
             Input::Exit => self.trips_over(heard(Heard::Exit), state),
             Input::Command(order) => {
                 let wrong = match order.way {
@@ -181,6 +184,7 @@ impl Actor {
 
     fn ends(&mut self, whom: usize, cuts: bool, how: fn(&Address<Order>)) {
         self.shared.cut.lock()[whom] |= cuts;
+        self.shared.asked.lock()[whom] = true;
         if let Some(address) = self.shared.address(whom) {
             how(&address);
             self.note(Note::Ended { whom });
@@ -203,9 +207,10 @@ impl Actor {
 
     /// By a weak address, which is one of those that keep it from draining for as long.
     fn post_weakly(&mut self, to: usize, fuel: u32) {
+        let orphan = self.shared.orphans.lock()[to];
         let address = self.shared.book.lock().weak[to].as_ref().map(|weak| weak.upgrade());
         let Some(address) = address else { return };
-        self.note(Note::Upgraded { whom: to, lost: address.is_none() });
+        self.note(Note::Upgraded { lost: address.is_none(), orphan });
         self.post_by(to, address, fuel);
     }
 

@@ -24,10 +24,11 @@ pub(super) enum Note {
     Ended {
         whom: usize,
     },
-    /// A weak address was asked for an address, and it was too late, or not.
+    /// A weak address was asked for an address, and it was too late, or not. An `orphan` has none any more, which was
+    /// known before.
     Upgraded {
-        whom: usize,
         lost: bool,
+        orphan: bool,
     },
     Flush,
     /// The next is the end.
@@ -70,7 +71,7 @@ impl Note {
             }
             Note::Upgraded { lost: true, .. } => came.lost += 1,
             Note::Heard { .. } | Note::Said { .. } | Note::Posted { .. } | Note::Ended { .. } => {}
-            Note::Upgraded { lost: false, .. } | Note::Flush | Note::Panics => {}
+            Note::Upgraded { .. } | Note::Flush | Note::Panics => {}
         }
     }
 }
@@ -100,7 +101,6 @@ pub(super) fn check(seed: u64, me: usize, history: &[Note], end: &End, shared: &
     assert!(matches!(end, End::Panicked(_)) == panicked, "{}", why("a panic is told, and nothing else as one"));
     assert!(cut || panicked || matches!(end, End::Exited), "{}", why("who is let be is drained"));
     assert!(calls.first().is_none_or(|call| call.0 == Heard::Start), "{}", why("Start comes first"));
-    assert!(!calls.is_empty() || matches!(end, End::Killed) || cut, "{}", why("Start comes"));
     assert!(count(Heard::Start) <= 1 && count(Heard::Drain) <= 1, "{}", why("Start and Drain come once"));
     let exits = count(Heard::Exit);
     assert!(exits == 0 || matches!(calls.last(), Some((Heard::Exit, _, _))), "{}", why("Exit is the last"));
@@ -152,20 +152,15 @@ fn check_senders(calls: &[Call], why: impl Fn(&str) -> String) {
 /// F6: who has drained, stopped or killed another has every later post to it refused, also one for which a weak address was still
 /// good. F9: once none was left, none ever is.
 fn check_refusals(history: &[Note], why: impl Fn(&str) -> String) {
-    let (mut ended, mut none_left) = ([false; CREW], [false; CREW]);
+    let mut ended = [false; CREW];
     for note in history {
         match *note {
             Note::Ended { whom } => ended[whom] = true,
             Note::Posted { to, accepted } => {
                 assert!(!(ended[to] && accepted), "{}", why("F6: nothing is accepted after the end was asked for"));
             }
-            Note::Upgraded { whom, lost } => {
-                assert!(
-                    lost || !none_left[whom],
-                    "{}",
-                    why("F9: of one whose last address was dropped there is none again")
-                );
-                none_left[whom] |= lost;
+            Note::Upgraded { lost, orphan } => {
+                assert!(lost || !orphan, "{}", why("F9: of one whose last address was dropped there is none again"));
             }
             Note::Heard { .. } | Note::Said { .. } | Note::Flush | Note::Panics => {}
         }
