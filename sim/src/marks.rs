@@ -105,9 +105,9 @@ impl Counters {
     pub(crate) fn all(&self) -> Marks {
         let met = |place| {
             let times = self.count(place);
-            Met { times, seeds: u64::from(0 < times) }
+            Met { times, seeds: u64::from(0 < times), of: 1 }
         };
-        Marks { seeds: 1, met: (0..names().len()).map(met).collect() }
+        Marks { seeds: 1, met: (0..names().len()).map(met).collect(), former: BTreeMap::new() }
     }
 }
 
@@ -118,6 +118,14 @@ pub struct Met {
     pub times: u64,
     /// In so many seeds.
     pub seeds: u64,
+    /// Of so many: those whose build could count it.
+    pub of: u64,
+}
+
+impl AddAssign for Met {
+    fn add_assign(&mut self, more: Met) {
+        *self = Met { times: self.times + more.times, seeds: self.seeds + more.seeds, of: self.of + more.of };
+    }
 }
 
 /// Marks of one run, or of many.
@@ -125,6 +133,8 @@ pub struct Met {
 pub struct Marks {
     seeds: u64,
     met: Vec<Met>,
+    /// Those that this build does not know, as a former campaign has counted them.
+    former: BTreeMap<String, Met>,
 }
 
 impl AddAssign<&Marks> for Marks {
@@ -132,7 +142,10 @@ impl AddAssign<&Marks> for Marks {
         self.seeds += other.seeds;
         self.met.resize(self.met.len().max(other.met.len()), Met::default());
         for (met, more) in self.met.iter_mut().zip(&other.met) {
-            (met.times, met.seeds) = (met.times + more.times, met.seeds + more.seeds);
+            *met += *more;
+        }
+        for (name, more) in &other.former {
+            *self.former.entry(name.clone()).or_default() += *more;
         }
     }
 }
@@ -155,11 +168,11 @@ impl Marks {
     pub fn short(&self) -> Vec<String> {
         let of = |(name, met): (&'static str, Met)| match floors().get(name) {
             None => Some(format!("{name} has no floor in sim/marks.txt")),
-            Some(Floor::Mandatory) if met.seeds * 100 < self.seeds * MANDATORY_OF_100 => {
-                Some(format!("{name} is met by {} of {} seeds; one in a hundred must", met.seeds, self.seeds))
+            Some(Floor::Mandatory) if met.seeds * 100 < met.of * MANDATORY_OF_100 => {
+                Some(format!("{name} is met by {} of {} seeds; one in a hundred must", met.seeds, met.of))
             }
-            Some(Floor::Nightly) if met.seeds == 0 && NIGHT <= self.seeds => {
-                Some(format!("{name} is met by none of {} seeds", self.seeds))
+            Some(Floor::Nightly) if met.seeds == 0 && NIGHT <= met.of => {
+                Some(format!("{name} is met by none of {} seeds", met.of))
             }
             Some(Floor::Never) if 0 < met.seeds => Some(format!("{name} is met, which nothing should lead to")),
             Some(Floor::Mandatory | Floor::Nightly | Floor::Never) => None,
@@ -167,17 +180,18 @@ impl Marks {
         self.iter().filter_map(of).collect()
     }
 
-    /// Reads what [`Display`](fmt::Display) writes; marks that this build does not know are left out.
+    /// Reads what [`Display`](fmt::Display) writes; marks that this build does not know are kept aside.
     #[must_use]
     pub fn parse(text: &str) -> Option<Marks> {
         let mut lines = text.lines();
         let seeds = lines.next()?.strip_prefix("marks of ")?.strip_suffix(" seeds")?.parse().ok()?;
-        let mut marks = Marks { seeds, met: vec![Met::default(); names().len()] };
+        let mut marks = Marks { seeds, met: vec![Met::default(); names().len()], former: BTreeMap::new() };
         for line in lines {
-            let [name, times, seeds] = line.split(' ').collect::<Vec<_>>()[..] else { return None };
-            let met = Met { times: times.parse().ok()?, seeds: seeds.parse().ok()? };
-            if let Some(place) = place(name) {
-                marks.met[place] = met;
+            let [name, times, seeds, of] = line.split(' ').collect::<Vec<_>>()[..] else { return None };
+            let met = Met { times: times.parse().ok()?, seeds: seeds.parse().ok()?, of: of.parse().ok()? };
+            match place(name) {
+                Some(place) => marks.met[place] = met,
+                None => _ = marks.former.insert(name.to_owned(), met),
             }
         }
         Some(marks)
@@ -190,7 +204,9 @@ const NIGHT: u64 = 100_000;
 impl fmt::Display for Marks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "marks of {} seeds", self.seeds)?;
-        self.iter().try_for_each(|(name, met)| write!(f, "\n{name} {} {}", met.times, met.seeds))
+        let mut line = |name: &str, Met { times, seeds, of }: Met| write!(f, "\n{name} {times} {seeds} {of}");
+        self.iter().try_for_each(|(name, met)| line(name, met))?;
+        self.former.iter().try_for_each(|(name, met)| line(name, *met))
     }
 }
 
@@ -240,16 +256,27 @@ mod tests {
         sum += &one;
         assert_eq!(Marks::parse(&sum.to_string()), Some(sum.clone()));
         let met = sum.iter().find(|(name, _)| *name == "crash-of-a-leader").expect("it is one of our own").1;
-        assert_eq!((met, sum.seeds), (Met { times: 4, seeds: 2 }, 2));
+        assert_eq!((met, sum.seeds), (Met { times: 4, seeds: 2, of: 2 }, 2));
+    }
+
+    #[test]
+    fn a_mark_that_is_new_is_asked_of_the_seeds_that_could_meet_it_and_a_former_one_is_kept() {
+        let text = "marks of 1000 seeds\nof-a-former-version 7 5 1000";
+        let mut marks = Marks::parse(text).expect("it was written so");
+        assert!(!marks.short().iter().any(|line| line.starts_with("crash-of-a-leader ")), "{:?}", marks.short());
+        marks += &Counters::default().all();
+        assert!(marks.short().contains(&"crash-of-a-leader is met by 0 of 1 seeds; one in a hundred must".to_owned()));
+        assert!(marks.to_string().starts_with("marks of 1001 seeds\n"), "{marks}");
+        assert!(marks.to_string().ends_with("\nof-a-former-version 7 5 1000"), "{marks}");
     }
 
     #[test]
     fn a_mandatory_mark_that_too_few_seeds_meet_is_short_and_one_that_nothing_leads_to_is_told() {
         let mut none = Counters::default().all();
-        none.seeds = 100;
+        none.met.iter_mut().for_each(|met| met.of = 100);
         assert!(none.short().iter().any(|line| line.starts_with("crash-of-a-leader ")), "{:?}", none.short());
         let place = place("crash-of-a-leader").expect("it is one of our own");
-        none.met[place] = Met { times: 1, seeds: 1 };
+        none.met[place] = Met { times: 1, seeds: 1, of: 100 };
         assert!(!none.short().iter().any(|line| line.starts_with("crash-of-a-leader ")));
     }
 }

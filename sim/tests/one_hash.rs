@@ -72,6 +72,7 @@ fn a_campaign_goes_on_with_seeds_of_one_length() {
     let output = Command::new(env!("CARGO_BIN_EXE_rsm-sim")).args(["--seeds", "2", "--resume", path]).output();
     let output = output.expect("it was built");
     std::fs::remove_file(&file).expect("it was written");
+    std::fs::remove_file(format!("{path}.lock")).expect("it was taken");
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--milliseconds 200"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`campaign of 200 ms, "));
 }
