@@ -7,7 +7,7 @@
 //! A mark counts and never changes what happens. A cfg and not a feature: features unify, and would reach a user's binary.
 
 /// Counts a moment, or counts it if the condition holds. Nothing at all without `--cfg rsm_marks`.
-#[cfg(rsm_marks)]
+#[cfg(any(test, rsm_marks))]
 macro_rules! mark {
     ($name:literal) => {{
         const PLACE: usize = $crate::raft::mark::place($name);
@@ -21,7 +21,7 @@ macro_rules! mark {
 }
 
 /// Counts a moment, or counts it if the condition holds. Nothing at all without `--cfg rsm_marks`.
-#[cfg(not(rsm_marks))]
+#[cfg(not(any(test, rsm_marks)))]
 macro_rules! mark {
     ($name:literal) => {};
     ($name:literal, $when:expr) => {
@@ -31,12 +31,12 @@ macro_rules! mark {
 
 pub(crate) use mark;
 
-#[cfg(rsm_marks)]
+#[cfg(any(test, rsm_marks))]
 pub use counters::{count, counts, names, quietly, reset};
-#[cfg(rsm_marks)]
+#[cfg(any(test, rsm_marks))]
 pub(crate) use counters::{hit, place};
 
-#[cfg(rsm_marks)]
+#[cfg(any(test, rsm_marks))]
 mod counters {
     use std::cell::Cell;
 
@@ -290,10 +290,38 @@ mod counters {
     }
 
     /// Does something that is not to be counted: a checker's own look at what was counted already.
+    ///
+    /// # Panics
+    /// If it does; then this thread counts again too.
     pub fn quietly<T>(act: impl FnOnce() -> T) -> T {
-        let before = QUIET.replace(true);
-        let done = act();
-        QUIET.set(before);
-        done
+        let _counts_again = Loud(QUIET.replace(true));
+        act()
+    }
+
+    /// When it goes, this thread counts as it did before: a panic that a run reports must not silence the runs after it.
+    struct Loud(bool);
+
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            QUIET.set(self.0);
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn what_is_done_quietly_counts_nothing_and_a_panic_in_it_silences_nobody() {
+            let mark = place("elected");
+            reset();
+            hit(mark);
+            quietly(|| hit(mark));
+            assert_eq!(count(mark), 1);
+            let panicked = std::panic::catch_unwind(|| quietly(|| panic!("of the look that is not counted")));
+            assert!(panicked.is_err());
+            hit(mark);
+            assert_eq!((counts()[mark], counts().iter().sum(), names()[mark]), (2, 2, "elected"));
+        }
     }
 }

@@ -70,9 +70,9 @@ pub mod consensus;
 pub mod entry;
 pub mod invariants;
 pub mod machine;
-#[cfg(not(rsm_marks))]
+#[cfg(not(any(test, rsm_marks)))]
 mod mark;
-#[cfg(rsm_marks)]
+#[cfg(any(test, rsm_marks))]
 pub mod mark;
 #[cfg(not(rsm_mutant))]
 mod mutant;
