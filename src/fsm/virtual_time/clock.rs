@@ -1,5 +1,6 @@
 //! A node's own idea of the time.
 
+use crate::sync::shim::{AtomicU64, Ordering};
 use crate::time::Time;
 use std::time::Duration;
 
@@ -30,37 +31,43 @@ fn scaled(value: u64, by: u64, over: u64, more: u64) -> u64 {
 }
 
 /// A clock that has leapt now and then.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Leaping {
     clock: Clock,
-    leapt: u64,
+    leapt: AtomicU64,
 }
 
 impl Leaping {
     pub(super) fn new(clock: Clock) -> Leaping {
         assert!(-1_000_000 < clock.ppm, "a clock may be slow, but never stands still or runs back");
-        Leaping { clock, leapt: 0 }
+        Leaping { clock, leapt: AtomicU64::new(0) }
     }
 
-    pub(super) fn leap(&mut self, by: Duration) {
-        self.leapt = Time(self.leapt).after(by).0;
+    pub(super) fn leap(&self, by: Duration) {
+        // ORDERING: Relaxed: one thread steps, and who leaps is on it.
+        self.leapt.store(Time(self.leapt.load(Ordering::Relaxed)).after(by).0, Ordering::Relaxed);
+    }
+
+    /// What it shows at the beginning, with all leaps so far.
+    fn begun(&self) -> u64 {
+        // ORDERING: Relaxed, as in `leap`.
+        self.clock.offset.0.saturating_add(self.leapt.load(Ordering::Relaxed))
     }
 
     /// What it shows for a million of true time.
-    fn rate(self) -> u64 {
+    fn rate(&self) -> u64 {
         MILLION.saturating_add_signed(i64::from(self.clock.ppm))
     }
 
     /// What it shows at a true time.
-    pub(super) fn show(self, truth: Time) -> Time {
+    pub(super) fn show(&self, truth: Time) -> Time {
         let run = scaled(truth.0, self.rate(), MILLION, 0);
-        Time(self.clock.offset.0.saturating_add(self.leapt).saturating_add(run))
+        Time(self.begun().saturating_add(run))
     }
 
     /// The first true time at which it shows `time` or more; `MAX` if it never will.
-    pub(super) fn when(self, time: Time) -> Time {
-        let begun = self.clock.offset.0.saturating_add(self.leapt);
-        let run = time.0.saturating_sub(begun);
+    pub(super) fn when(&self, time: Time) -> Time {
+        let run = time.0.saturating_sub(self.begun());
         // t * rate / million, rounded down, is `run` or more from the least t on with t * rate >= run * million.
         Time(scaled(run, MILLION, self.rate(), self.rate() - 1))
     }
@@ -76,7 +83,7 @@ mod tests {
         let mut draws = Draws::new(1);
         for _ in 0..2_000 {
             let ppm = draws.below(200_001) as i32 - 100_000;
-            let mut clock = Leaping::new(Clock { offset: Time(draws.bits() >> (8 + draws.below(50))), ppm });
+            let clock = Leaping::new(Clock { offset: Time(draws.bits() >> (8 + draws.below(50))), ppm });
             clock.leap(Duration::from_nanos(draws.bits() >> 30));
             let time = Time(clock.show(Time::ZERO).0 + (draws.bits() >> (8 + draws.below(50))));
             let when = clock.when(time);

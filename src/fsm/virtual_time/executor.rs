@@ -1,6 +1,7 @@
 //! Who goes next, and when nobody can, to when time jumps.
 
-use super::clock::{Clock, Leaping};
+use super::clock::Clock;
+use super::node_clock::{NodeClock, read};
 use super::trace::{Difference, Record, Rolling, Step, Trace, What};
 use super::{VirtualTime, World};
 use crate::fsm::CellId;
@@ -14,11 +15,11 @@ use crate::fsm::word::{Duty, KILL};
 use crate::mix::mix;
 use crate::sync::lock::Lock;
 use crate::sync::park::NoSleep;
-use crate::sync::shim::{AtomicU64, Ordering};
+use crate::sync::shim::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Time;
-use std::collections::BTreeMap;
+use std::cmp;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 /// Purposes of draws under a seed.
 const ORDER: u64 = 1;
@@ -35,12 +36,14 @@ pub(super) struct Executor {
     tape: Arc<Tape>,
     clocks: Lock<Vec<Arc<NodeClock>>>,
     state: Lock<State>,
+    /// An automaton has panicked, and nobody was told.
+    panicked: AtomicBool,
 }
 
 /// Everything that steps change. Never locked while code of a user's runs.
 struct State {
-    /// By key, then by cell: the first one goes.
-    ready: BTreeMap<(u64, CellId), Task>,
+    /// The one of the least key goes, then of the least cell.
+    ready: BinaryHeap<Ready>,
     lives: BTreeMap<CellId, Life>,
     steps: u64,
     events: u64,
@@ -51,6 +54,32 @@ struct State {
     /// The last handle is gone: what comes now is dropped.
     closed: bool,
 }
+
+/// A cell that has something to do, and when its turn comes among those: the least comes first out of a heap.
+struct Ready {
+    key: (u64, CellId),
+    task: Task,
+}
+
+impl Ord for Ready {
+    fn cmp(&self, other: &Ready) -> cmp::Ordering {
+        other.key.cmp(&self.key)
+    }
+}
+
+impl PartialOrd for Ready {
+    fn partial_cmp(&self, other: &Ready) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Ready) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Ready {}
 
 /// What is known of one cell.
 #[derive(Default)]
@@ -98,41 +127,6 @@ impl Drop for Host {
     }
 }
 
-/// The clock of a node, and its wheel.
-pub(super) struct NodeClock {
-    truth: Arc<AtomicU64>,
-    clock: Arc<Lock<Leaping>>,
-    timers: Timers,
-}
-
-impl NodeClock {
-    fn new(truth: Arc<AtomicU64>, clock: Clock) -> NodeClock {
-        let clock = Arc::new(Lock::new(Leaping::new(clock)));
-        let (shown, time) = (clock.clone(), truth.clone());
-        let timers = Timers::by(move || shown.lock().show(read(&time)));
-        NodeClock { truth, clock, timers }
-    }
-
-    pub(super) fn show(&self) -> Time {
-        self.timers.now()
-    }
-
-    pub(super) fn leap(&self, by: Duration) {
-        self.clock.lock().leap(by);
-    }
-
-    /// The true time of its earliest deadline.
-    fn next(&self) -> Option<Time> {
-        let at = self.timers.next()?;
-        Some(self.clock.lock().when(at).max(read(&self.truth)))
-    }
-}
-
-fn read(time: &AtomicU64) -> Time {
-    // ORDERING: Relaxed: one thread steps, and the others of a test see time by what they are told.
-    Time(time.load(Ordering::Relaxed))
-}
-
 /// Where the cells of one clock live.
 struct VirtualHome {
     executor: Arc<Executor>,
@@ -145,11 +139,14 @@ impl Home for VirtualHome {
     }
 
     fn timers(&self) -> &Timers {
+        self.clock.touch();
         &self.clock.timers
     }
 
     fn panicked(&self, name: &str, panic: Panic) {
         self.executor.state.lock().panic.get_or_insert_with(|| (name.to_owned(), panic));
+        // ORDERING: Relaxed, as in `read`.
+        self.executor.panicked.store(true, Ordering::Relaxed);
     }
 }
 
@@ -164,7 +161,7 @@ impl Executor {
 
     fn with(seed: u64, replay: Option<Replay>) -> Executor {
         let state = State {
-            ready: BTreeMap::new(),
+            ready: BinaryHeap::new(),
             lives: BTreeMap::new(),
             steps: 0,
             events: 0,
@@ -181,6 +178,7 @@ impl Executor {
             tape: Arc::new(Tape::new()),
             clocks: Lock::new(Vec::new()),
             state: Lock::new(state),
+            panicked: AtomicBool::new(false),
         }
     }
 
@@ -208,8 +206,8 @@ impl Executor {
         match &mut life.paused {
             Some(waiting) => *waiting = Some(task),
             None => {
-                let key = self.key(cell, life.turns);
-                state.ready.insert((key, cell), task);
+                let key = (self.key(cell, life.turns), cell);
+                state.ready.push(Ready { key, task });
             }
         }
     }
@@ -217,16 +215,15 @@ impl Executor {
     /// One step, if it comes at `end` or before.
     pub(super) fn step(&self, time: &VirtualTime, end: Time, world: &mut impl World) -> Option<Record> {
         let choice = loop {
-            self.clocks.lock().iter().for_each(|clock| clock.timers.fire());
-            let due = world.next().is_some_and(|at| at <= self.now());
-            if let Some(choice) = self.choose(due) {
+            let wheels = self.clocks.lock().iter().map(|clock| clock.fire()).min().filter(|&at| at != Time::MAX);
+            let events = world.next();
+            if let Some(choice) = self.choose(events.is_some_and(|at| at <= self.now())) {
                 break choice;
             }
             if self.is_over() {
                 return None;
             }
-            let wheels = self.clocks.lock().iter().filter_map(|clock| clock.next()).min();
-            let next = wheels.into_iter().chain(world.next()).min();
+            let next = wheels.into_iter().chain(events).min();
             self.pass(next.filter(|&at| at <= end && at != Time::MAX)?);
         };
         let (cell, report, words) = match choice {
@@ -256,14 +253,14 @@ impl Executor {
         if state.replay.is_some() {
             return state.choose_as_traced(world_due);
         }
-        let first = state.ready.first_key_value().map(|(&(key, _), _)| key);
+        let first = state.ready.peek().map(|ready| ready.key.0);
         let world = world_due.then(|| self.key(WORLD, state.events));
         match (first, world) {
             (None, None) => None,
             (Some(key), Some(world)) if world < key => Some(state.world()),
             (None, Some(_)) => Some(state.world()),
             (Some(_), _) => {
-                let ((_, cell), task) = state.ready.pop_first()?;
+                let Ready { key: (_, cell), task } = state.ready.pop()?;
                 let turn = state.turn(cell);
                 Some(Choice::Turn(task, Limit::Drawn(mix(mix(self.seed, LENGTH, 0), cell.0, turn))))
             }
@@ -306,8 +303,7 @@ impl Executor {
         let mut state = self.state.lock();
         let life = state.lives.entry(cell).or_default();
         if life.paused.is_none() {
-            let key = (self.key(cell, life.turns), cell);
-            let task = state.ready.remove(&key);
+            let task = state.take(cell);
             state.lives.entry(cell).or_default().paused = Some(task);
         }
     }
@@ -317,12 +313,14 @@ impl Executor {
         let Some(life) = state.lives.get_mut(&cell) else { return };
         let (turns, waiting) = (life.turns, life.paused.take());
         if let Some(Some(task)) = waiting {
-            state.ready.insert((self.key(cell, turns), cell), task);
+            let key = (self.key(cell, turns), cell);
+            state.ready.push(Ready { key, task });
         }
     }
 
     pub(super) fn take_panic(&self) -> Option<(String, Panic)> {
-        self.state.lock().panic.take()
+        // ORDERING: Relaxed, as in `read`.
+        if self.panicked.load(Ordering::Relaxed) { self.state.lock().panic.take() } else { None }
     }
 
     pub(super) fn hash(&self) -> u128 {
@@ -350,15 +348,24 @@ impl State {
     /// All cells that live, none of them paused any more.
     fn everyone(&mut self) -> Vec<Arc<dyn Node>> {
         let waiting = self.lives.iter_mut().filter_map(|(&cell, life)| Some((cell, life.paused.take()??)));
-        self.ready.extend(waiting.map(|(cell, task)| ((0, cell), task)));
+        self.ready.extend(waiting.map(|(cell, task)| Ready { key: (0, cell), task }));
         self.lives.values().filter_map(|life| life.node.as_ref()?.upgrade()).collect()
     }
 
     /// What is still queued. Nothing is: then what comes later is dropped where it comes.
     fn next_of_the_last(&mut self) -> Option<Task> {
-        let next = self.ready.pop_first();
+        let next = self.ready.pop();
         self.closed = next.is_none();
-        next.map(|(_, task)| task)
+        next.map(|ready| ready.task)
+    }
+
+    /// Takes this cell out of those that are ready, if it is one of them.
+    fn take(&mut self, cell: CellId) -> Option<Task> {
+        let mut ready = std::mem::take(&mut self.ready).into_vec();
+        let place = ready.iter().position(|ready| ready.key.1 == cell);
+        let taken = place.map(|place| ready.swap_remove(place).task);
+        self.ready = ready.into();
+        taken
     }
 
     /// Counts a turn of the cell; returns how many there were before.
@@ -382,8 +389,7 @@ impl State {
             return if world_due { Some(self.world()) } else { self.part(expected, false) };
         }
         let cell = expected.cell;
-        let Some(&key) = self.ready.keys().find(|key| key.1 == cell) else { return self.part(expected, world_due) };
-        let task = self.ready.remove(&key)?;
+        let Some(task) = self.take(cell) else { return self.part(expected, world_due) };
         self.turn(cell);
         Some(Choice::Turn(task, Limit::Exactly(expected.what.commands)))
     }

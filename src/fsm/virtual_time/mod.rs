@@ -21,13 +21,15 @@ use std::time::Duration;
 
 mod clock;
 mod executor;
+mod node_clock;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests;
 mod trace;
 mod world;
 
 pub use clock::Clock;
-use executor::{Executor, Host, NodeClock};
+use executor::{Executor, Host};
+use node_clock::NodeClock;
 pub use trace::{BadTrace, Difference, Record, Step, Trace, What};
 pub use world::World;
 

@@ -1,0 +1,65 @@
+//! The clock of a node, and the wheel that turns by it.
+//!
+//! ```text
+//!   true time ──clock──> node time ──> wheel      looked at when somebody has touched it, or its next deadline has come
+//! ```
+
+use super::clock::{Clock, Leaping};
+use crate::fsm::timers::Timers;
+use crate::sync::shim::{AtomicBool, AtomicU64, Ordering};
+use crate::time::Time;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The clock of a node, and its wheel.
+pub(super) struct NodeClock {
+    truth: Arc<AtomicU64>,
+    clock: Arc<Leaping>,
+    pub(super) timers: Timers,
+    /// The true time of its earliest deadline, as it was when the wheel was last looked at.
+    next: AtomicU64,
+    /// Somebody has had the wheel in hand since, or the clock has leapt.
+    touched: AtomicBool,
+}
+
+impl NodeClock {
+    pub(super) fn new(truth: Arc<AtomicU64>, clock: Clock) -> NodeClock {
+        let clock = Arc::new(Leaping::new(clock));
+        let (shown, time) = (clock.clone(), truth.clone());
+        let timers = Timers::by(move || shown.show(read(&time)));
+        let (next, touched) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        NodeClock { truth, clock, timers, next, touched }
+    }
+
+    pub(super) fn show(&self) -> Time {
+        self.clock.show(read(&self.truth))
+    }
+
+    pub(super) fn leap(&self, by: Duration) {
+        self.clock.leap(by);
+        self.touch();
+    }
+
+    pub(super) fn touch(&self) {
+        // ORDERING: Relaxed here and below, as in `read`.
+        self.touched.store(true, Ordering::Relaxed);
+    }
+
+    /// Signals whose timers are due, and gives the true time of the next deadline; `MAX` if there is none. A wheel that
+    /// nobody has touched is left alone until then.
+    pub(super) fn fire(&self) -> Time {
+        let now = read(&self.truth);
+        if self.touched.load(Ordering::Relaxed) || self.next.load(Ordering::Relaxed) <= now.0 {
+            self.touched.store(false, Ordering::Relaxed);
+            self.timers.fire();
+            let next = self.timers.next().map_or(Time::MAX, |at| self.clock.when(at).max(now));
+            self.next.store(next.0, Ordering::Relaxed);
+        }
+        Time(self.next.load(Ordering::Relaxed))
+    }
+}
+
+pub(super) fn read(time: &AtomicU64) -> Time {
+    // ORDERING: Relaxed: one thread steps, and the others of a test see time by what they are told.
+    Time(time.load(Ordering::Relaxed))
+}
