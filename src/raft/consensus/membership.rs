@@ -83,10 +83,12 @@ impl Membership {
 
     /// Everyone that belongs to either half, by rising id, each once.
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let leaving = self.outgoing.keys().filter(|id| !self.members.contains_key(id));
-        let mut joined: Vec<NodeId> = self.members.keys().chain(leaving).copied().collect();
-        joined.sort_unstable();
-        joined.into_iter()
+        let (mut members, mut outgoing) = (self.members.keys().peekable(), self.outgoing.keys().peekable());
+        std::iter::from_fn(move || {
+            let next = members.peek().into_iter().chain(outgoing.peek()).min().copied()?;
+            let (_, _) = (members.next_if_eq(&next), outgoing.next_if_eq(&next));
+            Some(*next)
+        })
     }
 
     /// Whether it belongs to either half.

@@ -13,19 +13,30 @@ use crate::raft::mutant::mutate;
 use crate::raft::types::NodeId;
 
 /// The greatest value that a majority of every set of voters has reached; the least of all if there are no voters.
-///
-/// Quadratic in the number of voters, of which there are few, and so without a copy to sort.
 pub fn agreed<T: Ord + Copy + Default>(membership: &Membership, value: impl Fn(NodeId) -> T) -> T {
     membership.sets().map(|set| agreed_in(set, &value)).min().unwrap_or_default()
 }
 
 fn agreed_in<T: Ord + Copy + Default>(set: Set<'_>, value: &impl Fn(NodeId) -> T) -> T {
-    let voters = set.voters().count();
+    let (mut few, mut voters) = ([T::default(); FEW], 0);
+    for voter in set.voters() {
+        if let Some(place) = few.get_mut(voters) {
+            *place = value(voter);
+        }
+        voters += 1;
+    }
     let majority = mutate!(HalfIsQuorum, voters / 2 + 1, voters.div_ceil(2));
     let needed = mutate!(LessIsQuorum, majority, (voters / 2).max(1));
+    if let Some(few) = few.get_mut(..voters) {
+        few.sort_unstable();
+        return voters.checked_sub(needed).map_or_else(T::default, |least| few[least]);
+    }
     let has_reached = |least: T| set.voters().filter(|&voter| least <= value(voter)).count() >= needed;
     set.voters().map(value).filter(|&reached| has_reached(reached)).max().unwrap_or_default()
 }
+
+/// So many voters are counted on a copy of their values, without an allocation; more, quadratically, without a copy.
+const FEW: usize = 9;
 
 /// Whether a majority of every set of voters says yes.
 pub fn is_agreed(membership: &Membership, yes: impl Fn(NodeId) -> bool) -> bool {
