@@ -1,4 +1,4 @@
-//! The door to the file system: one directory, names instead of paths, nine calls.
+//! The door to the file system: one directory, names instead of paths, ten calls.
 //!
 //! The real disk and the simulated one, which loses what was not synced, run the same log.
 
@@ -24,6 +24,10 @@ pub trait Disk: Send + Sync + 'static {
     fn read_at(&self, file: &Self::File, bytes: &mut [u8], at: u64) -> io::Result<usize>;
     /// Writes all of it from `at` on, growing the file.
     fn write_at(&self, file: &Self::File, bytes: &[u8], at: u64) -> io::Result<()>;
+    /// Writes so many zeros from `at` on, growing the file.
+    fn zero_at(&self, file: &Self::File, len: usize, at: u64) -> io::Result<()> {
+        self.write_at(file, &vec![0; len], at)
+    }
     /// Makes the file's bytes durable. If it fails once, what is on the disk is unknown for good.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
     /// Gives a file another name; one that bore it already is gone.

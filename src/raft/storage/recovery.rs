@@ -156,11 +156,16 @@ impl<D: Disk> Recovery<'_, D> {
 
     /// Replays all that is testified; gives what may be, behind it, and where that begins.
     fn replay_all(&mut self, old: &[Old<D>]) -> Result<(u64, Vec<Held>), Error> {
+        let Some(oldest) = old.first() else { return Ok((0, Vec::new())) };
+        let mut window = Window::<D>::new(self.disk, &oldest.file, oldest.head.nonce, 0);
         for (nth, segment) in old.iter().enumerate() {
             let before = nth.checked_sub(1).map(|before| &old[before]);
             self.enter(before, segment, old)?;
-            let mut window = Window::<D>::new(self.disk, &segment.file, segment.head.nonce, segment.len);
-            let Some(next) = old.get(nth + 1) else {
+            let next = old.get(nth + 1);
+            // Behind the end that its successor names, nothing of it counts.
+            let end = next.map_or(segment.len, |next| next.head.prev_end.min(segment.len));
+            window.turn_to(&segment.file, segment.head.nonce, end);
+            let Some(next) = next else {
                 let testified = window.testified(&segment.head)?;
                 self.replay_segment(&mut window, segment, testified, old)?;
                 return Ok((testified, self.tail(&mut window, segment, testified)?));

@@ -15,6 +15,9 @@ const FIRST: usize = 4 << 10;
 /// How much is read at once at most: more falls out of the processor's cache.
 const WINDOW: usize = 256 << 10;
 
+/// What is looked at at once of what may be zeros.
+const BLOCK: usize = 256;
+
 /// A file seen through a window that slides forward.
 #[derive(Debug)]
 pub(crate) struct Window<'a, D: Disk> {
@@ -23,6 +26,8 @@ pub(crate) struct Window<'a, D: Disk> {
     nonce: u64,
     end: u64,
     from: u64,
+    /// So many of the bytes are the file's, from there on.
+    held: usize,
     bytes: Vec<u8>,
     /// How much is read next.
     step: usize,
@@ -31,7 +36,13 @@ pub(crate) struct Window<'a, D: Disk> {
 impl<'a, D: Disk> Window<'a, D> {
     /// The first `end` bytes of a segment with this nonce.
     pub(crate) fn new(disk: &'a D, file: &'a D::File, nonce: u64, end: u64) -> Window<'a, D> {
-        Window { disk, file, nonce, end, from: 0, bytes: Vec::new(), step: FIRST }
+        Window { disk, file, nonce, end, from: 0, held: 0, bytes: Vec::new(), step: FIRST }
+    }
+
+    /// Goes on in another file, in the memory of this one.
+    pub(crate) fn turn_to(&mut self, file: &'a D::File, nonce: u64, end: u64) {
+        let bytes = std::mem::take(&mut self.bytes);
+        *self = Window { bytes, ..Window::new(self.disk, file, nonce, end) };
     }
 
     /// So many bytes from there on; `None` if the file ends before.
@@ -39,27 +50,28 @@ impl<'a, D: Disk> Window<'a, D> {
         if self.end < at.saturating_add(len as u64) {
             return Ok(None);
         }
-        let held = self.from..self.from + self.bytes.len() as u64;
+        let held = self.from..self.from + self.held as u64;
         if at < held.start || held.end < at + len as u64 {
             self.slide(at, len)?;
         }
         let start = (at - self.from) as usize;
-        Ok(self.bytes.get(start..start + len))
+        Ok(self.bytes[..self.held].get(start..start + len))
     }
 
     fn slide(&mut self, at: u64, len: usize) -> io::Result<()> {
         let wanted = len.max(self.step).min((self.end - at) as usize);
         self.step = WINDOW.min(4 * self.step);
         self.from = at;
-        self.bytes.resize(wanted, 0);
-        let mut done = 0;
-        while done < wanted {
-            match self.disk.read_at(self.file, &mut self.bytes[done..], at + done as u64)? {
+        self.held = 0;
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted, 0);
+        }
+        while self.held < wanted {
+            match self.disk.read_at(self.file, &mut self.bytes[self.held..wanted], at + self.held as u64)? {
                 0 => break,
-                read => done += read,
+                read => self.held += read,
             }
         }
-        self.bytes.truncate(done);
         Ok(())
     }
 
@@ -84,10 +96,13 @@ impl<'a, D: Disk> Window<'a, D> {
             if self.get(at, RECORD_HEAD)?.is_none() {
                 return Ok(None);
             }
-            // The kind, which is never zero, stands at byte 11: the zeros that end most segments are skipped by it.
-            let bytes = &self.bytes[(at - self.from) as usize..];
+            // The kind, which is never zero, stands at byte 11: the zeros that end most segments are skipped by it,
+            // and in blocks.
+            let bytes = &self.bytes[(at - self.from) as usize..self.held];
             let places = (bytes.len() - RECORD_HEAD) / 8;
-            let next = (1..=places).find(|place| bytes[place * 8 + 11] != 0);
+            let zeros = BLOCK * bytes.chunks_exact(BLOCK).take_while(|block| **block == [0; BLOCK]).count();
+            let first = (zeros / 8).saturating_sub(1).max(1);
+            let next = (first..=places).find(|place| bytes[place * 8 + 11] != 0);
             at += 8 * next.unwrap_or(places + 1) as u64;
         }
     }

@@ -85,7 +85,7 @@ impl<D: Disk> Spare<D> {
             }
             Spare::Filling { file, at, len } => {
                 let slice = (*len - *at).min(SLICE as u64);
-                disk.write_at(file, &vec![0; slice as usize], *at)?;
+                disk.zero_at(file, slice as usize, *at)?;
                 *at += slice;
                 if at == len {
                     disk.sync(file)?;

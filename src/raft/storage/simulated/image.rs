@@ -66,6 +66,22 @@ impl Piece {
         })
     }
 
+    /// The same of so many zeros.
+    pub(super) fn zeros(at: u64, len: usize) -> impl Iterator<Item = Piece> {
+        let (mut at, end) = (at as usize, at as usize + len);
+        std::iter::from_fn(move || {
+            let len = (end - at).min(PAGE - at % PAGE);
+            let data = match len {
+                0 => return None,
+                PAGE => Data::Page(None),
+                _ => Data::Part(vec![0; len].into()),
+            };
+            let piece = Piece { at, data };
+            at += len;
+            Some(piece)
+        })
+    }
+
     /// Where it begins.
     pub(super) fn at(&self) -> u64 {
         self.at as u64
@@ -178,7 +194,10 @@ mod tests {
                 let (at, len) = (draws.below(20_000) / align * align, draws.below(10_000) / align * align);
                 let byte = draws.below(3) as u8;
                 let bytes = vec![byte; len as usize];
-                Piece::all(at, &bytes).for_each(|piece| image.put(&piece));
+                match byte {
+                    0 => Piece::zeros(at, bytes.len()).for_each(|piece| image.put(&piece)),
+                    _ => Piece::all(at, &bytes).for_each(|piece| image.put(&piece)),
+                }
                 if len != 0 {
                     put(&mut plain, at as usize, &bytes);
                 }
@@ -197,6 +216,14 @@ mod tests {
             }
             assert_eq!(image.to_vec(), plain);
         }
+    }
+
+    #[test]
+    fn pages_of_zeros_take_no_memory_however_they_are_written() {
+        let mut image = Image::default();
+        Piece::all(PAGE as u64, &[0; 2 * PAGE]).for_each(|piece| image.put(&piece));
+        Piece::zeros(3 * PAGE as u64, 2 * PAGE).for_each(|piece| image.put(&piece));
+        assert_eq!((image.len(), image.pages.iter().flatten().count()), (5 * PAGE, 0));
     }
 
     #[test]

@@ -57,8 +57,8 @@ impl Inode {
         1 < Arc::strong_count(&self.number)
     }
 
-    pub(super) fn write(&mut self, at: u64, bytes: &[u8]) {
-        let write = Write { pieces: Piece::all(at, bytes).collect() };
+    pub(super) fn write(&mut self, pieces: impl Iterator<Item = Piece>) {
+        let write = Write { pieces: pieces.collect() };
         write.put(&mut self.cache);
         self.pending.push(write);
     }

@@ -24,6 +24,7 @@ pub use crash::Crash;
 use super::Disk;
 use crate::mix::Draws;
 use crate::sync::lock::Lock;
+use image::Piece;
 use inode::Inode;
 use std::collections::BTreeMap;
 use std::io;
@@ -268,6 +269,28 @@ impl State {
         inodes.retain(|inode, content| content.is_open() || named(inode));
     }
 
+    /// Writes so many bytes there, as far as `pieces` is asked for.
+    fn write<P: Iterator<Item = Piece>>(
+        &mut self,
+        file: &SimulatedFile,
+        (at, len): (u64, usize),
+        pieces: impl FnOnce(usize) -> P,
+    ) -> io::Result<()> {
+        let growth = (at + len as u64).saturating_sub(self.of(file)?.cache.len() as u64);
+        if growth != 0 && self.capacity.saturating_sub(growth) < self.used() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let fate = self.begin(Operation::Write, &file.name)?;
+        let written = match fate {
+            Fate::Fails => self.draws.below(len as u64 + 1) as usize,
+            Fate::Done | Fate::Last => len,
+        };
+        if let Some(inode) = self.inodes.get_mut(&file.inode) {
+            inode.write(pieces(written));
+        }
+        answer(&fate)
+    }
+
     fn used(&self) -> u64 {
         self.names.values().filter_map(|inode| self.inodes.get(inode)).map(|inode| inode.cache.len() as u64).sum()
     }
@@ -327,20 +350,11 @@ impl Disk for SimulatedDisk {
     }
 
     fn write_at(&self, file: &SimulatedFile, bytes: &[u8], at: u64) -> io::Result<()> {
-        let mut state = self.state.lock();
-        let growth = (at + bytes.len() as u64).saturating_sub(state.of(file)?.cache.len() as u64);
-        if growth != 0 && state.capacity.saturating_sub(growth) < state.used() {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let fate = state.begin(Operation::Write, &file.name)?;
-        let written = match fate {
-            Fate::Fails => state.draws.below(bytes.len() as u64 + 1) as usize,
-            Fate::Done | Fate::Last => bytes.len(),
-        };
-        if let Some(inode) = state.inodes.get_mut(&file.inode) {
-            inode.write(at, &bytes[..written]);
-        }
-        answer(&fate)
+        self.state.lock().write(file, (at, bytes.len()), |written| Piece::all(at, &bytes[..written]))
+    }
+
+    fn zero_at(&self, file: &SimulatedFile, len: usize, at: u64) -> io::Result<()> {
+        self.state.lock().write(file, (at, len), |written| Piece::zeros(at, written))
     }
 
     fn sync(&self, file: &SimulatedFile) -> io::Result<()> {
