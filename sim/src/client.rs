@@ -172,7 +172,7 @@ impl Client {
     }
 
     /// Begins an operation, or goes on with the one that was begun, through these peers.
-    pub fn act(&mut self, peers: &[Peer<Lists>], answers: &mut Answers) {
+    pub fn act(&mut self, peers: &[&Peer<Lists>], answers: &mut Answers) {
         self.is_due = false;
         self.asked.clear();
         if self.doing == Doing::Nothing {
@@ -182,15 +182,15 @@ impl Client {
             return;
         }
         let first = self.draws.below(peers.len() as u64) as usize;
-        self.send(&peers[first], answers);
+        self.send(peers[first], answers);
         if self.kind == Kind::Retrier && matches!(self.doing, Doing::Changing { .. }) {
             let second = self.draws.below(peers.len() as u64) as usize;
-            self.send(&peers[second], answers);
+            self.send(peers[second], answers);
         }
         if self.kind == Kind::Amnesiac && self.session.is_some() && self.draws.chance(1, 4) {
             // What it has just sent is nobody's from now on: it may take effect, or not.
             self.begin(answers);
-            self.send(&peers[first], answers);
+            self.send(peers[first], answers);
         }
     }
 

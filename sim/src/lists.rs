@@ -13,6 +13,9 @@ pub type Key = u8;
 /// A number, and the index of the entry that has appended it.
 pub type Item = (u64, u64);
 
+/// An item's bytes in a snapshot at most: two numbers.
+const ITEM_BYTES_MAX: usize = 20;
+
 /// All lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lists(BTreeMap<Key, Vec<Item>>);
@@ -93,8 +96,15 @@ impl StateMachine for Lists {
     }
 
     fn snapshot(&self) -> impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static {
-        let lists: Vec<(Key, Vec<Item>)> = self.0.clone().into_iter().collect();
-        move |out| out.write_all(&lists.to_bytes())
+        let items = self.0.values().map(Vec::len).sum::<usize>();
+        let mut bytes = Vec::with_capacity(ITEM_BYTES_MAX * items + 64);
+        // As a `Vec<(Key, Vec<Item>)>` is written, without a copy of it.
+        (self.0.len() as u64).encode(&mut bytes);
+        for (key, list) in &self.0 {
+            key.encode(&mut bytes);
+            list.encode(&mut bytes);
+        }
+        move |out| out.write_all(&bytes)
     }
 
     fn restore(from: &mut dyn Read) -> io::Result<Lists> {

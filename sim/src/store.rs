@@ -15,29 +15,39 @@ use rsm::raft::storage::{Disk, Error, Remark, Snapshot, Storage, Wal};
 use rsm::raft::{Index, NodeId, Recovered, Seq};
 use rsm::sync::lock::Lock;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 /// The log, as the peer sees it.
 pub struct SlowLog<D: Disk> {
     node: NodeId,
     check: Arc<Lock<Check>>,
-    inner: Arc<Lock<Inner<D>>>,
+    shared: Arc<Shared<D>>,
 }
+
+struct Shared<D: Disk> {
+    inner: Lock<Inner<D>>,
+    /// The flush that was asked for since the last look.
+    asked: AtomicU64,
+}
+
+/// No flush was asked for.
+const NONE: u64 = u64::MAX;
 
 struct Inner<D: Disk> {
     log: Wal<D>,
-    asked: Option<Seq>,
     waker: Option<Waker>,
 }
 
 /// The log, as the world sees it.
-pub struct Handle<D: Disk>(Arc<Lock<Inner<D>>>);
+pub struct Handle<D: Disk>(Arc<Shared<D>>);
 
 impl<D: Disk> SlowLog<D> {
     /// A log whose flushes wait for the world, and whose records are compared with what the core has said.
     pub fn new(node: NodeId, log: Wal<D>, check: Arc<Lock<Check>>) -> (SlowLog<D>, Handle<D>) {
-        let inner = Arc::new(Lock::new(Inner { log, asked: None, waker: None }));
-        (SlowLog { node, check, inner: Arc::clone(&inner) }, Handle(inner))
+        let (inner, asked) = (Lock::new(Inner { log, waker: None }), AtomicU64::new(NONE));
+        let shared = Arc::new(Shared { inner, asked });
+        (SlowLog { node, check, shared: Arc::clone(&shared) }, Handle(shared))
     }
 }
 
@@ -45,7 +55,13 @@ impl<D: Disk> Handle<D> {
     /// The flush that was asked for since the last look.
     #[must_use]
     pub fn asked(&self) -> Option<Seq> {
-        self.0.lock().asked.take()
+        // Relaxed here and below: the simulation is one thread.
+        let asked = self.0.asked.load(Ordering::Relaxed);
+        if asked == NONE {
+            return None;
+        }
+        self.0.asked.store(NONE, Ordering::Relaxed);
+        Some(Seq(asked))
     }
 
     /// Carries out a flush.
@@ -53,12 +69,12 @@ impl<D: Disk> Handle<D> {
     /// # Errors
     /// The disk's.
     pub fn complete(&self, seq: Seq) -> Result<(), Error> {
-        spend(Part::Disk, || self.0.lock().log.flush(seq))
+        spend(Part::Disk, || self.0.inner.lock().log.flush(seq))
     }
 
     /// Tells the peer that the log has got on, or has failed.
     pub fn wake(&self) {
-        let waker = self.0.lock().waker.clone();
+        let waker = self.0.inner.lock().waker.clone();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -69,71 +85,70 @@ impl<D: Disk> Storage for SlowLog<D> {
     type Reader = <Wal<D> as Storage>::Reader;
 
     fn recover(&mut self, newest: Option<Snapshot>) -> Result<Recovered, Error> {
-        spend(Part::Disk, || self.inner.lock().log.recover(newest))
+        spend(Part::Disk, || self.shared.inner.lock().log.recover(newest))
     }
 
     fn stage(&mut self, record: &Record) -> Result<(), Error> {
-        spend(Part::Disk, || self.inner.lock().log.stage(record))?;
+        spend(Part::Disk, || self.shared.inner.lock().log.stage(record))?;
         // Only now: what finds no room is given again.
         spend(Part::Checks, || self.check.lock().given(self.node, record));
         Ok(())
     }
 
     fn flush(&mut self, seq: Seq) -> Result<(), Error> {
-        let mut inner = self.inner.lock();
-        inner.log.durable()?;
-        inner.asked = Some(seq);
+        self.shared.inner.lock().log.durable()?;
+        self.shared.asked.store(seq.0, Ordering::Relaxed);
         Ok(())
     }
 
     fn durable(&self) -> Result<Seq, Error> {
-        self.inner.lock().log.durable()
+        self.shared.inner.lock().log.durable()
     }
 
     fn release(&mut self, keep: Index) -> Result<(), Error> {
-        spend(Part::Disk, || self.inner.lock().log.release(keep))
+        spend(Part::Disk, || self.shared.inner.lock().log.release(keep))
     }
 
     fn reader(&self) -> Self::Reader {
-        self.inner.lock().log.reader()
+        self.shared.inner.lock().log.reader()
     }
 
     fn on_durable(&mut self, waker: Waker) {
-        self.inner.lock().waker = Some(waker);
+        self.shared.inner.lock().waker = Some(waker);
     }
 
     fn commit(&mut self, index: Index) {
-        self.inner.lock().log.commit(index);
+        self.shared.inner.lock().log.commit(index);
     }
 
     fn room(&self) -> usize {
-        self.inner.lock().log.room()
+        self.shared.inner.lock().log.room()
     }
 
     fn entry_bytes_max(&self) -> usize {
-        self.inner.lock().log.entry_bytes_max()
+        self.shared.inner.lock().log.entry_bytes_max()
     }
 }
 
 impl<D: Disk> Tended for SlowLog<D> {
     fn syncs(&self) -> u64 {
-        self.inner.lock().log.syncs()
+        self.shared.inner.lock().log.syncs()
     }
 
     fn remarks(&self) -> Vec<Remark> {
-        self.inner.lock().log.remarks().to_vec()
+        self.shared.inner.lock().log.remarks().to_vec()
     }
 
     fn idle(&mut self) -> Result<(), Error> {
-        spend(Part::Disk, || self.inner.lock().log.idle())
+        spend(Part::Disk, || self.shared.inner.lock().log.idle())
     }
 
     fn prepare(&mut self) -> Result<bool, Error> {
-        spend(Part::Disk, || self.inner.lock().log.prepare())
+        spend(Part::Disk, || self.shared.inner.lock().log.prepare())
     }
 
     fn seek(&mut self) {
-        self.inner.lock().log.seek();
+        self.shared.inner.lock().log.seek();
     }
 }
 

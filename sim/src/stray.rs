@@ -7,6 +7,7 @@
 
 use crate::check::Check;
 use crate::lists::{Change, Lists};
+use crate::node::Process;
 use crate::stream::{Purpose, fate};
 use crate::world::World;
 use bytes::Bytes;
@@ -36,11 +37,13 @@ enum Stray {
 
 impl World {
     /// Now and then a packet is followed by a stray one.
-    pub(crate) fn follow(&mut self, from: usize, to: usize, number: u64, peer: &Peer<Lists>) {
+    pub(crate) fn follow(&mut self, from: usize, to: usize, number: u64) {
         let draw = fate(self.seed, Purpose::Foreign, (from * self.nodes.len() + to) as u64, number);
         let stray = draw.is_multiple_of(FOREIGN).then(|| self.stray(from, to, draw / FOREIGN)).flatten();
         let Some((stray, bytes)) = stray else { return };
-        self.nodes[to].strays += 1;
+        let node = &mut self.nodes[to];
+        node.strays += 1;
+        let Some(Process { peer, .. }) = &node.process else { return };
         match stray {
             Stray::Foreign => {
                 self.sums.foreign += 1;

@@ -191,14 +191,15 @@ impl World {
         let Some(process) = &self.nodes[to].process else {
             return self.net.arrive(from, to, copy, false);
         };
-        let peer = process.peer.clone();
+        let late = names_another_life(&bytes, process.peer.identity().incarnation);
         self.net.arrive(from, to, copy, true);
-        self.follow(from, to, copy.number, &peer);
-        let late = names_another_life(&bytes, peer.identity().incarnation);
-        self.nodes[to].strays += u64::from(late || copy.flip.is_some());
+        self.follow(from, to, copy.number);
+        let node = &mut self.nodes[to];
+        node.strays += u64::from(late || copy.flip.is_some());
+        let Some(process) = &node.process else { return };
         match copy.flip {
-            None => spend(Part::Wire, || peer.receive(bytes)),
-            Some(bit) => turned_away(&self.check, &peer, spoil(&bytes, bit)),
+            None => spend(Part::Wire, || process.peer.receive(bytes)),
+            Some(bit) => turned_away(&self.check, &process.peer, spoil(&bytes, bit)),
         }
     }
 
@@ -222,12 +223,13 @@ impl World {
         }
         let is_spoken_to = |node: &&Node| self.spoken_to.as_ref().is_none_or(|nodes| nodes.contains(&node.id));
         let up = self.nodes.iter().filter(is_spoken_to).filter_map(|node| node.process.as_ref());
-        let peers: Vec<_> = up.map(|process| process.peer.clone()).collect();
+        let peers: Vec<_> = up.map(|process| &process.peer).collect();
         self.clients[client].act(&peers, &mut self.answers);
         if let Some(film) = &mut self.film {
             self.clients[client].asked().for_each(|(node, operation, ask)| film.asked(client, node, operation, ask));
         }
-        if peers.is_empty() {
+        let nobody_hears = peers.is_empty();
+        if nobody_hears {
             self.client_later(self.swarm.rest, client);
         }
     }
@@ -252,7 +254,7 @@ impl World {
     /// What cells have done since the last look.
     fn collect(&mut self) {
         self.blown_fuses();
-        let mut sent = std::mem::take(&mut *self.sent.lock());
+        let mut sent = take_all(&self.sent);
         sent.drain(..).for_each(|packet| self.send(packet));
         give_back(&self.sent, sent);
         self.held = None;
@@ -260,7 +262,7 @@ impl World {
             self.ask_disk(node);
             self.ended(node);
         }
-        let mut told = std::mem::take(&mut *self.told.lock());
+        let mut told = take_all(&self.told);
         told.drain(..).for_each(|told| self.tell(told));
         give_back(&self.told, told);
     }
@@ -421,11 +423,19 @@ fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     Clock { offset: Time(offset), ppm: ppm as i32 }
 }
 
-/// The memory of what was taken whole, for what comes next.
-fn give_back<T>(shared: &Lock<Vec<T>>, empty: Vec<T>) {
+/// What has gathered.
+fn take_all<T>(shared: &Lock<Vec<T>>) -> Vec<T> {
     let mut shared = shared.lock();
-    if shared.is_empty() {
-        *shared = empty;
+    if shared.is_empty() { Vec::new() } else { std::mem::take(&mut *shared) }
+}
+
+/// The memory of what was taken, for what comes next.
+fn give_back<T>(shared: &Lock<Vec<T>>, empty: Vec<T>) {
+    if empty.capacity() != 0 {
+        let mut shared = shared.lock();
+        if shared.is_empty() {
+            *shared = empty;
+        }
     }
 }
 
