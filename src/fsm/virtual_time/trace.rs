@@ -108,14 +108,19 @@ pub(super) struct Rolling([u64; 2]);
 
 impl Rolling {
     pub(super) fn add(&mut self, record: &Record) {
+        let [mut a, mut b] = self.0;
         for word in record.words() {
-            let [a, b] = self.0;
-            self.0 = [mix(a, word, b), mix(b, word.rotate_left(32), a)];
+            // For each state another word leads to another `a`, and for each word another state to another state.
+            a = (a ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            a ^= a >> 32;
+            b = (b.rotate_left(29) ^ a).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         }
+        self.0 = [a, b];
     }
 
     pub(super) fn value(self) -> u128 {
-        u128::from(self.0[0]) << 64 | u128::from(self.0[1])
+        let [a, b] = self.0;
+        u128::from(mix(a, b, 0)) << 64 | u128::from(mix(b, a, 1))
     }
 }
 
