@@ -9,6 +9,7 @@
 //! least timeout, and at most one in twenty is lost. Bounds are counted in `T_max`, the longest timeout that is drawn. Who
 //! was wiped and not born again, or has found its disk damaged, is asked for nothing.
 
+use crate::net::Weather;
 use crate::node::Node;
 use crate::plan::{MS, Shape};
 use crate::stream::{Purpose, Ratio, stream};
@@ -100,17 +101,18 @@ impl Phase<'_> {
     fn mend(&mut self) -> Option<()> {
         let world = &mut *self.world;
         world.is_calm = true;
-        world.armed.clear();
+        world.disarm();
         let election = world.swarm.election.as_nanos() as u64;
-        let mut weather = world.swarm.weather;
-        let none = Ratio::default();
+        let before = world.swarm.weather;
         let lossy = stream(world.seed, Purpose::Calm, 0).chance(1, 4);
-        (weather.double, weather.flip, weather.late) = (none, none, none);
-        weather.loss = if lossy { Ratio::new(1, 20) } else { none };
         // The longest draw of a delay is less than seven times the mean.
-        weather.delay_mean = weather.delay_mean.min(election / 32);
-        weather.delay_min = weather.delay_min.min(election / 64);
-        let clogged = world.net.clogged_until();
+        let fair = Weather::fair(before.delay_min.min(election / 64), before.delay_mean.min(election / 32));
+        let loss = if lossy { Ratio::new(1, 20) } else { Ratio::default() };
+        let weather = Weather { loss, is_fifo: before.is_fifo, ..fair };
+        let last_arrival = world.last_arrival;
+        // Who was told to end does so in a second.
+        let patience = if world.nodes.iter().any(|node| node.drained.is_some()) { 1_100 * MS } else { 50 * MS };
+        world.aside.0 = Time::ZERO;
         world.net.heal(weather);
         world.disk_mean = world.disk_mean.min(2 * MS);
         for id in 0..world.nodes.len() {
@@ -118,7 +120,7 @@ impl Phase<'_> {
         }
         // A flush that is stuck comes back when it was to, and so does what was held up on its way.
         let stuck = self.world.nodes.iter().map(|node| node.stuck_until).max().unwrap_or_default();
-        self.pass(stuck.max(clogged).max(Time(self.time.now().0 + 50 * MS)))
+        self.pass(stuck.max(last_arrival).max(Time(self.time.now().0 + patience)))
     }
 
     /// Runs on to a time.
@@ -331,7 +333,6 @@ impl fmt::Display for Calms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Weather;
     use crate::plan::{Families, What, swarm};
 
     #[test]

@@ -9,9 +9,9 @@
 
 use crate::marks::floors;
 use crate::nemesis::{Aimed, Answer};
+use crate::net::Weather;
 use crate::plan::{Fault, MS, Shape, Swarm, What};
 use crate::run::{Case, Report};
-use crate::stream::Ratio;
 use rsm::raft::Time;
 use std::fmt;
 use std::time::Duration;
@@ -60,8 +60,7 @@ impl Small {
 }
 
 fn quiet(swarm: &mut Swarm) {
-    let none = Ratio::default();
-    (swarm.weather.loss, swarm.weather.double, swarm.weather.flip, swarm.weather.late) = (none, none, none, none);
+    swarm.weather = Weather::fair(swarm.weather.delay_min, swarm.weather.delay_mean);
     (swarm.ties, swarm.drift_ppm) = (false, 0);
 }
 
@@ -104,6 +103,9 @@ impl fmt::Display for Words<'_> {
                     Shape::Mute(node) => format!("mute {node}"),
                     Shape::Link(from, to) => format!("link {from} {to}"),
                     Shape::Bridge(node) => format!("bridge {node}"),
+                    Shape::HalfBridge(node) => format!("half-bridge {node}"),
+                    Shape::Chain => "chain".to_owned(),
+                    Shape::Ring => "ring".to_owned(),
                 };
                 write!(f, "cut {shape} for {}", Exact(*lasts))
             }
@@ -124,6 +126,9 @@ impl fmt::Display for Words<'_> {
             What::Await(Aimed { mark, nth, answer, lasts }) => {
                 write!(f, "await {mark} {nth} {} for {}", answer.words(), Exact(*lasts))
             }
+            What::Drain { node, down } => write!(f, "drain {node} for {}", Exact(*down)),
+            What::Aside { nodes, lasts } => write!(f, "aside {nodes} for {}", Exact(*lasts)),
+            What::AtLeader { answer, lasts } => write!(f, "at-leader {} for {}", answer.words(), Exact(*lasts)),
             What::Aim(aim) => write!(f, "{aim:?}"), // no plan of a seed has it
         }
     }
@@ -180,6 +185,9 @@ fn parse_fault(line: &str) -> Option<Fault> {
             let (mark, _) = floors().get_key_value(mark)?;
             What::Await(Aimed { mark, nth: nth.parse().ok()?, answer: Answer::parse(answer)?, lasts })
         }
+        ["drain", node] => What::Drain { node: number(node)?, down },
+        ["aside", nodes] => What::Aside { nodes: nodes.parse().ok()?, lasts },
+        ["at-leader", ref answer @ ..] => What::AtLeader { answer: Answer::parse(answer)?, lasts },
         ["leap", node] => What::Leap { node: number(node)?, by: time },
         _ => return None,
     };
@@ -196,6 +204,9 @@ fn parse_shape(words: &[&str]) -> Option<Shape> {
         ["mute", node] => Shape::Mute(number(node)?),
         ["link", from, to] => Shape::Link(number(from)?, number(to)?),
         ["bridge", node] => Shape::Bridge(number(node)?),
+        ["half-bridge", node] => Shape::HalfBridge(number(node)?),
+        ["chain"] => Shape::Chain,
+        ["ring"] => Shape::Ring,
         _ => return None,
     })
 }

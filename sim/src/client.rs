@@ -14,6 +14,7 @@ use rsm::mix::Draws;
 use rsm::raft::machine::{Caller, SessionId};
 use rsm::raft::peer::{Failure, Outcome, Peer};
 use rsm::sync::lock::Lock;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many lists there are.
@@ -58,15 +59,18 @@ pub enum Kind {
     Flooder,
     /// Is silent for long, then asks again for what it was told before.
     Idler,
+    /// Says again what it has long acknowledged: that takes no effect any more.
+    Repeater,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind::Writer,
     Kind::Writer,
     Kind::Retrier,
     Kind::Plain,
     Kind::Swapper,
     Kind::Plain,
+    Kind::Repeater,
     Kind::Amnesiac,
     Kind::Reader,
     Kind::Flooder,
@@ -74,7 +78,7 @@ const KINDS: [Kind; 10] = [
 ];
 
 /// So many of them change something at each rest: one of them is the first client.
-const BUSY: u64 = 6;
+const BUSY: u64 = 7;
 
 /// What a client is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +98,15 @@ enum Doing {
     },
 }
 
+/// A change that was done, with its place in the history.
+#[derive(Clone, Copy, Debug)]
+struct Done {
+    operation: u64,
+    caller: Caller,
+    change: Change,
+    place: usize,
+}
+
 /// One of them.
 #[derive(Debug)]
 pub struct Client {
@@ -103,6 +116,10 @@ pub struct Client {
     session: Option<SessionId>,
     sequence: u64,
     operation: u64,
+    /// What was done last, and what before that.
+    done: [Option<Done>; 2],
+    /// What was said again, by its operation.
+    said_again: BTreeMap<u64, Done>,
     /// What a swapper has seen last.
     last: (Key, u64),
     doing: Doing,
@@ -134,11 +151,12 @@ pub enum Next {
 }
 
 impl Client {
-    /// A client whose choices come from `draws`, its kind among them.
+    /// A client whose choices come from `draws`, its kind among them. A peaceful one costs nobody else his session.
     #[must_use]
-    pub fn new(id: usize, mut draws: Draws, told: Arc<Lock<Vec<Told>>>) -> Client {
+    pub fn new(id: usize, mut draws: Draws, is_peaceful: bool, told: Arc<Lock<Vec<Told>>>) -> Client {
         let kinds = if id == 0 { BUSY } else { KINDS.len() as u64 };
-        let kind = KINDS[draws.below(kinds) as usize];
+        let drawn = KINDS[draws.below(kinds) as usize];
+        let kind = if is_peaceful && drawn == Kind::Flooder { Kind::Writer } else { drawn };
         let (last, doing) = ((0, 0), Doing::Nothing);
         Client {
             id,
@@ -147,6 +165,8 @@ impl Client {
             session: None,
             sequence: 0,
             operation: 0,
+            done: [None; 2],
+            said_again: BTreeMap::new(),
             last,
             doing,
             is_due: true,
@@ -187,6 +207,17 @@ impl Client {
             let second = self.draws.below(peers.len() as u64) as usize;
             self.send(peers[second], answers);
         }
+        if self.kind == Kind::Repeater
+            && let [_, Some(done)] = self.done
+        {
+            self.said_again.insert(done.operation, done);
+            let (client, operation, told) = (self.id, done.operation, Arc::clone(&self.told));
+            answers.opened();
+            peers[first].propose_then(Some(done.caller), done.change, move |outcome: Outcome<Seen>| {
+                let outcome = outcome.map(|done| (done.index.0, Came::Seen(done.value)));
+                told.lock().push(Told { client, operation, outcome });
+            });
+        }
         if self.kind == Kind::Amnesiac && self.session.is_some() && self.draws.chance(1, 4) {
             // What it has just sent is nobody's from now on: it may take effect, or not.
             self.begin(answers);
@@ -205,7 +236,7 @@ impl Client {
             Kind::Swapper if self.draws.chance(1, 2) => self.read(key, answers),
             _ if self.draws.chance(1, 4) => self.read(key, answers),
             Kind::Swapper => self.change(self.last.0, Some(self.last.1), answers),
-            Kind::Writer | Kind::Retrier | Kind::Plain | Kind::Amnesiac | Kind::Idler => {
+            Kind::Writer | Kind::Retrier | Kind::Plain | Kind::Amnesiac | Kind::Idler | Kind::Repeater => {
                 self.change(key, None, answers)
             }
         };
@@ -241,6 +272,11 @@ impl Client {
         })
     }
 
+    /// Who asks for the present change.
+    fn caller(&self, session: SessionId) -> Caller {
+        Caller { session, sequence: self.sequence, low: self.sequence }
+    }
+
     fn send(&mut self, peer: &Peer<Lists>, answers: &mut Answers) {
         let (client, operation, told) = (self.id, self.operation, Arc::clone(&self.told));
         let tell = move |outcome| told.lock().push(Told { client, operation, outcome });
@@ -253,8 +289,7 @@ impl Client {
                 });
             }
             (Doing::Changing { change, .. }, session) => {
-                let sequence = self.sequence;
-                let caller = session.map(|session| Caller { session, sequence, low: sequence });
+                let caller = session.map(|session| self.caller(session));
                 peer.propose_then(caller, change, move |outcome: Outcome<Seen>| {
                     tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
                 });
@@ -272,6 +307,10 @@ impl Client {
     /// An answer has come.
     pub fn on_told(&mut self, told: Told, answers: &mut Answers) -> Next {
         answers.resolved();
+        // From a peer that had not applied it the first time: then it is the same answer.
+        if let (Some(done), Ok((index, Came::Seen(seen)))) = (self.said_again.get(&told.operation), told.outcome) {
+            answers.changed(done.place, done.change, index, seen);
+        }
         if told.operation != self.operation || self.doing == Doing::Nothing {
             return Next::Stale;
         }
@@ -302,7 +341,10 @@ impl Client {
                 }
                 Next::Rest
             }
-            (Doing::Opening | Doing::Changing { .. }, Ok(_) | Err(_)) => Next::Again,
+            (Doing::Opening | Doing::Changing { .. }, Ok(_) | Err(_)) => {
+                answers.retried();
+                Next::Again
+            }
         };
         if next == Next::Rest {
             self.doing = Doing::Nothing;
@@ -325,6 +367,10 @@ impl Client {
         }
         if change.expected.is_some() {
             self.last = (change.key, if change.expected == Some(seen.last) { change.number } else { seen.last });
+        }
+        if let Some(session) = self.session {
+            let (operation, caller) = (self.operation, self.caller(session));
+            self.done = [Some(Done { operation, caller, change, place }), self.done[0]];
         }
         self.doing = Doing::Nothing;
         Next::Rest

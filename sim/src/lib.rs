@@ -17,6 +17,7 @@ pub mod calm;
 pub mod case;
 pub mod check;
 pub mod client;
+pub mod effects;
 pub mod html;
 pub mod lin;
 pub mod lists;

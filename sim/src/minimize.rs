@@ -107,7 +107,9 @@ fn shorten(what: &mut What) {
         | What::Clog { lasts, .. }
         | What::Pause { lasts, .. }
         | What::Stuck { lasts, .. }
-        | What::Full { lasts, .. } => *lasts = halved(*lasts),
+        | What::Full { lasts, .. }
+        | What::Aside { lasts, .. }
+        | What::AtLeader { lasts, .. } => *lasts = halved(*lasts),
         What::Await(aimed) => aimed.lasts = halved(aimed.lasts),
         What::Crash { down, .. }
         | What::Rot { down, .. }
@@ -115,6 +117,7 @@ fn shorten(what: &mut What) {
         | What::Blackout { down }
         | What::Broken { down, .. }
         | What::Rollback { down, .. }
+        | What::Drain { down, .. }
         | What::Wipe { down, .. } => *down = halved(*down),
         What::Aim(_) | What::Leap { .. } => {}
     }

@@ -7,12 +7,15 @@
 //! Chance alone rarely hits a window of microseconds. What waits is part of the plan, and can be left out like any fault.
 //! A build that counts no marks meets none.
 
-use crate::marks::{Floor, floors, place};
+use crate::effects::Came;
+use crate::marks::{floors, place};
+use crate::node::Node;
 use crate::plan::{MS, Shape, What};
 use crate::stream::log_uniform;
 use crate::world::{Event, World};
 use rsm::fsm::CellId;
 use rsm::mix::Draws;
+use rsm::raft::consensus::{Consensus, Role, RoleName};
 
 /// What a moment is answered by, at the node that has met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum Answer {
     Alone,
     /// What it says in this turn comes later.
     Hold,
+    /// What it says in this turn comes again, later.
+    Repeat,
     /// It stands still.
     Pause,
     /// Its disk completes nothing.
@@ -58,23 +63,104 @@ pub(crate) struct Armed {
     lasts: u64,
 }
 
+/// Moments that one seed in four meets, and more than once in its course.
+const AIMS: [&str; 58] = [
+    "vote-granted",
+    "grant-held",
+    "request-held",
+    "refusal-held",
+    "vote-reply-late",
+    "vote-split",
+    "pre-vote-reply-late",
+    "pre-vote-reply-held",
+    "pre-vote-in-vain",
+    "pre-vote-refused-log",
+    "pre-vote-refused-term",
+    "term-learned-from-pre-vote",
+    "campaign-forborne",
+    "elected",
+    "elected-with-entries-uncommitted",
+    "leader-first-heard",
+    "leader-leaves-uncommitted",
+    "leader-leaves-no-quorum",
+    "commit-waits-for-own-term",
+    "commit-brings-old-terms",
+    "commit-told-is-capped",
+    "commit-beyond-durable",
+    "ack-held",
+    "ack-old",
+    "append-repeated",
+    "append-partly-known",
+    "append-beyond-our-end",
+    "append-lost-and-noticed",
+    "append-read-from-disk",
+    "conflict-goes-back-far",
+    "conflict-old",
+    "cut-durable",
+    "cut-many",
+    "window-full",
+    "read-confirmed",
+    "read-before-own-commit",
+    "read-while-a-round-is-under-way",
+    "read-waits-to-be-applied",
+    "reads-taken-over",
+    "round-answered-behind-disk",
+    "round-heard-twice",
+    "forward-placed",
+    "copies-forgotten-with-the-lead",
+    "retry-met-in-flight",
+    "retry-answered-from-the-table",
+    "ticket-tried-again",
+    "apply-from-disk",
+    "snapshot-begun",
+    "snapshot-offered",
+    "snapshot-brought",
+    "state-installed",
+    "installed-ahead",
+    "mark-empties-the-log",
+    "segment-begun",
+    "segment-removed",
+    "recovery-copies-a-tail",
+    "recovery-finds-a-spare",
+    "recovery-of-many-segments",
+];
+
+/// What one node says in one turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    /// Which node.
+    pub(crate) node: usize,
+    /// It comes so much later, in nanoseconds.
+    pub(crate) by: u64,
+    /// It comes in time, and then again.
+    pub(crate) twice: bool,
+}
+
 /// Draws one.
 pub(crate) fn draw(draws: &mut Draws) -> Aimed {
-    let aims = floors().iter().filter(|(_, floor)| **floor != Floor::Never);
-    let marks: Vec<&'static str> = aims.map(|(name, _)| *name).collect();
-    let mark = marks[draws.below(marks.len() as u64) as usize];
-    let nth = log_uniform(draws.bits(), 1, 16);
-    let answer = match draws.below(12) {
+    let all: Vec<&'static str> = floors().keys().copied().collect();
+    let (rare, common) = (draws.below(all.len() as u64), draws.below(AIMS.len() as u64));
+    // Most wait for what is not too rare: who waits in vain strikes nobody.
+    let mark = if draws.chance(7, 8) { AIMS[common as usize] } else { all[rare as usize] };
+    let kth = log_uniform(draws.bits(), 1, 16);
+    let nth = if draws.chance(2, 3) { 1 } else { kth };
+    let answer = draw_answer(draws, true);
+    Aimed { mark, nth, answer, lasts: log_uniform(draws.bits(), 2 * MS, 1_000 * MS) }
+}
+
+/// Draws what happens to a node, in the midst of a turn or between two.
+pub(crate) fn draw_answer(draws: &mut Draws, in_turn: bool) -> Answer {
+    match draws.below(if in_turn { 13 } else { 10 }) {
         0..=3 => Answer::Crash,
         4 => Answer::CrashAtDisk(draws.below(4)),
         5 => Answer::Deaf,
         6 => Answer::Mute,
         7 => Answer::Alone,
-        8..=9 => Answer::Hold,
-        10 => Answer::Pause,
-        _ => Answer::Stuck,
-    };
-    Aimed { mark, nth, answer, lasts: log_uniform(draws.bits(), 2 * MS, 1_000 * MS) }
+        8 => Answer::Pause,
+        9 => Answer::Stuck,
+        10..=11 => Answer::Hold,
+        _ => Answer::Repeat,
+    }
 }
 
 impl World {
@@ -97,40 +183,53 @@ impl World {
     pub(crate) fn answer_turn(&mut self, cell: CellId) {
         while let Some(armed) = self.met() {
             let node = self.nodes.iter().find(|node| node.cells().contains(&cell));
-            if let Some(node) = node.map(|node| node.id) {
-                self.answer(node, armed);
-            }
+            self.answer(node.map(|node| node.id), armed);
         }
     }
 
     /// An event has happened there.
     pub(crate) fn answer_event(&mut self, node: Option<usize>) {
         while let Some(armed) = self.met() {
-            if let Some(node) = node {
-                self.answer(node, armed);
+            self.answer(node, armed);
+        }
+    }
+
+    fn answer(&mut self, node: Option<usize>, armed: Armed) {
+        let has_struck = node.is_some_and(|node| self.answer_at(node, armed));
+        self.sums.answered += u64::from(has_struck);
+        self.effects.note_awaited(if has_struck { Came::Struck } else { Came::Idle });
+    }
+
+    fn answer_at(&mut self, node: usize, armed: Armed) -> bool {
+        let Armed { answer, lasts, .. } = armed;
+        match (answer, answer.what(node, lasts)) {
+            (_, Some(what)) => self.apply(what),
+            (answer, None) => {
+                self.held = Some(Held { node, by: lasts, twice: answer == Answer::Repeat });
+                true
             }
         }
     }
 
-    fn answer(&mut self, node: usize, armed: Armed) {
-        let Armed { answer, lasts, .. } = armed;
-        let cut = |shape| What::Cut { shape, lasts };
-        let what = match answer {
-            Answer::Crash => What::Crash { node, down: lasts },
-            Answer::CrashAtDisk(operations) => What::CrashAtDisk { node, operations, down: lasts },
-            Answer::Deaf => cut(Shape::Deaf(node)),
-            Answer::Mute => cut(Shape::Mute(node)),
-            Answer::Alone => cut(Shape::Isolate(node)),
-            Answer::Pause => What::Pause { node, lasts },
-            Answer::Stuck => What::Stuck { node, lasts },
-            Answer::Hold => {
-                self.held = Some((node, lasts));
-                self.sums.answered += 1;
-                return;
-            }
+    /// Nobody waits for a moment any more.
+    pub(crate) fn disarm(&mut self) {
+        let armed = std::mem::take(&mut self.armed);
+        armed.iter().for_each(|_| self.effects.note_awaited(Came::Idle));
+    }
+
+    /// The same to whoever leads, or is about to, at no particular moment.
+    pub(crate) fn strike_leader(&mut self, answer: Answer, lasts: u64) -> bool {
+        let stands = |node: &Node| {
+            let of = |core: &Consensus, role: &Role| {
+                (!matches!(role.name(), RoleName::Newborn | RoleName::Follower)).then_some(core.term())
+            };
+            node.look(of).flatten().map(|term| (term, node.id))
         };
-        let has_struck = self.apply(what);
-        self.sums.answered += u64::from(has_struck);
+        let candidate = || self.nodes.iter().filter_map(stands).max().map(|(_, id)| id);
+        let what = self.leader().or_else(candidate).and_then(|node| answer.what(node, lasts));
+        let has_struck = what.is_some_and(|what| self.apply(what));
+        self.sums.at_leader += u64::from(has_struck);
+        has_struck
     }
 }
 
@@ -149,6 +248,21 @@ impl Event {
 }
 
 impl Answer {
+    /// The fault that it is; `None` if it is of a turn's packets.
+    fn what(self, node: usize, lasts: u64) -> Option<What> {
+        let cut = |shape| What::Cut { shape, lasts };
+        Some(match self {
+            Answer::Crash => What::Crash { node, down: lasts },
+            Answer::CrashAtDisk(operations) => What::CrashAtDisk { node, operations, down: lasts },
+            Answer::Deaf => cut(Shape::Deaf(node)),
+            Answer::Mute => cut(Shape::Mute(node)),
+            Answer::Alone => cut(Shape::Isolate(node)),
+            Answer::Pause => What::Pause { node, lasts },
+            Answer::Stuck => What::Stuck { node, lasts },
+            Answer::Hold | Answer::Repeat => return None,
+        })
+    }
+
     /// As a case writes it.
     pub(crate) fn words(self) -> String {
         match self {
@@ -158,6 +272,7 @@ impl Answer {
             Answer::Mute => "mute".to_owned(),
             Answer::Alone => "alone".to_owned(),
             Answer::Hold => "hold".to_owned(),
+            Answer::Repeat => "repeat".to_owned(),
             Answer::Pause => "pause".to_owned(),
             Answer::Stuck => "stuck".to_owned(),
         }
@@ -172,6 +287,7 @@ impl Answer {
             ["mute"] => Answer::Mute,
             ["alone"] => Answer::Alone,
             ["hold"] => Answer::Hold,
+            ["repeat"] => Answer::Repeat,
             ["pause"] => Answer::Pause,
             ["stuck"] => Answer::Stuck,
             _ => return None,
@@ -185,6 +301,11 @@ mod tests {
     use crate::plan::{Families, Fault, swarm};
     use rsm::fsm::VirtualTime;
     use rsm::raft::Time;
+
+    #[test]
+    fn every_aim_is_a_mark() {
+        AIMS.iter().for_each(|name| assert!(floors().contains_key(name), "{name}"));
+    }
 
     /// The world meets one of its own marks, as it crashes a newborn: who waited for it is answered.
     #[test]

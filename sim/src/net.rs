@@ -2,18 +2,22 @@
 //!
 //! ```text
 //!   from ──link──> to        open | cut until t | clogged until t        each direction on its own
+//!        ──────────          so many bytes a second, so many packets on their way: beyond that one of them is lost
 //!
-//!   fate of the nth packet of a link = a hash of (seed, link, n): lost? doubled? how late is each copy?
+//!   fate of the nth packet of a link = a hash of (seed, link, n): lost? doubled? damaged? how late is each copy?
 //! ```
-//! Order follows from delay alone: a packet that was sent later may come earlier.
+//! Order follows from delay alone: a packet that was sent later may come earlier, unless the weather keeps them in order.
 
 use crate::aim::{Act, Aim};
-use crate::stream::{Purpose, Ratio, exponential, fate};
+use crate::nemesis::Held;
+use crate::plan::MS;
+use crate::stream::{Purpose, Ratio, exponential, fate, log_uniform};
+use bytes::Bytes;
 use rsm::time::Time;
 use std::collections::BTreeSet;
 
 /// What the network does to packets, in one run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Weather {
     /// The least delay, in nanoseconds.
     pub delay_min: u64,
@@ -25,11 +29,37 @@ pub struct Weather {
     pub double: Ratio,
     /// How many have one bit flipped.
     pub flip: Ratio,
+    /// How many lose their end.
+    pub truncate: Ratio,
     /// How many are a hundred times as late as they would be.
     pub late: Ratio,
+    /// Of those that come twice, how many come again long after: a replay, when everybody has moved on.
+    pub replay: Ratio,
+    /// A link may be slower than another, so many times at most. 0 and 1: all are alike.
+    pub spread: u64,
+    /// Packets of one link arrive in the order in which they were sent, but for those that come again.
+    pub is_fifo: bool,
+    /// At most so many copies are on their way on one link; beyond that one of them is lost, whichever.
+    pub crowd_max: Option<usize>,
+    /// A link carries so many bytes a second.
+    pub bandwidth: Option<u64>,
 }
 
-/// What has happened to packets. Sent + doubled = delivered + lost + in flight: `World` checks it.
+impl Weather {
+    /// Nothing happens to packets but that they take their time.
+    #[must_use]
+    pub fn fair(delay_min: u64, delay_mean: u64) -> Weather {
+        Weather { delay_min, delay_mean, ..Weather::default() }
+    }
+}
+
+/// What waits longer than this for its link to be free is lost.
+const BACKLOG: u64 = 1_000 * MS;
+/// The longest time after which a packet is said again.
+const REPLAY: u64 = 3_000 * MS;
+
+/// What has happened to packets. Sent + doubled = delivered + missed + lost + cut + crowded + on their way: `World` checks
+/// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Given to the network.
@@ -40,23 +70,39 @@ pub struct Traffic {
     pub lost: u64,
     /// Lost at a cut link.
     pub cut: u64,
+    /// Lost where too many were on their way, or too much.
+    pub crowded: u64,
     /// Came to a node that was down.
     pub missed: u64,
     /// Came to a node.
     pub delivered: u64,
     /// Delivered after one that was sent later on the same link.
     pub reordered: u64,
-    /// With a bit flipped.
+    /// Delivered with a bit flipped.
     pub flipped: u64,
+    /// Delivered without their end.
+    pub truncated: u64,
+    /// Second copies that come long after the first.
+    pub replayed: u64,
 }
 
 /// One direction between two nodes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Link {
     cut_until: Time,
     clogged_until: Time,
+    /// What was sent before it has left.
+    free_at: Time,
+    /// The last arrival, while order is kept.
+    last_arrival: Time,
     sent: u64,
     newest_delivered: u64,
+    /// Copies that were made.
+    copies: u64,
+    /// The numbers of those on their way, while they are counted.
+    on_way: Vec<u64>,
+    /// Of those that will arrive, the ones that must not.
+    crowded_out: Vec<u64>,
 }
 
 /// A copy of a packet on its way.
@@ -64,10 +110,45 @@ struct Link {
 pub struct Copy {
     /// When it arrives.
     pub at: Time,
-    /// Its number on its link.
+    /// The number of its packet on its link.
     pub number: u64,
-    /// The bit that is flipped on the way, counted modulo the packet's length.
-    pub flip: Option<u64>,
+    /// Its own number on its link.
+    pub copy: u64,
+    /// What is done to it on the way.
+    pub harm: Option<Harm>,
+}
+
+/// Damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// This bit is flipped, counted modulo the packet's length.
+    Flip(u64),
+    /// So many bytes are left of it, counted modulo its length.
+    Truncate(u64),
+}
+
+impl Harm {
+    /// What is left of a packet.
+    #[must_use]
+    pub fn done_to(self, packet: &Bytes) -> Bytes {
+        let len = packet.len() as u64;
+        match self {
+            Harm::Flip(bit) => {
+                let (mut spoiled, bit) = (packet.to_vec(), bit % (len * 8));
+                spoiled[(bit / 8) as usize] ^= 1 << (bit % 8);
+                spoiled.into()
+            }
+            Harm::Truncate(left) => packet.slice(..(left % len) as usize),
+        }
+    }
+
+    /// As a number that names it.
+    pub(crate) fn name(self) -> u64 {
+        match self {
+            Harm::Flip(bit) => bit | 1 << 63,
+            Harm::Truncate(left) => !(left | 1 << 63),
+        }
+    }
 }
 
 /// All links of a cluster.
@@ -110,12 +191,6 @@ impl Net {
     pub fn heal(&mut self, weather: Weather) {
         self.weather = weather;
         self.mend_links();
-    }
-
-    /// When the last of what is held up arrives, but for its delay.
-    #[must_use]
-    pub fn clogged_until(&self) -> Time {
-        self.links.iter().map(|link| link.clogged_until).max().unwrap_or_default()
     }
 
     /// Whether packets are lost by chance.
@@ -166,26 +241,48 @@ impl Net {
     }
 
     /// As [`send`](Net::send), for a packet that carries such messages.
-    pub fn send_aimed(&mut self, from: usize, to: usize, now: Time, kinds: &[&str]) -> [Option<Copy>; 2] {
-        let copies = self.send(from, to, now);
+    pub fn send_aimed(&mut self, from: usize, to: usize, now: Time, len: usize, kinds: &[&str]) -> [Option<Copy>; 2] {
+        let copies = self.send(from, to, now, len);
         let [Some(copy), other] = copies else { return copies };
         let Some(nth) = self.aims.iter_mut().position(|aim| aim.takes(from, to, kinds)) else { return copies };
         match self.aims.remove(nth).act {
             Act::Drop => {
+                let lost = [Some(copy), other].into_iter().flatten();
+                lost.for_each(|copy| _ = self.forget(from, to, copy.copy));
                 self.traffic.lost += 1 + u64::from(other.is_some());
                 [None, None]
             }
             Act::Double(by) => {
-                self.traffic.doubled += u64::from(other.is_none());
-                [Some(copy), Some(Copy { at: Time(copy.at.0.saturating_add(by)), ..copy })]
+                if let Some(other) = other {
+                    self.forget(from, to, other.copy);
+                } else {
+                    self.traffic.doubled += 1;
+                }
+                let again = self.number_copy(from, to);
+                [Some(copy), Some(Copy { at: Time(copy.at.0.saturating_add(by)), copy: again, ..copy })]
             }
             Act::Delay(by) => [Some(Copy { at: Time(copy.at.0.saturating_add(by)), ..copy }), other],
-            Act::Flip(bit) => [Some(Copy { flip: Some(bit), ..copy }), other],
+            Act::Flip(bit) => [Some(Copy { harm: Some(Harm::Flip(bit)), ..copy }), other],
         }
     }
 
-    /// A packet is sent: which copies of it are on their way now. None: it is lost.
-    pub fn send(&mut self, from: usize, to: usize, now: Time) -> [Option<Copy>; 2] {
+    /// What was just sent, and comes later, or comes again.
+    pub(crate) fn hold(&mut self, link: (usize, usize), copies: [Option<Copy>; 2], held: Held) -> [Option<Copy>; 2] {
+        let late = |copy: Copy| Copy { at: Time(copy.at.0.saturating_add(held.by)), ..copy };
+        match copies {
+            [Some(copy), None] if held.twice => {
+                self.traffic.doubled += 1;
+                let again = self.number_copy(link.0, link.1);
+                [Some(copy), Some(Copy { copy: again, ..late(copy) })]
+            }
+            [Some(copy), Some(other)] if held.twice => [Some(copy), Some(late(other))],
+            _ => copies.map(|copy| copy.map(late)),
+        }
+    }
+
+    /// A packet of so many bytes is sent: which copies of it are on their way now. None: it is lost.
+    pub fn send(&mut self, from: usize, to: usize, now: Time, len: usize) -> [Option<Copy>; 2] {
+        let weather = self.weather;
         let name = (from * self.nodes + to) as u64;
         let number = self.link(from, to).sent;
         self.link(from, to).sent += 1;
@@ -193,41 +290,126 @@ impl Net {
         if let Some((nodes, count)) = &mut self.among {
             *count += u64::from(nodes.contains(&from) && nodes.contains(&to));
         }
-        let draw = |which: u64| fate(self.seed, Purpose::Link, name, number * 8 + which);
-        let lost = self.weather.loss.holds(draw(0));
-        let doubled = self.weather.double.holds(draw(1));
-        let flip = self.weather.flip.holds(draw(2)).then(|| draw(3));
-        let (first, second) = (self.delay(draw(4), draw(5)), self.delay(draw(6), draw(7)));
         if self.is_cut(from, to, now) {
             self.traffic.cut += 1;
             return [None, None];
         }
+        let seed = self.seed;
+        let draw = |which: u64| fate(seed, Purpose::Link, name, number * 16 + which);
+        let holds = |ratio: Ratio, which: u64| ratio != Ratio::default() && ratio.holds(draw(which));
+        let (lost, doubled) = (holds(weather.loss, 0), holds(weather.double, 1));
+        let harm = if holds(weather.flip, 2) {
+            Some(Harm::Flip(draw(3)))
+        } else {
+            holds(weather.truncate, 8).then(|| Harm::Truncate(draw(9)))
+        };
         self.traffic.lost += u64::from(lost);
         self.traffic.doubled += u64::from(doubled);
-        let clogged_until = self.link(from, to).clogged_until;
-        let arrival = |delay: u64| Time(now.0.max(clogged_until.0).saturating_add(delay));
-        let one = (!lost).then(|| Copy { at: arrival(first), number, flip });
-        let other = doubled.then(|| Copy { at: arrival(first.saturating_add(second * 4)), number, flip: None });
-        [one, other]
+        let Some(left) = self.leave(from, to, now, len) else {
+            self.traffic.crowded += u64::from(!lost) + u64::from(doubled);
+            return [None, None];
+        };
+        let first = self.delay(name, draw(4), holds(weather.late, 5));
+        let mut arrival = Time(left.0.saturating_add(first));
+        if weather.is_fifo {
+            let last = &mut self.link(from, to).last_arrival;
+            arrival = arrival.max(*last);
+            *last = arrival;
+        }
+        let one = if lost { None } else { self.crowd(from, to, draw(10)).map(|copy| (arrival, copy, harm)) };
+        let other = if doubled {
+            let is_replay = holds(weather.replay, 11);
+            self.traffic.replayed += u64::from(is_replay);
+            let usual = self.delay(name, draw(6), holds(weather.late, 7)) * 4;
+            let after = if is_replay { log_uniform(draw(12), REPLAY / 60, REPLAY) } else { usual };
+            self.crowd(from, to, draw(13)).map(|copy| (Time(arrival.0.saturating_add(after)), copy, None))
+        } else {
+            None
+        };
+        [one, other].map(|made| made.map(|(at, copy, harm)| Copy { at, number, copy, harm }))
     }
 
-    fn delay(&self, bits: u64, late: u64) -> u64 {
+    /// When the last byte of a packet has left, or `None` if too much waits before it.
+    fn leave(&mut self, from: usize, to: usize, now: Time, len: usize) -> Option<Time> {
+        let bandwidth = self.weather.bandwidth;
+        let link = self.link(from, to);
+        let mut left = now;
+        if let Some(bandwidth) = bandwidth {
+            if now.0 + BACKLOG < link.free_at.0 {
+                return None;
+            }
+            left = Time(now.max(link.free_at).0 + len as u64 * 1_000 * MS / bandwidth);
+            link.free_at = left;
+        }
+        Some(left.max(link.clogged_until))
+    }
+
+    /// A copy is put on its way: its number, or `None` if it is lost to the crowd. Another may be lost for it.
+    fn crowd(&mut self, from: usize, to: usize, draw: u64) -> Option<u64> {
+        let copy = self.number_copy(from, to);
+        let Some(most) = self.weather.crowd_max else { return Some(copy) };
+        let link = self.link(from, to);
+        link.on_way.push(copy);
+        if link.on_way.len() <= most {
+            return Some(copy);
+        }
+        let victim = link.on_way.swap_remove((draw % (most as u64 + 1)) as usize);
+        if victim == copy {
+            self.traffic.crowded += 1;
+            return None;
+        }
+        link.crowded_out.push(victim);
+        Some(copy)
+    }
+
+    fn number_copy(&mut self, from: usize, to: usize) -> u64 {
+        let copies = &mut self.link(from, to).copies;
+        *copies += 1;
+        *copies
+    }
+
+    /// A copy is not on its way any more. Whether it was to arrive.
+    fn forget(&mut self, from: usize, to: usize, copy: u64) -> bool {
+        let link = self.link(from, to);
+        link.on_way.retain(|&other| other != copy);
+        let place = link.crowded_out.iter().position(|&other| other == copy);
+        place.map(|place| link.crowded_out.swap_remove(place)).is_none()
+    }
+
+    fn delay(&self, link: u64, bits: u64, is_late: bool) -> u64 {
         let usual = self.weather.delay_min + exponential(bits, self.weather.delay_mean);
-        if self.weather.late.holds(late) { usual * 100 } else { usual }
+        // The number of no packet.
+        let factor = match self.weather.spread {
+            0 | 1 => 1,
+            spread => 1 + fate(self.seed, Purpose::Link, link, u64::MAX) % spread,
+        };
+        if is_late { usual * factor * 100 } else { usual * factor }
     }
 
-    /// A copy arrives at a node that is up, or at one that is not.
-    pub fn arrive(&mut self, from: usize, to: usize, copy: Copy, up: bool) {
+    /// Whether this copy gets lost before it arrives.
+    #[must_use]
+    pub fn is_crowded_out(&self, from: usize, to: usize, copy: Copy) -> bool {
+        self.links[from * self.nodes + to].crowded_out.contains(&copy.copy)
+    }
+
+    /// A copy arrives at a node that is up, or at one that is not, or it got lost on the way. Whether it is delivered.
+    pub fn arrive(&mut self, from: usize, to: usize, copy: Copy, up: bool) -> bool {
+        let is_here = self.forget(from, to, copy.copy);
         let traffic = &mut self.traffic;
-        if !up {
-            traffic.missed += 1;
-            return;
+        if !is_here || !up {
+            *(if is_here { &mut traffic.missed } else { &mut traffic.crowded }) += 1;
+            return false;
         }
         traffic.delivered += 1;
-        traffic.flipped += u64::from(copy.flip.is_some());
+        match copy.harm {
+            Some(Harm::Flip(_)) => traffic.flipped += 1,
+            Some(Harm::Truncate(_)) => traffic.truncated += 1,
+            None => {}
+        }
         let link = &mut self.links[from * self.nodes + to];
         traffic.reordered += u64::from(copy.number < link.newest_delivered);
         link.newest_delivered = link.newest_delivered.max(copy.number);
+        true
     }
 }
 
@@ -239,51 +421,4 @@ pub(crate) fn prolong(until: &mut Time, end: Time) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn weather(loss: u32, double: u32) -> Weather {
-        let (loss, double) = (Ratio::new(loss, 100), Ratio::new(double, 100));
-        Weather { delay_min: 10, delay_mean: 100, loss, double, flip: Ratio::default(), late: Ratio::default() }
-    }
-
-    #[test]
-    fn a_packets_fate_does_not_depend_on_other_links() {
-        let run = |busy: bool| {
-            let mut net = Net::new(7, 3, weather(30, 30));
-            (0..100).for_each(|at| {
-                if busy {
-                    net.send(1, 2, Time(at));
-                }
-            });
-            (0..50).map(|at| net.send(0, 1, Time(at))).collect::<Vec<_>>()
-        };
-        assert_eq!(run(false), run(true));
-    }
-
-    #[test]
-    fn a_cut_is_one_way_and_ends() {
-        let mut net = Net::new(7, 2, weather(0, 0));
-        net.cut(0, 1, Time(100));
-        assert_eq!(net.send(0, 1, Time(99)), [None, None]);
-        assert!(net.send(1, 0, Time(99))[0].is_some());
-        assert!(net.send(0, 1, Time(100))[0].is_some());
-    }
-
-    #[test]
-    fn what_is_clogged_arrives_after_the_clog() {
-        let mut net = Net::new(7, 2, weather(0, 0));
-        net.clog(0, 1, Time(1_000));
-        let copy = net.send(0, 1, Time(5))[0].expect("not lost");
-        assert!(Time(1_000) < copy.at);
-    }
-
-    #[test]
-    fn every_packet_is_accounted_for() {
-        let mut net = Net::new(9, 2, weather(20, 20));
-        let copies: u64 = (0..1_000).map(|at| net.send(0, 1, Time(at)).iter().flatten().count() as u64).sum();
-        let traffic = net.traffic;
-        assert_eq!(traffic.sent + traffic.doubled, copies + traffic.lost + traffic.cut);
-        assert!(100 < traffic.lost && 100 < traffic.doubled);
-    }
-}
+mod tests;

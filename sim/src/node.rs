@@ -42,6 +42,15 @@ pub struct Common {
     pub sent: Arc<Lock<Vec<Sent>>>,
 }
 
+impl Common {
+    /// A node's empty disk.
+    fn disk(&self, purpose: Purpose, node: usize, nth: u64) -> Arc<SimulatedDisk> {
+        let disk = SimulatedDisk::new(fate(self.seed, purpose, node as u64, nth));
+        disk.set_powersafe(self.swarm.powersafe);
+        Arc::new(disk)
+    }
+}
+
 /// A process that runs.
 pub struct Process {
     /// The handle.
@@ -78,6 +87,8 @@ pub struct Node {
     pub fuse: Option<u64>,
     /// It does not start, whoever asks for it.
     pub(crate) is_frozen: bool,
+    /// It has found its disk damaged, and does not start.
+    pub(crate) is_refused: bool,
     /// A bit of its disk has changed.
     pub(crate) is_rotten: bool,
     /// The last crash has cost a change of names.
@@ -86,6 +97,8 @@ pub struct Node {
     pub(crate) has_failed: bool,
     /// A sync is to fail, and the process starts again so much later.
     pub broken: Option<u64>,
+    /// It was told to end, and the process starts again so much later.
+    pub drained: Option<u64>,
     /// Some fault will want the disk as it was when the process began.
     pub(crate) keeps_former: bool,
     /// The disk as it was when the process began.
@@ -97,7 +110,7 @@ impl Node {
     /// A node without a process, on an empty disk.
     #[must_use]
     pub fn new(id: usize, time: VirtualTime, common: Common) -> Node {
-        let disk = Arc::new(SimulatedDisk::new(fate(common.seed, Purpose::Disk, id as u64, 0)));
+        let disk = common.disk(Purpose::Disk, id, 0);
         let (stuck_until, full_until, paused_until, process) = (Time::ZERO, Time::ZERO, Time::ZERO, None);
         let (life, wipes, flushes, strays) = (0, 0, 0, 0);
         let (fuse, broken, former, lost_names, has_failed) = (None, None, None, false, false);
@@ -115,10 +128,12 @@ impl Node {
             strays,
             fuse,
             is_frozen: false,
+            is_refused: false,
             is_rotten: false,
             lost_names,
             has_failed,
             broken,
+            drained: None,
             former,
             keeps_former: false,
             common,
@@ -149,6 +164,8 @@ impl Node {
             .segment_bytes(swarm.segment_bytes)
             .sessions_max(swarm.sessions_max)
             .piece_bytes(swarm.piece_bytes)
+            .tickets(swarm.tickets)
+            .inbox(swarm.inbox)
             .tune(move |options| {
                 (options.pre_vote, options.check_quorum) = (swarm.pre_vote, swarm.check_quorum);
                 (options.window_appends, options.append_bytes_max) = (swarm.window, swarm.append_bytes);
@@ -211,14 +228,14 @@ impl Node {
             // Who stands still takes one more turn, to its death.
             cells.into_iter().for_each(|cell| self.time.resume(cell));
         }
-        (self.fuse, self.broken, self.paused_until) = (None, None, Time::ZERO);
+        (self.fuse, self.broken, self.drained, self.paused_until) = (None, None, None, Time::ZERO);
         self.disk.set_fuse(None);
     }
 
     /// Empties the directory.
     pub fn wipe(&mut self) {
         self.wipes += 1;
-        self.disk = Arc::new(SimulatedDisk::new(fate(self.common.seed, Purpose::Wipe, self.id as u64, self.wipes)));
+        self.disk = self.common.disk(Purpose::Wipe, self.id, self.wipes);
         self.common.check.lock().wiped(NodeId(self.id as u64));
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::aim::Aim;
-use crate::nemesis::{self, Aimed};
+use crate::nemesis::{self, Aimed, Answer};
 use crate::net::Weather;
 use crate::stream::{Purpose, Ratio, exponential, log_uniform, stream};
 use rsm::mix::Draws;
@@ -35,10 +35,16 @@ pub struct Swarm {
     pub clients: usize,
     /// How long a client rests between two operations, on average, in nanoseconds.
     pub rest: u64,
+    /// How many proposals, and how many reads, may be open at a peer.
+    pub tickets: usize,
+    /// How many inputs wait at a peer.
+    pub inbox: usize,
     /// What the network does.
     pub weather: Weather,
     /// The mean latency of a disk operation, in nanoseconds.
     pub disk_mean: u64,
+    /// A write that is cut short leaves alone what lies beside it.
+    pub powersafe: bool,
     /// Whether events at equal times come in an order of the seed's own.
     pub ties: bool,
     /// Drift of the clocks: at most this many millionths.
@@ -57,6 +63,10 @@ pub struct Swarm {
     pub piece_bytes: u64,
     /// Which families of faults are drawn.
     pub families: Families,
+    /// Faults come so many times as rarely as they may.
+    pub pace: u64,
+    /// Nothing goes wrong: what is not as it should be then is the simulator's fault, or the protocol's.
+    pub is_control: bool,
 }
 
 /// Families of faults that a run may have.
@@ -84,6 +94,12 @@ pub struct Families {
     pub leaps: bool,
     /// Old bytes rot.
     pub rot: bool,
+    /// Processes are told to end.
+    pub drains: bool,
+    /// Clients reach only some of the peers.
+    pub asides: bool,
+    /// Whoever leads is struck.
+    pub leaders: bool,
     /// Rare moments are answered.
     pub aimed: bool,
 }
@@ -178,6 +194,27 @@ pub enum What {
         /// When it starts again, in nanoseconds; if it finds the damage, it never does.
         down: u64,
     },
+    /// A process is told to end, and does so in good order.
+    Drain {
+        /// Which node.
+        node: usize,
+        /// When it starts again after its end, in nanoseconds.
+        down: u64,
+    },
+    /// Clients reach only these peers for a while; a bit set is one of them.
+    Aside {
+        /// Which.
+        nodes: u32,
+        /// For how long, in nanoseconds.
+        lasts: u64,
+    },
+    /// This happens to whoever leads.
+    AtLeader {
+        /// What.
+        answer: Answer,
+        /// For how long, in nanoseconds.
+        lasts: u64,
+    },
     /// A node's clock jumps forward.
     Leap {
         /// Which node.
@@ -219,54 +256,91 @@ pub enum Shape {
     Link(usize, usize),
     /// All but those of one node: the others meet only through it.
     Bridge(usize),
+    /// All of whoever leads but those to and from one node, which meets everyone.
+    HalfBridge(usize),
+    /// All but those between neighbours in a row.
+    Chain,
+    /// The same, where the first and the last are neighbours too.
+    Ring,
 }
 
 /// The sizes and options of this seed.
 #[must_use]
 pub fn swarm(seed: u64) -> Swarm {
     let mut draws = stream(seed, Purpose::Swarm, 0);
-    let calm = draws.chance(1, 16);
+    let is_control = draws.chance(1, 16);
     let all = draws.chance(1, 16);
     let nodes = [1, 2, 3, 3, 3, 4, 5, 5, 7][draws.below(9) as usize];
-    let election = log_uniform(draws.bits(), 40 * MS, 250 * MS);
+    let election_max = if draws.chance(1, 6) { 1_000 * MS } else { 250 * MS };
+    let election = log_uniform(draws.bits(), 40 * MS, election_max);
+    // Of many clients each is the slower.
+    let clients = log_uniform(draws.bits(), 1, 16);
+    let mut small = |among: u64, most: u64, usual: usize| {
+        let drawn = log_uniform(draws.bits(), 1, most) as usize;
+        if draws.chance(1, among) && !is_control { drawn } else { usual }
+    };
+    let (tickets, inbox) = (small(4, 8, TICKETS), small(8, 16, INBOX / 64) * 64);
+    let disk_max = if is_control { election / 160 } else { 5 * MS };
     Swarm {
         nodes,
         election: Duration::from_nanos(election),
         heartbeat: Duration::from_nanos(election / (3 + draws.below(5))),
         snapshot_entries: log_uniform(draws.bits(), 3, 60),
         segment_bytes: [128 << 10, 256 << 10][draws.below(2) as usize],
-        sessions_max: 4 + draws.below(60) as usize,
-        clients: 1 + draws.below(6) as usize,
-        rest: log_uniform(draws.bits(), MS, 40 * MS),
-        weather: weather(&mut draws, election, calm),
-        disk_mean: log_uniform(draws.bits(), MS / 50, 5 * MS),
+        // Without faults none is evicted: there are as many as clients and peers.
+        sessions_max: 4 + draws.below(60) as usize + if is_control { 16 + nodes } else { 0 },
+        clients: clients as usize,
+        rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(4),
+        tickets,
+        inbox,
+        weather: weather(&mut draws, election, is_control),
+        disk_mean: log_uniform(draws.bits(), MS / 50, disk_max),
+        powersafe: draws.chance(1, 2),
         ties: draws.chance(1, 2),
         drift_ppm: [0, 50, 500, 50_000][draws.below(4) as usize],
-        pre_vote: calm || !draws.chance(1, 8),
-        check_quorum: calm || !draws.chance(1, 8),
+        pre_vote: !draws.chance(1, 8) || is_control,
+        check_quorum: !draws.chance(1, 8) || is_control,
         window: log_uniform(draws.bits(), 1, 64) as usize,
         append_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
         cache_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
         piece_bytes: log_uniform(draws.bits(), 64, 64 << 10),
-        families: families(&mut draws, calm, all),
+        families: families(&mut draws, is_control, all),
+        pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
+        is_control,
     }
 }
 
+/// How many inputs wait at a peer unless a seed draws fewer.
+pub(crate) const INBOX: usize = 16_384;
+/// The same, of open proposals, and of open reads.
+pub(crate) const TICKETS: usize = 65_536;
+
 /// A network in which an election can succeed: its mean delay is a small part of the least timeout.
-fn weather(draws: &mut Draws, election: u64, calm: bool) -> Weather {
-    let delay_mean = log_uniform(draws.bits(), MS / 10, election / 12);
+fn weather(draws: &mut Draws, election: u64, is_control: bool) -> Weather {
+    if is_control {
+        // No draw of a delay is a twentieth of it.
+        let mean = log_uniform(draws.bits(), MS / 100, election / 160);
+        return Weather { is_fifo: draws.chance(1, 8), ..Weather::fair(mean / 4, mean) };
+    }
+    let mean = log_uniform(draws.bits(), MS / 10, election / 12);
     let mut some = |most: u64, among: u32| {
-        let on = !calm && draws.chance(1, 2);
+        let on = draws.chance(1, 2);
         let of = draws.below(most) as u32;
         if on { Ratio::new(of, among) } else { Ratio::default() }
     };
-    let (loss, double) = (some(300, 1_000), some(200, 1_000));
-    let (flip, late) = (some(10, 1_000), some(4, 1_000));
-    Weather { delay_min: delay_mean / 4, delay_mean, loss, double, flip, late }
+    let (loss, double, replay) = (some(300, 1_000), some(200, 1_000), some(200, 1_000));
+    let (flip, truncate, late) = (some(10, 1_000), some(10, 1_000), some(4, 1_000));
+    let spread = if draws.chance(1, 3) { log_uniform(draws.bits(), 2, 10) } else { 1 };
+    let is_fifo = draws.chance(1, 8);
+    let (crowd, bytes) = (log_uniform(draws.bits(), 2, 32), log_uniform(draws.bits(), 20_000, 2_000_000));
+    let crowd_max = draws.chance(1, 3).then_some(crowd as usize);
+    let bandwidth = draws.chance(1, 3).then_some(bytes);
+    let fair = Weather::fair(mean / 4, mean);
+    Weather { loss, double, replay, flip, truncate, late, spread, is_fifo, crowd_max, bandwidth, ..fair }
 }
 
-fn families(draws: &mut Draws, calm: bool, all: bool) -> Families {
-    let mut on = || (draws.chance(1, 2) || all) && !calm;
+fn families(draws: &mut Draws, is_control: bool, all: bool) -> Families {
+    let mut on = || (draws.chance(1, 2) || all) && !is_control;
     Families {
         cuts: on(),
         clogs: on(),
@@ -279,6 +353,9 @@ fn families(draws: &mut Draws, calm: bool, all: bool) -> Families {
         full: on(),
         leaps: on(),
         rot: on(),
+        drains: on(),
+        asides: on(),
+        leaders: on(),
         aimed: on(),
     }
 }
@@ -287,11 +364,12 @@ fn families(draws: &mut Draws, calm: bool, all: bool) -> Families {
 #[must_use]
 pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     let on = swarm.families;
+    let has_links = 1 < swarm.nodes;
     // Each family has a stream of its own and a mean time between its faults.
     type Make = fn(&mut Draws, &Swarm) -> What;
-    let families: [(bool, u64, Make); 12] = [
-        (on.cuts, 500, cut),
-        (on.clogs, 900, clog),
+    let families: [(bool, u64, Make); 15] = [
+        (on.cuts && has_links, 500, cut),
+        (on.clogs && has_links, 900, clog),
         (on.crashes, 230, crash),
         (on.blackouts, 3_000, |draws, _| What::Blackout { down: down(draws) }),
         (on.pauses, 1_200, |draws, swarm| What::Pause { node: node(draws, swarm), lasts: spell(draws) }),
@@ -302,33 +380,80 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
         (on.leaps, 2_000, |draws, swarm| What::Leap { node: node(draws, swarm), by: spell(draws) }),
         (on.rot, 5_000, rot),
         (on.aimed, 400, |draws, _| What::Await(nemesis::draw(draws))),
+        (on.drains, 1_500, |draws, swarm| What::Drain { node: node(draws, swarm), down: down(draws) }),
+        (on.asides && has_links, 1_000, |draws, swarm| What::Aside {
+            nodes: some_of(draws, swarm),
+            lasts: spell(draws),
+        }),
+        (on.leaders, 500, at_leader),
     ];
     let mut faults = Vec::new();
     for (family, (_, mean_ms, make)) in families.into_iter().enumerate().filter(|(_, (is_on, ..))| *is_on) {
         let mut draws = stream(seed, Purpose::Plan, family as u64);
         let mut at = Time::ZERO;
         loop {
-            at = Time(at.0 + exponential(draws.bits(), mean_ms * MS) + MS);
+            at = Time(at.0 + exponential(draws.bits(), mean_ms * MS * swarm.pace) + MS);
             if until <= at {
                 break;
             }
-            faults.push(Fault { at, what: make(&mut draws, swarm) });
+            let what = make(&mut draws, swarm);
+            flap(&mut draws, at, until, &what, &mut faults);
+            faults.push(Fault { at, what });
         }
     }
     faults.sort_by_key(|fault| fault.at);
     faults
 }
 
+/// Now and then the same links are cut again, and again.
+fn flap(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<Fault>) {
+    let What::Cut { shape, .. } = what else { return };
+    if !draws.chance(1, 8) {
+        return;
+    }
+    let mut spell = || log_uniform(draws.bits(), 20 * MS, 500 * MS);
+    let (lasts, pause) = (spell(), spell());
+    let times = log_uniform(draws.bits(), 2, 16);
+    let again = (1..times).map(|nth| Time(at.0 + nth * (lasts + pause))).take_while(|&at| at < until);
+    faults.extend(again.map(|at| Fault { at, what: What::Cut { shape: shape.clone(), lasts } }));
+}
+
 fn node(draws: &mut Draws, swarm: &Swarm) -> usize {
     draws.below(swarm.nodes as u64) as usize
 }
 
-fn down(draws: &mut Draws) -> u64 {
-    log_uniform(draws.bits(), MS, 1_500 * MS)
+/// Two of them.
+fn two(draws: &mut Draws, swarm: &Swarm) -> (usize, usize) {
+    let one = node(draws, swarm);
+    let other = (one + 1 + draws.below(swarm.nodes as u64 - 1) as usize) % swarm.nodes;
+    (one, other)
 }
 
+/// Some of the nodes, not all; of how many there are each is as likely.
+fn some_of(draws: &mut Draws, swarm: &Swarm) -> u32 {
+    let mut left = 1 + draws.below((swarm.nodes as u64 - 1).max(1));
+    let mut nodes = 0;
+    for node in 0..swarm.nodes as u64 {
+        let is_one = draws.below(swarm.nodes as u64 - node) < left;
+        (left, nodes) = (left - u64::from(is_one), nodes | u32::from(is_one) << node);
+    }
+    nodes
+}
+
+/// Mostly short, seldom so long that everything has changed meanwhile.
+fn down(draws: &mut Draws) -> u64 {
+    let most = if draws.chance(1, 10) { 8_000 * MS } else { 1_500 * MS };
+    log_uniform(draws.bits(), MS, most)
+}
+
+/// The same.
 fn spell(draws: &mut Draws) -> u64 {
-    log_uniform(draws.bits(), 20 * MS, 1_500 * MS)
+    let most = if draws.chance(1, 10) { 6_000 * MS } else { 1_500 * MS };
+    log_uniform(draws.bits(), 20 * MS, most)
+}
+
+fn at_leader(draws: &mut Draws, _: &Swarm) -> What {
+    What::AtLeader { answer: nemesis::draw_answer(draws, false), lasts: spell(draws) }
 }
 
 /// A full disk is met once the segment and the next one are used up.
@@ -347,20 +472,27 @@ fn rot(draws: &mut Draws, swarm: &Swarm) -> What {
 }
 
 fn clog(draws: &mut Draws, swarm: &Swarm) -> What {
-    What::Clog { from: node(draws, swarm), to: node(draws, swarm), lasts: spell(draws) }
+    let (from, to) = two(draws, swarm);
+    What::Clog { from, to, lasts: spell(draws) }
 }
 
 fn cut(draws: &mut Draws, swarm: &Swarm) -> What {
-    let (one, other) = (node(draws, swarm), node(draws, swarm));
-    let sides = 1 + draws.below((1 << swarm.nodes) - 1) as u32;
-    let shape = match draws.below(7) {
-        0 => Shape::Split(sides),
+    let (one, other) = two(draws, swarm);
+    let by_coin = 1 + draws.below((1 << swarm.nodes) - 1) as u32;
+    let by_size = some_of(draws, swarm);
+    // Of two nodes, and of three, there are not so many.
+    let shapes = [0, 0, 7, 10, 11, 11, 11, 11][swarm.nodes];
+    let shape = match draws.below(shapes) {
+        0 => Shape::Split(if draws.chance(1, 2) { by_coin } else { by_size }),
         1 => Shape::Isolate(one),
-        2 => Shape::Leader,
-        3 => Shape::Deaf(one),
-        4 => Shape::Mute(one),
-        5 => Shape::Link(one, other),
-        _ => Shape::Bridge(one),
+        2..=3 => Shape::Leader,
+        4 => Shape::Deaf(one),
+        5 => Shape::Mute(one),
+        6 => Shape::Link(one, other),
+        7 => Shape::HalfBridge(one),
+        8 => Shape::Bridge(one),
+        9 => Shape::Chain,
+        _ => Shape::Ring,
     };
     What::Cut { shape, lasts: spell(draws) }
 }
@@ -378,6 +510,12 @@ impl Shape {
             Shape::Mute(node) => from == node,
             Shape::Link(one, other) => (from, to) == (one, other),
             Shape::Bridge(node) => from != node && to != node && from % 2 != to % 2,
+            Shape::HalfBridge(node) => {
+                let is_leaders = leader.is_some_and(|leader| from == leader || to == leader);
+                is_leaders && from != node && to != node
+            }
+            Shape::Chain => from.abs_diff(to) != 1,
+            Shape::Ring => ![1, nodes - 1].contains(&from.abs_diff(to)),
         };
         all.filter(|&(from, to)| cut(from, to)).collect()
     }
@@ -420,12 +558,43 @@ mod tests {
                 }
             }
         }
-        assert_eq!(kinds.len(), 13 + 7, "{kinds:?}");
+        assert_eq!(kinds.len(), 16 + 10, "{kinds:?}");
+    }
+
+    #[test]
+    fn some_of_them_are_not_all_and_may_be_as_few_or_as_many_as_there_are_sizes() {
+        let (mut draws, swarm) = (Draws::new(5), Swarm { nodes: 5, ..swarm(5) });
+        let mut sizes = [0; 5];
+        (0..1_000).for_each(|_| sizes[some_of(&mut draws, &swarm).count_ones() as usize] += 1);
+        assert!(sizes[0] == 0 && sizes[1..].iter().all(|&times| 200 < times), "{sizes:?}");
+    }
+
+    #[test]
+    fn a_cut_that_flaps_comes_again_with_pauses_between() {
+        let mut swarm = swarm(3);
+        swarm.families = Families { cuts: true, ..Families::default() };
+        let faults = plan(3, &swarm, Time(60_000 * MS));
+        let alike = |one: &Fault| faults.iter().filter(|other| other.what == one.what).count();
+        let most = faults.iter().map(alike).max().unwrap_or_default();
+        assert!(3 <= most && faults.is_sorted_by_key(|fault| fault.at), "{most}");
     }
 
     #[test]
     fn a_bridge_joins_two_halves_that_do_not_meet() {
         let links = Shape::Bridge(4).links(5, None);
         assert!(links.contains(&(0, 1)) && !links.contains(&(0, 2)) && !links.contains(&(0, 4)));
+    }
+
+    #[test]
+    fn shapes_cut_what_they_say() {
+        let left = |shape: Shape| {
+            let (cut, all) = (shape.links(4, Some(0)), Shape::Isolate(0).links(4, None));
+            let kept = all.iter().filter(|link| !cut.contains(link)).count();
+            (cut.len(), kept)
+        };
+        assert_eq!(left(Shape::HalfBridge(2)), (4, 2), "the leader meets one of the others");
+        assert_eq!(left(Shape::HalfBridge(0)), (0, 6), "who leads is cut off from nobody by itself");
+        assert_eq!(left(Shape::Chain), (6, 2), "the first has one neighbour");
+        assert_eq!(left(Shape::Ring), (4, 4), "each has two");
     }
 }

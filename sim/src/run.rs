@@ -2,10 +2,11 @@
 
 use crate::calm::{self, Calm};
 use crate::check::agree;
+use crate::effects::{Came, Effects};
 use crate::html::{self, About, Film};
 use crate::marks::{self, Marks};
 use crate::net::Weather;
-use crate::plan::{Families, Fault, MS, Swarm, What, plan, swarm};
+use crate::plan::{Families, Fault, INBOX, MS, Swarm, TICKETS, What, plan, swarm};
 use crate::stream::{Purpose, Ratio, fate, stream};
 use crate::sums::Sums;
 use crate::trace;
@@ -32,6 +33,8 @@ pub struct Report {
     pub sums: Sums,
     /// The rare moments that it has met.
     pub marks: Marks,
+    /// What became of its faults.
+    pub effects: Effects,
     /// How the calm phase went, if the seed ended with one.
     pub calm: Option<Calm>,
     /// The hash of all steps.
@@ -88,14 +91,16 @@ impl Case {
     #[must_use]
     pub fn bench(seed: u64, lasts: Duration) -> Case {
         let mut swarm = swarm(seed);
-        let (loss, none) = (Ratio::new(1, 50), Ratio::default());
+        let loss = Ratio::new(1, 50);
         let (delay_min, delay_mean) = (MS / 2, 2 * MS);
-        swarm.weather = Weather { delay_min, delay_mean, loss, double: loss, flip: none, late: none };
+        swarm.weather = Weather { loss, double: loss, ..Weather::fair(delay_min, delay_mean) };
         (swarm.nodes, swarm.clients, swarm.rest) = (3, 8, 70 * MS);
         (swarm.heartbeat, swarm.election) = (Duration::from_millis(50), Duration::from_millis(300));
         (swarm.pre_vote, swarm.check_quorum, swarm.window) = (true, true, 64);
         (swarm.append_bytes, swarm.cache_bytes, swarm.piece_bytes) = (64 << 10, 1 << 20, 64 << 10);
         (swarm.snapshot_entries, swarm.disk_mean, swarm.sessions_max) = (1_000, MS, 64);
+        swarm.is_control = false;
+        (swarm.tickets, swarm.inbox, swarm.pace) = (TICKETS, INBOX, 1);
         let on = Families { cuts: true, crashes: true, clogs: true, pauses: true, ..Families::default() };
         swarm.families = on;
         let plan = plan(seed, &swarm, Time::ZERO.after(lasts));
@@ -159,7 +164,7 @@ impl Case {
         if let (Some(film), Some(world_film)) = (film, world.film.take()) {
             *film = world_film;
         }
-        Report { seed: self.seed, sums, marks: world.marks.all(), calm, hash, broken }
+        Report { seed: self.seed, sums, marks: world.marks.all(), effects: world.effects, calm, hash, broken }
     }
 }
 
@@ -207,6 +212,9 @@ fn go(
     while time.now() < end && step(time, world) {}
     let ends_calmly = fate(world.seed, Purpose::Calm, 0, 0).is_multiple_of(calm::SHARE);
     let is_whole = end <= time.now();
+    if is_whole {
+        world.judge_control();
+    }
     let calm = if is_whole && ends_calmly { calm::run(time, world, &mut step) } else { None };
     if !is_stopped {
         world.end(time);
@@ -233,10 +241,18 @@ impl World {
             self.answers.history().judge_blind(&mut self.check.lock());
         }
         self.nodes.iter_mut().for_each(crate::node::Node::kill);
+        self.disarm();
         time.run_for(Duration::from_millis(1), &mut ());
         self.gather();
         self.answers.all_resolved(&mut self.check.lock());
         self.account();
+    }
+
+    /// Where nothing went wrong all must have gone as it should.
+    fn judge_control(&self) {
+        if let Some(control) = self.control {
+            control.judge(&mut self.check.lock(), self.nodes.len(), self.answers.counts);
+        }
     }
 
     fn sums(&self) -> Sums {
@@ -256,7 +272,13 @@ impl World {
             doubled: traffic.doubled,
             reordered: traffic.reordered,
             flipped: traffic.flipped,
+            truncated: traffic.truncated,
+            crowded: traffic.crowded,
+            replayed: traffic.replayed,
             cut_off: traffic.cut,
+            struck: self.effects.count(Came::Struck),
+            withheld: self.effects.count(Came::Withheld),
+            idle: self.effects.count(Came::Idle),
             ..self.sums
         }
     }

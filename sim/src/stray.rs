@@ -128,10 +128,3 @@ pub(crate) fn turned_away(check: &Lock<Check>, peer: &Peer<Lists>, packet: Bytes
         check.lock().break_rule("R22", format!("{:?} lets in what is damaged or not for it", peer.identity()));
     }
 }
-
-pub(crate) fn spoil(bytes: &Bytes, bit: u64) -> Bytes {
-    let mut spoiled = bytes.to_vec();
-    let bit = bit % (spoiled.len() as u64 * 8);
-    spoiled[(bit / 8) as usize] ^= 1 << (bit % 8);
-    spoiled.into()
-}

@@ -1,5 +1,6 @@
 //! Faults carried out, and what follows from them.
 
+use crate::effects::Came;
 use crate::html::Mark;
 use crate::net::prolong;
 use crate::node::Node;
@@ -14,19 +15,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl World {
-    /// A fault that changes nothing is withheld: the node is down, the links are cut already, the budget is spent.
+    /// The time of a fault has come.
     pub(crate) fn strike(&mut self, nth: usize) {
-        if self.is_calm {
-            self.sums.withheld += 1;
+        let what = self.plan[nth].what.clone();
+        if self.is_calm || self.is_beyond_budget(&what) {
+            self.effects.note(&what, Came::Withheld);
             return;
         }
-        let what = self.plan[nth].what.clone();
         let leader = self.leader();
         let has_struck = self.apply(what.clone());
         if let Some(film) = &mut self.film {
             film.mark(Mark::fault(&what, self.nodes.len(), leader, has_struck), self.now);
         }
-        self.sums.withheld += u64::from(!has_struck);
+        // One that waits has come to nothing yet.
+        if !has_struck || !matches!(what, What::Await(_)) {
+            self.effects.note(&what, if has_struck { Came::Struck } else { Came::Idle });
+        }
     }
 
     /// Carries a fault out now. False if it has no effect.
@@ -53,6 +57,9 @@ impl World {
                 true
             }
             What::Await(aimed) => self.arm(aimed),
+            What::Drain { node, down } => self.drain(node, down),
+            What::Aside { nodes, lasts } => self.reach_only(nodes, lasts),
+            What::AtLeader { answer, lasts } => self.strike_leader(answer, lasts),
             What::Rot { node, place, down } => self.rot(node, place, down),
         }
     }
@@ -75,10 +82,30 @@ impl World {
         clogged
     }
 
+    /// Clients reach only these.
+    fn reach_only(&mut self, nodes: u32, lasts: u64) -> bool {
+        let (all, end) = ((1 << self.nodes.len()) - 1, self.after(lasts));
+        let is_news = nodes & all != 0 && nodes & all != all && prolong(&mut self.aside.0, end);
+        if is_news {
+            self.aside.1 = nodes;
+            self.sums.asides += 1;
+        }
+        is_news
+    }
+
+    /// A process is told to end.
+    fn drain(&mut self, id: usize, down: u64) -> bool {
+        let node = &mut self.nodes[id];
+        let Some(process) = node.process.as_ref().filter(|_| node.drained.is_none()) else { return false };
+        process.peer.drain();
+        node.drained = Some(down);
+        true
+    }
+
     fn light_fuse(&mut self, id: usize, operations: u64, down: u64) -> bool {
         let node = &mut self.nodes[id];
-        // Power that has failed in this very turn fails once.
-        let can = node.process.is_some() && node.disk.struck().is_none();
+        // Power that has failed in this very turn fails once. Of a node that is down it fails as it starts.
+        let can = !node.is_frozen && !node.is_refused && node.disk.struck().is_none();
         if can {
             node.fuse = Some(down);
             node.disk.set_fuse(Some(operations));
@@ -213,6 +240,13 @@ impl World {
         }
     }
 
+    fn is_beyond_budget(&self, what: &What) -> bool {
+        match *what {
+            What::Wipe { node, .. } | What::Rot { node, .. } => !self.may_impair(node),
+            _ => false,
+        }
+    }
+
     /// At most as many disks as the cluster promises to survive are emptied or rot, in all of the run.
     fn may_impair(&self, id: usize) -> bool {
         let lost = self.nodes.iter().filter(|node| 0 < node.wipes || node.is_rotten || node.id == id).count();
@@ -277,7 +311,9 @@ impl World {
             }
             Err(_) if node.disk.struck().is_some() => {
                 // Nothing had the time to be said.
+                node.fuse = None;
                 node.disk.crash();
+                self.sums.at_start += 1;
                 self.later(1, Event::Start { node: id });
             }
             Err(SpawnError::Store(Error::Full)) if self.now <= node.full_until => {
@@ -293,6 +329,7 @@ impl World {
             Err(SpawnError::Store(Error::Corrupt(_))) if node.is_rotten => {
                 // It never serves what it cannot vouch for: from here on it waits for its operator.
                 node.disk.kill();
+                node.is_refused = true;
                 self.marks.hit("start-refused-for-damage");
             }
             Err(why) => self.check.lock().break_rule("R11", format!("{id} does not start again: {why}")),
@@ -307,6 +344,7 @@ impl World {
         // A failure that has struck already ends the process as soon as it is heard of; it starts again at once.
         let is_to_come = node.disk.mend();
         node.broken = node.broken.filter(|_| !is_to_come).map(|_| 1);
+        node.drained = node.drained.map(|_| 1);
         node.disk.set_capacity(u64::MAX);
         node.resume();
         self.start(id);
@@ -330,12 +368,20 @@ impl World {
         let node = &mut self.nodes[id];
         let Some(process) = node.process.as_ref().filter(|process| process.peer.has_ended()) else { return };
         let fault = process.peer.fault();
-        let Some(down) = node.broken else {
-            self.check.lock().break_rule("R23", format!("{id} has ended by itself: {fault:?}"));
-            return;
+        let down = match (node.broken, node.drained) {
+            (_, Some(down)) if fault.is_none() => {
+                self.sums.drained += 1;
+                down
+            }
+            (Some(down), _) => {
+                self.sums.broken += 1;
+                node.has_failed = true;
+                down
+            }
+            (None, _) => {
+                return self.check.lock().break_rule("R23", format!("{id} has ended by itself: {fault:?}"));
+            }
         };
-        self.sums.broken += 1;
-        node.has_failed = true;
         node.kill();
         node.disk.kill();
         self.later(down, Event::Start { node: id });
@@ -358,7 +404,7 @@ mod tests {
     use rsm::fsm::VirtualTime;
 
     /// Three nodes after so long, nothing having gone wrong; then these faults strike, one after the other.
-    fn struck(ms: u64, faults: &[What]) -> Sums {
+    fn struck(ms: u64, faults: &[What]) -> (Sums, u64) {
         let mut swarm = swarm(3);
         (swarm.nodes, swarm.families) = (3, Families::default());
         let plan = faults.iter().map(|what| Fault { at: Time::MAX, what: what.clone() }).collect();
@@ -366,11 +412,11 @@ mod tests {
         let mut world = World::new(3, swarm, plan, &time);
         time.run_until(Time(ms * MS), &mut world);
         (0..faults.len()).for_each(|nth| world.strike(nth));
-        world.sums
+        (world.sums, world.effects.count(Came::Idle))
     }
 
     #[test]
-    fn a_fault_of_what_is_down_or_of_no_link_is_withheld() {
+    fn a_fault_of_what_is_down_or_of_no_link_has_no_effect() {
         let (node, down, lasts) = (0, MS, MS);
         let faults = [
             What::Cut { shape: Shape::Split(0b111), lasts },
@@ -378,7 +424,6 @@ mod tests {
             What::Cut { shape: Shape::Link(1, 1), lasts },
             What::Clog { from: 1, to: 1, lasts },
             What::Crash { node, down },
-            What::CrashAtDisk { node, operations: 3, down },
             What::Blackout { down },
             What::Pause { node, lasts },
             What::Stuck { node, lasts },
@@ -386,13 +431,13 @@ mod tests {
             What::Full { node, lasts },
         ];
         // The first node starts at the end of time 0.
-        assert_eq!(struck(0, &faults[..4]).withheld, 4);
+        assert_eq!(struck(0, &faults[..4]).1, 4);
         let mut all_down = vec![What::Blackout { down }];
         all_down.extend(faults);
-        let sums = struck(1, &all_down);
-        let all = Sums { withheld: 11, blackouts: 1, crashes: 3, ..sums };
+        let (sums, idle) = struck(1, &all_down);
+        let all = Sums { blackouts: 1, crashes: 3, ..sums };
         assert_eq!((sums.cuts, sums.clogs, sums.pauses, sums.stuck), (0, 0, 0, 0));
-        assert_eq!(sums, all);
+        assert_eq!((sums, idle), (all, 10));
     }
 
     #[test]
@@ -411,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_lasts_no_longer_than_another_is_withheld() {
+    fn a_fault_that_lasts_no_longer_than_another_has_no_effect() {
         let faults = |lasts: u64| {
             [
                 What::Cut { shape: Shape::Isolate(1), lasts },
@@ -421,7 +466,7 @@ mod tests {
                 What::Full { node: 0, lasts },
             ]
         };
-        let counts = |sums: Sums| [sums.cuts, sums.clogs, sums.pauses, sums.stuck, sums.full, sums.withheld];
+        let counts = |(sums, idle): (Sums, u64)| [sums.cuts, sums.clogs, sums.pauses, sums.stuck, sums.full, idle];
         assert_eq!(counts(struck(2, &[faults(5), faults(5)].concat())), [1, 1, 1, 1, 1, 5]);
         assert_eq!(counts(struck(2, &[faults(5), faults(6)].concat())), [2, 2, 2, 2, 2, 0]);
     }

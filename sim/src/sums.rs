@@ -82,6 +82,12 @@ sums! {
     reordered,
     /// Packets that were spoiled.
     flipped,
+    /// Packets that lost their end.
+    truncated,
+    /// Packets lost where too many were on their way.
+    crowded,
+    /// Packets that came again long after.
+    replayed,
     /// Packets of another cluster, to another member or another life.
     foreign,
     /// Packets from somebody who is no member.
@@ -98,6 +104,8 @@ sums! {
     crashes,
     /// Of those, in the midst of a disk operation.
     at_disk,
+    /// Disks whose power failed again before their process had started.
+    at_start,
     /// All processes at once.
     blackouts,
     /// Crashes that cost bytes that were not synced.
@@ -120,10 +128,20 @@ sums! {
     rotten,
     /// Clocks that have jumped.
     leaps,
+    /// Processes that ended in good order.
+    drained,
+    /// Times when clients reached only some of the peers.
+    asides,
+    /// Faults that struck whoever led.
+    at_leader,
     /// Rare moments that were answered by a fault.
     answered,
-    /// Faults of the plan that had no effect: the node was down, the budget spent.
+    /// Faults of the plan that changed something.
+    struck,
+    /// Faults of the plan that were not to be: the budget was spent, or all was to be calm.
     withheld,
+    /// Faults of the plan that changed nothing: the node was down, the link was cut already, nobody led.
+    idle,
     /// Steps of the core that were taken twice and compared.
     repeated,
 }

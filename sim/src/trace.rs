@@ -1,7 +1,7 @@
 //! A run as text: one line a step, an object of JSON with its keys in fixed order.
 //!
 //! ```text
-//!   {"step":7,"at":1000123,"event":"arrive","from":0,"to":2,"number":4,"flip":null,"carries":["Vote"],"digest":"5b1d.."}
+//!   {"step":7,"at":1000123,"event":"arrive","from":0,"to":2,"number":4,"harm":null,"carries":["Vote"],"digest":"5b1d.."}
 //!   {"step":8,"at":1000123,"turn":"replica","node":2,"inputs":1,"role":"follower","term":3,"last":9,"commit":8,"digest":".."}
 //! ```
 //! `at` is true time in nanoseconds. The hash of a run covers the records of [`VirtualTime`](rsm::fsm::VirtualTime), of
@@ -10,6 +10,7 @@
 use crate::aim::kind;
 use crate::case::Words;
 use crate::check::bodies;
+use crate::net::Harm;
 use crate::world::{Event, World};
 use rsm::fsm::CellId;
 use rsm::fsm::virtual_time::Record;
@@ -32,11 +33,15 @@ pub(crate) fn event(world: &World, event: &Event) -> String {
     match event {
         Event::Fault(nth) => format!("\"event\":\"fault\",\"what\":\"{}\"", Words(&world.plan[*nth].what)),
         Event::Arrive { from, to, copy, bytes } => {
-            let flip = copy.flip.map_or_else(|| "null".to_owned(), |bit| bit.to_string());
+            let harm = match copy.harm {
+                None => "null".to_owned(),
+                Some(Harm::Flip(bit)) => format!("{{\"flip\":{bit}}}"),
+                Some(Harm::Truncate(left)) => format!("{{\"truncate\":{left}}}"),
+            };
             let kinds = bodies(bytes, NodeId(*to as u64)).map(|body| format!("\"{}\"", kind(&body)));
             let (number, kinds) = (copy.number, kinds.collect::<Vec<_>>().join(","));
             format!(
-                "\"event\":\"arrive\",\"from\":{from},\"to\":{to},\"number\":{number},\"flip\":{flip},\"carries\":[{kinds}]"
+                "\"event\":\"arrive\",\"from\":{from},\"to\":{to},\"number\":{number},\"harm\":{harm},\"carries\":[{kinds}]"
             )
         }
         Event::Flushed { node, seq, .. } => format!("\"event\":\"flushed\",\"node\":{node},\"record\":{}", seq.0),

@@ -6,17 +6,18 @@
 //! ```
 
 use crate::aim::kind;
-use crate::check::{Answers, Check, Kept, bodies};
+use crate::check::{Answers, Check, Control, Kept, bodies};
 use crate::client::{Client, Next, Told};
+use crate::effects::Effects;
 use crate::html::Film;
 use crate::marks::Counters;
-use crate::nemesis::Armed;
-use crate::net::{Copy, Net};
+use crate::nemesis::{Armed, Held};
+use crate::net::{Copy, Harm, Net};
 use crate::node::{Common, Node, Sent};
 use crate::parts::{Part, spend};
 use crate::plan::{Fault, MS, Swarm, What};
 use crate::queue::Queue;
-use crate::stray::{NOBODYS, names_another_life, spoil, turned_away};
+use crate::stray::{NOBODYS, names_another_life, turned_away};
 use crate::stream::{Purpose, exponential, stream};
 use crate::sums::Sums;
 use crate::ties::{Source, Ties};
@@ -74,6 +75,10 @@ pub struct World {
     pub(crate) answers: Answers,
     pub(crate) sums: Sums,
     pub(crate) marks: Counters,
+    /// What became of the plan's faults.
+    pub(crate) effects: Effects,
+    /// Where nothing is to go wrong.
+    pub(crate) control: Option<Control>,
     /// No fault of the plan strikes any more.
     pub(crate) is_calm: bool,
     /// Clients begin nothing new.
@@ -84,8 +89,12 @@ pub struct World {
     pub(crate) disk_mean: u64,
     /// Faults that wait for a moment.
     pub(crate) armed: Vec<Armed>,
-    /// What this node says in this turn comes so much later.
-    pub(crate) held: Option<(usize, u64)>,
+    /// What a node says in this turn comes later.
+    pub(crate) held: Option<Held>,
+    /// Until when clients reach only these: a bit set is one of them.
+    pub(crate) aside: (Time, u32),
+    /// When the last packet arrives that is on its way.
+    pub(crate) last_arrival: Time,
     queue: Queue<Event>,
     clients: Vec<Client>,
     told: Arc<Lock<Vec<Told>>>,
@@ -106,7 +115,8 @@ impl World {
         let common = Common { seed, swarm: Arc::clone(&swarm), check: Arc::clone(&check), sent: Arc::clone(&sent) };
         let node = |id: usize| Node::new(id, time.with_clock(clock(seed, id, swarm.drift_ppm)), common.clone());
         let told = Arc::new(Lock::new(Vec::new()));
-        let client = |id: usize| Client::new(id, stream(seed, Purpose::Client, id as u64), Arc::clone(&told));
+        let client =
+            |id: usize| Client::new(id, stream(seed, Purpose::Client, id as u64), swarm.is_control, Arc::clone(&told));
         let ties = Ties::new(seed, swarm.ties);
         let mut world = World {
             seed,
@@ -114,6 +124,8 @@ impl World {
             net: Net::new(seed, swarm.nodes, swarm.weather),
             nodes: (0..swarm.nodes).map(node).collect(),
             clients: (0..swarm.clients).map(client).collect(),
+            control: (swarm.is_control && plan.is_empty()).then(Control::default),
+            effects: Effects::default(),
             plan,
             check,
             answers: Answers::default(),
@@ -126,6 +138,8 @@ impl World {
             swarm,
             armed: Vec::new(),
             held: None,
+            aside: (Time::ZERO, 0),
+            last_arrival: Time::ZERO,
             queue: Queue::default(),
             told,
             sent,
@@ -164,8 +178,8 @@ impl World {
         match event {
             Event::Fault(nth) => [1, *nth as u64, 0],
             Event::Arrive { from, to, copy, bytes } => {
-                let flip = copy.flip.map_or(0, |bit| bit | 1 << 63);
-                [2 | (*from as u64) << 8 | (*to as u64) << 16, copy.number, u64::from(crc(bytes)) ^ flip]
+                let harm = copy.harm.map_or(0, Harm::name);
+                [2 | (*from as u64) << 8 | (*to as u64) << 16, copy.number, u64::from(crc(bytes)) ^ harm]
             }
             Event::Flushed { node, seq, .. } => [3, *node as u64, seq.0],
             Event::Start { node } => [4, *node as u64, 0],
@@ -188,18 +202,17 @@ impl World {
     }
 
     fn arrive(&mut self, from: usize, to: usize, copy: Copy, bytes: Bytes) {
-        let Some(process) = &self.nodes[to].process else {
-            return self.net.arrive(from, to, copy, false);
-        };
-        let late = names_another_life(&bytes, process.peer.identity().incarnation);
-        self.net.arrive(from, to, copy, true);
+        if !self.net.arrive(from, to, copy, self.nodes[to].process.is_some()) {
+            return;
+        }
         self.follow(from, to, copy.number);
         let node = &mut self.nodes[to];
-        node.strays += u64::from(late || copy.flip.is_some());
         let Some(process) = &node.process else { return };
-        match copy.flip {
+        let late = names_another_life(&bytes, process.peer.identity().incarnation);
+        node.strays += u64::from(late || copy.harm.is_some());
+        match copy.harm {
             None => spend(Part::Wire, || process.peer.receive(bytes)),
-            Some(bit) => turned_away(&self.check, &process.peer, spoil(&bytes, bit)),
+            Some(harm) => turned_away(&self.check, &process.peer, harm.done_to(&bytes)),
         }
     }
 
@@ -221,7 +234,9 @@ impl World {
         if self.is_at_rest && self.clients[client].is_at_rest() {
             return;
         }
-        let is_spoken_to = |node: &&Node| self.spoken_to.as_ref().is_none_or(|nodes| nodes.contains(&node.id));
+        let is_reached = |id: usize| self.aside.0 <= self.now || self.aside.1 >> id & 1 == 1;
+        let is_spoken_to =
+            |node: &&Node| is_reached(node.id) && self.spoken_to.as_ref().is_none_or(|nodes| nodes.contains(&node.id));
         let up = self.nodes.iter().filter(is_spoken_to).filter_map(|node| node.process.as_ref());
         let peers: Vec<_> = up.map(|process| &process.peer).collect();
         self.clients[client].act(&peers, &mut self.answers);
@@ -269,6 +284,10 @@ impl World {
 
     fn send(&mut self, packet: Sent) {
         let Sent { from, to, bytes } = packet;
+        if let Some(control) = &mut self.control {
+            let kinds: Vec<_> = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
+            control.sent(kinds.into_iter());
+        }
         // A node that has lost power in this turn has said nothing.
         let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), &bytes);
         if spend(Part::Checks, || self.nodes[from].look(departs)).is_none() {
@@ -276,17 +295,19 @@ impl World {
         }
         let copies = if self.net.is_aiming() {
             let kinds: Vec<_> = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
-            self.net.send_aimed(from, to, self.now, &kinds)
+            self.net.send_aimed(from, to, self.now, bytes.len(), &kinds)
         } else {
-            self.net.send(from, to, self.now)
+            self.net.send(from, to, self.now, bytes.len())
         };
-        let held = self.held.filter(|(node, _)| *node == from).map_or(0, |(_, by)| by);
-        let late = |copy: Copy| Copy { at: Time(copy.at.0.saturating_add(held)), ..copy };
-        let copies = copies.map(|copy| copy.map(late));
+        let copies = match self.held.filter(|held| held.node == from) {
+            Some(held) => self.net.hold((from, to), copies, held),
+            None => copies,
+        };
         if let Some(film) = &mut self.film {
             film.sent((from, to), &bytes, self.net.is_cut(from, to, self.now), copies);
         }
         for copy in copies.into_iter().flatten() {
+            self.last_arrival = self.last_arrival.max(copy.at);
             self.push(copy.at, Event::Arrive { from, to, copy, bytes: bytes.clone() });
         }
     }
@@ -308,11 +329,17 @@ impl World {
         }
     }
 
-    /// Every packet was delivered, lost, or is on its way.
+    /// Every packet was delivered, lost, or is on its way; every fault has come to something, or its time has not come.
     pub(crate) fn account(&self) {
+        let to_come = self.queue.iter().filter(|event| matches!(event, Event::Fault(_))).count() + self.armed.len();
+        if self.plan.len() as u64 != self.effects.all() + to_come as u64 {
+            let why = format!("{} faults, {to_come} to come: {}", self.plan.len(), self.effects);
+            self.check.lock().break_rule("R20", format!("faults are not accounted for: {why}"));
+        }
         let traffic = self.net.traffic;
         let on_way = self.queue.iter().filter(|event| matches!(event, Event::Arrive { .. })).count() as u64;
-        let went = traffic.delivered + traffic.missed + traffic.lost + traffic.cut + on_way;
+        let lost = traffic.missed + traffic.lost + traffic.cut + traffic.crowded;
+        let went = traffic.delivered + lost + on_way;
         if traffic.sent + traffic.doubled != went {
             self.check
                 .lock()
@@ -381,7 +408,10 @@ impl Around for World {
         }
         if let Some(film) = &mut self.film {
             let is_up = |to: usize| self.nodes[to].process.is_some();
-            film.event(&event, matches!(event, Event::Arrive { to, .. } if is_up(to)), self.now);
+            let is_lost =
+                matches!(event, Event::Arrive { from, to, copy, .. } if self.net.is_crowded_out(from, to, copy));
+            let is_up = matches!(event, Event::Arrive { to, .. } if is_up(to));
+            film.event(&event, is_up, is_lost, self.now);
         }
         let node = event.node();
         self.on_event(event);

@@ -29,7 +29,8 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
     let mut sums = Sums::default();
     reports.iter().for_each(|report| sums += report.sums);
     eprintln!("{sums}");
-    assert!(2_000 <= sums.elections, "{sums}");
+    // Some clusters are slow, some have no faults: what is left has four elections each.
+    assert!(1_800 <= sums.elections, "{sums}");
     let mut commits: Vec<u64> = reports.iter().map(|report| report.sums.commits).collect();
     commits.sort_unstable();
     assert!(50 <= commits[commits.len() / 2], "the median seed commits {}", commits[commits.len() / 2]);
@@ -38,6 +39,9 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("doubled", sums.doubled),
         ("reordered", sums.reordered),
         ("flipped", sums.flipped),
+        ("truncated", sums.truncated),
+        ("crowded", sums.crowded),
+        ("replayed", sums.replayed),
         ("foreign", sums.foreign),
         ("from no member", sums.no_members),
         ("from a former life", sums.former_lives),
@@ -56,15 +60,19 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("full", sums.full),
         ("wipes", sums.wipes),
         ("leaps", sums.leaps),
+        ("drained", sums.drained),
+        ("asides", sums.asides),
+        ("at the leader", sums.at_leader),
         ("calm phases", sums.calm),
         ("reads", sums.reads),
         ("swapped", sums.swapped),
         ("unknown", sums.unknown),
         ("expired", sums.expired),
+        ("refused", sums.refused),
         ("witnessed", sums.witnessed),
     ];
+    assert!(30 <= sums.at_start, "power that fails in a start: {sums}");
     assert!(30 <= sums.rotten, "disks of which a bit has changed: {sums}");
-    assert!(20 <= sums.refused, "what a full disk refuses: {sums}");
     for (kind, times) in faults {
         assert!(100 <= times, "{kind}: {times} times only; {sums}");
     }

@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::replay;
 use file::{Kept, Past};
 use rsm_sim::calm::Calms;
+use rsm_sim::effects::Effects;
 use rsm_sim::marks::{ARE_COUNTED, Marks};
 use rsm_sim::mutants;
 use rsm_sim::run::{Case, Report};
@@ -33,6 +34,7 @@ struct Totals {
     sums: Sums,
     marks: Marks,
     calms: Calms,
+    effects: Effects,
     /// Those that broke a rule, which are in no sum.
     broken: Vec<Report>,
 }
@@ -45,6 +47,7 @@ impl Totals {
         }
         self.sums += report.sums;
         self.marks += &report.marks;
+        self.effects += &report.effects;
         report.calm.into_iter().for_each(|calm| self.calms.add(calm));
     }
 
@@ -52,6 +55,7 @@ impl Totals {
         self.sums += other.sums;
         self.marks += &other.marks;
         self.calms.extend(&other.calms);
+        self.effects += &other.effects;
         self.broken.extend(other.broken);
         self.broken.sort_by_key(|report| report.seed);
     }
@@ -104,7 +108,8 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
     let began = Instant::now();
     let until = options.minutes.map(|minutes| began + Duration::from_secs(60 * minutes));
     let seeds = options.seeds.unwrap_or(if until.is_some() { u64::MAX } else { SEEDS });
-    let (end, before, mut calms) = (past.next.saturating_add(seeds), past.sums.simulated_ms, Calms::default());
+    let (end, before) = (past.next.saturating_add(seeds), past.sums.simulated_ms);
+    let (mut calms, mut effects) = (Calms::default(), Effects::default());
     while past.next < end && past.broken.is_empty() && until.is_none_or(|until| Instant::now() < until) {
         let last = end.min(past.next.saturating_add(ROUND));
         let is_over = AtomicBool::new(false);
@@ -114,6 +119,7 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
         past.sums += totals.sums;
         past.marks += &totals.marks;
         calms.extend(&totals.calms);
+        effects += &totals.effects;
         // What is broken is told before anything else can go wrong.
         for report in &totals.broken {
             let what = report.broken.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -127,6 +133,10 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
         }
     }
     let is_clean = past.broken.is_empty();
+    if is_clean {
+        println!("{effects}");
+        effects.mis_aimed().iter().for_each(|line| println!("{line}"));
+    }
     Ok(is_clean && sum_up(options, &past, &calms, past.sums.simulated_ms - before, began.elapsed()))
 }
 
@@ -212,7 +222,7 @@ mod tests {
     fn report(seed: u64, is_broken: bool) -> Report {
         let broken = is_broken.then(|| Violation { rule: "R7", what: format!("of {seed}") });
         let (sums, marks) = (Sums { seeds: 1, ..Sums::default() }, Marks::default());
-        Report { seed, sums, marks, calm: None, hash: 0, broken }
+        Report { seed, sums, marks, effects: Effects::default(), calm: None, hash: 0, broken }
     }
 
     fn options(file: &std::path::Path) -> Options {

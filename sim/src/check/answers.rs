@@ -31,6 +31,8 @@ pub struct Counts {
     pub expired: u64,
     /// Changes that were refused.
     pub refused: u64,
+    /// Operations that were tried again.
+    pub retried: u64,
 }
 
 impl Answers {
@@ -94,6 +96,11 @@ impl Answers {
     /// Nobody knows what has become of a change.
     pub fn unknown(&mut self) {
         self.counts.unknown += 1;
+    }
+
+    /// An operation is tried again.
+    pub fn retried(&mut self) {
+        self.counts.retried += 1;
     }
 
     /// A change has met a session that is gone.

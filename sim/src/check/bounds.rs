@@ -7,10 +7,6 @@ use rsm::raft::{Index, Term};
 /// What a peer's own parts and timers may post while its inbox is full: a completion, a room, a look, a snapshot; the
 /// word of each transfer; each timer once.
 const PARTS: usize = 16;
-/// How many commands an inbox holds unless its builder is told.
-const INBOX: usize = 16_384;
-/// The same, of open tickets.
-const TICKETS: usize = 65_536;
 /// The opening of the peer's own session.
 const OWN_TICKETS: usize = 1;
 /// What a flush of small records takes.
@@ -44,8 +40,8 @@ impl Kept {
         let segments = life + 2 + (flushes * FLUSH).div_ceil(swarm.segment_bytes);
         let snapshot = 4_096 + 16 * applied.0 + 1_024 * swarm.sessions_max as u64;
         Kept {
-            inbox: INBOX + PARTS,
-            tickets: TICKETS + OWN_TICKETS,
+            inbox: swarm.inbox + PARTS,
+            tickets: swarm.tickets + OWN_TICKETS,
             sessions: swarm.sessions_max,
             disk: segments * swarm.segment_bytes + SNAPSHOTS * snapshot,
         }

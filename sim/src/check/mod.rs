@@ -8,11 +8,13 @@
 
 mod answers;
 mod bounds;
+mod control;
 mod history;
 mod looker;
 
 pub use answers::{Answers, Counts, agree};
 pub use bounds::Kept;
+pub use control::Control;
 pub use history::History;
 pub use looker::Looker;
 

@@ -58,7 +58,7 @@ function reader(bytes) {
 
 const SENT = 1, CAME = 2, CHANGED = 3, ASKED = 4, TOLD = 5, MARKED = 6;
 const LOST = 0, DOUBLED = 2, CUT = 3;
-const MISSED = 1, DAMAGED = 2;
+const MISSED = 1, DAMAGED = 2, CROWDED = 3;
 const NUMBERS = ["role", "term", "vote", "leader", "life", "snapshot", "durable", "commit", "applied", "last"];
 
 // Every note: { tag, at, index } and what its tag says. A packet knows the notes of its arrivals, and they know it.

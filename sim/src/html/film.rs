@@ -84,11 +84,12 @@ impl Film {
     }
 
     /// An event of the world is about to happen.
-    pub(crate) fn event(&mut self, event: &Event, is_up: bool, now: Time) {
+    pub(crate) fn event(&mut self, event: &Event, is_up: bool, is_lost: bool, now: Time) {
         self.now = now;
         if let Event::Arrive { from, to, copy, .. } = event {
             let packet = self.links[from * self.frames.len() + to][copy.number as usize];
-            let end = match copy.flip {
+            let end = match copy.harm {
+                _ if is_lost => End::Crowded,
                 _ if !is_up => End::Missed,
                 Some(_) => End::Damaged,
                 None => End::Taken,

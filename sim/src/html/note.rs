@@ -47,8 +47,10 @@ pub(super) enum End {
     Taken,
     /// Nobody was there.
     Missed,
-    /// A bit of it had flipped.
+    /// A bit of it had flipped, or its end was missing.
     Damaged,
+    /// It got lost on the way, where too many were.
+    Crowded,
 }
 
 /// What a client asks for.

@@ -102,6 +102,18 @@ fn of_fault(what: &What, nodes: usize, leader: Option<usize>) -> (&'static str, 
         What::Full { node, lasts } => {
             ("disk", Some(*node), format!("the disk of peer {node} is full {}", lasting(*lasts)))
         }
+        What::Drain { node, down } => {
+            ("crash", Some(*node), format!("peer {node} is told to end, in good order; it {}", again(*down)))
+        }
+        What::Aside { nodes: of, lasts } => {
+            let reached = (0..nodes).filter(|node| of >> node & 1 == 1).map(|node| node.to_string());
+            let reached = reached.collect::<Vec<_>>().join(" and ");
+            ("cut", None, format!("clients reach only peer {reached} {}", lasting(*lasts)))
+        }
+        What::AtLeader { answer, lasts } => {
+            let who = leader.map_or("nobody, since nobody leads".to_owned(), |leader| format!("peer {leader}"));
+            ("pause", leader, format!("whoever leads is struck, {who}: {} {}", answer.words(), lasting(*lasts)))
+        }
         What::Aim(aim) => ("packet", aim.from, format!("one packet is aimed at: {aim:?}")),
         What::Leap { node, by } => ("clock", Some(*node), format!("the clock of peer {node} leaps {} ms", by / MS)),
         What::Rollback { node, down } => {
@@ -129,6 +141,12 @@ fn of_shape(shape: &Shape, nodes: usize, leader: Option<usize>) -> String {
         Shape::Mute(node) => format!("peer {node} hears and is not heard"),
         Shape::Link(from, to) => format!("nothing passes from peer {from} to peer {to}"),
         Shape::Bridge(node) => format!("two halves meet only through peer {node}"),
+        Shape::HalfBridge(node) => match leader {
+            Some(leader) => format!("the leader, peer {leader}, meets the others only through peer {node}"),
+            None => format!("the leader is to meet the others only through peer {node}, but nobody leads"),
+        },
+        Shape::Chain => "each peer meets only its neighbours, in a row".to_owned(),
+        Shape::Ring => "each peer meets only its neighbours, in a ring".to_owned(),
     }
 }
 

@@ -91,7 +91,7 @@ impl Reader<'_> {
         let packet = on_way[place].0;
         on_way[place].1 -= 1;
         on_way.retain(|(_, copies)| 0 < *copies);
-        What::Came { packet, end: [End::Taken, End::Missed, End::Damaged][end] }
+        What::Came { packet, end: [End::Taken, End::Missed, End::Damaged, End::Crowded][end] }
     }
 
     fn changed(&mut self) -> What {

@@ -80,6 +80,7 @@ function say(info, world, note) {
       const kinds = world.notes[note.packet].bodies.map(body => world.names[body.kind]).join(", ") || "nothing";
       if (note.end === MISSED) return `${kinds} from ${peer(note.from)} finds ${peer(note.to)} down`;
       if (note.end === DAMAGED) return `${kinds} from ${peer(note.from)} reaches ${peer(note.to)} damaged, and is refused`;
+      if (note.end === CROWDED) return `${kinds} from ${peer(note.from)} to ${peer(note.to)} is lost: too much is on its way`;
       return `${peer(note.to)} receives ${kinds} from ${peer(note.from)}`;
     }
     case CHANGED: return `${peer(note.node)} ${sayChange(note)}`;
@@ -96,7 +97,7 @@ function detail(info, world, note) {
   if (packet) {
     rows.push(["from, to", `${peer(packet.from)} → ${peer(packet.to)}`], ["sent", time(packet.at)]);
     packet.arrivals.forEach(index => {
-      const came = world.notes[index], end = ["", " (nobody there)", " (damaged)"][came.end];
+      const came = world.notes[index], end = ["", " (nobody there)", " (damaged)", " (lost in the crowd)"][came.end];
       rows.push(["arrives", `${time(came.at)}, after ${((came.at - packet.at) / 1000).toFixed(3)} ms${end}`]);
     });
     if (packet.fate === LOST) rows.push(["arrives", "never: lost by the network"]);

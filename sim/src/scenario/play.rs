@@ -9,9 +9,9 @@ use crate::client::Came;
 use crate::html::{self, About, Film};
 use crate::lists::{Change, Key};
 use crate::net::Weather;
-use crate::plan::{Families, MS, Shape, Swarm, What};
+use crate::plan::{Families, INBOX, MS, Shape, Swarm, TICKETS, What};
 use crate::run::panic_words;
-use crate::stream::{Purpose, Ratio, stream};
+use crate::stream::{Purpose, stream};
 use crate::trace;
 use crate::world::World;
 use rsm::fsm::VirtualTime;
@@ -137,7 +137,6 @@ impl Scenario {
 
     /// A quiet cluster: what goes wrong is the script's.
     fn swarm(&self) -> Swarm {
-        let none = Ratio::default();
         let (delay_min, delay_mean) = (MS / 2, MS / 2);
         Swarm {
             nodes: self.head.nodes,
@@ -148,8 +147,11 @@ impl Scenario {
             sessions_max: self.head.sessions,
             clients: 0,
             rest: MS,
-            weather: Weather { delay_min, delay_mean, loss: none, double: none, flip: none, late: none },
+            tickets: TICKETS,
+            inbox: INBOX,
+            weather: Weather::fair(delay_min, delay_mean),
             disk_mean: MS / 10,
+            powersafe: true,
             ties: false,
             drift_ppm: 0,
             pre_vote: true,
@@ -159,6 +161,8 @@ impl Scenario {
             cache_bytes: 16 << 20,
             piece_bytes: 256 << 10,
             families: Families::default(),
+            pace: 1,
+            is_control: false,
         }
     }
 }
