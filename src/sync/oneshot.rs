@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   Sender ── send(value) ──> +-------------------------+ ── wait, wait_until, try_take, .await ──> Ticket
-//!                             | state | value | sleeper |
+//!                             |  word | value | sleeper |
 //!          ── dropped ──────> +-------------------------+ ── Closed ──>
 //!
-//!   state    bit 3     2      1        0        VALUE    the value lies there
-//!          +---------+------+--------+-------+  CLOSED   the sender was dropped without sending
-//!          | WAITING | LEFT | CLOSED | VALUE |  LEFT     the ticket was dropped
-//!          +---------+------+--------+-------+  WAITING  the receiver's sleeper lies there
+//!   word     +---------+------+--------+-------+  VALUE    the value lies there
+//!            | WAITING | LEFT | CLOSED | VALUE |  CLOSED   the sender was dropped without sending
+//!            +---------+------+--------+-------+  LEFT     the ticket was dropped
+//!                                                 WAITING  the receiver's sleeper lies there
 //! ```
 //! A ticket always resolves: a sender that is dropped, by a panic for instance, makes it [`Closed`], never a hang. It is how an
 //! answer comes back from whoever works elsewhere. Many values want a channel ([`mpsc`](super::mpsc)), one fact that many wait
@@ -39,7 +39,7 @@
 //! worker.join().unwrap();
 //! ```
 //!
-//! **Who frees the box.** Whoever sets the second of {VALUE or CLOSED, LEFT}: one `fetch_or` decides, there is no count. VALUE or
+//! **Who frees the box.** Whoever sets the second of {VALUE or CLOSED, LEFT}: one exchange decides, there is no count. VALUE or
 //! CLOSED beside WAITING means that the sender is still inside, about to take the sleeper: the receiver backs off until WAITING
 //! falls, or the sender would read its sleeper from freed memory.
 //!
@@ -47,10 +47,12 @@
 //! receiver's to take back, by clearing WAITING; beside one of them, the sender's. T3 the value is given to exactly one: the
 //! receiver, the sender it could not be sent by, or the drop of the box.
 
+mod word;
+
 use super::backoff::Backoff;
 use super::park::{NoSleep, Sleeper};
 use super::probe::{self, Mutant};
-use super::shim::{AtomicU32, Deadline, Ordering::*, UnsafeCell, park, thread};
+use super::shim::{AtomicU32, Deadline, Ordering, Ordering::*, UnsafeCell, park, thread};
 use super::{Closed, WaitError};
 use std::fmt;
 use std::future::Future;
@@ -59,17 +61,11 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-
-const VALUE: u32 = 1 << 0;
-const CLOSED: u32 = 1 << 1;
-const LEFT: u32 = 1 << 2;
-const WAITING: u32 = 1 << 3;
-/// Either of these is the sender's last word.
-const RESOLVED: u32 = VALUE | CLOSED;
+use word::{Found, Last, Then, Word};
 
 /// What both sides share.
 struct Slot<T> {
-    state: AtomicU32,
+    word: AtomicU32,
     /// The sender's until VALUE is set, then the receiver's.
     value: UnsafeCell<Option<T>>,
     /// T2 says whose it is.
@@ -78,8 +74,8 @@ struct Slot<T> {
 
 /// A sender and the ticket for what it will send. One allocation.
 pub fn channel<T>() -> (Sender<T>, Ticket<T>) {
-    let slot =
-        Box::new(Slot { state: AtomicU32::new(0), value: UnsafeCell::new(None), sleeper: UnsafeCell::new(None) });
+    let word = AtomicU32::new(Word::NEW.0);
+    let slot = Box::new(Slot { word, value: UnsafeCell::new(None), sleeper: UnsafeCell::new(None) });
     let slot = NonNull::from(Box::leak(slot));
     (Sender { slot }, Ticket { slot: Some(slot) })
 }
@@ -110,29 +106,36 @@ unsafe impl<T: Send> Send for Ticket<T> {}
 unsafe impl<T: Send> Sync for Ticket<T> {}
 
 impl<T> Slot<T> {
+    /// Applies a transition; whether it fits.
+    #[cfg_attr(rsm_loom, track_caller)]
+    fn change(&self, success: Ordering, transition: fn(Word) -> Option<Word>) -> bool {
+        self.word.fetch_update(success, Relaxed, |now| transition(Word(now)).map(|next| next.0)).is_ok()
+    }
+
     /// The sender's last act: resolves the ticket and wakes the receiver. The box, if the receiver had left: then it is ours.
-    fn resolve(slot: NonNull<Slot<T>>, how: u32) -> Option<Box<Slot<T>>> {
+    fn resolve(slot: NonNull<Slot<T>>, last: Last) -> Option<Box<Slot<T>>> {
         // SAFETY: T1, the sender has not set its bit before, so the box still stands.
         let this = unsafe { slot.as_ref() };
         // ORDERING: Release gives the value to the receiver's Acquire (model `send_recv`); Acquire takes the sleeper from its
         // WAITING (model `send_recv`), or the box from its LEFT (model `poll_drop_send`).
-        let before = this.state.fetch_or(how, AcqRel);
-        if before & LEFT != 0 {
+        let before = Word(this.word.fetch_or(Word::resolve(last), AcqRel));
+        match before.then() {
+            Then::Nothing => None,
             // SAFETY: T1, ours is the second bit, so the box is ours; it came from `Box::leak`.
-            return Some(unsafe { Box::from_raw(slot.as_ptr()) });
-        }
-        if before & WAITING != 0 {
-            // SAFETY: T2, WAITING beside our bit makes the sleeper ours, until we clear it.
-            let sleeper = this.sleeper.with_mut(|sleeper| unsafe { (*sleeper).take() });
-            super::probe::model_yield();
-            // ORDERING: Release is the last touch of the box: the receiver's Acquire load of the fallen bit lets it free
-            // (model `send_recv_until`).
-            this.state.fetch_and(!WAITING, Release);
-            if let Some(sleeper) = sleeper {
-                sleeper.wake();
+            Then::Frees => Some(unsafe { Box::from_raw(slot.as_ptr()) }),
+            Then::Wakes => {
+                // SAFETY: T2, WAITING beside our bit makes the sleeper ours, until we clear it.
+                let sleeper = this.sleeper.with_mut(|sleeper| unsafe { (*sleeper).take() });
+                super::probe::model_yield();
+                // ORDERING: Release is the last touch of the box: the receiver's Acquire load of the fallen bit lets it free
+                // (model `send_recv_until`).
+                this.word.fetch_and(Word::quit(), Release);
+                if let Some(sleeper) = sleeper {
+                    sleeper.wake();
+                }
+                None
             }
         }
-        None
     }
 }
 
@@ -147,7 +150,7 @@ impl<T> Sender<T> {
         let this = unsafe { slot.as_ref() };
         // SAFETY: until VALUE is set, the value's place is the sender's alone.
         this.value.with_mut(|place| unsafe { *place = Some(value) });
-        match Slot::resolve(slot, VALUE) {
+        match Slot::resolve(slot, Last::Value) {
             None => Ok(()),
             Some(slot) => Err(free(slot).expect("T3: the value lies there, as we have just put it there")),
         }
@@ -157,13 +160,13 @@ impl<T> Sender<T> {
     pub fn is_closed(&self) -> bool {
         // SAFETY: T1, the sender has not set its bit, so the box stands.
         let this = unsafe { self.slot.as_ref() };
-        this.state.load(Relaxed) & LEFT != 0
+        Word(this.word.load(Relaxed)).has_left()
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if let Some(slot) = Slot::resolve(self.slot, CLOSED) {
+        if let Some(slot) = Slot::resolve(self.slot, Last::Closed) {
             free(slot);
         }
     }
@@ -202,16 +205,15 @@ impl<T> Ticket<T> {
         let Some(slot) = self.slot else { return Err(Closed) };
         // SAFETY: T1, a ticket that holds the box has not left.
         let this = unsafe { slot.as_ref() };
-        // ORDERING: Acquire pairs with the sender's VALUE (model `send_try_take`).
-        let mut state = this.state.load(Acquire);
-        if state & RESOLVED == 0 {
-            return Ok(None);
-        }
         let mut backoff = Backoff::new();
-        while state & WAITING != 0 && !probe::has(Mutant::WaitingNotAwaited) {
-            backoff.nap();
-            // ORDERING: Acquire pairs with the sender's last touch: it has left the box (model `send_recv_until`).
-            state = this.state.load(Acquire);
+        loop {
+            // ORDERING: Acquire pairs with the sender's VALUE (model `send_try_take`), and with its last touch: it has left the
+            // box (model `send_recv_until`).
+            match Word(this.word.load(Acquire)).found() {
+                Found::Pending => return Ok(None),
+                Found::SenderInside if !probe::has(Mutant::WaitingNotAwaited) => backoff.nap(),
+                Found::SenderInside | Found::Box => break,
+            }
         }
         self.slot = None;
         // SAFETY: T1, the sender has set its bit and left, and we are here once, as second: the box is ours, from `Box::leak`.
@@ -224,7 +226,7 @@ impl<T> Ticket<T> {
         let Some(slot) = self.slot else { return true };
         // SAFETY: T1, a ticket that holds the box has not left.
         let this = unsafe { slot.as_ref() };
-        this.state.load(Relaxed) & RESOLVED != 0
+        Word(this.word.load(Relaxed)).is_resolved()
     }
 
     /// The clock is read only by who has to wait.
@@ -266,15 +268,8 @@ impl<T> Ticket<T> {
         // SAFETY: T2, WAITING is not set (only we set it, and who calls us has withdrawn), so the sleeper's place is ours.
         this.sleeper.with_mut(|place| unsafe { *place = Some(sleeper) });
         // ORDERING: Release gives the sleeper to the sender's Acquire (model `send_recv`). A value that is there already is taken by
-        // the Acquire in `try_take`.
-        let before = this.state.fetch_or(WAITING, Release);
-        debug_assert!(before & WAITING == 0, "T2: the last sleeper is withdrawn before the next is registered");
-        if before & RESOLVED != 0 {
-            // The sender came first, saw no WAITING and has left. The sleeper goes with the box.
-            this.state.fetch_and(!WAITING, Relaxed);
-            return false;
-        }
-        true
+        // the Acquire in `try_take`; the sender saw no WAITING then, and has left: the sleeper goes with the box.
+        this.change(Release, Word::register)
     }
 
     /// Takes the sleeper back; false if there is none, or the sender is about to wake it.
@@ -283,7 +278,7 @@ impl<T> Ticket<T> {
         // SAFETY: T1, a ticket that holds the box has not left.
         let this = unsafe { slot.as_ref() };
         // Relaxed: what we take back is our own, and a sender that came first is awaited in `try_take`.
-        let ours = this.state.compare_exchange(WAITING, 0, Relaxed, Relaxed).is_ok();
+        let ours = this.change(Relaxed, Word::withdraw);
         if ours {
             // SAFETY: T2, we have cleared WAITING beside neither VALUE nor CLOSED: the sleeper is ours.
             drop(this.sleeper.with_mut(|sleeper| unsafe { (*sleeper).take() }));
@@ -335,8 +330,7 @@ impl<T> Drop for Ticket<T> {
         let this = unsafe { slot.as_ref() };
         // ORDERING: Release gives the box to a sender that comes second (model `poll_drop_send`). From one that came first it is taken
         // by the Acquire in `try_take`.
-        let before = this.state.fetch_or(LEFT, Release);
-        if before & RESOLVED == 0 {
+        if !Word(this.word.fetch_or(Word::leave(), Release)).is_resolved() {
             return;
         }
         // The sender came first: it may be taking the sleeper. The box is ours, as we are second.

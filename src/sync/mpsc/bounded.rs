@@ -12,9 +12,9 @@
 //! into by the sender it was granted to, or given back and granted to the next. B3 the queue's bit may be held while BUSY is
 //! entered, never the other way round.
 
-use super::busy::Refused;
 use super::chain::{Channel, Found};
 use super::hand::Hand;
+use super::word::Refused;
 use crate::sync::Closed;
 use crate::sync::backoff::Backoff;
 use crate::sync::park::{Decision, End, Policy, Queue, Verdict};

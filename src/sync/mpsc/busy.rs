@@ -7,19 +7,10 @@
 
 use super::chain::Channel;
 use super::chunk::{Chain, Loose, Spares};
+use super::word::{LIMIT_MAX, Places, Refused, Word};
 use crate::sync::backoff::Backoff;
 use crate::sync::park::Sleeper;
 use crate::sync::shim::Ordering::*;
-
-const BUSY: u64 = 1 << 0;
-/// The receiver sleeps, or is about to.
-pub(super) const NAP: u64 = 1 << 1;
-/// Nothing more is taken in.
-pub(super) const CLOSED: u64 = 1 << 2;
-/// One message.
-pub(super) const ONE: u64 = 1 << 3;
-/// The limit of an unbounded channel: what the length can count.
-pub(super) const LIMIT_MAX: u64 = u64::MAX / ONE;
 
 /// Bytes of messages that are copied into another chunk rather than linked with their own.
 const COPIED_MAX: usize = 1024;
@@ -33,36 +24,16 @@ pub(super) struct Inner<T> {
     pub(super) chain: Chain<T>,
     pub(super) spares: Spares<T>,
     pub(super) sleeper: Option<Sleeper>,
-    /// Places granted to waiting senders that have not sent yet.
-    pub(super) reserved: u64,
-    /// A mark: since the last `take`, somebody found the channel full and waits.
-    pub(super) awaited: bool,
-}
-
-/// Why a message does not go in.
-#[derive(Clone, Copy)]
-pub(super) enum Refused {
-    Full,
-    Closed,
+    pub(super) places: Places,
 }
 
 /// BUSY is ours. Must be left by [`leave`](Entered::leave), and soon: whoever panics in between stops the channel for ever.
 pub(super) struct Entered<'a, T> {
     channel: &'a Channel<T>,
-    pub(super) word: u64,
+    pub(super) word: Word,
 }
 
 impl<T> Entered<'_, T> {
-    /// Messages in the chain.
-    pub(super) fn len(&self) -> u64 {
-        self.word / ONE
-    }
-
-    /// Whether nothing more is taken in.
-    pub(super) fn is_closed(&self) -> bool {
-        self.word & CLOSED != 0
-    }
-
     /// Visits what BUSY guards.
     #[inline]
     pub(super) fn inner<R>(&mut self, visit: impl FnOnce(&mut Inner<T>) -> R) -> R {
@@ -73,7 +44,7 @@ impl<T> Entered<'_, T> {
     /// Takes the sleeper out, to be woken after leaving, if NAP says that there is one. NAP must fall with it.
     #[inline]
     pub(super) fn sleeper(&mut self) -> Option<Sleeper> {
-        if self.word & NAP == 0 {
+        if !self.word.is_napping() {
             return None;
         }
         self.inner(|inner| inner.sleeper.take())
@@ -83,24 +54,30 @@ impl<T> Entered<'_, T> {
     #[inline]
     pub(super) fn leave_with(mut self, count: u64, reserved: bool) {
         if reserved {
-            self.inner(|inner| inner.reserved -= 1);
+            self.inner(|inner| inner.places = inner.places.given());
         }
-        let word = self.word + count * ONE;
-        if word & NAP == 0 { self.leave(word) } else { self.leave_waking(word) }
+        let word = self.word.push(count);
+        if word.is_napping() { self.leave_waking(word.awake()) } else { self.leave(word) }
     }
 
     #[cold]
-    fn leave_waking(mut self, word: u64) {
+    fn leave_waking(mut self, word: Word) {
         let sleeper = self.sleeper();
-        self.leave(word & !NAP);
+        self.leave(word);
         sleeper.into_iter().for_each(Sleeper::wake);
+    }
+
+    /// Frees BUSY and changes nothing.
+    pub(super) fn leave_as_it_was(self) {
+        let word = self.word.leave();
+        self.leave(word);
     }
 
     /// Frees BUSY and says what the word is from now on.
     #[inline]
-    pub(super) fn leave(self, word: u64) {
+    pub(super) fn leave(self, word: Word) {
         // ORDERING: Release gives what we did to the next Acquire of BUSY (model `send_send_take`). A store will do: M5.
-        self.channel.word.0.store(word & !BUSY, Release);
+        self.channel.word.0.store(word.0, Release);
     }
 }
 
@@ -108,9 +85,11 @@ impl<T> Channel<T> {
     /// Takes BUSY.
     #[inline]
     pub(super) fn enter(&self) -> Entered<'_, T> {
-        let word = self.word.0.load(Relaxed);
-        // ORDERING: Acquire takes what the last holder of BUSY did (model `send_send_take`).
-        if word & BUSY == 0 && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok() {
+        let word = self.look();
+        if let Some(busy) = word.enter()
+            // ORDERING: Acquire takes what the last holder of BUSY did (model `send_send_take`).
+            && self.word.0.compare_exchange_weak(word.0, busy.0, Acquire, Relaxed).is_ok()
+        {
             return Entered { channel: self, word };
         }
         self.enter_slowly()
@@ -120,10 +99,10 @@ impl<T> Channel<T> {
     fn enter_slowly(&self) -> Entered<'_, T> {
         let mut backoff = Backoff::with(6, 10);
         loop {
-            let word = self.word.0.load(Relaxed);
-            if word & BUSY == 0
+            let word = self.look();
+            if let Some(busy) = word.enter()
                 // ORDERING: Acquire as in `enter` (model `send_send_take`).
-                && self.word.0.compare_exchange_weak(word, word | BUSY, Acquire, Relaxed).is_ok()
+                && self.word.0.compare_exchange_weak(word.0, busy.0, Acquire, Relaxed).is_ok()
             {
                 return Entered { channel: self, word };
             }
@@ -136,13 +115,12 @@ impl<T> Entered<'_, T> {
     /// Why so many messages may not go in. A granted place is taken whatever the length.
     #[inline]
     pub(super) fn refuses(&mut self, count: u64, reserved: bool) -> Option<Refused> {
-        if self.is_closed() {
+        if self.word.is_closed() {
             return Some(Refused::Closed);
         }
-        let limit = self.channel.limit;
-        let len = self.len();
+        let (limit, len) = (self.channel.limit, self.word.len());
         // Only a bounded channel has places set aside; an unbounded one does not look.
-        if reserved || limit == LIMIT_MAX || len + self.inner(|inner| inner.reserved) + count <= limit {
+        if reserved || limit == LIMIT_MAX || self.inner(|inner| inner.places.have_room(count, len, limit)) {
             return None;
         }
         Some(Refused::Full)
@@ -150,16 +128,6 @@ impl<T> Entered<'_, T> {
 }
 
 impl<T> Inner<T> {
-    /// At a `take`: whether somebody waits for room; and a place for the oldest of them, unless all are set aside already.
-    pub(super) fn set_aside(&mut self, limit: u64) -> Option<u64> {
-        if !std::mem::replace(&mut self.awaited, false) {
-            return None;
-        }
-        let one = u64::from(self.reserved < limit);
-        self.reserved += one;
-        Some(one)
-    }
-
     /// Copies a few messages into the newest chunk and gives the emptied one back, or links theirs.
     pub(super) fn push_all(&mut self, mut chunk: Loose<T>) -> Option<Loose<T>> {
         let few = chunk.len() * size_of::<T>() <= COPIED_MAX;

@@ -1,10 +1,8 @@
-//! The word of a channel, and what one thread at a time may do behind its lowest bit.
+//! What senders and receiver share, and what one thread at a time may do behind the lowest bit of the channel's [word](super::word).
 //!
 //! ```text
-//!   63                                3    2       1      0
-//!  +-----------------------------------+--------+------+------+
-//!  |  length (61 bits)                 | CLOSED | NAP  | BUSY |     NAP: the receiver sleeps, or is about to
-//!  +-----------------------------------+--------+------+------+
+//!   word    | length | CLOSED | NAP | BUSY |
+//!   inner   chain, spares, sleeper, places           reached under BUSY alone
 //! ```
 //! BUSY is a lock of one bit: taken by a compare-and-swap, freed by a plain store of the whole word, since while it is set nobody
 //! else may change any bit. So a send is one read-modify-write. Between the two stand a few instructions: no allocator, no code
@@ -14,9 +12,10 @@
 //! M3 first in, first out per sender; BUSY orders all. M4 no message is dropped, nothing allocated, nobody woken under BUSY.
 //! M5 under BUSY no bit changes but by its holder. M6 length + reserved <= limit, where there is one.
 
-use super::busy::{CLOSED, Entered, Inner, NAP, ONE, Padded, Refused};
+use super::busy::{Entered, Inner, Padded};
 use super::chunk::{Chain, Loose, SPARES_MAX, Spares, room};
 use super::hand::Hand;
+use super::word::{Places, Refused, Word};
 use crate::sync::park::Sleeper;
 use crate::sync::shim::{AtomicU64, Ordering::*, UnsafeCell};
 
@@ -43,8 +42,8 @@ unsafe impl<T: Send> Sync for Channel<T> {}
 impl<T> Channel<T> {
     /// An empty channel for so many messages.
     pub(super) fn new(limit: u64) -> Channel<T> {
-        let inner = Inner { chain: Chain::new(), spares: Spares::new(), sleeper: None, reserved: 0, awaited: false };
-        Channel { word: Padded(AtomicU64::new(0)), inner: Padded(UnsafeCell::new(inner)), limit }
+        let inner = Inner { chain: Chain::new(), spares: Spares::new(), sleeper: None, places: Places::NEW };
+        Channel { word: Padded(AtomicU64::new(Word::NEW.0)), inner: Padded(UnsafeCell::new(inner)), limit }
     }
 
     /// How many messages may lie here.
@@ -52,19 +51,25 @@ impl<T> Channel<T> {
         self.limit
     }
 
+    /// The word, at some moment during the call.
+    #[inline]
+    pub(super) fn look(&self) -> Word {
+        Word(self.word.0.load(Relaxed))
+    }
+
     /// Messages that lie here, at some moment during the call.
     pub(super) fn len(&self) -> u64 {
-        self.word.0.load(Relaxed) / ONE
+        self.look().len()
     }
 
     /// Whether nothing more will be taken in.
     pub(super) fn is_closed(&self) -> bool {
-        self.word.0.load(Relaxed) & CLOSED != 0
+        self.look().is_closed()
     }
 
     /// Whether the receiver is still registered to be woken.
     pub(super) fn is_napping(&self) -> bool {
-        self.word.0.load(Relaxed) & NAP != 0
+        self.look().is_napping()
     }
 
     /// Puts one message in. `reserved`: into a place that was granted.
@@ -72,8 +77,7 @@ impl<T> Channel<T> {
     pub(super) fn push(&self, message: T, reserved: bool) -> Result<(), (Refused, T)> {
         let mut entered = self.enter();
         if let Some(why) = entered.refuses(1, reserved) {
-            let word = entered.word;
-            entered.leave(word);
+            entered.leave_as_it_was();
             return Err((why, message));
         }
         match entered.inner(|inner| inner.chain.push(message)) {
@@ -98,13 +102,11 @@ impl<T> Channel<T> {
             Some(spare) => spare,
             None => {
                 // The allocator is not called under BUSY.
-                let word = entered.word;
-                entered.leave(word);
+                entered.leave_as_it_was();
                 let fresh = Loose::new(room::<T>());
                 entered = self.enter();
                 if let Some(why) = entered.refuses(1, reserved) {
-                    let word = entered.word;
-                    entered.leave(word);
+                    entered.leave_as_it_was();
                     return Err((why, message));
                 }
                 // Another sender may have linked one meanwhile.
@@ -129,8 +131,7 @@ impl<T> Channel<T> {
         let len = chunk.len() as u64;
         let mut entered = self.enter();
         if let Some(why) = entered.refuses(len, false) {
-            let word = entered.word;
-            entered.leave(word);
+            entered.leave_as_it_was();
             return Err((why, chunk));
         }
         let emptied = entered.inner(|inner| inner.push_all(chunk));
@@ -149,37 +150,35 @@ impl<T> Channel<T> {
             return (Found::Nothing, None);
         }
         let mut entered = self.enter();
-        let (len, word) = (entered.len(), entered.word);
-        if len == 0 {
-            let found = if entered.is_closed() { Found::End } else { Found::Nothing };
-            entered.leave(word);
-            return (found, None);
-        }
-        let limit = self.limit;
+        let word = entered.word;
+        let Some(taken) = word.take() else {
+            entered.leave_as_it_was();
+            return (if word.is_closed() { Found::End } else { Found::Nothing }, None);
+        };
         let (chain, spares, set_aside) = entered.inner(|inner| {
             inner.spares.refill(hand.spares());
             let chain = std::mem::replace(&mut inner.chain, Chain::new());
-            (chain, inner.spares.len(), inner.set_aside(limit))
+            let (places, set_aside) = inner.places.take(self.limit);
+            inner.places = places;
+            (chain, inner.spares.len(), set_aside)
         });
-        // NAP is not set: it would mean that the chain is empty (M2).
-        entered.leave(word & CLOSED);
-        hand.fill(chain, len as usize, spares);
+        entered.leave(taken);
+        hand.fill(chain, word.len() as usize, spares);
         (Found::Some, set_aside)
     }
 
     /// Registers the receiver to be woken by the next message or the end; false if there is something to see already.
     pub(super) fn nap(&self, sleeper: Sleeper, hand: &mut Hand<T>) -> bool {
         let mut entered = self.enter();
-        let word = entered.word;
-        if entered.len() > 0 || entered.is_closed() {
-            entered.leave(word);
+        let Some(napping) = entered.word.nap() else {
+            entered.leave_as_it_was();
             return false;
-        }
+        };
         let old = entered.inner(|inner| {
             inner.spares.refill(hand.spares());
             inner.sleeper.replace(sleeper)
         });
-        entered.leave(word | NAP);
+        entered.leave(napping);
         drop(old);
         true
     }
@@ -187,18 +186,18 @@ impl<T> Channel<T> {
     /// Takes the receiver's sleeper back; false if a sender has taken it: then there is something to see.
     pub(super) fn wake_up(&self) -> bool {
         let mut entered = self.enter();
-        let word = entered.word;
+        let word = entered.word.awake();
         let sleeper = entered.sleeper();
-        entered.leave(word & !NAP);
+        entered.leave(word);
         sleeper.is_some()
     }
 
     /// Takes nothing more in. What lies here may still be taken.
     pub(super) fn close(&self) {
         let mut entered = self.enter();
-        let word = entered.word;
+        let word = entered.word.close();
         let sleeper = entered.sleeper();
-        entered.leave((word | CLOSED) & !NAP);
+        entered.leave(word);
         wake(sleeper);
     }
 
@@ -207,8 +206,8 @@ impl<T> Channel<T> {
         let mut entered = self.enter();
         let sleeper = entered.sleeper();
         let chain = entered.inner(|inner| std::mem::replace(&mut inner.chain, Chain::new()));
-        let len = entered.len() as usize;
-        entered.leave(CLOSED);
+        let len = entered.word.len() as usize;
+        entered.leave(Word::close_and_take());
         drop(sleeper);
         let mut hand = Hand::new();
         hand.fill(chain, len, SPARES_MAX);
@@ -218,44 +217,40 @@ impl<T> Channel<T> {
     /// Whether one who wants to send must wait. If so, it leaves a mark, which the next `take` will see.
     pub(super) fn must_wait(&self) -> bool {
         let mut entered = self.enter();
-        let word = entered.word;
         let full = matches!(entered.refuses(1, false), Some(Refused::Full));
         if full {
-            entered.inner(|inner| inner.awaited = true);
+            entered.inner(|inner| inner.places = inner.places.mark());
         }
-        entered.leave(word);
+        entered.leave_as_it_was();
         full
     }
 
     /// Sets a place aside for one who is to send into it. If there is none, leaves a mark.
     pub(super) fn reserve(&self) -> Result<(), Refused> {
         let mut entered = self.enter();
-        let word = entered.word;
         let refused = entered.refuses(1, false);
         entered.inner(|inner| match refused {
-            None => inner.reserved += 1,
-            Some(Refused::Full) => inner.awaited = true,
+            None => inner.places = inner.places.set_aside(),
+            Some(Refused::Full) => inner.places = inner.places.mark(),
             Some(Refused::Closed) => {}
         });
-        entered.leave(word);
+        entered.leave_as_it_was();
         refused.map_or(Ok(()), Err)
     }
 
     /// Gives a place that was set aside back.
     pub(super) fn unreserve(&self) {
         let mut entered = self.enter();
-        let word = entered.word;
-        entered.inner(|inner| inner.reserved -= 1);
-        entered.leave(word);
+        entered.inner(|inner| inner.places = inner.places.given());
+        entered.leave_as_it_was();
     }
 
     /// Spares kept here.
     #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
     pub(super) fn spares(&self) -> usize {
         let mut entered = self.enter();
-        let word = entered.word;
         let spares = entered.inner(|inner| inner.spares.len());
-        entered.leave(word);
+        entered.leave_as_it_was();
         spares
     }
 }

@@ -1,4 +1,11 @@
 //! Why a message was not sent, or none was received. What was not sent is handed back.
+//!
+//! ```text
+//!   send                    SendError                    the receiver is gone
+//!   try_send                TrySendError: Full           or it is full just now
+//!   send_timeout, _until    SendTimeoutError: TimedOut   or it stayed full
+//!   try_recv, try_take      TryRecvError: Empty, Closed  nothing now, or for good
+//! ```
 
 use std::error::Error;
 use std::fmt;

@@ -11,10 +11,10 @@
 //! only what goes in: dropped at any moment, it leaves the rest there.
 
 use super::bounded::Seeking;
-use super::busy::Refused;
 use super::chunk::{Loose, room};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::sender::Sender;
+use super::word::Refused;
 use crate::sync::Closed;
 use crate::sync::park::Wait;
 use crate::sync::shim::Deadline;

@@ -53,6 +53,7 @@ mod hand;
 mod many;
 mod receiver;
 mod sender;
+mod word;
 
 pub use batch::Batch;
 pub use error::{SendError, SendTimeoutError, TryRecvError, TrySendError};
@@ -61,14 +62,14 @@ pub use sender::Sender;
 
 /// A channel without a limit: sending never waits. Its length is limited by memory alone.
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-    channel(busy::LIMIT_MAX)
+    channel(word::LIMIT_MAX)
 }
 
 /// A channel that holds up to `limit` messages (0 counts as 1): a sender that finds it full waits, or gets its message back.
 ///
 /// What the receiver has taken no longer counts: with the batch in its hand up to twice as many may be in memory.
 pub fn bounded<T>(limit: usize) -> (Sender<T>, Receiver<T>) {
-    channel((limit as u64).clamp(1, busy::LIMIT_MAX - 1))
+    channel((limit as u64).clamp(1, word::LIMIT_MAX - 1))
 }
 
 fn channel<T>(limit: u64) -> (Sender<T>, Receiver<T>) {

@@ -1,4 +1,12 @@
 //! The receiving side: by batches, or one by one.
+//!
+//! ```text
+//!   take, recv ──> the hand holds some: the next of it
+//!              ──> the channel does: all of it into the hand, one step
+//!              ──> neither: rests and spins, then registers (NAP), looks again, sleeps ──> woken by a message or the end
+//!                                                                     |
+//!                                                   deadline, or its future dropped: whoever clears NAP decides the race
+//! ```
 
 use super::batch::Batch;
 use super::bounded::Shared;

@@ -1,8 +1,14 @@
-//! The sending side.
+//! The sending side, one message at a time.
+//!
+//! ```text
+//!   send ──> room: in, one step        full ──> waits in line ──> a place is set aside: in, by the same step
+//!        ──> closed: back to the caller              |
+//!                                                    +──> deadline, or its future dropped: nothing was sent
+//! ```
 
 use super::bounded::{Seeking, Shared};
-use super::busy::Refused;
 use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::word::Refused;
 use crate::sync::Closed;
 use crate::sync::park::{Wait, wait};
 use crate::sync::shim::{Arc, Deadline, Ordering::*};
@@ -10,6 +16,17 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 /// The sending side of a channel. Clone it for each thread or task; the channel ends when the last one is dropped.
+///
+/// Its futures may be sent if the messages may be:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(rsm::sync::mpsc::bounded(1).0.send_async(std::rc::Rc::new(1)));
+/// ```
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(rsm::sync::mpsc::bounded::<std::rc::Rc<u32>>(1).0.send_all_async(&mut std::collections::VecDeque::new()));
+/// ```
 pub struct Sender<T> {
     pub(super) shared: Arc<Shared<T>>,
 }

@@ -261,13 +261,21 @@ fn many_go_in_as_far_as_there_is_room_and_the_rest_is_handed_back() {
 
 #[test]
 fn many_with_a_deadline_wait_for_room_until_all_are_sent() {
-    let (sender, mut receiver) = bounded(2);
-    let worker = thread::spawn(move || {
-        assert_eq!(sender.send_all_timeout(0..500, LONG), Ok(()));
-        sender.send_all_until(500..1_000, Instant::now() + LONG)
-    });
-    assert!(receiver.iter().eq(0..1_000));
-    assert_eq!(worker.join().unwrap(), Ok(()));
+    type Send = fn(Sender<usize>) -> Result<(), SendTimeoutError<Vec<usize>>>;
+    let ways: [Send; 2] =
+        [|sender| sender.send_all_timeout(0..9, LONG), |sender| sender.send_all_until(0..9, Instant::now() + LONG)];
+    for by in ways {
+        let (sender, mut receiver) = bounded(2);
+        let worker = thread::spawn({
+            let sender = sender.clone();
+            move || by(sender)
+        });
+        for at in [0, 2, 4, 6, 8] {
+            until(|| sender.len() == 2.min(9 - at) && (sender.waiting() == 1 || at > 6));
+            assert_eq!(receiver.take().unwrap().next(), Some(at), "it waits as often as it must");
+        }
+        assert_eq!(worker.join().unwrap(), Ok(()));
+    }
 }
 
 #[test]
