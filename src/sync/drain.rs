@@ -40,7 +40,8 @@
 //! ```
 //!
 //! D1 a stage starts only after the last guard of the one before is gone. D2 each name is listed until its last clone is dropped.
-//! D3 a waker is woken at most once, and not missed: registering and starting meet under one lock.
+//! D3 a waker is woken at most once, and not missed: registering and starting meet under one lock. D4 who is refused a guard finds
+//! the stage draining.
 
 mod line;
 mod stage;

@@ -138,8 +138,9 @@ fn guard_against_start() {
             let cell = cell.clone();
             move || {
                 let guard = stage.guard("perhaps");
-                if guard.is_ok() {
-                    cell.set(1);
+                match guard.is_ok() {
+                    true => cell.set(1),
+                    false => assert!(stage.is_draining(), "D4"),
                 }
                 guard.map(drop)
             }

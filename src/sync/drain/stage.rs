@@ -1,7 +1,7 @@
 //! A stage, and the guards of those who belong to it.
 //!
 //! ```text
-//!   members (a lock)   started?   seats: [ name, waker? ][ name, - ][ name, waker? ]      one for each guard and each clone
+//!   members (a lock)   STARTED?   seats: [ name, waker? ][ name, - ][ name, waker? ]      one for each guard and each clone
 //!        |                 |
 //!        | start: no guard is given any more; the wakers are taken out, and woken after the unlock
 //!        v                 v
@@ -66,16 +66,19 @@ struct Named {
     name: Cow<'static, str>,
 }
 
+/// The payload of a stage's lock once it has started: so whoever was refused a guard finds it draining, by one load.
+const STARTED: u32 = 1;
+
 /// What a stage is.
 pub(super) struct Body {
     pub(super) name: Cow<'static, str>,
     members: Lock<Members>,
+    /// Set a moment after STARTED, as that wakes foreign code.
     started: Event,
     gone: Event,
 }
 
 struct Members {
-    started: bool,
     seats: Slab<Seat>,
     /// Guards given out so far.
     given: u64,
@@ -127,7 +130,7 @@ impl Stage {
     pub fn guard(&self, name: impl Into<Cow<'static, str>>) -> Result<Guard, Draining> {
         let name = name.into();
         let mut members = self.body.members.lock();
-        if members.started {
+        if members.payload() == STARTED {
             return Err(Draining);
         }
         let (seat, named) = members.seat(name);
@@ -135,10 +138,9 @@ impl Stage {
         Ok(Guard { stage: self.clone(), seat, named })
     }
 
-    /// Whether the stage has started: its members should end. A load or two.
+    /// Whether the stage has started: its members should end, and no [`guard`](Stage::guard) is given any more. One load.
     pub fn is_draining(&self) -> bool {
-        // Its last member may be gone before the one who starts it has come to say so.
-        self.body.started.is_set() || self.is_over()
+        self.body.members.snapshot_acquire().payload == STARTED
     }
 
     /// Whether the stage is over: it has started, and its last guard is gone. One load.
@@ -169,7 +171,7 @@ impl Guard {
         &self.named.name
     }
 
-    /// Whether the stage has started: its members should end. A load or two.
+    /// Whether the stage has started: its members should end. One load.
     pub fn is_draining(&self) -> bool {
         self.stage.is_draining()
     }
@@ -207,7 +209,7 @@ impl Guard {
     /// woken before the panic reaches the one who drains; if two do, the process aborts.
     pub fn on_start(&self, waker: Waker) {
         let mut members = self.stage.body.members.lock();
-        if members.started {
+        if members.payload() == STARTED {
             drop(members);
             waker.wake();
             return;
@@ -249,7 +251,7 @@ impl Drop for Guard {
         let body = &self.stage.body;
         let mut members = body.members.lock();
         let seat = members.seats.remove(self.seat).expect("D2: a guard has a seat as long as it lives");
-        let is_last = members.started && members.seats.is_empty();
+        let is_last = members.payload() == STARTED && members.seats.is_empty();
         drop(members);
         if is_last {
             // Nobody takes a seat in a started stage but by a clone, and there is nobody to clone: so this comes once.
@@ -272,7 +274,7 @@ impl Body {
     pub(super) fn new(name: Cow<'static, str>) -> Body {
         Body {
             name,
-            members: Lock::new(Members { started: false, seats: Slab::new(), given: 0 }),
+            members: Lock::new(Members { seats: Slab::new(), given: 0 }),
             started: Event::manual(),
             gone: Event::manual(),
         }
@@ -290,10 +292,11 @@ impl Body {
     /// From here on no guard is given. Called once, under the line's lock.
     pub(super) fn start(self: &Arc<Body>) -> Start {
         let mut members = self.members.lock();
-        members.started = true;
         // D3: who registers later finds the stage started.
         let wakers = members.seats.iter_mut().filter_map(|seat| seat.waker.take()).collect();
-        Start { body: self.clone(), wakers, is_empty: members.seats.is_empty() }
+        let is_empty = members.seats.is_empty();
+        members.unlock_with(|_| STARTED);
+        Start { body: self.clone(), wakers, is_empty }
     }
 
     /// How many are there, and the first so many of them.

@@ -162,6 +162,7 @@ fn one_that_is_over_has_started_even_if_its_starter_has_not_said_so_yet() {
     let (drain, [stage]) = stages(["stage"]);
     let guard = stage.guard("one").unwrap();
     let Step::Start(start) = drain.line.step() else { panic!("the first is to be started") };
+    assert!(stage.guard("late").is_err() && stage.is_draining(), "D4");
     drop(guard);
     assert!(stage.is_over() && stage.is_draining());
     start.tell();
