@@ -40,10 +40,15 @@ impl Backoff {
     pub(crate) fn rested(deadline: Deadline) -> Backoff {
         let mut backoff = Backoff::new();
         // Models do not rest, so they are spared the look at the clock.
-        if cfg!(any(rsm_loom, rsm_shuttle)) || !deadline.has_passed() {
-            backoff.rest(REST_PAUSES);
+        if !cfg!(any(rsm_loom, rsm_shuttle)) {
+            backoff.rest(Backoff::pauses_before(deadline));
         }
         backoff
+    }
+
+    /// How long a newcomer rests: not at all if it is late already.
+    fn pauses_before(deadline: Deadline) -> u32 {
+        if deadline.has_passed() { 0 } else { REST_PAUSES }
     }
 
     /// One whose first `doublings` moments are 1, 2, 4, ... pauses long, and the next `yields` a yield each.
@@ -116,6 +121,25 @@ mod tests {
         let mut backoff = Backoff::steady();
         assert_eq!(std::iter::from_fn(|| backoff.spin().then_some(())).count(), 64);
         assert_eq!(backoff.step, backoff.doublings, "all of them were pauses");
+    }
+
+    #[test]
+    fn one_that_is_over_at_once_spins_not_at_all() {
+        let mut backoff = Backoff::none();
+        assert!(!backoff.spin());
+        assert_eq!(backoff.step, 0, "and has not waited a moment");
+    }
+
+    #[test]
+    fn a_newcomer_rests_unless_it_is_late_and_then_spins_as_ever() {
+        let late = Deadline::at(Instant::now());
+        for (deadline, pauses) in
+            [(Deadline::NEVER, REST_PAUSES), (Deadline::after(NAP * 1_000_000), REST_PAUSES), (late, 0)]
+        {
+            assert_eq!(Backoff::pauses_before(deadline), pauses, "{deadline:?}");
+            let mut backoff = Backoff::rested(deadline);
+            assert_eq!(std::iter::from_fn(|| backoff.spin().then_some(())).count(), 3 + 7);
+        }
     }
 
     #[test]
