@@ -264,6 +264,51 @@ fn no_path_of_a_machine_is_written_down() {
     none_of("the repository speaks of the project alone", places(all.collect(), path));
 }
 
+/// The files of the lowest floor that a user meets, or that keep its invariants.
+fn lowest_floor() -> Vec<(String, String)> {
+    let machinery = ["shim", "probe", "testing", "model", "bounds"];
+    let is_machinery = |name: &str| {
+        let file = name.strip_prefix("src/sync/").expect("it is below that").split(['/', '.']).next();
+        machinery.contains(&file.expect("a name has a first part"))
+            || ["tests.rs", "models.rs", "schedules.rs"].iter().any(|end| name.ends_with(end))
+    };
+    files("src/sync", ".rs").into_iter().filter(|(name, _)| !is_machinery(name)).collect()
+}
+
+#[test]
+fn each_file_of_the_lowest_floor_has_its_drawing() {
+    let bare = lowest_floor().into_iter().filter(|(_, text)| {
+        let mut head = text.lines().take_while(|line| line.starts_with("//!"));
+        !head.any(|line| line == "//! ```text")
+    });
+    none_of("a file opens with what it is for, and a drawing", bare.map(|(name, _)| name).collect());
+}
+
+#[test]
+fn what_may_be_sent_and_shared_is_asked_of_each_type_and_future_of_the_lowest_floor() {
+    let asked = std::fs::read_to_string(root().join("src/sync/bounds.rs")).expect("the table is there");
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    let is_asked = |what: &str| asked.split(what).skip(1).any(ends);
+    let mut forgotten = Vec::new();
+    for (name, text) in lowest_floor() {
+        let module = name["src/sync/".len()..].split(['/', '.']).next().expect("a name has a first part");
+        for line in text.lines().map(code) {
+            let named = ["pub struct ", "pub enum "].iter().find_map(|kind| line.strip_prefix(kind));
+            let is_future =
+                line.contains("impl Future<") || line.contains("pub async fn ") || line.contains("Future<'_");
+            let future =
+                line.trim_start().strip_prefix("pub ").filter(|_| is_future).and_then(|line| line.split_once("fn "));
+            let word = |text: &str| {
+                text.split(|next: char| !next.is_alphanumeric() && next != '_').next().unwrap_or_default().to_owned()
+            };
+            let what = named.map(|rest| format!("{module}::{}", word(rest)));
+            forgotten
+                .extend(what.or(future.map(|(_, rest)| format!(".{}", word(rest)))).filter(|what| !is_asked(what)));
+        }
+    }
+    none_of("src/sync/bounds.rs does not ask", forgotten);
+}
+
 #[test]
 fn each_invariant_that_code_cites_is_listed_once() {
     let list = std::fs::read_to_string(root().join("docs/invariants.md")).expect("the list is there");

@@ -74,6 +74,17 @@ use word::Word;
 /// fn share<T: Sync>(_: T) {}
 /// share(rsm::sync::once::Once::from(std::cell::Cell::new(1)));
 /// ```
+/// So may its futures be sent, if what makes the value may be, too:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(rsm::sync::once::Once::<std::cell::Cell<u32>>::new().wait_async());
+/// ```
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// let mine = std::rc::Rc::new(1);
+/// send(rsm::sync::once::Once::<u32>::new().get_or_init_async(async || *mine));
+/// ```
 /// It is taken back only while nobody has a `&T`:
 ///
 /// ```compile_fail,E0502
