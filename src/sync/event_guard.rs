@@ -17,6 +17,26 @@ pub struct Guard<'a> {
 }
 
 /// A [`Guard`] that keeps its event alive. The count stands in the event's word: there is no second allocation.
+///
+/// ```
+/// use rsm::sync::event::Event;
+/// use std::sync::Arc;
+///
+/// // Ten threads that nobody joins; one of them panics, and counts as gone all the same.
+/// let gone = Arc::new(Event::manual());
+/// let guard = gone.owned_guard();
+/// for worker in 0..10 {
+///     let guard = guard.clone();
+///     std::thread::spawn(move || {
+///         let _until_the_end = guard;
+///         if worker == 5 {
+///             std::panic::resume_unwind(Box::new("this one dies"));
+///         }
+///     });
+/// }
+/// drop(guard);
+/// gone.wait();
+/// ```
 #[must_use = "a guard that is dropped at once sets the event at once"]
 pub struct OwnedGuard {
     pub(super) event: Arc<Event>,

@@ -1,4 +1,32 @@
 //! Permits in hand: they return to their semaphore when they are dropped, panic or not.
+//!
+//! ```text
+//!                              split(1)
+//!   Semaphore ── acquire(3) ──> Permit of 3 ──> Permit of 2, Permit of 1 ── dropped ──> back in the semaphore
+//!                                  |                         |
+//!                                  | owned_by(&arc)          | forget: gone, S1 holds for one permit less
+//!                                  v
+//!                              OwnedPermit: of a thread or task that outlives the caller
+//! ```
+//! A batch that is worked off bit by bit gives back as it goes; and what is handed to a thread keeps the semaphore alive:
+//!
+//! ```
+//! use rsm::sync::semaphore::Semaphore;
+//! use std::sync::Arc;
+//!
+//! // Ten KiB may be on their way at once. One message of six is sent in pieces, each by a thread of its own.
+//! let memory = Arc::new(Semaphore::new(10));
+//! let mut message = memory.acquire(6).expect("nobody closes it");
+//! let pieces: Vec<_> = (0..3)
+//!     .map(|_| {
+//!         let piece = message.split(2).expect("six are three times two").owned_by(&memory);
+//!         std::thread::spawn(move || drop(piece)) // sent: the next message may have its memory
+//!     })
+//!     .collect();
+//! assert_eq!(message.count(), 0);
+//! pieces.into_iter().for_each(|piece| piece.join().unwrap());
+//! assert_eq!(memory.available(), 10);
+//! ```
 
 use super::lock::{Fifo, Strategy};
 use super::semaphore::Semaphore;

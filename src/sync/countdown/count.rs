@@ -1,5 +1,10 @@
 //! What a [`Countdown`](super::Countdown) and a [`Latch`](super::super::latch::Latch) share: the word, and those who wait for its end.
 //!
+//! ```text
+//!   decrement ── above zero: one exchange                     wait ── counted in the word, linked ── sleeps
+//!             ── to zero: RUNNING or DONE, by one exchange                    ^
+//!                      the closure, then `end` ── wakes all ──────────────────+
+//! ```
 //! The last who counts down makes the end known and wakes everyone: one exchange, and the queue only if somebody waited.
 
 use super::super::park::{Decision, Policy, Queue, Verdict, wait};

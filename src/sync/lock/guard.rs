@@ -1,4 +1,9 @@
 //! `Lock<T>` and its guard.
+//!
+//! ```text
+//!   lock, lock_with(f) ──> Guard ── &T, &mut T ── dropped, unlock_with(f), unlock_fair ──> free, or the next one's
+//!                                                 forgotten ──> locked, until `force_unlock`
+//! ```
 
 use super::super::TimedOut;
 use super::super::shim::{Deadline, UnsafeCell, const_fn};

@@ -1,5 +1,15 @@
 //! The loops that carry out the word's changes, and the queue beside it.
 //!
+//! ```text
+//!   lock    free? ── yes ─────────────────────────────────────────────> owner
+//!             | no                                                        ^  ^
+//!             v           bit held: link, count (`wait`)                  |  | `inherit`, or `take_up` of what was given
+//!           rests, spins ───────────────────────────────> sleeps ── woken: the heir, who spins, demands if overdue,
+//!                                                            ^               and links again, at its old end
+//!                                                            +---------------------+
+//!   unlock  nobody to wake ── one exchange: `free`, `give_warm` ──> out
+//!           else pop one under the bit, then `free_waking` or `give_cold` ──> tell it, by its node ──> out
+//! ```
 //! In every way out of the lock the releasing exchange is the unlocker's last access to it: the node is popped, and the bit
 //! freed, while LOCKED still keeps the lock alive. After it only the node is touched, alive by N3. So a lock may lie in an
 //! object that its next owner frees.

@@ -1,4 +1,22 @@
 //! The order in which waiters are served.
+//!
+//! ```text
+//!   oldest ── ... ── newest        Fifo pops here <── oldest        newest ──> Lifo pops here, unless the oldest is overdue
+//! ```
+//! A [`Lock`](super::Lock) or a [`Semaphore`](super::super::semaphore::Semaphore) whose users are alike, and many, may be served newest first:
+//!
+//! ```
+//! use rsm::sync::lock::{Lifo, Lock};
+//!
+//! // Thirty threads share a cache; whoever came last has the warmest one, and who waited too long goes first.
+//! static CACHE: Lock<Vec<u32>, Lifo> = Lock::lifo(Vec::new());
+//! std::thread::scope(|scope| {
+//!     for number in 0..30 {
+//!         scope.spawn(move || CACHE.lock().push(number));
+//!     }
+//! });
+//! assert_eq!(CACHE.lock().len(), 30);
+//! ```
 
 use super::super::park::End;
 

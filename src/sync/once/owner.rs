@@ -1,5 +1,9 @@
 //! Who runs the closure, in builds with debug assertions: so that one who asks for what it is itself making is told, and does not
 //! wait for itself for ever. In other builds, and in models, it is nothing at all.
+//!
+//! ```text
+//!   enter ──> thread = its number ── Owned dropped ──> 0          check: panics if it is our own number (O5)
+//! ```
 
 /// The thread that makes the value now, if any.
 #[derive(Debug)]

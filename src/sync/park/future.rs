@@ -1,4 +1,11 @@
 //! The one future of the floor: a task waits in the same ring as the threads do.
+//!
+//! ```text
+//!   Free ── polled: attempt ──> Done                                       dropped: nothing
+//!     |  ^           | else links
+//!     |  | woken     v
+//!     +──+──────── Linked ── popped: granted, closed; polled ──> Done      dropped: unlinks, or hands on what was granted
+//! ```
 
 use super::super::shim::now_ns;
 use super::node::{Sleeper, Verdict, Waiter};

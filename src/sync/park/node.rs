@@ -1,4 +1,12 @@
-//! One who waits.
+//! One who waits: on the stack of a blocked thread, or inside a pinned future.
+//!
+//! ```text
+//!   next, prev    the ring                         under the bit
+//!   want, since   what, and since when             set before linking, then read under the bit
+//!   who           thread or task                   moved out by who pops, under the bit
+//!   overdue       written before the state, read after it
+//!   state         QUEUED ── popped ──> WOKEN, GRANTED, CLOSED       the popper's last touch (N2)
+//! ```
 
 use super::super::probe::{self, Mutant};
 use super::super::shim::thread::Thread;

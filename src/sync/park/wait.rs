@@ -1,4 +1,11 @@
 //! Waiting in a queue, safely: an object says how its word changes, and this makes, links and takes back the node.
+//!
+//! ```text
+//!   wait    attempt, spin ──> link ──> sleep ── verdict ──────────────────────────────────────> finish, or attempt again
+//!                                        | deadline       | the node was popped: its verdict
+//!                                        v                | counts, a few instructions away (N4)
+//!                                     give_up ── linked ──+──> unlink, leave the count ──> given up
+//! ```
 
 use super::super::backoff::Backoff;
 use super::super::probe::{self, Mutant};

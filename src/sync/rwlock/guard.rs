@@ -1,4 +1,14 @@
 //! `RwLock<T>` and its guards.
+//!
+//! ```text
+//!   read ───> ReadGuard ── &T ── dropped, on any thread
+//!               ^  ^
+//!     downgrade |  | downgrade
+//!               |  UpgradableGuard <── upgradable_read
+//!               |     | upgrade  ^ downgrade_to_upgradable
+//!               |     v          |
+//!   write ──> WriteGuard ── &T, &mut T ── dropped, on its thread
+//! ```
 
 use super::super::TimedOut;
 use super::super::shim::{Deadline, UnsafeCell, const_fn};

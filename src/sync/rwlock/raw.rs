@@ -1,5 +1,11 @@
 //! The loops that carry out the word's changes, and the queue beside it.
 //!
+//! ```text
+//!   read    no writer, nobody waits: counted in the word, or in its slot ────────────────> in
+//!             | else: links (`wait_read`), sleeps ── popped with those beside it, counted ──> in
+//!   write   nobody in ── one exchange, then the slots ───────────────────────────────────> in
+//!             | else: links (`wait_write`), sleeps ── woken: the heir, who competes ──> `inherit`, `take_up`, or sleeps again
+//! ```
 //! Readers, upgradable ones too, are let in by who pops them; a writer is woken, and competes. How one leaves stands in `leave`,
 //! how one waits for readers alone in `upgrade`, how readers are spread in `spread`.
 

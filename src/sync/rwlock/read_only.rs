@@ -1,4 +1,10 @@
 //! A view that can only read.
+//!
+//! ```text
+//!   Arc<RwLock<T>> ── owner: reads, writes
+//!         |
+//!         +── ReadOnly ── clone ──> ReadOnly ...      reads, and keeps the lock alive
+//! ```
 
 use super::super::TimedOut;
 use super::guard::{ReadGuard, RwLock};
@@ -12,10 +18,16 @@ use std::time::{Duration, Instant};
 /// use rsm::sync::rwlock::{ReadOnly, RwLock};
 /// use std::sync::Arc;
 ///
-/// let owned = Arc::new(RwLock::new(1));
-/// let view = ReadOnly::of(&owned);
-/// *owned.write() += 1;
-/// assert_eq!(*view.clone().read(), 2);
+/// // One thread keeps the prices; ten others get a view, and cannot change them by mistake.
+/// let prices = Arc::new(RwLock::new(vec![10, 20]));
+/// let shops: Vec<_> = (0..10)
+///     .map(|_| {
+///         let prices = ReadOnly::of(&prices);
+///         std::thread::spawn(move || prices.read().iter().sum::<u32>())
+///     })
+///     .collect();
+/// prices.write().push(30);
+/// assert!(shops.into_iter().all(|shop| [30, 60].contains(&shop.join().unwrap())));
 /// ```
 pub struct ReadOnly<T: ?Sized> {
     lock: Arc<RwLock<T>>,

@@ -1,4 +1,12 @@
 //! A reader that may become the writer.
+//!
+//! ```text
+//!                                           readers come and go
+//!   upgradable_read ──> UpgradableGuard ──────────────────────────> dropped, downgrade: a reader
+//!   one at a time            | upgrade: they leave, none comes in, nobody writes in between
+//!                            v
+//!                        WriteGuard ── downgrade_to_upgradable ──> UpgradableGuard
+//! ```
 
 use super::super::TimedOut;
 use super::super::shim::Deadline;
