@@ -35,7 +35,7 @@ const HELP: &str = "cargo peers fsm: automata against their peers
   --subject PREFIX   only the subjects whose name begins so
   --quick            a smoke run of some seconds, whose figures say nothing
 
-Without --markdown the tables go to stdout. A quiet machine and about five minutes are needed.";
+Without --markdown the tables go to stdout. A quiet machine and about three minutes are needed.";
 
 /// Threads of every system that shares its work.
 const WORKERS: usize = 2;

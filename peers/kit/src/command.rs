@@ -41,6 +41,10 @@ impl Comparison {
         (self.operate)(&options.rest).unwrap_or_else(|| refuse(&self.help()))
     }
 
+    fn versions(&self) -> String {
+        machine::versions(self.lock, &format!("rsm-peers-{}", self.floor), self.peers)
+    }
+
     fn help(&self) -> String {
         let names: Vec<&str> = self.benches.iter().map(|(name, _)| *name).collect();
         self.help.replace("BENCHES", &names.join(", "))
@@ -57,7 +61,7 @@ impl Comparison {
             eprintln!("{name}");
             sections.push(bench(&mut rounds));
         }
-        let report = Report { floor: self.floor, versions: machine::versions(self.lock, self.peers), sections };
+        let report = Report { floor: self.floor, versions: self.versions(), sections };
         let part = report.markdown(&rounds, began.elapsed().as_secs());
         let written = match &options.markdown {
             Some(page) => report.put_into(page, &part),

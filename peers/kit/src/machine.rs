@@ -66,18 +66,22 @@ pub fn shape() -> String {
     )
 }
 
-/// The versions of these packages, as a `Cargo.lock` has them.
-pub fn versions(lock: &str, packages: &[&str]) -> String {
-    let mut found = Vec::new();
-    for part in lock.split("[[package]]") {
-        let field = |name: &str| part.lines().find_map(|line| line.strip_prefix(name)).map(|it| it.trim_matches('"'));
-        if let (Some(name), Some(version)) = (field("name = "), field("version = "))
-            && packages.contains(&name)
-        {
-            found.push(format!("{name} {version}"));
-        }
-    }
-    found.join(", ")
+/// The versions that `package` is built with of these, as a `Cargo.lock` has them. It names the version of a dependency only where
+/// there are several.
+pub fn versions(lock: &str, package: &str, of: &[&str]) -> String {
+    let field = |part: &str, name: &str| {
+        part.lines().find_map(|line| line.strip_prefix(name)).map(|it| it.trim_matches('"').to_owned())
+    };
+    let parts = || {
+        lock.split("[[package]]").filter_map(|part| Some((field(part, "name = ")?, field(part, "version = ")?, part)))
+    };
+    let ours = parts().find(|(name, ..)| name == package).map_or("", |(_, _, part)| part);
+    let uses = |name: &str, version: &str| {
+        let line = |wanted: &str| ours.lines().any(|line| line.trim().trim_matches(['"', ',']) == wanted);
+        line(name) || line(&format!("{name} {version}"))
+    };
+    let found = parts().filter(|(name, version, _)| of.contains(&name.as_str()) && uses(name, version));
+    found.map(|(name, version, _)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -85,8 +89,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_those_of_the_lock_file() {
-        let lock = "[[package]]\nname = \"a\"\nversion = \"1.2\"\n\n[[package]]\nname = \"b\"\nversion = \"3\"\n";
-        assert_eq!(versions(lock, &["b"]), "b 3");
+    fn versions_are_those_that_the_package_is_built_with() {
+        let package = |name: &str, version: &str, rest: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{rest}\n")
+        };
+        let uses = "dependencies = [\n \"b\",\n \"c 2\",\n]\n";
+        let lock = package("us", "0", uses) + &package("b", "3", "") + &package("c", "1", "") + &package("c", "2", "");
+        assert_eq!(versions(&lock, "us", &["b", "c"]), "b 3, c 2");
     }
 }

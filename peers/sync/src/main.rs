@@ -27,7 +27,7 @@ const HELP: &str = "cargo peers sync: the primitives of sync against their peers
                      or some points of one, as 'contended 0/0 2' with two threads
   --quick            a smoke run of some seconds, whose figures say nothing
 
-Without --markdown the tables go to stdout. A quiet machine and about ten minutes are needed.";
+Without --markdown the tables go to stdout. A quiet machine and about six minutes are needed.";
 
 const BENCHES: [(&str, Bench); 12] = [
     ("instructions", instructions::section),

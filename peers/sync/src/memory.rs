@@ -61,7 +61,7 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
          exists, both less what there was before.",
     );
     let subjects = CHANNELS.into_iter().map(|(name, _)| contender(name)).collect();
-    section.points.push(rounds.measure("memory burst", 1, 3, Duration::ZERO, subjects));
+    section.points.push(rounds.measure("memory burst", 1, 5, Duration::ZERO, subjects));
     section.table("memory", PEAK);
     section.table("memory", LEFT);
     for ours in ["rsm take", "rsm recv"] {
