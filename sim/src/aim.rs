@@ -88,6 +88,16 @@ fn kind_of(message: &Message) -> &'static str {
     }
 }
 
+impl Act {
+    /// How much later, in nanoseconds.
+    pub(crate) fn by_mut(&mut self) -> Option<&mut u64> {
+        match self {
+            Act::Drop | Act::Flip(_) => None,
+            Act::Double(by) | Act::Delay(by) => Some(by),
+        }
+    }
+}
+
 impl Aim {
     /// Whether this packet is the one; if it is like it, but passes before, that is counted.
     pub(crate) fn takes(&mut self, from: usize, to: usize, kinds: &[&str]) -> bool {

@@ -82,7 +82,7 @@ const BUSY: u64 = 7;
 
 /// What a client is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doing {
+pub(crate) enum Doing {
     Nothing,
     Opening,
     /// With its place in the history, and whether it was answered before.
@@ -102,6 +102,8 @@ enum Doing {
 #[derive(Clone, Copy, Debug)]
 struct Done {
     operation: u64,
+    /// The operation that has opened its session.
+    opened_by: u64,
     caller: Caller,
     change: Change,
     place: usize,
@@ -114,6 +116,8 @@ pub struct Client {
     draws: Draws,
     kind: Kind,
     session: Option<SessionId>,
+    /// The operation that has opened it.
+    opened_by: u64,
     sequence: u64,
     operation: u64,
     /// What was done last, and what before that.
@@ -126,8 +130,18 @@ pub struct Client {
     /// The moment at which it acts is fixed.
     is_due: bool,
     told: Arc<Lock<Vec<Told>>>,
-    /// What it did when it acted last: which peers it asked, in which operation, for what.
-    asked: Vec<(usize, u64, Doing)>,
+    /// What it did when it acted last.
+    asked: Vec<Asked>,
+}
+
+/// A peer was asked for something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) node: usize,
+    pub(crate) operation: u64,
+    pub(crate) doing: Doing,
+    /// The operation that has opened the session, and the number in it.
+    pub(crate) session: Option<(u64, u64)>,
 }
 
 /// What becomes of an operation when it is answered.
@@ -163,6 +177,7 @@ impl Client {
             draws,
             kind,
             session: None,
+            opened_by: 0,
             sequence: 0,
             operation: 0,
             done: [None; 2],
@@ -212,6 +227,10 @@ impl Client {
         {
             self.said_again.insert(done.operation, done);
             let (client, operation, told) = (self.id, done.operation, Arc::clone(&self.told));
+            let (node, session) =
+                (peers[first].identity().node.0 as usize, Some((done.opened_by, done.caller.sequence)));
+            let doing = Doing::Changing { change: done.change, place: done.place, again: true };
+            self.asked.push(Asked { node, operation, doing, session });
             answers.opened();
             peers[first].propose_then(Some(done.caller), done.change, move |outcome: Outcome<Seen>| {
                 let outcome = outcome.map(|done| (done.index.0, Came::Seen(done.value)));
@@ -254,9 +273,14 @@ impl Client {
         Doing::Changing { change, place: answers.changes(change), again: false }
     }
 
-    /// What it has asked for when it acted last, and which peers.
+    /// What it has asked for when it acted last.
+    pub(crate) fn has_asked(&self) -> &[Asked] {
+        &self.asked
+    }
+
+    /// The same, as a picture shows it.
     pub(crate) fn asked(&self) -> impl Iterator<Item = (usize, u64, Ask)> + '_ {
-        self.asked.iter().filter_map(|&(node, operation, doing)| {
+        self.asked.iter().filter_map(|&Asked { node, operation, doing, .. }| {
             let ask = match doing {
                 Doing::Nothing => return None,
                 Doing::Opening => Ask::Open,
@@ -280,7 +304,8 @@ impl Client {
     fn send(&mut self, peer: &Peer<Lists>, answers: &mut Answers) {
         let (client, operation, told) = (self.id, self.operation, Arc::clone(&self.told));
         let tell = move |outcome| told.lock().push(Told { client, operation, outcome });
-        self.asked.push((peer.identity().node.0 as usize, operation, self.doing));
+        let session = self.session.map(|_| (self.opened_by, self.sequence));
+        self.asked.push(Asked { node: peer.identity().node.0 as usize, operation, doing: self.doing, session });
         answers.opened();
         match (self.doing, self.session) {
             (Doing::Opening, _) => {
@@ -316,7 +341,7 @@ impl Client {
         }
         let next = match (self.doing, told.outcome) {
             (Doing::Opening, Ok((_, Came::Opened(session)))) => {
-                (self.session, self.sequence) = (Some(session), 0);
+                (self.session, self.opened_by, self.sequence) = (Some(session), self.operation, 0);
                 Next::Rest
             }
             (Doing::Changing { change, place, again }, Ok((index, Came::Seen(seen)))) => {
@@ -370,7 +395,7 @@ impl Client {
         }
         if let Some(session) = self.session {
             let (operation, caller) = (self.operation, self.caller(session));
-            self.done = [Some(Done { operation, caller, change, place }), self.done[0]];
+            self.done = [Some(Done { operation, opened_by: self.opened_by, caller, change, place }), self.done[0]];
         }
         self.doing = Doing::Nothing;
         Next::Rest

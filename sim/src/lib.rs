@@ -14,7 +14,6 @@
 
 pub mod aim;
 pub mod calm;
-pub mod case;
 pub mod check;
 pub mod client;
 pub mod effects;
@@ -32,6 +31,7 @@ pub mod plan;
 pub mod queue;
 pub mod run;
 pub mod scenario;
+mod script;
 pub mod store;
 mod stray;
 pub mod stream;

@@ -6,10 +6,10 @@ mod campaign;
 mod options;
 
 use options::{HELP, Options};
-use rsm_sim::case::Small;
+//CASE
 use rsm_sim::html::About;
 use rsm_sim::marks;
-use rsm_sim::minimize::{Minimized, minimize};
+use rsm_sim::minimize::{Minimized, Whole, minimize};
 use rsm_sim::mutants::{self, Found};
 use rsm_sim::run::{Case, Report, Stop};
 use rsm_sim::scenario::Scenario;
@@ -17,6 +17,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -41,12 +42,11 @@ fn main() -> ExitCode {
     {
         return wrong(&why);
     }
-    let came = match (&options.scenario, &options.case) {
-        (Some(path), _) => play(&options, path),
-        (None, Some(path)) => again(&options, path),
-        (None, None) if options.minimize => make_small(&options),
-        (None, None) if options.seeds == Some(1) => one(&options),
-        (None, None) => campaign::run(&options),
+    let came = match &options.scenario {
+        Some(path) => play(&options, path),
+        None if options.minimize => make_small(&options),
+        None if options.seeds == Some(1) => one(&options),
+        None => campaign::run(&options),
     };
     came.unwrap_or_else(|why| wrong(&why.to_string()))
 }
@@ -62,12 +62,22 @@ fn one(options: &Options) -> io::Result<ExitCode> {
     let (whole, stop) = (Case::new(options.from, options.lasts), Stop { step: options.until, mark });
     let case = if options.unaimed { whole.unaimed() } else { whole };
     if let Some(file) = &options.html {
-        let title = format!("Seed {}", options.from);
         let again = replay(options, options.from);
-        return draw(options, stop, (file, &title), &Small::whole(options.from, options.lasts), again);
+        let about = About {
+            title: format!("Seed {}", options.from),
+            replay: again.clone(),
+            script: case.to_string(),
+            ..about(options)
+        };
+        let (report, page) = case.picture(stop, about);
+        write_page(file, &page)?;
+        return Ok(verdict(&report, &again));
     }
     let report = if options.trace { printed(|each| case.trace(stop, each))? } else { case.run_until(stop) };
     println!("hash {:032x}", report.hash);
+    if report.is_stopped {
+        println!("stopped before its end: what must hold there was not asked");
+    }
     Ok(verdict(&report, &replay(options, options.from)))
 }
 
@@ -84,20 +94,6 @@ fn replay(options: &Options, seed: u64) -> String {
 
 fn with_mutant(options: &Options) -> String {
     options.mutant.as_ref().map(|name| format!(" --mutant {name}")).unwrap_or_default()
-}
-
-/// Runs a case, and writes the page that shows it.
-fn draw(
-    options: &Options,
-    stop: Stop,
-    (file, title): (&str, &str),
-    small: &Small,
-    again: String,
-) -> io::Result<ExitCode> {
-    let about = About { title: title.to_owned(), replay: again.clone(), script: small.to_string(), ..about(options) };
-    let (report, page) = small.case().picture(stop, about);
-    write_page(file, &page)?;
-    Ok(verdict(&report, &again))
 }
 
 /// What a page says of all runs with these options.
@@ -127,33 +123,49 @@ fn verdict(report: &Report, again: &str) -> ExitCode {
     }
 }
 
-fn again(options: &Options, path: &str) -> io::Result<ExitCode> {
-    let text = fs::read_to_string(path).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
-    let small = Small::parse(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
-    let again = format!("cargo sim --case {path}{}", with_mutant(options));
-    match &options.html {
-        Some(file) => draw(options, Stop::default(), (file, &title(path, &text)), &small, again),
-        None => Ok(verdict(&small.run(), &again)),
-    }
-}
-
-/// As many runs are spent on making a seed small.
-const RUNS_MAX: u32 = 2_000;
+/// For so long a seed is made small.
+const PATIENCE: Duration = Duration::from_secs(50);
 
 fn make_small(options: &Options) -> io::Result<ExitCode> {
-    let whole = Small::whole(options.from, options.lasts);
-    let Some(Minimized { small, rule, before, runs }) = minimize(&whole, RUNS_MAX) else {
-        println!("seed {} breaks no rule", options.from);
-        return Ok(ExitCode::SUCCESS);
+    let (began, seed, of) = (Instant::now(), options.from, with_mutant(options));
+    let case = Case::new(seed, options.lasts);
+    // What a candidate panics with is its verdict's.
+    std::panic::set_hook(Box::new(|_| ()));
+    let Minimized { scenario, rule, before, runs, of_ten } = match minimize(&case, || PATIENCE < began.elapsed()) {
+        Ok(small) => small,
+        Err(Whole::Holds) => {
+            println!("seed {seed} breaks no rule");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(Whole::Untold(rule)) => {
+            println!("seed {seed} breaks {rule}, but only with clients that answer to what they see");
+            println!("again: {}", replay(options, seed));
+            return Ok(ExitCode::FAILURE);
+        }
     };
-    println!("# breaks {rule}; {before} faults before, {} now, after {runs} runs", small.plan.len());
-    println!("{small}");
+    let mutant = options.mutant.as_ref().map(|name| format!(" under the mutant {name}")).unwrap_or_default();
+    let (now, took) = (scenario.events(), began.elapsed().as_secs());
+    let text = format!(
+        "# Seed {seed}{mutant} breaks {rule}; what is left of it when made small\n\
+         # {now} faults and calls of {before}, found in {runs} runs; {rule} breaks with {of_ten} of the seeds 1 to 10\n\
+         {scenario}\n"
+    );
+    print!("{text}");
+    eprintln!("{took} s; keep it as a file, and replay it by cargo sim --scenario FILE{of}");
     if let Some(file) = &options.html {
-        let title = format!("Seed {}, made small", options.from);
-        let again = format!("{} --minimize", replay(options, options.from));
-        return draw(options, Stop::default(), (file, &title), &small, again);
+        let about = About {
+            title: title(file, &text),
+            replay: format!("{} --minimize", replay(options, seed)),
+            ..about(options)
+        };
+        let (_, page) = scenario_of(&text)?.picture(&text, about);
+        write_page(file, &page)?;
     }
     Ok(ExitCode::FAILURE)
+}
+
+fn scenario_of(text: &str) -> io::Result<Scenario> {
+    Scenario::parse(text).map_err(io::Error::other)
 }
 
 /// What comes of a run whose lines go to stdout.
@@ -170,7 +182,8 @@ fn printed<R>(run: impl FnOnce(&mut dyn FnMut(&str)) -> R) -> io::Result<R> {
 
 fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
     let text = fs::read_to_string(path).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
-    let scenario = Scenario::parse(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
+    let scenario = scenario_of(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
+    let scenario = if options.seeds == Some(1) { scenario.with_seed(options.from) } else { scenario };
     let told = match &options.html {
         Some(file) => {
             let again = format!("cargo sim --scenario {path}{}", with_mutant(options));

@@ -1,170 +1,307 @@
-//! A failing seed made small: fewer faults, fewer clients, a quieter world, shorter spells, as long as the same rule breaks.
+//! A failing seed made small, and told as a story: nothing of its plan, its clients and its packets is drawn any more.
 //!
 //! ```text
-//!   seed 17 ──> Small ── is it still broken without these faults? with one client? on a quiet network? ──> a few lines
+//!   seed 17 ── run, and written down ──> a story of a thousand lines that breaks the same rule
+//!          ── still without these faults? these calls? this node? in fair weather, at round times? ──> a few lines
 //! ```
-//! No part of a run draws from another's chance, so what is left out leaves the rest as it was.
+//! What is left out leaves the rest as it was, since no part of a run draws from another's chance. The story is a script
+//! of [`scenario`](crate::scenario), so it lasts where a seed does not: any new draw makes another run of a seed.
 
-use crate::case::Small;
 use crate::mutants::rule;
 use crate::plan::{MS, What};
-use rsm::raft::invariants::Violation;
+use crate::run::Case;
+use crate::scenario::{Moment, OPTIONS, Recorded, Scenario};
+use crate::script::{Call, Proposal};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What came of making a case small.
+/// A rule that was broken, and its story.
 #[derive(Clone, Debug)]
 pub struct Minimized {
     /// The least that was found.
-    pub small: Small,
+    pub scenario: Scenario,
     /// The rule that it breaks, as the whole seed does.
     pub rule: String,
-    /// How many faults the whole seed has.
+    /// How many faults and calls the whole seed has.
     pub before: usize,
     /// How many runs it took.
     pub runs: u32,
+    /// Of the seeds 1 to 10 for what the story leaves to chance, with so many it breaks that rule.
+    pub of_ten: usize,
 }
 
-/// Looks for less that breaks the same rule, in at most so many runs; `None` if the whole breaks none.
-#[must_use]
-pub fn minimize(whole: &Small, runs_max: u32) -> Option<Minimized> {
-    minimize_by(whole, runs_max, |small| small.run().broken)
+/// Why there is no small story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// The seed breaks no rule.
+    Holds,
+    /// It breaks this one, and its story does not: only clients that answer to what they see lead there.
+    Untold(String),
 }
 
-/// As [`minimize`], of a case that breaks what `run` says.
-fn minimize_by(whole: &Small, runs_max: u32, run: impl Fn(&Small) -> Option<Violation>) -> Option<Minimized> {
+/// Looks for a small story of a seed that breaks a rule, until there is nothing left to try or `is_over` says so.
+///
+/// # Errors
+/// Why there is none.
+pub fn minimize(case: &Case, is_over: impl Fn() -> bool) -> Result<Minimized, Whole> {
+    let recorded = case.recorded();
+    let violation = recorded.report.broken.as_ref().ok_or(Whole::Holds)?;
     // What stops a peer stands for the rule that it names: two faults that stop one are not the same.
-    let breaks = |small: &Small| run(small).map(|violation| rule(violation.rule, &violation.what));
-    let mut search = Search { small: whole.clone(), rule: breaks(whole)?, runs: 1, runs_max, breaks };
-    loop {
-        let before = search.small.clone();
-        search.round();
-        if search.small == before || runs_max <= search.runs {
-            let Search { small, rule, runs, .. } = search;
-            return Some(Minimized { small, rule, before: whole.plan.len(), runs });
+    let rule = rule(violation.rule, &violation.what);
+    let (before, whole) = (recorded.scenario.events(), recorded.scenario.clone());
+    let mut search = Search { scenario: whole.clone(), rule, runs: 0, calls_first: false, breaks: breaks_of, is_over };
+    if !search.is_same(&whole) {
+        return Err(Whole::Untold(search.rule));
+    }
+    let mut best: Option<(Scenario, usize)> = None;
+    for (start, calls_first) in starts(&recorded) {
+        if best.as_ref().is_some_and(|(story, of_ten)| story.events() <= READABLE && STEADY <= *of_ten) {
+            break;
+        }
+        (search.scenario, search.calls_first) = (whole.clone(), calls_first);
+        if start == whole || search.takes(|scenario| *scenario = start) {
+            search.all();
+            let of_ten = search.of_ten();
+            let found = (search.scenario.clone(), of_ten);
+            // A story that anybody can read, then one that owes little to chance, then a short one.
+            let worth = |(story, of_ten): &(Scenario, usize)| (READABLE < story.events(), 10 - of_ten, story.events());
+            best = best.into_iter().chain([found]).min_by_key(worth);
         }
     }
+    let Search { rule, runs, .. } = search;
+    let (mut scenario, of_ten) = best.unwrap_or((whole, 0));
+    scenario.name_in_order();
+    Ok(Minimized { of_ten, scenario, rule, before, runs })
+}
+
+/// A story of no more events can be read.
+pub const READABLE: usize = 25;
+/// A story that breaks its rule with so many of ten seeds says all that leads there, and no other beginning is tried.
+const STEADY: usize = 8;
+/// With so many seeds a story is tried that lacks a good part of what it had.
+const SEEDS: u64 = 12;
+
+/// Where to begin, and what to leave out first: no way of making it less leads to the least from everywhere. A story in
+/// fair weather is the best; then one in which what became of single packets stands in lines of their own.
+fn starts(recorded: &Recorded) -> Vec<(Scenario, bool)> {
+    let (mut fair, mut plain) = (recorded.scenario.clone(), recorded.scenario.clone());
+    fair_weather(&mut fair);
+    OPTIONS.into_iter().for_each(|option| plain.head.quieten(option));
+    let (told, mut steady) = (recorded.in_fair_weather(), recorded.in_fair_weather());
+    ["ties", "drift"].into_iter().for_each(|option| steady.head.quieten(option));
+    let starts = [plain, fair, steady, told, recorded.scenario.clone()];
+    starts.into_iter().flat_map(|start| [(start.clone(), false), (start, true)]).collect()
+}
+
+/// The rule that a story breaks.
+fn breaks_of(scenario: &Scenario) -> Option<String> {
+    let broken = scenario.play().err()?.broken?;
+    Some(rule(broken.rule, &broken.what))
 }
 
 /// The least so far.
-struct Search<B> {
-    small: Small,
+struct Search<B, O> {
+    scenario: Scenario,
     rule: String,
     runs: u32,
-    runs_max: u32,
-    /// The rule that a case breaks.
+    /// Calls are left out before faults are.
+    calls_first: bool,
+    /// The rule that a story breaks.
     breaks: B,
+    is_over: O,
 }
 
-impl<B: Fn(&Small) -> Option<String>> Search<B> {
-    /// Tries every way to make it less.
-    fn round(&mut self) {
-        self.fewer_faults();
-        for clients in 0..self.small.clients {
-            if self.takes(|small| small.clients = clients) {
-                break;
+impl<B: Fn(&Scenario) -> Option<String>, O: Fn() -> bool> Search<B, O> {
+    /// Tries every way to make it less, until none is left.
+    fn all(&mut self) {
+        loop {
+            let before = self.scenario.clone();
+            self.round();
+            if (self.is_over)() || (self.scenario == before && !self.luckier()) {
+                return;
             }
         }
-        self.takes(|small| small.is_quiet = true);
-        while self.takes(|small| small.lasts = small.lasts / 8 * 7) {}
-        for nth in 0..self.small.plan.len() {
-            while self.takes(|small| shorten(&mut small.plan[nth].what)) {}
+    }
+
+    fn round(&mut self) {
+        if self.calls_first {
+            self.fewer(|moment| matches!(moment, Moment::Call(..)));
+        }
+        self.fewer(|moment| matches!(moment, Moment::Fault(what) if !matches!(what, What::Aim(_))));
+        self.fewer(|moment| matches!(moment, Moment::Call(..)));
+        self.fewer(|moment| matches!(moment, Moment::Fault(What::Aim(_))));
+        for node in (0..self.scenario.swarm_mut().nodes).rev() {
+            self.takes(|scenario| scenario.leave_out(node));
+        }
+        self.takes(|scenario| OPTIONS.into_iter().for_each(|option| scenario.head.quieten(option)));
+        for option in OPTIONS {
+            self.takes(|scenario| scenario.head.quieten(option));
+        }
+        while self.takes(|scenario| scenario.end_mut().into_iter().for_each(|end| *end = *end / 8 * 7 / MS * MS)) {}
+        self.takes(|scenario| scenario.end_mut().into_iter().for_each(|end| *end = end.next_multiple_of(MS)));
+        for nth in 0..self.scenario.moments.len() {
+            self.simpler(nth);
         }
     }
 
-    /// Makes it less in one way, if that breaks the same rule: one that breaks another is another case.
-    fn takes(&mut self, less: impl FnOnce(&mut Small)) -> bool {
-        let mut small = self.small.clone();
-        less(&mut small);
-        if small == self.small || self.runs_max <= self.runs {
+    /// Makes it less in one way, if that breaks the same rule: what breaks another is another story.
+    fn takes(&mut self, less: impl FnOnce(&mut Scenario)) -> bool {
+        let mut scenario = self.scenario.clone();
+        less(&mut scenario);
+        if scenario == self.scenario || (self.is_over)() || !self.is_same(&scenario) {
             return false;
         }
-        self.runs += 1;
-        let is_same = (self.breaks)(&small).is_some_and(|rule| rule == self.rule);
-        if is_same {
-            self.small = small;
-        }
-        is_same
+        self.scenario = scenario;
+        true
     }
 
-    fn fewer_faults(&mut self) {
-        let mut piece = self.small.plan.len();
+    fn is_same(&mut self, scenario: &Scenario) -> bool {
+        self.runs += 1;
+        (self.breaks)(scenario).is_some_and(|rule| rule == self.rule)
+    }
+
+    /// Leaves out as many moments of a kind as it can, first many at a time.
+    fn fewer(&mut self, is_such: impl Fn(&Moment) -> bool) {
+        let places = |scenario: &Scenario| -> Vec<usize> {
+            let such = scenario.moments.iter().enumerate().filter(|(_, (_, moment))| is_such(moment));
+            such.map(|(place, _)| place).collect()
+        };
+        let mut piece = places(&self.scenario).len();
         while 0 < piece {
             let mut at = 0;
-            while at < self.small.plan.len() {
-                let end = (at + piece).min(self.small.plan.len());
-                if !self.takes(|small| drop(small.plan.drain(at..end))) {
+            loop {
+                let such = places(&self.scenario);
+                let Some(rest) = such.get(at..).filter(|rest| !rest.is_empty()) else { break };
+                let out: BTreeSet<usize> = rest.iter().take(piece).copied().collect();
+                if !self.takes(|scenario| scenario.leave_out_moments(&out)) {
                     at += piece;
                 }
             }
             piece /= 2;
         }
     }
-}
 
-/// Halves how long a fault lasts, down to a millisecond.
-fn shorten(what: &mut What) {
-    match what {
-        What::Cut { lasts, .. }
-        | What::Clog { lasts, .. }
-        | What::Pause { lasts, .. }
-        | What::Stuck { lasts, .. }
-        | What::Full { lasts, .. }
-        | What::Aside { lasts, .. }
-        | What::AtLeader { lasts, .. } => *lasts = halved(*lasts),
-        What::Await(aimed) => aimed.lasts = halved(aimed.lasts),
-        What::Crash { down, .. }
-        | What::Rot { down, .. }
-        | What::CrashAtDisk { down, .. }
-        | What::Blackout { down }
-        | What::Broken { down, .. }
-        | What::Rollback { down, .. }
-        | What::Drain { down, .. }
-        | What::Wipe { down, .. } => *down = halved(*down),
-        What::Aim(_) | What::Leap { .. } => {}
+    /// Where nothing can be left out one by one any more: a good part of it at once, with another seed.
+    fn luckier(&mut self) -> bool {
+        let (events, parts) = (self.scenario.events(), [2, 4, 8]);
+        let mut pieces = parts.into_iter().flat_map(|parts| (0..parts).map(move |part| (part, parts)));
+        READABLE / 2 < events
+            && pieces.any(|(part, parts)| {
+                let out: BTreeSet<usize> = (events * part / parts..events * (part + 1) / parts).collect();
+                (1..=SEEDS).any(|seed| {
+                    self.takes(|scenario| {
+                        scenario.leave_out_moments(&out);
+                        scenario.head.seed = seed;
+                    })
+                })
+            })
+    }
+
+    /// With how many of ten seeds it breaks the same rule.
+    fn of_ten(&mut self) -> usize {
+        let others = (1..=10).map(|other| self.scenario.clone().with_seed(other)).collect::<Vec<_>>();
+        others.iter().filter(|other| self.is_same(other)).count()
+    }
+
+    /// One moment, shorter, rounder, and with fewer words.
+    fn simpler(&mut self, nth: usize) {
+        let of = |scenario: &mut Scenario, change: &dyn Fn(&mut (u64, Moment))| {
+            scenario.moments[nth..=nth].iter_mut().for_each(change);
+        };
+        while self.takes(|scenario| of(scenario, &|(_, moment)| moment.shorten())) {}
+        self.takes(|scenario| of(scenario, &|(_, moment)| moment.round()));
+        for unit in [MS, MS / 10] {
+            let round = |scenario: &mut Scenario| {
+                of(scenario, &|(at, _)| *at = *at / unit * unit);
+                scenario.moments.sort_by_key(|(at, _)| *at);
+            };
+            if self.takes(round) {
+                break;
+            }
+        }
+        for plain in [Proposal::in_no_session, Proposal::over_all, Proposal::first_list] {
+            self.takes(|scenario| {
+                of(scenario, &|(_, moment)| match moment {
+                    Moment::Call(_, Call::Propose(proposal)) => plain(proposal),
+                    Moment::Call(_, Call::Open(_) | Call::Read(_)) | Moment::Fault(_) => {}
+                });
+            });
+        }
     }
 }
 
-fn halved(nanoseconds: u64) -> u64 {
-    if nanoseconds <= MS { nanoseconds } else { (nanoseconds / 2).max(MS) }
+impl Proposal {
+    fn in_no_session(&mut self) {
+        self.session = None;
+    }
+
+    fn over_all(&mut self) {
+        self.over = None;
+    }
+
+    fn first_list(&mut self) {
+        self.list = 0;
+    }
+}
+
+/// Nothing happens to packets but their delay.
+fn fair_weather(scenario: &mut Scenario) {
+    for option in ["loss", "double", "replay", "flip", "truncate", "late", "fifo", "crowd", "bandwidth"] {
+        scenario.head.quieten(option);
+    }
+}
+
+impl Recorded {
+    /// The same story, in which what became of single packets stands in lines of their own.
+    fn in_fair_weather(&self) -> Scenario {
+        let mut scenario = self.scenario.clone();
+        fair_weather(&mut scenario);
+        scenario.moments.extend(self.record.packets());
+        scenario.moments.sort_by_key(|(at, _)| *at);
+        scenario
+    }
+}
+
+impl Scenario {
+    fn leave_out_moments(&mut self, out: &BTreeSet<usize>) {
+        let mut place = 0;
+        self.moments.retain(|_| {
+            place += 1;
+            !out.contains(&(place - 1))
+        });
+    }
+
+    /// The cluster has one node less.
+    fn leave_out(&mut self, node: usize) {
+        if 1 < self.swarm_mut().nodes {
+            self.swarm_mut().nodes -= 1;
+            self.moments.retain_mut(|(_, moment)| moment.leave_out(node));
+        }
+    }
+
+    /// Values are called a, b, c, and sessions s, t, u, as they come.
+    fn name_in_order(&mut self) {
+        let (mut values, mut sessions) = (BTreeMap::new(), BTreeMap::new());
+        for (_, moment) in &mut self.moments {
+            let Moment::Call(_, call) = moment else { continue };
+            match call {
+                Call::Open(name) => name_in_order(&mut sessions, name, 18),
+                Call::Read(_) => {}
+                Call::Propose(Proposal { value, over, session, .. }) => {
+                    let over = over.iter_mut().filter(|over| *over != crate::script::NOTHING);
+                    over.chain([value]).for_each(|value| name_in_order(&mut values, value, 0));
+                    session.iter_mut().for_each(|(name, _)| name_in_order(&mut sessions, name, 18));
+                }
+            }
+        }
+    }
+}
+
+fn name_in_order(names: &mut BTreeMap<String, String>, name: &mut String, first: usize) {
+    let nth = names.len() + first;
+    let letter = char::from(b'a' + (nth % 26) as u8);
+    let new = || if nth < 26 { letter.to_string() } else { format!("{letter}{}", nth / 26) };
+    *name = names.entry(name.clone()).or_insert_with(new).clone();
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::Fault;
-    use crate::run::Case;
-    use rsm::raft::Time;
-    use std::time::Duration;
-
-    const LASTS: Duration = Duration::from_secs(5);
-
-    #[test]
-    fn one_fault_among_many_is_found_to_be_the_one() {
-        let seed = (0..).find(|&seed| {
-            let Case { swarm, plan, .. } = Case::new(seed, LASTS);
-            swarm.nodes == 3 && 20 < plan.len()
-        });
-        let mut whole = Small::whole(seed.expect("some seed has many faults"), LASTS);
-        let rollback = What::Rollback { node: 1, down: 10 * MS };
-        whole.plan.push(Fault { at: Time(3_000 * MS), what: rollback });
-        let found = minimize(&whole, 200).expect("a disk that forgets is found out");
-        assert_eq!(found.rule, "R11");
-        assert!(found.small.plan.len() <= 3 && 20 < found.before, "{}", found.small);
-        assert!(found.small.plan.iter().any(|fault| matches!(fault.what, What::Rollback { .. })), "{}", found.small);
-        assert_eq!(found.small.run().broken.map(|violation| violation.rule), Some("R11"));
-        assert_eq!(minimize(&Small::whole(3, LASTS), 10).map(|found| found.runs), None, "nothing is broken there");
-    }
-    #[test]
-    fn what_is_less_but_breaks_another_rule_is_another_case() {
-        let whole = Small::whole(3, LASTS);
-        let crash = |node: usize| Fault { at: Time(node as u64 * MS), what: What::Crash { node, down: MS } };
-        let whole = Small { plan: (0..9).map(crash).collect(), ..whole };
-        let has = |small: &Small, node: usize| small.plan.contains(&crash(node));
-        // Two faults break it; one alone stops a peer, which says another rule.
-        let run = |small: &Small| {
-            let what = if has(small, 6) { "R10: a committed entry is never cut" } else { "R2: one vote a term" };
-            has(small, 3).then(|| Violation { rule: "R23", what: format!("a panic: {what}") })
-        };
-        let found = minimize_by(&whole, 200, run).expect("it breaks a rule");
-        assert_eq!((found.rule.as_str(), found.small.plan), ("R10", vec![crash(3), crash(6)]));
-    }
-}
+mod tests;

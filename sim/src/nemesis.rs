@@ -242,7 +242,7 @@ impl Event {
             | Event::Start { node }
             | Event::Resume { node, .. }
             | Event::Room { node } => Some(node),
-            Event::Fault(_) | Event::Client(_) => None,
+            Event::Fault(_) | Event::Client(_) | Event::Calls(_) | Event::Pass => None,
         }
     }
 }

@@ -17,7 +17,7 @@ use rsm::time::Time;
 use std::collections::BTreeSet;
 
 /// What the network does to packets, in one run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
     /// The least delay, in nanoseconds.
     pub delay_min: u64,
@@ -374,6 +374,13 @@ impl Net {
         link.on_way.retain(|&other| other != copy);
         let place = link.crowded_out.iter().position(|&other| other == copy);
         place.map(|place| link.crowded_out.swap_remove(place)).is_none()
+    }
+
+    /// When the packet that was sent last on a link would arrive if it met nothing but its usual delay.
+    pub(crate) fn calm_arrival(&self, from: usize, to: usize, now: Time) -> Time {
+        let (name, link) = (from * self.nodes + to, &self.links[from * self.nodes + to]);
+        let bits = fate(self.seed, Purpose::Link, name as u64, (link.sent - 1) * 16 + 4);
+        Time(now.max(link.clogged_until).0.saturating_add(self.delay(name as u64, bits, false)))
     }
 
     fn delay(&self, link: u64, bits: u64, is_late: bool) -> u64 {

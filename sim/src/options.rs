@@ -20,11 +20,11 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --marks                  of many seeds: how often, and in how many of them, each mark was met
       --floors                 of many seeds: fails if a mark of sim/marks.txt was met too rarely
       --resume FILE            goes on where FILE says, and adds its sums to it
-  cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints what is left of it
-  cargo sim --case FILE        runs what --minimize has printed
+  cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints it as a story, to be kept as a file
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
+      --seed S                 with another seed for what none of its lines says
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
-  --html FILE                  with --seed, --scenario, --case, --minimize: draws the run, as a page for a browser
+  --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser
       --mutant M               of all but --mutants: with this one in place
 
 Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
@@ -54,7 +54,6 @@ pub(crate) struct Options {
     pub(crate) stop_at: Option<String>,
     pub(crate) resume: Option<String>,
     pub(crate) minimize: bool,
-    pub(crate) case: Option<String>,
     pub(crate) scenario: Option<String>,
     pub(crate) mutant: Option<String>,
     pub(crate) mutants: bool,
@@ -94,7 +93,6 @@ impl Options {
                 "--minutes" => options.minutes = Some(number()?),
                 "--resume" => options.resume = Some(word()?),
                 "--minimize" => options.minimize = true,
-                "--case" => options.case = Some(word()?),
                 "--scenario" => options.scenario = Some(word()?),
                 "--mutant" => options.mutant = Some(word()?),
                 "--mutants" => options.mutants = true,
@@ -109,8 +107,8 @@ impl Options {
         if (options.trace || options.until.is_some() || options.stop_at.is_some()) && !is_one {
             return Err("--trace, --until and --break are of one seed: say which with --seed".to_owned());
         }
-        if options.html.is_some() && !is_one && options.case.is_none() {
-            return Err("--html is of one run: say which with --seed, --scenario or --case".to_owned());
+        if options.html.is_some() && !is_one {
+            return Err("--html is of one run: say which with --seed or --scenario".to_owned());
         }
         Ok(Some(options))
     }

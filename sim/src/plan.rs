@@ -17,7 +17,7 @@ use std::time::Duration;
 pub const MS: u64 = 1_000_000;
 
 /// The sizes and options of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swarm {
     /// How many peers.
     pub nodes: usize,

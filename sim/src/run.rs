@@ -7,6 +7,7 @@ use crate::html::{self, About, Film};
 use crate::marks::{self, Marks};
 use crate::net::Weather;
 use crate::plan::{Families, Fault, INBOX, MS, Swarm, TICKETS, What, plan, swarm};
+use crate::scenario::Record;
 use crate::stream::{Purpose, Ratio, fate, stream};
 use crate::sums::Sums;
 use crate::trace;
@@ -39,6 +40,10 @@ pub struct Report {
     pub calm: Option<Calm>,
     /// The hash of all steps.
     pub hash: u128,
+    /// When it ended, in simulated time.
+    pub ended: Time,
+    /// It was stopped before its end: what must hold there was not asked.
+    pub is_stopped: bool,
     /// The first rule that was broken.
     pub broken: Option<Violation>,
 }
@@ -110,26 +115,34 @@ impl Case {
     /// Runs it.
     #[must_use]
     pub fn run(&self) -> Report {
-        self.go(Stop::default(), None, None)
+        self.go(Stop::default(), None, Seen::default())
+    }
+
+    /// Runs it, and writes down what was drawn on the way.
+    pub(crate) fn run_recorded(&self) -> (Report, Record) {
+        let mut record = Record::default();
+        let report = self.go(Stop::default(), None, Seen { film: None, record: Some(&mut record) });
+        (report, record)
     }
 
     /// Runs it up to there. A run that is cut short has no verdict on what must hold at the end.
     #[must_use]
     pub fn run_until(&self, stop: Stop) -> Report {
-        self.go(stop, None, None)
+        self.go(stop, None, Seen::default())
     }
 
     /// The same, and hands out a line for each step, without its end.
     #[must_use]
     pub fn trace(&self, stop: Stop, mut each: impl FnMut(&str)) -> Report {
-        self.go(stop, Some(&mut each), None)
+        self.go(stop, Some(&mut each), Seen::default())
     }
 
     /// The same as [`run_until`](Case::run_until), and a page that shows it.
     #[must_use]
     pub fn picture(&self, stop: Stop, mut about: About) -> (Report, String) {
         let mut film = Film::new(self.swarm.nodes);
-        let report = self.go(stop, None, Some(&mut film));
+        let report = self.go(stop, None, Seen { film: Some(&mut film), record: None });
+        about.is_stopped = report.is_stopped;
         (about.seed, about.steps, about.hash) = (self.seed, Some(report.sums.steps), Some(report.hash));
         about.broken = report.broken.as_ref().map(|violation| (violation.rule.to_owned(), violation.what.clone()));
         let page = html::page(&film, &about);
@@ -140,31 +153,46 @@ impl Case {
     #[cfg(test)]
     pub(crate) fn film(&self) -> Film {
         let mut film = Film::new(self.swarm.nodes);
-        self.go(Stop::default(), None, Some(&mut film));
+        self.go(Stop::default(), None, Seen { film: Some(&mut film), record: None });
         film
     }
 
-    fn go(&self, stop: Stop, each: Option<Each<'_>>, mut film: Option<&mut Film>) -> Report {
+    fn go(&self, stop: Stop, each: Option<Each<'_>>, seen: Seen<'_>) -> Report {
+        let Seen { mut film, mut record } = seen;
         marks::reset();
         let time = VirtualTime::new(stream(self.seed, Purpose::Executor, 0).bits());
         let mut world = World::new(self.seed, self.swarm.clone(), self.plan.clone(), &time);
         world.story = each.as_ref().map(|_| String::new());
         world.film = film.as_deref_mut().map(std::mem::take);
-        let mut went = (0, None);
+        world.record = record.as_deref_mut().map(std::mem::take);
+        let mut went = (0, None, false);
         let panicked = catch_unwind(AssertUnwindSafe(|| went = go(&time, &mut world, self.lasts, stop, each))).err();
         if let Some(panic) = panicked {
             world.check.lock().break_rule("R23", format!("a panic: {}", panic_words(&*panic)));
         }
         let hash = time.hash();
         let mut sums = world.sums();
-        let (steps, calm) = went;
+        let (steps, calm, is_stopped) = went;
         (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, time.now().0 / MS);
         sums.calm = u64::from(calm.is_some());
         let broken = world.check.lock().broken().cloned();
         if let (Some(film), Some(world_film)) = (film, world.film.take()) {
             *film = world_film;
         }
-        Report { seed: self.seed, sums, marks: world.marks.all(), effects: world.effects, calm, hash, broken }
+        if let (Some(record), Some(world_record)) = (record, world.record.take()) {
+            *record = world_record;
+        }
+        Report {
+            seed: self.seed,
+            sums,
+            marks: world.marks.all(),
+            effects: world.effects,
+            calm,
+            hash,
+            ended: time.now(),
+            is_stopped,
+            broken,
+        }
     }
 }
 
@@ -180,17 +208,25 @@ pub(crate) fn panic_words(panic: &(dyn Any + Send)) -> String {
     words.unwrap_or("of no words").to_owned()
 }
 
+/// What is kept of what is seen.
+#[derive(Default)]
+struct Seen<'a> {
+    film: Option<&'a mut Film>,
+    record: Option<&'a mut Record>,
+}
+
 /// Who hears of each step.
 type Each<'a> = &'a mut dyn FnMut(&str);
 
-/// Runs a world to its end; the steps that it took, and how the calm phase went, if there was one.
+/// Runs a world to its end; the steps that it took, how the calm phase went, if there was one, and whether it was stopped
+/// before.
 fn go(
     time: &VirtualTime,
     world: &mut World,
     lasts: Duration,
     stop: Stop,
     mut each: Option<Each<'_>>,
-) -> (u64, Option<Calm>) {
+) -> (u64, Option<Calm>, bool) {
     let end = Time::ZERO.after(lasts);
     let most = STEPS_MAX_PER_SECOND * (1 + lasts.as_secs());
     let (mut steps, mut is_stopped) = (0, false);
@@ -219,7 +255,7 @@ fn go(
     if !is_stopped {
         world.end(time);
     }
-    (steps, calm)
+    (steps, calm, is_stopped)
 }
 
 impl World {

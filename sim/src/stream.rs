@@ -69,6 +69,11 @@ impl Ratio {
         Ratio((u64::from(of) * u64::from(u32::MAX) / u64::from(among.max(1))) as u32)
     }
 
+    /// In so many of a thousand, if it was made so.
+    pub(crate) fn of_1000(self) -> u32 {
+        (u64::from(self.0) * 1_000).div_ceil(u64::from(u32::MAX)) as u32
+    }
+
     /// Whether these bits (the low 32 of them) fall below the threshold.
     #[must_use]
     pub fn holds(self, bits: u64) -> bool {

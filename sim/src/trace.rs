@@ -8,9 +8,9 @@
 //! which this is a second reading: with the words that the numbers stand for. `digest` names what was posted in the step.
 
 use crate::aim::kind;
-use crate::case::Words;
 use crate::check::bodies;
 use crate::net::Harm;
+use crate::scenario::{Moment, Words};
 use crate::world::{Event, World};
 use rsm::fsm::CellId;
 use rsm::fsm::virtual_time::Record;
@@ -31,7 +31,9 @@ pub(crate) fn line(record: &Record, story: &str) -> String {
 /// An event of the world that is about to happen.
 pub(crate) fn event(world: &World, event: &Event) -> String {
     match event {
-        Event::Fault(nth) => format!("\"event\":\"fault\",\"what\":\"{}\"", Words(&world.plan[*nth].what)),
+        Event::Fault(nth) => {
+            format!("\"event\":\"fault\",\"what\":\"{}\"", Words(&Moment::Fault(world.plan[*nth].what.clone())))
+        }
         Event::Arrive { from, to, copy, bytes } => {
             let harm = match copy.harm {
                 None => "null".to_owned(),
@@ -49,6 +51,12 @@ pub(crate) fn event(world: &World, event: &Event) -> String {
         Event::Resume { node, .. } => format!("\"event\":\"resume\",\"node\":{node}"),
         Event::Room { node } => format!("\"event\":\"room\",\"node\":{node}"),
         Event::Client(client) => format!("\"event\":\"client\",\"client\":{client}"),
+        Event::Pass => "\"event\":\"pass\"".to_owned(),
+        Event::Calls(nth) => {
+            let calls = world.script.calls[*nth].iter();
+            let calls = calls.map(|(node, call)| format!("\"{}\"", Words(&Moment::Call(*node, call.clone()))));
+            format!("\"event\":\"calls\",\"what\":[{}]", calls.collect::<Vec<_>>().join(","))
+        }
     }
 }
 

@@ -17,6 +17,8 @@ use crate::node::{Common, Node, Sent};
 use crate::parts::{Part, spend};
 use crate::plan::{Fault, MS, Swarm, What};
 use crate::queue::Queue;
+use crate::scenario::Record;
+use crate::script::Script;
 use crate::stray::{NOBODYS, names_another_life, turned_away};
 use crate::stream::{Purpose, exponential, stream};
 use crate::sums::Sums;
@@ -48,17 +50,22 @@ pub(crate) enum Event {
     Room { node: usize },
     /// A client acts.
     Client(usize),
+    /// The calls of the nth time that was written down come.
+    Calls(usize),
+    /// A moment that somebody waits for.
+    Pass,
 }
 
 impl Event {
     /// Whose it is.
     fn source(&self) -> Source {
         match *self {
-            Event::Fault(_) | Event::Room { .. } => Source::Plan,
+            Event::Fault(_) | Event::Room { .. } | Event::Pass => Source::Plan,
             Event::Arrive { from, to, .. } => Source::Link(from, to),
             Event::Flushed { node, .. } => Source::Disk(node),
             Event::Start { node } | Event::Resume { node, .. } => Source::Process(node),
             Event::Client(client) => Source::Client(client),
+            Event::Calls(_) => Source::Client(0),
         }
     }
 }
@@ -97,6 +104,11 @@ pub struct World {
     pub(crate) last_arrival: Time,
     queue: Queue<Event>,
     clients: Vec<Client>,
+    pub(crate) script: Script,
+    /// The moment that somebody waits for has come.
+    pub(crate) has_passed: bool,
+    /// What clients ask for and what becomes of packets, if it is to be written down.
+    pub(crate) record: Option<Record>,
     told: Arc<Lock<Vec<Told>>>,
     sent: Arc<Lock<Vec<Sent>>>,
     ties: Ties,
@@ -141,6 +153,9 @@ impl World {
             aside: (Time::ZERO, 0),
             last_arrival: Time::ZERO,
             queue: Queue::default(),
+            script: Script::default(),
+            has_passed: false,
+            record: None,
             told,
             sent,
             ties,
@@ -186,6 +201,8 @@ impl World {
             Event::Resume { node, .. } => [5, *node as u64, 0],
             Event::Room { node } => [7, *node as u64, 0],
             Event::Client(client) => [6, *client as u64, 0],
+            Event::Calls(nth) => [8, *nth as u64, 0],
+            Event::Pass => [9, 0, 0],
         }
     }
 
@@ -198,6 +215,8 @@ impl World {
             Event::Resume { node, life } => self.resume(node, life),
             Event::Room { node } => self.make_room(node),
             Event::Client(client) => self.act(client),
+            Event::Calls(nth) => self.call(nth),
+            Event::Pass => self.has_passed = true,
         }
     }
 
@@ -240,6 +259,9 @@ impl World {
         let up = self.nodes.iter().filter(is_spoken_to).filter_map(|node| node.process.as_ref());
         let peers: Vec<_> = up.map(|process| &process.peer).collect();
         self.clients[client].act(&peers, &mut self.answers);
+        if let Some(record) = &mut self.record {
+            record.asked(self.now, client, self.clients[client].has_asked());
+        }
         if let Some(film) = &mut self.film {
             self.clients[client].asked().for_each(|(node, operation, ask)| film.asked(client, node, operation, ask));
         }
@@ -280,6 +302,7 @@ impl World {
         let mut told = take_all(&self.told);
         told.drain(..).for_each(|told| self.tell(told));
         give_back(&self.told, told);
+        self.hear();
     }
 
     fn send(&mut self, packet: Sent) {
@@ -299,6 +322,13 @@ impl World {
         } else {
             self.net.send(from, to, self.now, bytes.len())
         };
+        if let Some(record) = &mut self.record
+            && !self.net.is_cut(from, to, self.now)
+            && !self.is_calm
+        {
+            let kinds = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
+            record.sent(self.now, (from, to), kinds, self.net.calm_arrival(from, to, self.now), copies);
+        }
         let copies = match self.held.filter(|held| held.node == from) {
             Some(held) => self.net.hold((from, to), copies, held),
             None => copies,
@@ -327,6 +357,8 @@ impl World {
         for told in told {
             self.clients[told.client].on_told(told, &mut self.answers);
         }
+        self.hear();
+        self.refusals();
     }
 
     /// Every packet was delivered, lost, or is on its way; every fault has come to something, or its time has not come.

@@ -24,6 +24,15 @@ fn every_story_holds_and_has_at_most_twenty_lines() {
     assert!(20 <= names.len(), "{} stories", names.len());
 }
 
+/// Under its mutant it breaks R8, in a build that has mutants: `python3 scripts/shrink.py` shows the like of all.
+#[test]
+fn the_story_that_is_left_of_a_seed_holds_and_is_short() {
+    let text = include_str!("../../docs/pictures/a-short-log-wins.txt");
+    let scenario = Scenario::parse(text).expect("it is a story");
+    assert_eq!(scenario.play(), Ok(()));
+    assert!((1..=25).contains(&scenario.events()), "{}", scenario.events());
+}
+
 #[test]
 fn the_story_of_the_committed_picture_holds() {
     let text = include_str!("../../docs/pictures/an-election-under-a-partition.txt");

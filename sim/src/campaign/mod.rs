@@ -222,7 +222,17 @@ mod tests {
     fn report(seed: u64, is_broken: bool) -> Report {
         let broken = is_broken.then(|| Violation { rule: "R7", what: format!("of {seed}") });
         let (sums, marks) = (Sums { seeds: 1, ..Sums::default() }, Marks::default());
-        Report { seed, sums, marks, effects: Effects::default(), calm: None, hash: 0, broken }
+        Report {
+            seed,
+            sums,
+            marks,
+            effects: Effects::default(),
+            calm: None,
+            hash: 0,
+            ended: rsm::time::Time::ZERO,
+            is_stopped: false,
+            broken,
+        }
     }
 
     fn options(file: &std::path::Path) -> Options {

@@ -1,12 +1,18 @@
 // The words around the diagram: the verdict, the facts, the legend, what may be hidden.
 
+// What must hold at the end of a run is asked there: of one that was stopped before, nobody knows.
+function verdict({ broken, stopped }) {
+  if (!broken) return stopped ? "Every rule held so far: the run was stopped here, before its end." : "Every rule held.";
+  const [rule, what, means] = broken;
+  return means ? `Rule ${rule} is broken: ${means}. Here: ${what}.` : `${rule} does not hold: ${what}.`;
+}
+
 function heading() {
-  const [rule, what, means] = info.broken || [];
   document.body.classList.toggle("broken", Boolean(info.broken));
-  $("seal").textContent = info.broken ? "✕" : "✓";
+  $("seal").textContent = info.broken ? "✕" : info.stopped ? "…" : "✓";
   $("title").textContent = info.title;
-  $("words").textContent = !info.broken ? "Every rule held." : means ? `Rule ${rule} is broken: ${means}. Here: ${what}.` : `${rule} does not hold: ${what}.`;
-  document.title = info.title + (info.broken ? " ✕" : " ✓");
+  $("words").textContent = verdict(info);
+  document.title = `${info.title} ${$("seal").textContent}`;
   const lost = world.packets.filter(note => note.fate === LOST || note.fate === CUT).length;
   const many = (count, word) => `<b>${count.toLocaleString("en")}</b> ${word}${count === 1 ? "" : "s"}`;
   const facts = [many(info.nodes, "peer"), `<b>${((info.end - info.from) / 1e6).toFixed(2)} s</b> of simulated time`,

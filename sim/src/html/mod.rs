@@ -39,6 +39,8 @@ pub struct About {
     pub seed: u64,
     /// The rule that was broken and how, or what does not hold; `None` if all is well.
     pub broken: Option<(String, String)>,
+    /// The run was stopped before its end: what must hold there was not asked.
+    pub is_stopped: bool,
     /// How to run it again.
     pub replay: String,
     /// What was put in on purpose: its name, and what it does.
@@ -109,6 +111,7 @@ fn data(film: &Film, about: &About, cut: Cut, encoded: &Encoded) -> String {
         ("seed", quoted(&about.seed.to_string())),
         ("replay", quoted(&about.replay)),
         ("broken", maybe(about.broken.as_ref().map(broken))),
+        ("stopped", about.is_stopped.to_string()),
         ("mutant", maybe(about.mutant.as_ref().map(pair))),
         ("hash", maybe(about.hash.map(|hash| format!("\"{hash:032x}\"")))),
         ("steps", maybe(about.steps.map(|steps| steps.to_string()))),

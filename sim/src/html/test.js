@@ -13,6 +13,10 @@ function selfTest() {
     const cause = note.tag === CAME ? world.notes[note.packet] : null;
     must(!cause || cause.at <= note.at && cause.depth < note.depth, `note ${note.index} comes before its cause`);
   });
+  const whole = { broken: null, stopped: false }, part = { broken: null, stopped: true };
+  must(verdict(whole) === "Every rule held." && /so far/.test(verdict(part)), "a run that was stopped is judged as if it had ended");
+  must(/^Rule R7 is broken: it holds. Here: it does not.$/.test(verdict({ ...part, broken: ["R7", "it does not", "it holds"] })), "a broken rule is not told");
+  must($("words").textContent === verdict(info), "another verdict stands on the page");
   walk(must);
   for (const scheme of ["light", "dark"]) {
     document.documentElement.style.colorScheme = scheme;

@@ -227,6 +227,14 @@ fn a_picture_changes_nothing_and_is_a_function_of_the_run() {
     assert_eq!(page, case.picture(Stop::default(), About::default()).1);
 }
 
+#[test]
+fn a_run_that_is_stopped_does_not_say_that_it_has_ended() {
+    let case = case();
+    let stopped = |stop| case.picture(stop, About::default()).1.contains("\"stopped\":true,");
+    assert!(stopped(Stop { step: Some(100), mark: None }));
+    assert!(!stopped(Stop::default()));
+}
+
 /// What follows a value of JSON.
 fn after_value(text: &str) -> Option<&str> {
     let text = text.trim_start();

@@ -1,7 +1,7 @@
 //! Stories told to a cluster: a script of what goes wrong, and of what must come of it.
 //!
 //! ```text
-//!   cluster 3 seed 7                      # the head: also `snapshots 8`, `sessions 4`
+//!   cluster 3 seed 7                      # the head: also `snapshots 8`, `sessions 4`, and more
 //!   run until leader as L
 //!   name R other-than L
 //!   cut L <-> R
@@ -10,7 +10,7 @@
 //!   expect R holds a within 5T
 //! ```
 //! A node is a number, or a name; `others` are all but those on the other side of the arrow. A time is `300ms`, `2s`, or
-//! `5T`: five least election timeouts.
+//! `5T`: 500 ms, that is five least election timeouts of a cluster whose head names no other.
 //!
 //! | verb | what it does |
 //! |---|---|
@@ -23,33 +23,83 @@
 //! | `pause A 2T`, `clock A 2T`, `disk A stuck 2T`, `disk A broken` | what they run on |
 //! | `open s at A`, `propose a at A [in s 3] [-> ok]`, `read at A [-> a b]` | clients; an arrow waits for the answer |
 //! | `await a ok` | the answer to what was proposed without an arrow |
+//! | `run to 300ms` | time passes up to there |
+//! | `calm` | the phase after the faults: see [`calm`](crate::calm) |
+//! | `at 40ms ..` | something comes at its time, whatever the lines around it say and wait for |
 //!
 //! An answer is `ok`, `refused` (never applied), `expired`, or `unknown`. Conditions: `leader as M other-than L`, `no leader`, `L leads`,
 //! `L follows M`, `L is newborn`, `L commits 5`, `L holds a`, `L lacks a`, `L down`, `L snapshot 8`, `elections 1`,
 //! `term 2` (no node is in a higher one), `all equal`. All rules of [`check`](crate::check) are on throughout.
+//!
+//! What comes `at` its time is what a seed may draw; so a seed that breaks a rule is [made small](crate::minimize) to a
+//! story of such lines, in which nothing of plan and clients is drawn any more. Nodes are numbers there. What strikes
+//! nothing and what cannot be asked is passed over, as in a seed.
+//!
+//! | at its time | |
+//! |---|---|
+//! | `cut 0 -> others for 20ms`, `clog 0 -> 1 for 20ms` | also `0,2 <-> others`, `leader <-> others`, `bridge 4`, `half-bridge 4`, `chain`, `ring` |
+//! | `crash 0 for 30ms`, `crash 0 at disk 3 for 30ms`, `blackout for 30ms`, `wipe 0 for 30ms`, `drain 0 for 30ms` | and it starts again |
+//! | `disk 0 stuck for 30ms` | also `broken`, `full`, `forgets`, `rots 17` |
+//! | `pause 0 for 30ms`, `clock 0 leaps for 30ms`, `leader pause for 30ms` | whoever leads: as is answered below |
+//! | `when cut-durable 3 crash for 30ms` | whoever meets that mark for the third time is answered: [`nemesis`](crate::nemesis) |
+//! | `drop next Append from 0 to 1`, also `dup`, `delay`, `flip` | with `by 3ms`, of a flip `bit 300` |
+//! | `open s at 0`, `propose b at 2 to 1 over a in s 3`, `read 1 at 2` | list 1, if `a` stands last there |
+//!
+//! The seed of the head decides what no line says: timeouts, delays, what a crash spares of unsynced bytes, whose turn it is.
 
+mod edit;
+mod head;
+mod moment;
 mod parse;
 mod play;
+mod record;
 #[cfg(test)]
 mod tests;
 
 use crate::aim::Aim;
+use crate::plan::{MS, Swarm, What};
+use crate::script::{Call, Proposal};
+pub(crate) use head::OPTIONS;
+pub(crate) use moment::Words;
 pub use play::Failed;
+pub(crate) use record::{Record, Recorded};
+use std::fmt;
 
 /// A story.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    head: Head,
+    pub(crate) head: Head,
+    /// What comes at its time, in nanoseconds.
+    pub(crate) moments: Vec<(u64, Moment)>,
+    /// Each with its line.
     steps: Vec<(usize, Verb)>,
 }
 
 /// What the cluster is.
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    nodes: usize,
-    seed: u64,
-    snapshots: u64,
-    sessions: usize,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) seed: u64,
+    pub(crate) swarm: Swarm,
+}
+
+/// What may come at a time of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Fault(What),
+    /// A node is asked.
+    Call(usize, Call),
+}
+
+/// A time in milliseconds, exact.
+pub(crate) struct Exact(pub(crate) u64);
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0 / MS)?;
+        let part = format!("{:06}", self.0 % MS);
+        let part = part.trim_end_matches('0');
+        if part.is_empty() { write!(f, "ms") } else { write!(f, ".{part}ms") }
+    }
 }
 
 /// A node, as a script names it.
@@ -61,9 +111,12 @@ enum Who {
 }
 
 /// One line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Verb {
     Run(u64),
+    /// Up to this time.
+    To(u64),
+    Calm,
     /// Until it holds, which it must within so long.
     Until(Condition, u64),
     Expect(Condition),
@@ -84,12 +137,7 @@ enum Verb {
     Stuck(Who, u64),
     Broken(Who),
     Open(String, Who),
-    Propose {
-        value: String,
-        at: Who,
-        session: Option<(String, u64)>,
-        answer: Option<Answer>,
-    },
+    Propose(Proposal, Who, Option<Answer>),
     Read(Who, Option<Vec<String>>),
     Await(String, Answer),
 }
@@ -104,7 +152,7 @@ enum Answer {
 }
 
 /// What may be true of a cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Condition {
     /// Leads in the highest term, and is none of these.
     Leader(String, Vec<Who>),

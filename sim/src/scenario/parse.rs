@@ -1,8 +1,11 @@
 //! Scripts, line by line.
 
+use super::moment::moment;
 use super::{Answer, Condition, Head, Scenario, Verb, Who};
 use crate::aim::{Act, Aim, KINDS};
+use crate::lists::Key;
 use crate::plan::MS;
+use crate::script::Proposal;
 
 /// The least election timeout of a scenario's cluster, in nanoseconds.
 pub(super) const T: u64 = 100 * MS;
@@ -11,23 +14,23 @@ pub(super) const T: u64 = 100 * MS;
 const PATIENCE: u64 = 100 * T;
 
 /// The words of a line that are left.
-struct Words<'a>(std::vec::IntoIter<&'a str>);
+pub(super) struct Words<'a>(std::vec::IntoIter<&'a str>);
 
 impl<'a> Words<'a> {
-    fn new(line: &'a str) -> Words<'a> {
+    pub(super) fn new(line: &'a str) -> Words<'a> {
         Words(line.split_whitespace().collect::<Vec<_>>().into_iter())
     }
 
-    fn next(&mut self) -> Result<&'a str, String> {
+    pub(super) fn next(&mut self) -> Result<&'a str, String> {
         self.0.next().ok_or_else(|| "the line ends too early".to_owned())
     }
 
-    fn peek(&self) -> Option<&'a str> {
+    pub(super) fn peek(&self) -> Option<&'a str> {
         self.0.as_slice().first().copied()
     }
 
     /// Takes the next word if it is this one.
-    fn takes(&mut self, word: &str) -> bool {
+    pub(super) fn takes(&mut self, word: &str) -> bool {
         let is_it = self.peek() == Some(word);
         if is_it {
             self.0.next();
@@ -35,17 +38,17 @@ impl<'a> Words<'a> {
         is_it
     }
 
-    fn must(&mut self, word: &str) -> Result<(), String> {
+    pub(super) fn must(&mut self, word: &str) -> Result<(), String> {
         let next = self.next()?;
         if next == word { Ok(()) } else { Err(format!("`{word}` expected, not `{next}`")) }
     }
 
-    fn number(&mut self) -> Result<u64, String> {
+    pub(super) fn number(&mut self) -> Result<u64, String> {
         let word = self.next()?;
         word.parse().map_err(|_| format!("a number expected, not `{word}`"))
     }
 
-    fn who(&mut self) -> Result<Who, String> {
+    pub(super) fn who(&mut self) -> Result<Who, String> {
         let word = self.next()?;
         Ok(match word.parse() {
             Ok(number) => Who::Number(number),
@@ -54,15 +57,20 @@ impl<'a> Words<'a> {
         })
     }
 
-    fn name(&mut self) -> Result<String, String> {
+    pub(super) fn name(&mut self) -> Result<String, String> {
         self.next().map(str::to_owned)
     }
 
     /// Nanoseconds.
-    fn time(&mut self) -> Result<u64, String> {
+    pub(super) fn time(&mut self) -> Result<u64, String> {
         let word = self.next()?;
         let units = [("ms", MS), ("s", 1_000 * MS), ("T", T)];
-        let of = |(unit, nanoseconds): (&str, u64)| Some(word.strip_suffix(unit)?.parse::<u64>().ok()? * nanoseconds);
+        let of = |(unit, nanoseconds): (&str, u64)| {
+            let (whole, part) = word.strip_suffix(unit).map(|word| word.split_once('.').unwrap_or((word, "")))?;
+            let is_part = part.len() <= 6 && part.bytes().all(|byte| byte.is_ascii_digit());
+            let part = format!("{part:0<6}").parse::<u64>().ok().filter(|_| is_part)? * (nanoseconds / 1_000_000);
+            whole.parse::<u64>().ok()?.checked_mul(nanoseconds)?.checked_add(part)
+        };
         units.into_iter().find_map(of).ok_or_else(|| format!("a time expected, such as 300ms, 2s or 5T, not `{word}`"))
     }
 
@@ -76,7 +84,7 @@ impl<'a> Words<'a> {
         })
     }
 
-    fn end(&mut self) -> Result<(), String> {
+    pub(super) fn end(&mut self) -> Result<(), String> {
         self.peek().map_or(Ok(()), |word| Err(format!("`{word}` is one word too many")))
     }
 }
@@ -91,34 +99,33 @@ impl Scenario {
             text.lines().enumerate().map(|(at, line)| (at + 1, line.split('#').next().unwrap_or_default().trim()));
         let mut lines = lines.filter(|(_, line)| !line.is_empty());
         let (at, first) = lines.next().ok_or("an empty script: begin with `cluster 3 seed 7`")?;
-        let head = head(first).map_err(|why| format!("line {at}: {why}"))?;
-        let step = |(at, line)| Ok((at, verb(line).map_err(|why| format!("line {at}: {why}"))?));
-        Ok(Scenario { head, steps: lines.map(step).collect::<Result<_, String>>()? })
+        let head = Head::parse(first).map_err(|why| format!("line {at}: {why}"))?;
+        let mut scenario = Scenario { head, moments: Vec::new(), steps: Vec::new() };
+        for (at, line) in lines {
+            scenario.line(at, line).map_err(|why| format!("line {at}: {why}"))?;
+        }
+        Ok(scenario)
     }
-}
 
-fn head(line: &str) -> Result<Head, String> {
-    let mut words = Words::new(line);
-    words.must("cluster")?;
-    let mut head = Head { nodes: words.number()? as usize, seed: 0, snapshots: 1_000, sessions: 64 };
-    if !(1..=7).contains(&head.nodes) {
-        return Err("a cluster has one to seven nodes".to_owned());
-    }
-    while words.peek().is_some() {
-        match words.next()? {
-            "seed" => head.seed = words.number()?,
-            "snapshots" => head.snapshots = words.number()?,
-            "sessions" => head.sessions = words.number()? as usize,
-            word => return Err(format!("`{word}` is no option of a cluster")),
+    fn line(&mut self, at: usize, line: &str) -> Result<(), String> {
+        let mut words = Words::new(line);
+        if words.takes("at") {
+            let time = words.time()?;
+            self.moments.push((time, moment(&mut words, self.head.swarm.nodes)?));
+            words.end()
+        } else {
+            self.steps.push((at, verb(line)?));
+            Ok(())
         }
     }
-    Ok(head)
 }
 
 fn verb(line: &str) -> Result<Verb, String> {
     let mut words = Words::new(line);
     let verb = match words.next()? {
         "run" if words.takes("until") => until(&mut words)?,
+        "run" if words.takes("to") => Verb::To(words.time()?),
+        "calm" => Verb::Calm,
         "run" => Verb::Run(words.time()?),
         "expect" => expect(&mut words)?,
         "name" => named(&mut words)?,
@@ -129,7 +136,10 @@ fn verb(line: &str) -> Result<Verb, String> {
             words.must("->")?;
             Verb::Clog(from, words.who()?, words.time()?)
         }
-        act @ ("drop" | "dup" | "delay" | "flip") => aim(act, &mut words)?,
+        act @ ("drop" | "dup" | "delay" | "flip") => {
+            let (aim, from, to) = aim(act, &mut words)?;
+            Verb::Aim(aim, from, to)
+        }
         "crash" => Verb::Crash(words.who()?, at_disk(&mut words)?),
         "kill" => Verb::Kill(words.who()?),
         "restart" => Verb::Restart(words.who()?),
@@ -189,27 +199,29 @@ fn link(words: &mut Words) -> Result<Verb, String> {
     }
 }
 
-fn aim(act: &str, words: &mut Words) -> Result<Verb, String> {
+/// What is aimed at, and the ends of its link, by their names.
+pub(super) fn aim(act: &str, words: &mut Words) -> Result<(Aim, Option<Who>, Option<Who>), String> {
     words.must("next")?;
     let name = words.next()?;
     let kind = KINDS.into_iter().find(|&kind| kind == name).ok_or_else(|| format!("`{name}` is no kind of message"))?;
-    let (mut from, mut to, mut by, mut skip) = (None, None, T, 0);
+    let (mut from, mut to, mut by, mut skip, mut bit) = (None, None, T, 0, 0);
     while words.peek().is_some() {
         match words.next()? {
             "from" => from = Some(words.who()?),
             "to" => to = Some(words.who()?),
             "by" => by = words.time()?,
             "skip" => skip = words.number()?,
-            word => return Err(format!("from, to, by or skip expected, not `{word}`")),
+            "bit" => bit = words.number()?,
+            word => return Err(format!("from, to, by, bit or skip expected, not `{word}`")),
         }
     }
     let act = match act {
         "drop" => Act::Drop,
         "dup" => Act::Double(by),
         "delay" => Act::Delay(by),
-        _ => Act::Flip(by),
+        _ => Act::Flip(bit),
     };
-    Ok(Verb::Aim(Aim { from: None, to: None, kind: Some(kind), skip, act }, from, to))
+    Ok((Aim { from: None, to: None, kind: Some(kind), skip, act }, from, to))
 }
 
 fn at_disk(words: &mut Words) -> Result<Option<u64>, String> {
@@ -230,12 +242,26 @@ fn disk(words: &mut Words) -> Result<Verb, String> {
 }
 
 fn propose(words: &mut Words) -> Result<Verb, String> {
+    let (proposal, at) = proposal(words)?;
+    let answer = if words.takes("->") { Some(words.answer()?) } else { None };
+    Ok(Verb::Propose(proposal, at, answer))
+}
+
+/// What is proposed, and where.
+pub(super) fn proposal(words: &mut Words) -> Result<(Proposal, Who), String> {
     let value = words.name()?;
     words.must("at")?;
     let at = words.who()?;
+    let list = if words.takes("to") { list(words)? } else { 0 };
+    let over = if words.takes("over") { Some(words.name()?) } else { None };
     let session = if words.takes("in") { Some((words.name()?, words.number()?)) } else { None };
-    let answer = if words.takes("->") { Some(words.answer()?) } else { None };
-    Ok(Verb::Propose { value, at, session, answer })
+    Ok((Proposal { value, list, over, session }, at))
+}
+
+/// A list, by its number.
+pub(super) fn list(words: &mut Words) -> Result<Key, String> {
+    let number = words.number()?;
+    Key::try_from(number).map_err(|_| format!("there is no list {number}"))
 }
 
 fn read(words: &mut Words) -> Result<Verb, String> {

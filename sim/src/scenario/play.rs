@@ -3,28 +3,25 @@
 mod conditions;
 mod show;
 
-use super::parse::T;
-use super::{Answer, Condition, Scenario, Verb, Who};
+use super::{Answer, Condition, Head, Moment, Scenario, Verb, Who};
+use crate::calm;
 use crate::client::Came;
 use crate::html::{self, About, Film};
-use crate::lists::{Change, Key};
-use crate::net::Weather;
-use crate::plan::{Families, INBOX, MS, Shape, Swarm, TICKETS, What};
+use crate::lists::Key;
+use crate::marks;
+use crate::plan::{Fault, Shape, What};
 use crate::run::panic_words;
+use crate::script::{Call, Outcomes, Proposal};
 use crate::stream::{Purpose, stream};
 use crate::trace;
-use crate::world::World;
+use crate::world::{Event, World};
 use rsm::fsm::VirtualTime;
 use rsm::raft::Time;
-use rsm::raft::machine::{Caller, SessionId};
-use rsm::raft::peer::{Failure, Outcome};
-use rsm::sync::lock::Lock;
-use show::Shown;
+use rsm::raft::invariants::Violation;
+use rsm::raft::peer::Failure;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// The one list that scripts speak of.
 const LIST: Key = 0;
@@ -39,6 +36,8 @@ pub struct Failed {
     pub line: usize,
     /// What did not hold.
     pub why: String,
+    /// The rule that was broken, if it is one.
+    pub broken: Option<Violation>,
 }
 
 impl fmt::Display for Failed {
@@ -52,26 +51,11 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// What a ticket came to.
-type Told = Result<(u64, Came), Failure>;
-
-/// Where answers are left, by their tickets.
-type Answers = Arc<Lock<BTreeMap<usize, Told>>>;
-
 struct Play<'a> {
     time: VirtualTime,
     world: World,
     names: BTreeMap<String, usize>,
-    /// Each with its place in the history.
-    values: BTreeMap<String, (Change, usize)>,
-    sessions: BTreeMap<String, SessionId>,
-    /// The last ticket of each value.
-    tickets: BTreeMap<String, usize>,
-    asked: usize,
-    answers: Answers,
     each: &'a mut dyn FnMut(&str),
-    /// Calls that a picture shows as not answered yet.
-    shown: Shown,
 }
 
 impl Scenario {
@@ -93,11 +77,14 @@ impl Scenario {
 
     /// Tells the story, whose script is `text`, and draws a page that shows it.
     pub fn picture(&self, text: &str, mut about: About) -> (Result<(), Failed>, String) {
-        let (mut film, lines) = (Film::new(self.head.nodes), text.lines().collect::<Vec<_>>());
+        let (mut film, lines) = (Film::new(self.head.swarm.nodes), text.lines().collect::<Vec<_>>());
         let told = self.tell(false, &mut |_| (), Some((&mut film, &lines)));
         about.seed = self.head.seed;
         about.script = text.trim_end().to_owned();
-        about.broken = told.as_ref().err().map(|failed| ("the story".to_owned(), failed.to_string()));
+        about.broken = told.as_ref().err().map(|failed| match &failed.broken {
+            Some(violation) => (violation.rule.to_owned(), violation.what.clone()),
+            None => ("the story".to_owned(), failed.to_string()),
+        });
         let page = html::page(&film, &about);
         (told, page)
     }
@@ -108,63 +95,52 @@ impl Scenario {
         each: &mut dyn FnMut(&str),
         mut film: Option<(&mut Film, &[&str])>,
     ) -> Result<(), Failed> {
-        let time = VirtualTime::new(stream(self.head.seed, Purpose::Executor, 0).bits());
-        let mut world = World::new(self.head.seed, self.swarm(), Vec::new(), &time);
+        marks::reset();
+        let Scenario { head: Head { seed, swarm }, moments, steps } = self;
+        let time = VirtualTime::new(stream(*seed, Purpose::Executor, 0).bits());
+        let (plan, calls) = in_turn(moments);
+        let mut world = World::new(*seed, swarm.clone(), plan, &time);
+        world.will_call(calls);
         world.story = traced.then(String::new);
         world.film = film.as_mut().map(|(film, _)| std::mem::take(*film));
-        let (names, values, sessions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (tickets, answers) = (BTreeMap::new(), Answers::default());
-        let mut play =
-            Play { time, world, names, values, sessions, tickets, asked: 0, answers, each, shown: Shown::default() };
+        let mut play = Play { time, world, names: BTreeMap::new(), each };
         let mut line = 0;
         let told = catch_unwind(AssertUnwindSafe(|| {
-            for (at, verb) in &self.steps {
+            for (at, verb) in steps {
                 line = *at;
                 if let Some((_, lines)) = &film {
                     play.show_line(line, lines[line - 1]);
                 }
-                play.go(verb).map_err(|why| Failed { line, why })?;
+                play.go(verb).map_err(|why| (line, why))?;
                 play.world.filmed();
             }
             line = 0;
-            play.end().map_err(|why| Failed { line, why })
+            play.end().map_err(|why| (line, why))
         }));
         if let (Some((film, _)), Some(shown)) = (film, play.world.film.take()) {
             *film = shown;
         }
-        told.unwrap_or_else(|panic| Err(Failed { line, why: format!("breaks R23: a panic: {}", panic_words(&*panic)) }))
+        let broken = || play.world.check.lock().broken().cloned();
+        told.map_or_else(
+            |panic| {
+                let violation = Violation { rule: "R23", what: format!("a panic: {}", panic_words(&*panic)) };
+                Err(Failed { line, why: format!("breaks {violation}"), broken: Some(violation) })
+            },
+            |told| told.map_err(|(line, why)| Failed { line, why, broken: broken() }),
+        )
     }
+}
 
-    /// A quiet cluster: what goes wrong is the script's.
-    fn swarm(&self) -> Swarm {
-        let (delay_min, delay_mean) = (MS / 2, MS / 2);
-        Swarm {
-            nodes: self.head.nodes,
-            election: Duration::from_nanos(T),
-            heartbeat: Duration::from_nanos(T / 5),
-            snapshot_entries: self.head.snapshots,
-            segment_bytes: 128 << 10,
-            sessions_max: self.head.sessions,
-            clients: 0,
-            rest: MS,
-            tickets: TICKETS,
-            inbox: INBOX,
-            weather: Weather::fair(delay_min, delay_mean),
-            disk_mean: MS / 10,
-            powersafe: true,
-            ties: false,
-            drift_ppm: 0,
-            pre_vote: true,
-            check_quorum: true,
-            window: 256,
-            append_bytes: 256 << 10,
-            cache_bytes: 16 << 20,
-            piece_bytes: 256 << 10,
-            families: Families::default(),
-            pace: 1,
-            is_control: false,
+/// The plan, and the calls, in order of time.
+fn in_turn(moments: &[(u64, Moment)]) -> (Vec<Fault>, Vec<(Time, usize, Call)>) {
+    let (mut plan, mut calls) = (Vec::new(), Vec::new());
+    for (at, moment) in moments {
+        match moment.clone() {
+            Moment::Fault(what) => plan.push(Fault { at: Time(*at), what }),
+            Moment::Call(node, call) => calls.push((Time(*at), node, call)),
         }
     }
+    (plan, calls)
 }
 
 impl Play<'_> {
@@ -172,6 +148,8 @@ impl Play<'_> {
         self.world.now = self.time.now();
         match verb {
             Verb::Run(lasts) => self.run(*lasts),
+            Verb::To(end) => self.run_to(Time(*end).max(self.time.now())),
+            Verb::Calm => self.calm(),
             Verb::Until(condition, within) => self.until(condition, *within),
             Verb::Expect(condition) => {
                 let holds = self.holds(condition)?;
@@ -203,7 +181,7 @@ impl Play<'_> {
             Verb::Stuck(who, lasts) => self.strike(What::Stuck { node: self.who(who)?, lasts: *lasts }),
             Verb::Broken(who) => self.strike(What::Broken { node: self.who(who)?, down: FOR_EVER }),
             Verb::Open(name, at) => self.open(name, at),
-            Verb::Propose { value, at, session, answer } => self.propose(value, at, session.as_ref(), *answer),
+            Verb::Propose(proposal, at, answer) => self.propose(proposal, at, *answer),
             Verb::Read(at, seen) => self.read(at, seen.as_deref()),
             Verb::Await(value, answer) => self.wait(value, *answer),
         }
@@ -243,18 +221,37 @@ impl Play<'_> {
         if let Some(story) = &self.world.story {
             (self.each)(&trace::line(&record, story));
         }
-        self.show_answers();
-        match self.world.check.lock().broken() {
-            Some(violation) => Err(format!("breaks {violation}")),
-            None => Ok(true),
+        self.is_broken().map(|()| true)
+    }
+
+    fn is_broken(&self) -> Result<(), String> {
+        self.world.check.lock().broken().map_or(Ok(()), |violation| Err(format!("breaks {violation}")))
+    }
+
+    /// Up to a moment of true time, if it is to come; what comes at that moment has come.
+    fn run_to(&mut self, end: Time) -> Result<(), String> {
+        self.world.push(end, Event::Pass);
+        while !(end <= self.time.now() && std::mem::take(&mut self.world.has_passed)) {
+            self.step()?;
         }
+        Ok(())
+    }
+
+    fn calm(&mut self) -> Result<(), String> {
+        let each = &mut self.each;
+        let mut step = |time: &VirtualTime, world: &mut World| {
+            let record = if world.is_broken() { None } else { time.step(world) };
+            if let (Some(record), Some(story)) = (&record, &world.story) {
+                each(&trace::line(record, story));
+            }
+            record.is_some()
+        };
+        calm::run(&self.time, &mut self.world, &mut step);
+        self.is_broken()
     }
 
     fn run(&mut self, lasts: u64) -> Result<(), String> {
-        let end = Time(self.time.now().0 + lasts);
-        while self.time.now() < end && self.step()? {}
-        self.time.run_until(end, &mut self.world);
-        Ok(())
+        self.run_to(Time(self.time.now().0 + lasts))
     }
 
     fn until(&mut self, condition: &Condition, within: u64) -> Result<(), String> {
@@ -320,60 +317,23 @@ impl Play<'_> {
     }
 
     fn open(&mut self, name: &str, at: &Who) -> Result<(), String> {
-        let (ticket, tell) = self.ticket();
-        self.show_call(ticket, at, html::Ask::Open)?;
-        let peer = self.peer(at)?;
-        peer.open_then(move |outcome| tell(outcome.map(|done| (done.index.0, Came::Opened(done.value)))));
+        let ticket = self.world.ask(self.who(at)?, &Call::Open(name.to_owned()))?;
         match self.answer(ticket)? {
-            Ok((_, Came::Opened(session))) => {
-                self.sessions.insert(name.to_owned(), session);
-                Ok(())
-            }
-            other => Err(format!("the session was not opened: {other:?}")),
+            Ok(_) => Ok(()),
+            Err(why) => Err(format!("the session was not opened: {why:?}")),
         }
     }
 
-    fn propose(
-        &mut self,
-        value: &str,
-        at: &Who,
-        session: Option<&(String, u64)>,
-        answer: Option<Answer>,
-    ) -> Result<(), String> {
-        let caller = match session {
-            None => None,
-            Some((name, sequence)) => {
-                let session = *self.sessions.get(name).ok_or_else(|| format!("no session {name} was opened"))?;
-                Some(Caller { session, sequence: *sequence, low: *sequence })
-            }
-        };
-        let number = self.values.len() as u64 + 1;
-        let (now, history) = (self.world.now.0, &mut self.world.answers);
-        history.at(now);
-        let new = || {
-            let change = Change { key: LIST, number, expected: None };
-            (change, history.changes(change))
-        };
-        let (change, _) = *self.values.entry(value.to_owned()).or_insert_with(new);
-        let (ticket, tell) = self.ticket();
-        self.tickets.insert(value.to_owned(), ticket);
-        self.show_call(ticket, at, html::Ask::Append(LIST.into(), change.number))?;
-        self.peer(at)?.propose_then(caller, change, move |outcome: Outcome<_>| {
-            tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
-        });
-        answer.map_or(Ok(()), |answer| self.wait(value, answer))
+    fn propose(&mut self, proposal: &Proposal, at: &Who, answer: Option<Answer>) -> Result<(), String> {
+        self.world.ask(self.who(at)?, &Call::Propose(proposal.clone()))?;
+        answer.map_or(Ok(()), |answer| self.wait(&proposal.value, answer))
     }
 
     fn wait(&mut self, value: &str, answer: Answer) -> Result<(), String> {
-        let ticket = *self.tickets.get(value).ok_or_else(|| format!("{value} was never proposed"))?;
-        let (change, place) = self.values[value];
+        let ticket = self.world.script.latest(value).ok_or_else(|| format!("{value} was never proposed"))?;
         let outcome = self.answer(ticket)?;
-        self.world.answers.at(self.time.now().0);
         let came = match outcome {
-            Ok((index, Came::Seen(seen))) => {
-                self.world.answers.changed(place, change, index, seen);
-                Answer::Ok
-            }
+            Ok((_, Came::Seen(_))) => Answer::Ok,
             Ok((_, Came::Opened(_))) | Err(Failure::Unknown | Failure::Gone) => Answer::Unknown,
             Err(Failure::Expired) => Answer::Expired,
             Err(why) if why.may_have_applied() => Answer::Unknown,
@@ -383,22 +343,11 @@ impl Play<'_> {
     }
 
     fn read(&mut self, at: &Who, expected: Option<&[String]>) -> Result<(), String> {
-        self.world.answers.at(self.time.now().0);
-        let place = self.world.answers.reads(LIST);
-        let (ticket, tell) = self.ticket();
-        self.show_call(ticket, at, html::Ask::Read(LIST.into()))?;
-        let see = |lists: &crate::lists::Lists| lists.see(LIST);
-        self.peer(at)?.read_then(see, move |outcome: Outcome<_>| {
-            tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
-        });
+        let ticket = self.world.ask(self.who(at)?, &Call::Read(LIST))?;
         let outcome = self.answer(ticket)?;
-        let Ok((index, Came::Seen(seen))) = outcome else {
-            return if expected.is_none() { Ok(()) } else { Err(format!("the read came to {outcome:?}")) };
-        };
-        self.world.answers.at(self.time.now().0);
-        self.world.answers.read(place, index, seen);
         let Some(expected) = expected else { return Ok(()) };
-        let last = expected.last().map_or(0, |value| self.values.get(value).map_or(0, |(change, _)| change.number));
+        let Ok((_, Came::Seen(seen))) = outcome else { return Err(format!("the read came to {outcome:?}")) };
+        let last = expected.last().and_then(|value| self.world.script.number(value)).unwrap_or_default();
         if (seen.len, seen.last) == (expected.len() as u64, last) {
             Ok(())
         } else {
@@ -406,18 +355,10 @@ impl Play<'_> {
         }
     }
 
-    /// A number for an answer, and where to tell it.
-    fn ticket(&mut self) -> (usize, impl FnOnce(Told) + Send + 'static) {
-        self.asked += 1;
-        let (ticket, answers) = (self.asked, Arc::clone(&self.answers));
-        (ticket, move |came| _ = answers.lock().insert(ticket, came))
-    }
-
     /// Runs until a ticket is answered.
-    fn answer(&mut self, ticket: usize) -> Result<Told, String> {
+    fn answer(&mut self, ticket: usize) -> Result<Outcomes, String> {
         loop {
-            let came = self.answers.lock().get(&ticket).copied();
-            if let Some(came) = came {
+            if let Some(came) = self.world.script.came(ticket) {
                 return Ok(came);
             }
             if !self.step()? {
@@ -430,9 +371,6 @@ impl Play<'_> {
     fn end(&mut self) -> Result<(), String> {
         self.world.now = self.time.now();
         self.world.end(&self.time);
-        if self.answers.lock().len() != self.asked {
-            return Err("breaks R21: a call was never answered".to_owned());
-        }
-        self.world.check.lock().broken().map_or(Ok(()), |violation| Err(format!("breaks {violation}")))
+        self.is_broken()
     }
 }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::plan::Families;
+use crate::run::{Case, Stop};
+use std::time::Duration;
 
 fn failure(script: &str) -> Option<Failed> {
     Scenario::parse(script).unwrap_or_else(|why| panic!("{why}")).play().err()
@@ -42,4 +45,77 @@ fn what_does_not_hold_fails_at_its_line() {
 fn a_fault_that_has_no_effect_fails_the_story() {
     let failed = failure("cluster 3\nrun 1T\ncrash 0\ncrash 0").expect("it is down");
     assert_eq!(failed.line, 4);
+}
+
+const LASTS: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_seed_that_is_written_down_is_read_as_it_was_written() {
+    for seed in 0..60 {
+        let scenario = Case::new(seed, LASTS).recorded().scenario;
+        let read = Scenario::parse(&scenario.to_string()).unwrap_or_else(|why| panic!("{seed}: {why}"));
+        assert_eq!(read.to_string(), scenario.to_string());
+        assert!(read.moments == scenario.moments && read.head == scenario.head, "seed {seed}: {scenario}");
+    }
+}
+
+/// What single packets met, too, and what no plan draws.
+#[test]
+fn every_moment_is_read_as_it_was_written() {
+    for line in [
+        "drop next Append from 0 to 1",
+        "dup next Vote to 1 skip 2 by 3.5ms",
+        "delay next Heartbeat by 300ms",
+        "flip next AppendReply from 2 bit 300",
+        "disk 1 forgets for 0.000001ms",
+        "when cut-durable 3 crash-at-disk 2 for 30ms",
+        "read at 2",
+        "propose b at 1 to 3 over a in s 9",
+    ] {
+        let text = format!("cluster 3 seed 1\nat 1.000001ms {line}");
+        assert_eq!(Scenario::parse(&text).map(|scenario| scenario.to_string()), Ok(text));
+    }
+    for (line, word) in [
+        ("at 1ms crash 3 for 1ms", "no node"),
+        ("at 1ms read at 3", "no node"),
+        ("at 1ms read 256 at 0", "no list"),
+        ("at 1ms dance 1 for 1ms", "dance"),
+        ("at 1ms crash 1", "too early"),
+        ("at 1.0000001ms crash 1 for 1ms", "time"),
+        ("at 1ms open s at 0 now", "too many"),
+        ("run to", "too early"),
+    ] {
+        let why = Scenario::parse(&format!("cluster 3\n{line}")).expect_err(line);
+        assert!(why.starts_with("line 2: ") && why.contains(word), "{line}: {why}");
+    }
+}
+
+/// The peers of a story meet the same as those of the seed, packet by packet, with no client that draws.
+#[test]
+fn a_seed_that_is_written_down_comes_to_the_same() {
+    let (mut same, mut calls) = (0, 0);
+    for seed in 0..16 {
+        let mut case = Case::new(seed, LASTS);
+        // Else a call counts as its client's, and comes before or behind others of its time; and all clients begin at once.
+        (case.swarm.ties, case.swarm.clients) = (false, 1);
+        case.swarm.weather.bandwidth = None; // the numbers that stand for values are shorter
+        let Recorded { report, scenario, .. } = case.recorded();
+        assert_eq!(report.hash, case.run().hash, "seed {seed}: writing down changes nothing");
+        assert_eq!((scenario.head.swarm.clients, scenario.head.swarm.families), (0, Families::default()));
+        calls += scenario.moments.iter().filter(|(_, moment)| matches!(moment, Moment::Call(..))).count();
+        let (mut seen, mut told) = (Vec::new(), Vec::new());
+        let _ = case.trace(Stop::default(), |line| seen.extend(arrival(line)));
+        scenario.trace(|line| told.extend(arrival(line))).expect("it breaks no rule");
+        seen.truncate(told.len());
+        let differ = seen.iter().zip(&told).find(|(seen, told)| seen != told);
+        assert!(differ.is_none() && seen.len() == told.len(), "seed {seed}: {differ:?}");
+        same += told.len();
+    }
+    assert!(1_000 < same && 200 < calls, "{same} packets, {calls} calls");
+}
+
+/// When a packet arrives, where from, and what it carries.
+fn arrival(line: &str) -> Option<String> {
+    let (_, line) = line.split_once("\"at\":")?;
+    line.contains("\"arrive\"").then(|| line.split(",\"digest\"").next().unwrap_or_default().to_owned())
 }

@@ -2,18 +2,9 @@
 
 use super::super::{Condition, Who};
 use super::{LIST, Play};
-use crate::lists::Lists;
 use rsm::raft::consensus::{Consensus, Role};
-use rsm::raft::peer::Peer;
 
 impl Play<'_> {
-    /// The process of a node.
-    pub(super) fn peer(&self, who: &Who) -> Result<Peer<Lists>, String> {
-        let node = self.who(who)?;
-        let process = self.world.nodes[node].process.as_ref();
-        process.map(|process| process.peer.clone()).ok_or_else(|| format!("node {node} is down"))
-    }
-
     fn core<R>(&self, who: &Who, look: impl FnOnce(&Consensus, &Role) -> R) -> Result<Option<R>, String> {
         Ok(self.world.nodes[self.who(who)?].look(look))
     }
@@ -50,7 +41,7 @@ impl Play<'_> {
 
     /// How often a value stands in a node's list.
     fn times(&self, who: &Who, value: &str) -> Result<Option<usize>, String> {
-        let number = self.values.get(value).ok_or_else(|| format!("{value} was never proposed"))?.0.number;
+        let number = self.world.script.number(value).ok_or_else(|| format!("{value} was never proposed"))?;
         let Some(process) = &self.world.nodes[self.who(who)?].process else { return Ok(None) };
         let state = process.peer.state();
         Ok(Some(state.read().get(LIST).iter().filter(|item| item.0 == number).count()))

@@ -1,0 +1,74 @@
+"""Each mutant's first failing seed is made small: at most 25 events, within 60 seconds, and its story breaks the same rule.
+
+The story is kept as a file, told again in a process of its own under the mutant, where it must break that rule, and
+without it, where it must hold. It has no clients that draw: nothing but its own lines acts. Prints a table; the exit code
+is 1 if some mutant that seeds find has no such story.
+
+    python3 scripts/shrink.py                    # all mutants that seeds find
+    python3 scripts/shrink.py vote-twice ...     # these
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SIM = ROOT / "target" / "sim" / "release" / "rsm-sim"
+SEEDS = 100
+EVENTS_MAX = 25
+SECONDS_MAX = 60
+
+
+def sim(*arguments: str) -> tuple[int, str]:
+    """The exit code, and what stands on stdout."""
+    ran = subprocess.run([SIM, *arguments], capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout
+
+
+def shrunk(mutant: str, folder: Path) -> tuple[str, bool]:
+    """A row of the table, and whether all is well."""
+    under = ("--mutant", mutant)
+    _, found = sim("--seeds", str(SEEDS), *under)
+    seed = re.search(r"^seed (\d+) breaks", found, re.MULTILINE)
+    if seed is None:
+        return f"| `{mutant}` | no seed of {SEEDS} | | | | |", True
+    began = time.monotonic()
+    _, story = sim("--seed", seed[1], *under, "--minimize")
+    took = time.monotonic() - began
+    said = re.search(r"breaks (\w+);.*\n# (\d+) faults and calls of (\d+), .* with (\d+) of", story)
+    if said is None:
+        return f"| `{mutant}` | {story.splitlines()[0]} | | | | |", False
+    rule, now, before, steady = said.groups()
+    file = folder / f"{mutant}.txt"
+    file.write_text(story)
+    broken, told = sim("--scenario", str(file), *under)
+    holds, _ = sim("--scenario", str(file))
+    again = broken == 1 and (f"breaks {rule}:" in told or f"{rule}:" in told)
+    well = again and holds == 0 and int(now) <= EVENTS_MAX and took <= SECONDS_MAX
+    doubt = "" if well else f" **again: {told.strip()}, without: {holds}**"
+    return f"| `{mutant}` | {rule}{doubt} | {before} | {now} | {took:.0f} | {steady} |", well
+
+
+def main(names: list[str]) -> int:
+    """The exit code."""
+    folder = Path(tempfile.mkdtemp(prefix="rsm-shrunk-"))
+    print("| mutant | rule | faults and calls before | now | seconds | of the seeds 1 to 10 |\n|---|---|---|---|---|---|")
+    wrong = 0
+    for mutant in names or mutants():
+        row, well = shrunk(mutant, folder)
+        wrong += not well
+        print(row, flush=True)
+    print(f"{wrong} without a story; the others: {folder}")
+    return 1 if wrong else 0
+
+
+def mutants() -> list[str]:
+    """All of this build, in the order of their list."""
+    return [line.split("`")[1] for line in sim("--mutants", "--seeds", "0")[1].splitlines() if line.startswith("| `")]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

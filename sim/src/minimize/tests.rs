@@ -1,0 +1,107 @@
+use super::*;
+use crate::plan::Fault;
+use rsm::raft::Time;
+use std::time::Duration;
+
+const LASTS: Duration = Duration::from_secs(5);
+
+/// A busy seed of three nodes, one of whose disks forgets: no protocol survives that, so some rule breaks.
+fn forgetful() -> Case {
+    let cases = (0..).map(|seed| Case::new(seed, LASTS));
+    let busy = cases.filter(|case| case.swarm.nodes == 3 && 20 < case.plan.len() && 2 < case.swarm.clients);
+    let forget = |mut case: Case| {
+        case.plan.push(Fault { at: Time(3_000 * MS), what: What::Rollback { node: 1, down: 10 * MS } });
+        case
+    };
+    // Whose peer is down just then, or has written nothing since it began, forgets nothing.
+    let mut found = busy.map(forget).filter(|case| case.run().broken.is_some_and(|broken| broken.rule == "R11"));
+    found.next().expect("some seed has many faults")
+}
+
+#[test]
+fn a_failing_seed_becomes_a_short_story_that_breaks_the_same_rule() {
+    let found = minimize(&forgetful(), || false).expect("a disk that forgets is found out");
+    assert_eq!(found.rule, "R11");
+    let text = found.scenario.to_string();
+    assert!(found.scenario.events() <= 25 && 50 < found.before, "{} before: {text}", found.before);
+    assert!(text.contains("disk 1 forgets for") || text.contains("disk 0 forgets for"), "{text}");
+    let again = Scenario::parse(&text).expect("it is a story").play().expect_err("it breaks a rule");
+    assert_eq!(again.broken.map(|violation| violation.rule), Some("R11"), "{text}");
+    assert!(!text.contains(" loss ") && !text.contains(" double "), "nothing is left to the weather: {text}");
+}
+
+#[test]
+fn a_seed_that_breaks_no_rule_has_no_story() {
+    assert_eq!(minimize(&Case::new(3, LASTS), || false).map(|found| found.runs), Err(Whole::Holds));
+}
+
+/// Ten crashes, each at its millisecond.
+fn crashes() -> Scenario {
+    let lines: Vec<String> = (0..10).map(|nth| format!("at {nth}ms crash {} for 9ms", nth % 3)).collect();
+    Scenario::parse(&format!("cluster 3 seed 3 ties on\n{}\nrun to 80ms", lines.join("\n"))).expect("it is a story")
+}
+
+#[test]
+fn what_is_less_but_breaks_another_rule_is_another_story() {
+    let has = |scenario: &Scenario, nth: u64| scenario.to_string().contains(&format!("at {nth}ms crash"));
+    // Two faults break it; one alone breaks another rule.
+    let breaks = |scenario: &Scenario| {
+        let rule = if has(scenario, 6) { "R10" } else { "R2" };
+        has(scenario, 4).then(|| rule.to_owned())
+    };
+    let mut search =
+        Search { scenario: crashes(), rule: "R10".to_owned(), runs: 0, calls_first: false, breaks, is_over: || false };
+    search.all();
+    let text = "cluster 2 seed 3\nat 4ms crash 1 for 1ms\nat 6ms crash 0 for 1ms\nrun to ";
+    assert!(search.scenario.to_string().starts_with(text), "{}", search.scenario);
+}
+
+#[test]
+fn a_search_that_is_over_keeps_what_it_has() {
+    let (breaks, asked) = (|_: &Scenario| Some("R1".to_owned()), std::cell::Cell::new(0));
+    let is_over = || {
+        asked.set(asked.get() + 1);
+        3 < asked.get()
+    };
+    let mut search =
+        Search { scenario: crashes(), rule: "R1".to_owned(), runs: 0, calls_first: false, breaks, is_over };
+    search.all();
+    // All ten at once; then it is asked of no call, of no packet, and of two nodes.
+    assert_eq!((search.runs, search.scenario.events(), search.scenario.head.swarm.nodes), (3, 0, 1));
+}
+
+#[test]
+fn a_node_is_left_out_with_all_that_names_it() {
+    let text = "cluster 3 seed 3
+at 1ms crash 1 for 9ms
+at 2ms cut 0,2 <-> others for 9ms
+at 3ms clog 1 -> 2 for 9ms
+at 4ms propose a at 2
+at 5ms drop next Vote from 0 to 2
+run to 9ms";
+    let mut scenario = Scenario::parse(text).expect("it is a story");
+    scenario.leave_out(1);
+    let left = "cluster 2 seed 3
+at 2ms cut 0,1 <-> others for 9ms
+at 4ms propose a at 1
+at 5ms drop next Vote from 0 to 1
+run to 9ms";
+    assert_eq!(scenario.to_string(), left);
+}
+
+#[test]
+fn names_are_given_in_the_order_in_which_they_come() {
+    let text = "cluster 3 seed 3
+at 1ms open s17 at 0
+at 2ms propose v300 at 0 in s17 1
+at 3ms propose v2 at 0 over v300 in s17 2
+at 4ms propose v5 at 0 over nothing";
+    let mut scenario = Scenario::parse(text).expect("it is a story");
+    scenario.name_in_order();
+    let named = "cluster 3 seed 3
+at 1ms open s at 0
+at 2ms propose a at 0 in s 1
+at 3ms propose b at 0 over a in s 2
+at 4ms propose c at 0 over nothing";
+    assert_eq!(scenario.to_string(), named);
+}

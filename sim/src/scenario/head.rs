@@ -1,0 +1,213 @@
+//! The first line of a script: how large the cluster is, and what it does otherwise than a quiet one.
+
+use super::parse::{T, Words};
+use super::{Exact, Head};
+use crate::net::Weather;
+use crate::plan::{Families, INBOX, MS, Swarm, TICKETS};
+use crate::stream::Ratio;
+use std::fmt;
+use std::time::Duration;
+
+/// A quiet cluster of so many: what goes wrong is the script's.
+fn quiet(nodes: usize) -> Swarm {
+    let (delay_min, delay_mean) = (MS / 2, MS / 2);
+    Swarm {
+        nodes,
+        election: Duration::from_nanos(T),
+        heartbeat: Duration::from_nanos(T / 5),
+        snapshot_entries: 1_000,
+        segment_bytes: 128 << 10,
+        sessions_max: 64,
+        clients: 0,
+        rest: MS,
+        tickets: TICKETS,
+        inbox: INBOX,
+        weather: Weather { spread: 1, ..Weather::fair(delay_min, delay_mean) },
+        disk_mean: MS / 10,
+        powersafe: true,
+        ties: false,
+        drift_ppm: 0,
+        pre_vote: true,
+        check_quorum: true,
+        window: 256,
+        append_bytes: 256 << 10,
+        cache_bytes: 16 << 20,
+        piece_bytes: 256 << 10,
+        families: Families::default(),
+        pace: 1,
+        is_control: false,
+    }
+}
+
+/// The options of a cluster, by name.
+pub(crate) const OPTIONS: [&str; 29] = [
+    "loss",
+    "double",
+    "replay",
+    "flip",
+    "truncate",
+    "late",
+    "fifo",
+    "crowd",
+    "bandwidth",
+    "spread",
+    "ties",
+    "drift",
+    "election",
+    "heartbeat",
+    "snapshots",
+    "segment",
+    "sessions",
+    "tickets",
+    "inbox",
+    "delay",
+    "jitter",
+    "disk",
+    "powersafe",
+    "pre-vote",
+    "check-quorum",
+    "window",
+    "append",
+    "cache",
+    "piece",
+];
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The value of an option, in words.
+fn value(swarm: &Swarm, option: &str) -> String {
+    let time = |time: Duration| Exact(nanoseconds(time)).to_string();
+    let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
+    let weather = &swarm.weather;
+    match option {
+        "loss" => weather.loss.of_1000().to_string(),
+        "double" => weather.double.of_1000().to_string(),
+        "flip" => weather.flip.of_1000().to_string(),
+        "late" => weather.late.of_1000().to_string(),
+        "replay" => weather.replay.of_1000().to_string(),
+        "truncate" => weather.truncate.of_1000().to_string(),
+        "fifo" => switch(weather.is_fifo),
+        "crowd" => weather.crowd_max.unwrap_or_default().to_string(),
+        "bandwidth" => weather.bandwidth.unwrap_or_default().to_string(),
+        "spread" => weather.spread.max(1).to_string(),
+        "tickets" => swarm.tickets.to_string(),
+        "inbox" => swarm.inbox.to_string(),
+        "powersafe" => switch(swarm.powersafe),
+        "ties" => switch(swarm.ties),
+        "drift" => swarm.drift_ppm.to_string(),
+        "election" => time(swarm.election),
+        "heartbeat" => time(swarm.heartbeat),
+        "snapshots" => swarm.snapshot_entries.to_string(),
+        "segment" => swarm.segment_bytes.to_string(),
+        "sessions" => swarm.sessions_max.to_string(),
+        "delay" => Exact(weather.delay_min).to_string(),
+        "jitter" => Exact(weather.delay_mean).to_string(),
+        "disk" => Exact(swarm.disk_mean).to_string(),
+        "pre-vote" => switch(swarm.pre_vote),
+        "check-quorum" => switch(swarm.check_quorum),
+        "window" => swarm.window.to_string(),
+        "append" => swarm.append_bytes.to_string(),
+        "cache" => swarm.cache_bytes.to_string(),
+        _ => swarm.piece_bytes.to_string(),
+    }
+}
+
+/// Sets an option to the value that comes next.
+fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), String> {
+    let weather = &mut swarm.weather;
+    match option {
+        "loss" => weather.loss = ratio(words)?,
+        "double" => weather.double = ratio(words)?,
+        "flip" => weather.flip = ratio(words)?,
+        "late" => weather.late = ratio(words)?,
+        "replay" => weather.replay = ratio(words)?,
+        "truncate" => weather.truncate = ratio(words)?,
+        "fifo" => weather.is_fifo = switch(words)?,
+        // None is no limit.
+        "crowd" => weather.crowd_max = Some(words.number()? as usize).filter(|most| 0 < *most),
+        "bandwidth" => weather.bandwidth = Some(words.number()?).filter(|most| 0 < *most),
+        "spread" => weather.spread = words.number()?,
+        "tickets" => swarm.tickets = words.number()? as usize,
+        "inbox" => swarm.inbox = words.number()? as usize,
+        "powersafe" => swarm.powersafe = switch(words)?,
+        "ties" => swarm.ties = switch(words)?,
+        "drift" => swarm.drift_ppm = words.number()? as i64,
+        "election" => swarm.election = Duration::from_nanos(words.time()?),
+        "heartbeat" => swarm.heartbeat = Duration::from_nanos(words.time()?),
+        "snapshots" => swarm.snapshot_entries = words.number()?,
+        "segment" => swarm.segment_bytes = words.number()?,
+        "sessions" => swarm.sessions_max = words.number()? as usize,
+        "delay" => weather.delay_min = words.time()?,
+        "jitter" => weather.delay_mean = words.time()?,
+        "disk" => swarm.disk_mean = words.time()?,
+        "pre-vote" => swarm.pre_vote = switch(words)?,
+        "check-quorum" => swarm.check_quorum = switch(words)?,
+        "window" => swarm.window = words.number()? as usize,
+        "append" => swarm.append_bytes = words.number()? as usize,
+        "cache" => swarm.cache_bytes = words.number()? as usize,
+        "piece" => swarm.piece_bytes = words.number()?,
+        word => return Err(format!("`{word}` is no option of a cluster")),
+    }
+    Ok(())
+}
+
+fn switch(words: &mut Words<'_>) -> Result<bool, String> {
+    match words.next()? {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        word => Err(format!("on or off expected, not `{word}`")),
+    }
+}
+
+/// Of a thousand packets.
+fn ratio(words: &mut Words<'_>) -> Result<Ratio, String> {
+    match words.number()? {
+        of @ 0..=1_000 => Ok(Ratio::new(of as u32, 1_000)),
+        of => Err(format!("at most 1000 of a thousand, not {of}")),
+    }
+}
+
+impl Head {
+    pub(super) fn parse(line: &str) -> Result<Head, String> {
+        let mut words = Words::new(line);
+        words.must("cluster")?;
+        let nodes = words.number()? as usize;
+        if !(1..=7).contains(&nodes) {
+            return Err("a cluster has one to seven nodes".to_owned());
+        }
+        let mut head = Head { seed: 0, swarm: quiet(nodes) };
+        while words.peek().is_some() {
+            match words.next()? {
+                "seed" => head.seed = words.number()?,
+                option => set(&mut head.swarm, option, &mut words)?,
+            }
+        }
+        Ok(head)
+    }
+
+    /// The same, without what is drawn from the seed before the run: its clients act by lines alone.
+    pub(super) fn of(seed: u64, swarm: &Swarm) -> Head {
+        let Swarm { clients, rest, families, pace, is_control, .. } = quiet(swarm.nodes);
+        let mut swarm = Swarm { clients, rest, families, pace, is_control, ..swarm.clone() };
+        swarm.weather.spread = swarm.weather.spread.max(1);
+        Head { seed, swarm }
+    }
+
+    /// This option is as in a quiet cluster.
+    pub(crate) fn quieten(&mut self, option: &str) {
+        let usual = value(&quiet(self.swarm.nodes), option);
+        set(&mut self.swarm, option, &mut Words::new(&usual)).expect("it is the value of an option");
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (swarm, usual) = (&self.swarm, quiet(self.swarm.nodes));
+        write!(f, "cluster {} seed {}", swarm.nodes, self.seed)?;
+        let said = OPTIONS.into_iter().map(|option| (option, value(swarm, option)));
+        let mut said = said.filter(|(option, said)| *said != value(&usual, option));
+        said.try_for_each(|(option, said)| write!(f, " {option} {said}"))
+    }
+}
