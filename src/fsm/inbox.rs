@@ -1,8 +1,8 @@
 //! What a cell keeps under its lock: the commands posted, what the system tells it, and who wants to know of its end.
 //!
 //! ```text
-//!   chunks [ 256 ][ 256 ][..  what a burst adds, the oldest first; given back one by one while it drains
-//!   queue  [ up to 256 ]      youngest, contiguous; where every post goes; swapped with the drained batch of the turn
+//!   chunks [ 1024 ][ 1024 ][..  what a burst adds, the oldest first; given back one by one while it drains
+//!   queue  [ up to 1024 ]       youngest, contiguous; where every post goes; swapped with the drained batch of the turn
 //!   system   timers due, death notices: never full, never refused
 //! ```
 //! The rest of [`More`] is boxed at first use: an idle cell has one vector here and a null pointer.
@@ -19,9 +19,19 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-/// Commands of one chunk. Below that a queue doubles; beyond it grows by chunks, for a copy of megabytes under the lock would
-/// hold up every sender.
-const CHUNK: usize = 256;
+/// Commands of one chunk: as many as these bytes hold, between 256 and 1024. Below that a queue doubles; beyond it grows by chunks,
+/// for a copy of megabytes under the lock would hold up every sender. But small chunks would bring the owner of a turn to the lock
+/// often, and each time it takes its line, and that of the commands, from the senders.
+const CHUNK_BYTES: usize = 8 << 10;
+
+const fn chunk_len<C>() -> usize {
+    match CHUNK_BYTES.checked_div(size_of::<C>()) {
+        None | Some(1024..) => 1024,
+        Some(..256) => 256,
+        Some(fit) => fit,
+    }
+}
+
 /// An idle cell keeps a buffer up to so many elements and bytes (F12).
 const KEPT_LEN: usize = 8;
 const KEPT_BYTES: usize = 256;
@@ -131,7 +141,7 @@ impl<C> Inbox<C> {
 
     #[inline]
     pub(crate) fn push(&mut self, command: C) {
-        if self.queue.len() == CHUNK {
+        if self.queue.len() == const { chunk_len::<C>() } {
             self.begin_chunk();
         }
         self.queue.push(command);
@@ -142,8 +152,8 @@ impl<C> Inbox<C> {
     fn begin_chunk(&mut self) {
         let more = self.more();
         let mut fresh = mem::take(&mut more.spare);
-        fresh.reserve_exact(CHUNK);
-        more.chunked += CHUNK;
+        fresh.reserve_exact(chunk_len::<C>());
+        more.chunked += chunk_len::<C>();
         let full = mem::replace(&mut self.queue, fresh);
         self.more().chunks.push_back(full);
     }
@@ -179,7 +189,11 @@ impl<C> Inbox<C> {
         };
         let emptied = mem::replace(batch, chunk);
         let spare = &mut self.more().spare;
-        if spare.capacity() == 0 && emptied.capacity() == CHUNK { mem::replace(spare, emptied) } else { emptied }
+        if spare.capacity() == 0 && emptied.capacity() == chunk_len::<C>() {
+            mem::replace(spare, emptied)
+        } else {
+            emptied
+        }
     }
 
     /// Takes the buffers out that an idle cell must not keep, to be freed after the unlock (F12).
@@ -359,7 +373,7 @@ mod tests {
 
     #[test]
     fn commands_come_out_as_they_went_in_across_chunks() {
-        for len in [0, 1, 255, 256, 257, 512, 513, 3_000] {
+        for len in [0, 1, 255, 256, 257, 1_023, 1_024, 1_025, 2_048, 2_049, 9_000] {
             let mut inbox = inbox();
             (0..len).for_each(|n| inbox.push(n));
             assert_eq!(inbox.len(), len as usize);
@@ -372,7 +386,7 @@ mod tests {
         let mut inbox = inbox();
         let (mut next, mut expected, mut batch) = (0, 0, Vec::new());
         for _ in 0..50 {
-            (0..300).for_each(|_| {
+            (0..1_300).for_each(|_| {
                 inbox.push(next);
                 next += 1;
             });
@@ -388,13 +402,13 @@ mod tests {
     #[test]
     fn the_oldest_is_the_one_displaced_also_across_chunks() {
         let mut inbox = inbox();
-        (0..600).for_each(|n| inbox.push(n));
-        (0..600).for_each(|n| {
+        (0..2_400).for_each(|n| inbox.push(n));
+        (0..2_400).for_each(|n| {
             assert_eq!(inbox.pop_oldest(), Some(n));
-            inbox.push(600 + n);
-            assert_eq!(inbox.len(), 600);
+            inbox.push(2_400 + n);
+            assert_eq!(inbox.len(), 2_400);
         });
-        assert_eq!(drained(&mut inbox), (600..1200).collect::<Vec<_>>());
+        assert_eq!(drained(&mut inbox), (2_400..4_800).collect::<Vec<_>>());
     }
 
     #[test]
