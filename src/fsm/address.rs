@@ -205,7 +205,8 @@ impl<C: 'static> Drop for Address<C> {
         // Litmus, which loom cannot see as it runs each thread in order: A locks the inbox (a post), then counts itself out; B
         // counts to zero, then locks the inbox (the drain). With less, B's locking may come before A's in the order of the
         // lock's word, and A's post would be refused although its address lived.
-        if self.node().addresses().fetch_sub(1, Ordering::AcqRel) == 1 {
+        // One that is told to end, or has ended, is spared the drain, and its lock: such a word stays such, however old the look is.
+        if self.node().addresses().fetch_sub(1, Ordering::AcqRel) == 1 && !self.node().word().is_ending() {
             self.drain();
         }
     }

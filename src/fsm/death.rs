@@ -14,6 +14,7 @@ use super::inbox::{Keeper, Watcher};
 use super::spans;
 use super::word::{Phase, Word};
 use crate::sync::turn::TurnGuard;
+use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub(crate) fn drop_all<T>(all: impl IntoIterator<Item = T>) {
 }
 
 /// What an inbox held, the oldest first.
-type Chunks<C> = Vec<Vec<C>>;
+type Chunks<C> = VecDeque<Vec<C>>;
 
 /// Wakes each for itself.
 pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Arc<Waker>>) {

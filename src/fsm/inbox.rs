@@ -298,13 +298,16 @@ impl<C> Inbox<C> {
         self.more().guards.push(guard);
     }
 
-    /// All commands, oldest first; nothing comes after them.
-    pub(crate) fn empty(&mut self) -> Vec<Vec<C>> {
-        let mut all = Vec::new();
-        while let Some(chunk) = self.next_chunk() {
-            all.push(chunk);
+    /// All commands, oldest first; nothing comes after them. One that never had any allocates nothing.
+    pub(crate) fn empty(&mut self) -> VecDeque<Vec<C>> {
+        let mut all = VecDeque::new();
+        if let Some(more) = self.more.as_mut() {
+            more.chunked = 0;
+            all = mem::take(&mut more.chunks);
         }
-        all.push(mem::take(&mut self.queue));
+        if self.queue.capacity() != 0 {
+            all.push_back(mem::take(&mut self.queue));
+        }
         all
     }
 

@@ -118,6 +118,11 @@ impl Word {
         self.0 & (DEAD | DRAIN | STOP | KILL) == 0
     }
 
+    /// Whether it is dead, or told to stop or to die: for good, so a look without the lock suffices.
+    pub(crate) const fn is_ending(self) -> bool {
+        self.is_dead() || self.has(STOP | KILL)
+    }
+
     /// In a turn that leaves nothing behind, if nobody does anything: no flag, no command.
     pub(crate) const fn is_quiet(self) -> bool {
         self.0 == Phase::Running as u32
@@ -143,7 +148,7 @@ impl Word {
 
     /// Why a command would not be taken now (F6). A stop or kill, pending or done, is death to its sender.
     pub(crate) const fn refusal(self) -> Option<Refusal> {
-        if self.is_dead() || self.has(STOP | KILL) {
+        if self.is_ending() {
             Some(Refusal::Dead)
         } else if self.has(DRAIN) {
             Some(Refusal::Draining)
