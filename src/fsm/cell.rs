@@ -192,7 +192,7 @@ impl<A: Automaton> Cell<A> {
     ) -> Cell<A> {
         // The defaults need no box: most automata say nothing.
         let plain = settings.is_default();
-        let extras = if plain { None } else { Some(Box::new(Extras::new(settings))) };
+        let extras = if plain { None } else { Some(Box::new(Extras::new(Some(Box::new(settings))))) };
         let live = Some(Live { automaton, state: Some(state), stage: Stage::Born });
         Cell {
             inbox: Lock::new(inbox),
@@ -332,7 +332,7 @@ impl<A: Automaton> Node for Cell<A> {
         // A task is asked for its name before it runs, so nobody is inside.
         let body = self.body.try_enter();
         let extras = body.as_ref().and_then(|body| body.extras.as_ref());
-        extras.map_or(Cow::Borrowed(""), |extras| extras.settings.name.clone())
+        extras.map_or(Cow::Borrowed(""), |extras| extras.name())
     }
 
     fn any(&self) -> &dyn Any {

@@ -2,9 +2,10 @@
 
 use super::address::{Address, WeakAddress};
 use super::automaton::{Automaton, End};
-use super::cell::{BATCH, Port, Settings};
+use super::cell::{BATCH, Port};
 use super::death::watch;
 use super::extras::{Due, Extras};
+use super::few::Few;
 use super::inbox::{Notice, System};
 use super::rejected::Rejected;
 use super::runner::{Builder, watcher_of};
@@ -69,13 +70,13 @@ impl<A: Automaton> Context<A> {
 
     /// Has a command delivered before every queued one, after those raised before it. Never refused.
     pub fn raise(&mut self, command: A::Command) {
-        self.data.extras().raised.push_back(command);
+        self.data.extras().queues().raised.push_back(command);
     }
 
     /// Keeps a command until the kind of our state has changed: then it comes again, before all that was not delivered yet,
     /// in order of arrival. At the end of draining it comes once more in any case.
     pub fn postpone(&mut self, command: A::Command) {
-        self.data.extras().postponed.push_back(command);
+        self.data.extras().queues().postponed.push_back(command);
     }
 
     /// Has `command` delivered if we are still in a state of this kind `after` that time. There is one such timeout: a later
@@ -111,7 +112,7 @@ impl<A: Automaton> Context<A> {
     /// Final: a command that was handed back, or belongs to no timer any more, is not delivered, even if it was due.
     pub fn cancel(&mut self, timer: Timer) -> Option<A::Command> {
         let Data { port, extras, .. } = &mut self.data;
-        extras.as_mut()?.slots.cancel(timer, port.node().head().home.get().timers())
+        extras.as_mut()?.slots.cancel(timer, port)
     }
 
     /// Has what `make` makes delivered every `period`, first after one. The next deadline is the one before and a period, however
@@ -161,7 +162,7 @@ impl<A: Automaton> Context<A> {
         let extras = self.data.extras();
         extras.children += 1;
         let nth = extras.children;
-        let above = extras.settings.staged.clone();
+        let above = extras.settings().and_then(|settings| settings.staged.clone());
         let head = self.data.port.node().head();
         Builder::child(&head.home, head.id, nth, automaton, state).above(above)
     }
@@ -193,7 +194,7 @@ impl<A: Automaton> Context<A> {
 
 impl<C: 'static> Data<C> {
     fn extras(&mut self) -> &mut Extras<C> {
-        self.extras.get_or_insert_with(|| Box::new(Extras::new(Settings::default())))
+        self.extras.get_or_insert_with(|| Box::new(Extras::new(None)))
     }
 
     fn timers(&self) -> &Timers {
@@ -209,7 +210,7 @@ impl<C: 'static> Data<C> {
     /// What is set aside, and the way to the wheel.
     fn wired(&mut self) -> (&mut Extras<C>, Wire<'_, C>) {
         let now = self.now();
-        let extras = self.extras.get_or_insert_with(|| Box::new(Extras::new(Settings::default())));
+        let extras = self.extras.get_or_insert_with(|| Box::new(Extras::new(None)));
         (extras, Wire { port: &self.port, now })
     }
 }
@@ -234,7 +235,7 @@ impl<A: Automaton> Context<A> {
 
     /// How many commands are postponed.
     pub(crate) fn postponed(&self) -> usize {
-        self.data.extras.as_ref().map_or(0, |extras| extras.postponed.len())
+        self.data.extras.as_ref().map_or(0, |extras| extras.postponed())
     }
 }
 
@@ -264,11 +265,11 @@ impl<A: Automaton> Context<A> {
     /// The automaton's name; empty if it has none.
     #[cfg(feature = "tracing")]
     pub(crate) fn name(&self) -> &str {
-        self.data.extras.as_ref().map_or("", |extras| &extras.settings.name)
+        self.data.extras.as_ref().and_then(|extras| extras.settings()).map_or("", |settings| &settings.name)
     }
 
     pub(crate) fn batch(&self) -> u32 {
-        self.data.extras.as_ref().map_or(BATCH, |extras| extras.settings.batch)
+        self.data.extras.as_ref().and_then(|extras| extras.settings()).map_or(BATCH, |settings| settings.batch)
     }
 
     pub(crate) fn has_more(&self) -> bool {
@@ -278,7 +279,7 @@ impl<A: Automaton> Context<A> {
     /// Frees what is postponed; false if nothing is.
     pub(crate) fn free_postponed(&mut self) -> bool {
         match self.data.extras.as_mut() {
-            Some(extras) if !extras.postponed.is_empty() => {
+            Some(extras) if extras.postponed() != 0 => {
                 extras.free();
                 true
             }
@@ -313,7 +314,7 @@ impl<A: Automaton> Context<A> {
     /// Takes in what the system tells.
     pub(crate) fn hear(&mut self, what: System<A::Command>) {
         match what {
-            System::Notice(make) => self.data.extras().notices.push_back(make),
+            System::Notice(make) => self.data.extras().queues().notices.push_back(make),
             System::Due { tag, now } => {
                 let (extras, wire) = self.data.wired();
                 extras.slots.signalled(tag, now, &wire);
@@ -321,7 +322,15 @@ impl<A: Automaton> Context<A> {
         }
     }
 
-    pub(crate) fn take_due(&mut self) -> Vec<Due> {
+    /// Tells the wheel what this turn has set and cancelled.
+    pub(crate) fn tell_wheel(&mut self) {
+        let Data { port, extras, .. } = &mut self.data;
+        if let Some(extras) = extras.as_mut().filter(|extras| extras.slots.has_changes()) {
+            extras.slots.tell_wheel(port);
+        }
+    }
+
+    pub(crate) fn take_due(&mut self) -> Few<Due> {
         self.data.extras.as_mut().map(|extras| extras.slots.take_ready()).unwrap_or_default()
     }
 
@@ -331,10 +340,10 @@ impl<A: Automaton> Context<A> {
     }
 
     pub(crate) fn notices(&self) -> usize {
-        self.data.extras.as_ref().map_or(0, |extras| extras.notices.len())
+        self.data.extras.as_ref().map_or(0, |extras| extras.notices())
     }
 
     pub(crate) fn next_notice(&mut self) -> Option<Notice<A::Command>> {
-        self.data.extras.as_mut()?.notices.pop_front()
+        self.data.extras.as_mut()?.next_notice()
     }
 }

@@ -56,7 +56,7 @@ impl<A: Automaton> Cell<A> {
             kept.extend(mem::take(&mut queued).into_iter().flatten());
             keeper.lock().extend(kept);
         }
-        let name = extras.as_ref().map_or_else(Default::default, |extras| extras.settings.name.clone());
+        let name = extras.as_ref().map_or_else(Default::default, |extras| extras.name());
         let left = guard.batch.len()
             + queued.iter().map(Vec::len).sum::<usize>()
             + extras.as_ref().map_or(0, |extras| extras.left());
@@ -91,12 +91,14 @@ impl<A: Automaton> Cell<A> {
 
     /// Drops what the automaton had set aside.
     fn bury(&self, extras: Extras<A::Command>) {
-        let Extras { settings, raised, freed, postponed, notices, mut slots, .. } = extras;
+        let Extras { settings, queues, mut slots, .. } = extras;
         slots.disarm(self.head.home.get().timers());
-        drop_all(raised);
-        drop_all(freed);
-        drop_all(postponed);
-        drop_all(notices);
+        if let Some(queues) = queues {
+            drop_all(queues.raised);
+            drop_all(queues.freed);
+            drop_all(queues.postponed);
+            drop_all(queues.notices);
+        }
         drop_all(slots.into_commands());
         contained(move || drop(settings)); // what the user put on the guard of its stage
     }

@@ -13,16 +13,15 @@ use super::cell::{Node, Settings};
 use super::inbox::Notice;
 use super::slots::{Slots, Timer};
 use crate::time::Time;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// All of it, boxed at first use.
+/// All of it, boxed at first use; what those who only have timers do not need, once more.
 pub(crate) struct Extras<C> {
-    pub(crate) settings: Settings,
-    pub(crate) raised: VecDeque<C>,
-    pub(crate) freed: VecDeque<C>,
-    pub(crate) postponed: VecDeque<C>,
-    pub(crate) notices: VecDeque<Notice<C>>,
+    /// `None`: the defaults.
+    pub(crate) settings: Option<Box<Settings>>,
+    pub(crate) queues: Option<Box<Queues<C>>>,
     pub(crate) slots: Slots<C>,
     /// Draws of `random` so far.
     pub(crate) draws: u64,
@@ -34,6 +33,17 @@ pub(crate) struct Extras<C> {
     pub(crate) kept: Option<Arc<dyn Node>>,
 }
 
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Extras<u64>>() <= 256, "a million automata with a timer each");
+
+/// Commands that do not come from the batch.
+pub(crate) struct Queues<C> {
+    pub(crate) raised: VecDeque<C>,
+    pub(crate) freed: VecDeque<C>,
+    pub(crate) postponed: VecDeque<C>,
+    pub(crate) notices: VecDeque<Notice<C>>,
+}
+
 /// A timer whose time has come; kept apart from its command, which the automaton may still cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Due {
@@ -43,46 +53,75 @@ pub(crate) struct Due {
 }
 
 impl<C: 'static> Extras<C> {
-    pub(crate) fn new(settings: Settings) -> Extras<C> {
-        Extras {
-            settings,
-            raised: VecDeque::new(),
-            freed: VecDeque::new(),
-            postponed: VecDeque::new(),
-            notices: VecDeque::new(),
-            slots: Slots::new(),
-            draws: 0,
-            children: 0,
-            lingers: 0,
-            kept: None,
-        }
+    pub(crate) fn new(settings: Option<Box<Settings>>) -> Extras<C> {
+        Extras { settings, queues: None, slots: Slots::new(), draws: 0, children: 0, lingers: 0, kept: None }
+    }
+
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        self.settings.as_deref()
+    }
+
+    pub(crate) fn name(&self) -> Cow<'static, str> {
+        self.settings().map_or(Cow::Borrowed(""), |settings| settings.name.clone())
+    }
+
+    pub(crate) fn queues(&mut self) -> &mut Queues<C> {
+        self.queues.get_or_insert_with(|| {
+            let (raised, freed) = (VecDeque::new(), VecDeque::new());
+            Box::new(Queues { raised, freed, postponed: VecDeque::new(), notices: VecDeque::new() })
+        })
     }
 
     /// The kind of the state has changed: what was postponed comes again, in front of all that was freed before.
     pub(crate) fn free(&mut self) {
-        while let Some(command) = self.postponed.pop_back() {
-            self.freed.push_front(command);
+        if let Some(queues) = self.queues.as_mut() {
+            queues.free();
         }
     }
 
     /// Whether the next turn follows by itself.
     pub(crate) fn has_more(&self) -> bool {
-        !(self.raised.is_empty() && self.freed.is_empty() && self.notices.is_empty() && self.slots.ready.is_empty())
+        let waits =
+            |queues: &Queues<C>| !(queues.raised.is_empty() && queues.freed.is_empty() && queues.notices.is_empty());
+        !self.slots.ready.is_empty() || self.queues.as_deref().is_some_and(waits)
     }
 
     /// The next command that does not come from the batch.
     pub(crate) fn next(&mut self) -> Option<C> {
-        self.raised.pop_front().or_else(|| self.freed.pop_front())
+        let queues = self.queues.as_mut()?;
+        queues.raised.pop_front().or_else(|| queues.freed.pop_front())
+    }
+
+    pub(crate) fn next_notice(&mut self) -> Option<Notice<C>> {
+        self.queues.as_mut()?.notices.pop_front()
+    }
+
+    pub(crate) fn notices(&self) -> usize {
+        self.queues.as_ref().map_or(0, |queues| queues.notices.len())
+    }
+
+    pub(crate) fn postponed(&self) -> usize {
+        self.queues.as_ref().map_or(0, |queues| queues.postponed.len())
     }
 
     /// What others sent and was set aside, in order of arrival. What was raised is the automaton's own.
     pub(crate) fn take_arrived(&mut self) -> Vec<C> {
-        self.postponed.drain(..).chain(self.freed.drain(..)).collect()
+        let Some(queues) = self.queues.as_mut() else { return Vec::new() };
+        queues.postponed.drain(..).chain(queues.freed.drain(..)).collect()
     }
 
     /// Commands that will never be delivered if it dies now.
     pub(crate) fn left(&self) -> usize {
-        self.raised.len() + self.freed.len() + self.postponed.len()
+        let left = |queues: &Queues<C>| queues.raised.len() + queues.freed.len() + queues.postponed.len();
+        self.queues.as_deref().map_or(0, left)
+    }
+}
+
+impl<C> Queues<C> {
+    fn free(&mut self) {
+        while let Some(command) = self.postponed.pop_back() {
+            self.freed.push_front(command);
+        }
     }
 }
 

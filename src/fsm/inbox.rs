@@ -9,6 +9,7 @@
 
 use super::automaton::{End, Panic};
 use super::counters::Latency;
+use super::few::Few;
 use super::word::Phase;
 use crate::sync::lock::Lock;
 use crate::sync::oneshot;
@@ -85,7 +86,7 @@ pub(crate) struct More<C> {
     chunked: usize,
     /// A chunk that the owner of the turn has emptied, for the next one.
     spare: Vec<C>,
-    system: Vec<System<C>>,
+    system: Few<System<C>>,
     watchers: Vec<Watcher>,
     guards: Vec<Guard>,
     panic: Option<Panic>,
@@ -104,7 +105,7 @@ impl<C> More<C> {
             chunks: VecDeque::new(),
             chunked: 0,
             spare: Vec::new(),
-            system: Vec::new(),
+            system: Few::None,
             watchers: Vec::new(),
             guards: Vec::new(),
             panic: None,
@@ -213,7 +214,7 @@ impl<C> Inbox<C> {
         self.more().system.push(what);
     }
 
-    pub(crate) fn take_system(&mut self) -> Vec<System<C>> {
+    pub(crate) fn take_system(&mut self) -> Few<System<C>> {
         self.more.as_mut().map(|more| mem::take(&mut more.system)).unwrap_or_default()
     }
 
@@ -317,7 +318,7 @@ impl<C> Inbox<C> {
             self.more().panic = Some(panic.clone());
         }
         match self.more.as_mut() {
-            None => Settled { system: Vec::new(), watchers: Vec::new(), guards: Vec::new() },
+            None => Settled { system: Few::None, watchers: Vec::new(), guards: Vec::new() },
             Some(more) => Settled {
                 system: mem::take(&mut more.system),
                 watchers: mem::take(&mut more.watchers),
@@ -342,7 +343,7 @@ impl<C> Inbox<C> {
 
 /// What must be dropped and told once a cell is dead.
 pub(crate) struct Settled<C> {
-    pub(crate) system: Vec<System<C>>,
+    pub(crate) system: Few<System<C>>,
     pub(crate) watchers: Vec<Watcher>,
     pub(crate) guards: Vec<Guard>,
 }

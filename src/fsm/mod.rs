@@ -127,6 +127,7 @@ mod context;
 mod counters;
 mod death;
 mod extras;
+mod few;
 mod inbox;
 pub mod pool;
 mod posting;

@@ -1,8 +1,14 @@
 //! The timers of one automaton: their commands, by tag, and its movable alarm.
+//!
+//! ```text
+//!   set, cancel ──> slots by tag, at once ──> changes: tags to arm, handles to cancel ──end of the turn──> the wheel, one lock
+//! ```
+//! Nobody can miss what comes to the wheel only then: what falls due is delivered to this automaton alone, and that in a later turn.
 
 use super::cell::Port;
 use super::extras::Due;
-use super::timers::Timers;
+use super::few::Few;
+use super::timers::{Member, Timers};
 use super::wheel::Handle;
 use crate::mix::mix;
 use crate::time::Time;
@@ -19,12 +25,16 @@ pub struct Timer {
 
 /// The state timeout, among tags.
 const ALARM: u32 = u32::MAX;
+/// No tag.
+const NO_TAG: u32 = u32::MAX;
 
 /// What a timer does when its time has come.
 enum What<C> {
-    Free,
+    /// The next free tag.
+    Free(u32),
     Once(C),
-    Every(Every<C>),
+    /// Boxed, as most timers come once.
+    Every(Box<Every<C>>),
 }
 
 /// A timer that comes again and again.
@@ -38,20 +48,43 @@ struct Every<C> {
 }
 
 struct Slot<C> {
-    generation: u32,
     at: Time,
     arming: u64,
-    handle: Option<Handle>,
     what: What<C>,
+    generation: u32,
+    /// `None` if the wheel has not got it, or has it no more.
+    handle: Option<Handle>,
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Slot<u64>>() <= 48, "a timer with a small command is 48 bytes here");
 
 /// The state timeout: it moves far more often than it fires, so it is moved here and the wheel left alone.
 struct Alarm<C> {
     wanted: Option<(Time, u64, C)>,
-    armed: Option<(Time, Handle)>,
+    armed: Option<Armed>,
     /// Set by the call in progress: then a change of kind leaves it, for it belongs to the state entered.
     fresh: bool,
 }
+
+/// When the wheel wakes us for the alarm.
+struct Armed {
+    at: Time,
+    arming: u64,
+    /// `None` until it comes to the wheel.
+    handle: Option<Handle>,
+}
+
+/// What the wheel is yet to be told.
+#[derive(Default)]
+struct Changes {
+    /// Tags and their armings: one that is another's by then, or free, is passed over.
+    arm: Few<(u32, u64)>,
+    cancel: Few<Handle>,
+}
+
+/// A turn that sets or cancels so many tells the wheel without waiting for its end.
+const CHANGES_MAX: usize = 64;
 
 /// Where a timer is armed: the wheel, and whom it signals.
 pub(crate) struct Wire<'a, C: 'static> {
@@ -60,15 +93,6 @@ pub(crate) struct Wire<'a, C: 'static> {
 }
 
 impl<C> Wire<'_, C> {
-    fn timers(&self) -> &Timers {
-        self.port.node().head().home.get().timers()
-    }
-
-    /// The wheel holds the cell weakly (F9).
-    fn arm(&self, at: Time, tag: u32) -> Handle {
-        self.timers().arm(at, tag, Arc::downgrade(&self.port.clone().into_node()))
-    }
-
     /// For jitter.
     fn seed(&self) -> u64 {
         let head = self.port.node().head();
@@ -78,21 +102,27 @@ impl<C> Wire<'_, C> {
 
 pub(crate) struct Slots<C> {
     slots: Vec<Slot<C>>,
-    free: Vec<u32>,
+    /// The first free tag.
+    free: u32,
     alarm: Alarm<C>,
     armings: u64,
+    changes: Changes,
+    /// Our number among those whom the timers signal; `None` until we set one.
+    member: Option<Member>,
     /// Due when they were set: these never enter the wheel.
-    pub(crate) ready: Vec<Due>,
+    pub(crate) ready: Few<Due>,
 }
 
 impl<C: 'static> Slots<C> {
     pub(crate) fn new() -> Slots<C> {
         Slots {
             slots: Vec::new(),
-            free: Vec::new(),
+            free: NO_TAG,
             alarm: Alarm { wanted: None, armed: None, fresh: false },
             armings: 0,
-            ready: Vec::new(),
+            changes: Changes::default(),
+            member: None,
+            ready: Few::None,
         }
     }
 
@@ -127,12 +157,59 @@ impl<C: 'static> Slots<C> {
         let timer = Timer { tag: ALARM, generation: 0 };
         if at <= wire.now {
             self.ready.push(Due { at, arming, timer });
-        } else if self.alarm.armed.is_none_or(|(armed, _)| at < armed) {
-            if let Some((_, handle)) = self.alarm.armed.take() {
-                wire.timers().cancel(handle);
-            }
-            self.alarm.armed = Some((at, wire.arm(at, timer.tag)));
+        } else if self.alarm.armed.as_ref().is_none_or(|armed| at < armed.at) {
+            let before = self.alarm.armed.replace(Armed { at, arming, handle: None });
+            self.cancel_soon(before.and_then(|armed| armed.handle), wire.port);
+            self.arm_soon(timer.tag, arming, wire.port);
         }
+    }
+
+    fn arm_soon(&mut self, tag: u32, arming: u64, port: &Arc<dyn Port<C>>) {
+        self.changes.arm.push((tag, arming));
+        if CHANGES_MAX <= self.changes.arm.len() {
+            self.tell_wheel(port);
+        }
+    }
+
+    fn cancel_soon(&mut self, handle: Option<Handle>, port: &Arc<dyn Port<C>>) {
+        handle.into_iter().for_each(|handle| self.changes.cancel.push(handle));
+        if CHANGES_MAX <= self.changes.cancel.len() {
+            self.tell_wheel(port);
+        }
+    }
+
+    /// Whether [`tell_wheel`](Self::tell_wheel) has something to tell.
+    pub(crate) fn has_changes(&self) -> bool {
+        !(self.changes.arm.is_empty() && self.changes.cancel.is_empty())
+    }
+
+    /// Arms and cancels what this turn has set and cancelled.
+    pub(crate) fn tell_wheel(&mut self, port: &Arc<dyn Port<C>>) {
+        let Slots { slots, alarm, changes, member, .. } = self;
+        let unknown = member.is_none() && !changes.arm.is_empty();
+        // The roster holds the cell weakly (F9).
+        let cell = unknown.then(|| Arc::downgrade(&port.clone().into_node()));
+        let mut wheel = port.node().head().home.get().timers().open();
+        wheel.cancel(changes.cancel.as_slice());
+        if let Some(cell) = cell {
+            *member = Some(wheel.enrol(cell));
+        }
+        if let Some(member) = member {
+            for &(tag, arming) in changes.arm.as_slice() {
+                let place = match tag {
+                    ALARM => alarm.armed.as_mut().map(|armed| (armed.at, armed.arming, &mut armed.handle)),
+                    tag => {
+                        slots.get_mut(tag as usize).filter(|slot| !matches!(slot.what, What::Free(_))).map(Slot::place)
+                    }
+                };
+                match place {
+                    Some((at, same, handle)) if same == arming => *handle = Some(wheel.arm(at, tag, member)),
+                    Some(_) | None => {}
+                }
+            }
+        }
+        wheel.close();
+        *changes = Changes::default();
     }
 
     /// Sets a timer that comes once.
@@ -145,17 +222,31 @@ impl<C: 'static> Slots<C> {
         let period = period.max(Duration::from_nanos(1));
         let jitter = share(jitter);
         let every = Every { base: wire.now.after(period), period, jitter, make };
-        self.insert(every.deadline(wire.seed(), self.armings), What::Every(every), wire)
+        self.insert(every.deadline(wire.seed(), self.armings), What::Every(Box::new(every)), wire)
     }
 
     fn insert(&mut self, at: Time, what: What<C>, wire: &Wire<'_, C>) -> Timer {
-        let tag = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, at, arming: 0, handle: None, what: What::Free });
-            (self.slots.len() - 1) as u32
-        });
-        self.slots[tag as usize].what = what;
+        let tag = match self.slots.get_mut(self.free as usize) {
+            Some(slot) => {
+                let tag = self.free;
+                if let What::Free(next) = mem::replace(&mut slot.what, what) {
+                    self.free = next;
+                }
+                tag
+            }
+            None => self.add(what),
+        };
         self.arm(tag, at, wire);
         Timer { tag, generation: self.slots[tag as usize].generation }
+    }
+
+    /// A tag more. Most automata have one timer, and room for no more.
+    fn add(&mut self, what: What<C>) -> u32 {
+        if self.slots.is_empty() {
+            self.slots.reserve_exact(1);
+        }
+        self.slots.push(Slot { at: Time::ZERO, arming: 0, what, generation: 0, handle: None });
+        (self.slots.len() - 1) as u32
     }
 
     fn arm(&mut self, tag: u32, at: Time, wire: &Wire<'_, C>) {
@@ -166,19 +257,19 @@ impl<C: 'static> Slots<C> {
             let timer = Timer { tag, generation: slot.generation };
             self.ready.push(Due { at, arming: slot.arming, timer });
         } else {
-            slot.handle = Some(wire.arm(at, tag));
+            self.arm_soon(tag, self.armings, wire.port);
         }
     }
 
     /// Ends a timer: its command, if it was to come once and was not delivered.
-    pub(crate) fn cancel(&mut self, timer: Timer, timers: &Timers) -> Option<C> {
+    pub(crate) fn cancel(&mut self, timer: Timer, port: &Arc<dyn Port<C>>) -> Option<C> {
         let slot = self.slots.get_mut(timer.tag as usize).filter(|slot| slot.generation == timer.generation)?;
-        if let Some(handle) = slot.handle.take() {
-            timers.cancel(handle);
-        }
-        match self.release(timer.tag) {
+        let handle = slot.handle.take();
+        let what = self.release(timer.tag);
+        self.cancel_soon(handle, port);
+        match what {
             What::Once(command) => Some(command),
-            What::Every(_) | What::Free => None,
+            What::Every(_) | What::Free(_) => None,
         }
     }
 
@@ -186,8 +277,8 @@ impl<C: 'static> Slots<C> {
         let slot = &mut self.slots[tag as usize];
         slot.generation = slot.generation.wrapping_add(1);
         slot.handle = None;
-        self.free.push(tag);
-        mem::replace(&mut slot.what, What::Free)
+        let next = mem::replace(&mut self.free, tag);
+        mem::replace(&mut slot.what, What::Free(next))
     }
 
     /// The wheel came to `now` and named this tag. Perhaps the timer was cancelled meanwhile, and the tag is another's: what
@@ -204,7 +295,7 @@ impl<C: 'static> Slots<C> {
             }
         } else if let Some(slot) = self.slots.get_mut(tag as usize)
             && slot.at <= now
-            && !matches!(slot.what, What::Free)
+            && !matches!(slot.what, What::Free(_))
         {
             slot.handle = None;
             let timer = Timer { tag, generation: slot.generation };
@@ -213,9 +304,9 @@ impl<C: 'static> Slots<C> {
     }
 
     /// What is due, in order of deadline, then of arming.
-    pub(crate) fn take_ready(&mut self) -> Vec<Due> {
+    pub(crate) fn take_ready(&mut self) -> Few<Due> {
         let mut ready = mem::take(&mut self.ready);
-        ready.sort_unstable();
+        ready.as_mut_slice().sort_unstable();
         ready
     }
 
@@ -230,7 +321,7 @@ impl<C: 'static> Slots<C> {
             return None;
         }
         let make = match &mut slot.what {
-            What::Free => return None,
+            What::Free(_) => return None,
             What::Once(_) => None,
             What::Every(every) => Some((every.make, every.again(wire.now, wire.seed(), self.armings))),
         };
@@ -241,26 +332,33 @@ impl<C: 'static> Slots<C> {
             }
             (None, tag) => match self.release(tag) {
                 What::Once(command) => Some(command),
-                What::Every(_) | What::Free => None,
+                What::Every(_) | What::Free(_) => None,
             },
         }
     }
 
-    /// At death: takes what is armed out of the wheel, unless it is so much that the wheel had better skip it when due.
+    /// At death: takes what is armed out of the wheel, and ourselves out of the roster.
     pub(crate) fn disarm(&mut self, timers: &Timers) {
-        const FEW: usize = 64;
-        if self.slots.len() < FEW {
-            let slots = self.slots.iter_mut().filter_map(|slot| slot.handle.take());
-            let alarm = self.alarm.armed.take().map(|(_, handle)| handle);
-            slots.chain(alarm).for_each(|handle| timers.cancel(handle));
+        let Some(member) = self.member.take() else { return };
+        let slots = self.slots.iter_mut().filter_map(|slot| slot.handle.take());
+        let alarm = self.alarm.armed.take().and_then(|armed| armed.handle);
+        let handles: Vec<_> = mem::take(&mut self.changes.cancel).into_iter().chain(slots).chain(alarm).collect();
+        for few in handles.chunks(CHANGES_MAX) {
+            let mut wheel = timers.open();
+            wheel.cancel(few);
+            wheel.close();
         }
+        let mut wheel = timers.open();
+        let cell = wheel.leave(member);
+        wheel.close();
+        drop(cell);
     }
 
     /// What was to come.
     pub(crate) fn into_commands(self) -> impl Iterator<Item = C> {
         let once = self.slots.into_iter().filter_map(|slot| match slot.what {
             What::Once(command) => Some(command),
-            What::Every(_) | What::Free => None,
+            What::Every(_) | What::Free(_) => None,
         });
         once.chain(self.alarm.wanted.map(|(_, _, command)| command))
     }
@@ -276,6 +374,13 @@ pub(super) fn jittered(time: Duration, share: u64, draw: u64) -> Duration {
     let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let most = (u128::from(nanos) * u128::from(share)) >> 32;
     Duration::from_nanos(((most * u128::from(draw)) >> 64) as u64)
+}
+
+impl<C> Slot<C> {
+    /// When it is due, its arming, and where its handle goes.
+    fn place(&mut self) -> (Time, u64, &mut Option<Handle>) {
+        (self.at, self.arming, &mut self.handle)
+    }
 }
 
 impl<C> Every<C> {

@@ -1,20 +1,25 @@
 //! A clock, and the wheel that runs by it.
 //!
 //! ```text
-//!   an automaton arms  ──>  Timers { clock, wheel }  ──fire──>  cells: "tag 7 is due"
+//!   an automaton arms  ──>  Timers { clock, wheel, roster }  ──fire──>  cells: "tag 7 is due"
 //!                                    | wake()
 //!                           whoever drives it sleeps until then: an own thread, the thread of `Timers::thread`, virtual time
 //! ```
-//! The wheel knows a cell weakly and a tag; the command stays with its automaton, which alone delivers or cancels it.
+//! The wheel knows a cell's number and a tag, the roster knows the cell, weakly; the command stays with its automaton, which alone
+//! delivers or cancels it. What a turn sets and cancels comes here at its end, all under one lock: [`Timers::open`].
+
+mod roster;
 
 use super::cell::Node;
 use super::runner::Task;
 use super::wheel::{Handle, Wheel};
 use super::word::Duty;
-use crate::sync::lock::Lock;
+use crate::sync::lock::{Guard, Lock};
 use crate::sync::park::{Parker, Unparker};
 use crate::sync::shim::thread;
 use crate::time::Time;
+pub(crate) use roster::Member;
+use roster::Roster;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -42,6 +47,7 @@ enum Clock {
 
 struct Shard {
     wheel: Wheel<Due>,
+    roster: Roster,
     /// Until when the driving thread sleeps; `ZERO` while it is awake. Under the lock, so either an armer sees it, or the
     /// sleeper sees what was armed.
     sleeping_until: Time,
@@ -50,15 +56,22 @@ struct Shard {
     over: bool,
 }
 
-/// Which timer of which cell. Packed, so that an entry of the wheel has 40 bytes and not 48; nothing is borrowed from it.
-#[repr(Rust, packed(4))]
+/// Which timer of which cell.
+#[derive(Clone, Copy)]
 struct Due {
-    cell: Weak<dyn Node>,
+    member: u32,
     tag: u32,
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(Wheel::<Due>::ENTRY_BYTES <= 40, "a million timers are 40 MB in the wheel");
+const _: () = assert!(Wheel::<Due>::ENTRY_BYTES <= 32, "a million timers are 32 MB in the wheel");
+
+/// The wheel and the roster, for one who sets and cancels: as many as it likes under one lock.
+pub(crate) struct Opened<'a> {
+    shared: &'a Shared,
+    shard: Guard<'a, Shard>,
+    /// The earliest that was armed.
+    earliest: Time,
+}
 
 impl Timers {
     /// A clock that begins now, driven by whoever owns it: call [`fire`](Self::fire) when [`wake`](Self::wake) says.
@@ -88,7 +101,8 @@ impl Timers {
 
     fn with(clock: Clock, sleeper: Option<Unparker>) -> Timers {
         let wheel = Wheel::new(clock.now());
-        let shard = Lock::new(Shard { wheel, sleeping_until: Time::ZERO, rested: Time::ZERO, over: false });
+        let roster = Roster::new();
+        let shard = Lock::new(Shard { wheel, roster, sleeping_until: Time::ZERO, rested: Time::ZERO, over: false });
         Timers { shared: Arc::new(Shared { clock, shard, sleeper }) }
     }
 
@@ -120,20 +134,41 @@ impl Timers {
         let _when = self.shared.fire();
     }
 
-    pub(crate) fn arm(&self, at: Time, tag: u32, cell: Weak<dyn Node>) -> Handle {
-        let mut shard = self.shared.shard.lock();
-        let handle = shard.wheel.insert(at, Due { cell, tag });
-        let early = at.max(shard.rested) < shard.sleeping_until;
-        drop(shard);
-        if early && let Some(sleeper) = &self.shared.sleeper {
-            sleeper.unpark();
-        }
-        handle
+    /// Opens the wheel; no code of a user's may run until it is [closed](Opened::close).
+    pub(crate) fn open(&self) -> Opened<'_> {
+        Opened { shared: &self.shared, shard: self.shared.shard.lock(), earliest: Time::MAX }
+    }
+}
+
+impl Opened<'_> {
+    /// Gives a cell its number.
+    pub(crate) fn enrol(&mut self, cell: Weak<dyn Node>) -> Member {
+        self.shard.roster.enrol(cell)
     }
 
-    pub(crate) fn cancel(&self, handle: Handle) {
-        let due = self.shared.shard.lock().wheel.cancel(handle);
-        drop(due); // the memory of a cell, perhaps: not under the lock
+    /// The dead need no number, once all their timers are cancelled. What comes back is to be dropped after the close: it may be the
+    /// last of a cell's memory.
+    pub(crate) fn leave(&mut self, member: Member) -> Option<Weak<dyn Node>> {
+        self.shard.roster.leave(member)
+    }
+
+    pub(crate) fn arm(&mut self, at: Time, tag: u32, member: &Member) -> Handle {
+        self.earliest = self.earliest.min(at);
+        self.shard.wheel.insert(at, Due { member: member.number(), tag })
+    }
+
+    pub(crate) fn cancel(&mut self, handles: &[Handle]) {
+        self.shard.wheel.cancel_all(handles, |_| ());
+    }
+
+    /// Unlocks, and wakes the thread that drives these timers if it would sleep too long.
+    pub(crate) fn close(self) {
+        let Opened { shared, shard, earliest } = self;
+        let early = earliest.max(shard.rested) < shard.sleeping_until;
+        drop(shard);
+        if early && let Some(sleeper) = &shared.sleeper {
+            sleeper.unpark();
+        }
     }
 }
 
@@ -172,17 +207,17 @@ impl Shared {
         if shard.wheel.is_empty() {
             return None;
         }
-        let now = self.clock.now();
-        let mut all = Vec::new();
-        shard.wheel.advance(now, |_, due| all.push(due));
+        let (now, mut fired, mut all) = (self.clock.now(), None, Vec::new());
+        let Shard { wheel, roster, .. } = &mut *shard;
+        wheel.advance(now, |_, Due { member, tag }| {
+            fired = Some(now);
+            all.extend(roster.cell(member).map(|node| (node, tag)));
+        });
         drop(shard);
-        let fired = (!all.is_empty()).then_some(now);
-        for Due { cell, tag } in all {
-            if let Some(node) = cell.upgrade() {
-                match node.due(tag, now) {
-                    Duty::Nothing => {}
-                    Duty::Schedule => node.head().home.get().schedule(Task::new(node.clone())),
-                }
+        for (node, tag) in all {
+            match node.due(tag, now) {
+                Duty::Nothing => {}
+                Duty::Schedule => node.head().home.get().schedule(Task::new(node.clone())),
             }
         }
         fired

@@ -13,6 +13,7 @@ use super::automaton::{Automaton, End, Input, Kind, Panic};
 use super::cell::{Body, Cell, Live, Stage};
 use super::context::Context;
 use super::death::{drop_all, wake_all};
+use super::few::Few;
 use super::inbox::{System, shrunk};
 use super::runner::Task;
 use super::spans;
@@ -81,7 +82,7 @@ struct Visit<'a, A: Automaton> {
 /// What a turn took.
 pub(crate) struct Taken<C> {
     word: Word,
-    pub(crate) system: Vec<System<C>>,
+    pub(crate) system: Few<System<C>>,
     /// The word that the turn began with, if it may go to rest without another look at the inbox, as long as nobody has come.
     quiet: Option<Word>,
 }
@@ -175,6 +176,7 @@ impl<A: Automaton> Cell<A> {
         quiet: Option<Word>,
         span: spans::Turn,
     ) -> Report {
+        context.tell_wheel();
         report.kinds[1] = self.kind(&guard);
         let stage = guard.live.as_ref().map_or(Stage::Last, |live| live.stage);
         let (more, told) = (!guard.batch.is_empty() || context.has_more(), Stage::Draining <= stage);

@@ -14,6 +14,7 @@
 use crate::time::Time;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::num::NonZeroU32;
 
 mod slab;
 #[cfg(test)]
@@ -32,7 +33,7 @@ const _: () = assert!((u64::BITS - TICK_SHIFT) <= DIGIT * LEVELS as u32, "eight 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle {
     index: u32,
-    generation: u32,
+    generation: NonZeroU32,
 }
 
 /// Values that fall due, each at its nanosecond.
@@ -71,7 +72,7 @@ struct Near {
     at: u64,
     arrival: u64,
     index: u32,
-    generation: u32,
+    generation: NonZeroU32,
 }
 
 impl<T> Wheel<T> {
@@ -124,6 +125,17 @@ impl<T> Wheel<T> {
         let value = self.entries.remove(timer.index);
         self.tidy();
         Some(value)
+    }
+
+    /// As [`cancel`](Self::cancel) of each, in order; quicker, if they lie scattered: a first look at all of them and their neighbours
+    /// lets the processor fetch these together, and not one after the other. Some dozens at a time fit into its nearest cache.
+    pub fn cancel_all(&mut self, timers: &[Handle], mut cancelled: impl FnMut(T)) {
+        let touch = |index: u32| self.entries.touch(index).map_or(0, |link| link.next ^ link.prev);
+        let seen = timers.iter().fold(0, |seen, timer| seen ^ touch(timer.index));
+        let neighbours =
+            |timer: &Handle| self.entries.touch(timer.index).map_or(0, |link| touch(link.next) ^ touch(link.prev));
+        std::hint::black_box(timers.iter().fold(seen, |seen, timer| seen ^ neighbours(timer)));
+        timers.iter().filter_map(|&timer| self.cancel(timer)).for_each(&mut cancelled);
     }
 
     /// A time before which nothing falls due; the earliest deadline itself, once it lies in the present tick. O(levels).

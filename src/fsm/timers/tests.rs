@@ -1,6 +1,6 @@
 use super::*;
 use crate::fsm::cell::Cell;
-use crate::fsm::{Automaton, Context, Input};
+use crate::fsm::{Automaton, Builder, Context, Home, HomeRef, Input, Timer};
 use crate::sync::shim::{AtomicU64, Ordering};
 
 struct Gone;
@@ -20,7 +20,10 @@ fn by_hand() -> (Timers, Arc<AtomicU64>, Parker) {
 }
 
 fn arm(timers: &Timers, at: u64) {
-    timers.arm(Time(at), 0, Weak::<Cell<Gone>>::new());
+    let mut wheel = timers.open();
+    let member = wheel.enrol(Weak::<Cell<Gone>>::new());
+    wheel.arm(Time(at), 0, &member);
+    wheel.close();
 }
 
 #[test]
@@ -54,4 +57,90 @@ fn who_arms_for_a_time_at_which_the_thread_rests_anyway_does_not_wake_it() {
     let wake = timers.shared.round().expect("it goes on").0;
     arm(&timers, wake - 200_000);
     assert!(woken(), "before the thread wakes, and not while it rests");
+}
+
+/// A home whose tasks are run by hand.
+struct Bench {
+    task: Arc<Lock<Option<Task>>>,
+    timers: Timers,
+}
+
+impl Home for Bench {
+    fn schedule(&self, task: Task) {
+        *self.task.lock() = Some(task);
+    }
+
+    fn timers(&self) -> &Timers {
+        &self.timers
+    }
+}
+
+/// Sets so many timers, and cancels them.
+#[derive(Default)]
+struct Owner(Vec<Timer>);
+
+enum Order {
+    Set(u64),
+    Cancel(usize),
+    Both(u64),
+}
+
+impl Automaton for Owner {
+    type State = ();
+    type Command = Order;
+    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+        let Input::Command(order) = input else { return };
+        let (set, cancel) = match order {
+            Order::Set(count) => (count, 0),
+            Order::Cancel(count) => (0, count),
+            Order::Both(count) => (count, count as usize),
+        };
+        self.0.extend((1..=set).map(|nth| context.at(Time(nth * 1_000_000_000), Order::Set(0))));
+        for timer in self.0.drain(self.0.len() - cancel..) {
+            assert!(context.cancel(timer).is_some(), "it was set, and is not due");
+        }
+    }
+}
+
+#[test]
+fn the_wheel_holds_at_the_end_of_a_turn_what_is_set_and_at_the_end_of_a_life_nothing() {
+    let (timers, ..) = by_hand();
+    let (shared, task) = (timers.shared.clone(), Arc::new(Lock::new(None::<Task>)));
+    let home = HomeRef::new(Bench { task: task.clone(), timers });
+    let owner = Builder::on(&home, Owner::default(), ()).spawn();
+    let run = || {
+        let next = task.lock().take();
+        next.expect("it has something to do").run();
+        let shard = shared.shard.lock();
+        (shard.wheel.len(), shard.roster.len())
+    };
+    assert_eq!(run(), (0, 0), "one that sets none is unknown");
+    let told = |order| {
+        owner.post(order).expect("it lives");
+        run()
+    };
+    for (order, armed) in [(Order::Set(1), 1), (Order::Cancel(1), 0), (Order::Both(5), 0), (Order::Set(1_000), 1_000)] {
+        assert_eq!(told(order).0, armed);
+    }
+    assert_eq!(told(Order::Both(200)), (1_000, 1), "what is set and cancelled in one turn leaves nothing behind");
+    assert_eq!(told(Order::Cancel(300)), (700, 1));
+    owner.stop();
+    assert_eq!(run(), (0, 0), "a life takes its timers with it, however many");
+}
+
+#[test]
+fn a_number_of_the_roster_is_another_s_after_its_cell_has_left_and_the_memory_of_a_crowd_is_given_back() {
+    let mut roster = Roster::new();
+    let cell = Weak::<Cell<Gone>>::new;
+    let mut crowd: Vec<_> = (0..10_000).map(|_| roster.enrol(cell())).collect();
+    let mut numbers: Vec<_> = crowd.iter().map(Member::number).collect();
+    numbers.dedup();
+    assert_eq!((numbers.len(), roster.len()), (10_000, 10_000), "each has a number of its own");
+    let third = crowd.swap_remove(3);
+    let number = third.number();
+    assert!(roster.leave(third).is_some() && roster.cell(number).is_none());
+    let next = roster.enrol(cell());
+    assert_eq!(next.number(), number, "the number is another's");
+    crowd.into_iter().for_each(|member| assert!(roster.leave(member).is_some()));
+    assert_eq!((roster.len(), roster.chunks()), (1, 1), "what is left keeps its own chunk");
 }

@@ -1,5 +1,7 @@
 //! Where the entries of a wheel lie: chunks, so that growth copies nothing and the memory of a crowd is given back.
 
+use std::num::NonZeroU32;
+
 /// No entry.
 pub(super) const NONE: u32 = u32::MAX;
 const CHUNK_SHIFT: u32 = 12;
@@ -9,7 +11,7 @@ const CHUNK: usize = 1 << CHUNK_SHIFT;
 struct Entry<T> {
     at: u64,
     link: Link,
-    generation: u32,
+    generation: NonZeroU32,
     /// `None`: the entry is free, and `link.next` is the next free one of its chunk.
     value: Option<T>,
 }
@@ -35,14 +37,14 @@ pub(super) struct Slab<T> {
     /// Every chunk before this one is full.
     open: usize,
     len: usize,
-    generations: u32,
+    generations: NonZeroU32,
 }
 
 impl<T> Slab<T> {
     pub(super) const ENTRY_BYTES: usize = size_of::<Entry<T>>();
 
     pub(super) const fn new() -> Self {
-        Slab { chunks: Vec::new(), open: 0, len: 0, generations: 0 }
+        Slab { chunks: Vec::new(), open: 0, len: 0, generations: NonZeroU32::MIN }
     }
 
     #[cfg(test)]
@@ -63,17 +65,23 @@ impl<T> Slab<T> {
     }
 
     /// Whether this very entry is still there.
-    pub(super) fn has(&self, index: u32, generation: u32) -> bool {
+    pub(super) fn has(&self, index: u32, generation: NonZeroU32) -> bool {
         let chunk = self.chunks.get((index >> CHUNK_SHIFT) as usize);
         let entry = chunk.and_then(|chunk| chunk.entries.get(index as usize % CHUNK));
         entry.is_some_and(|entry| entry.generation == generation && entry.value.is_some())
+    }
+
+    /// Has the processor fetch an entry: its neighbours, if it is there.
+    pub(super) fn touch(&self, index: u32) -> Option<Link> {
+        let chunk = self.chunks.get((index >> CHUNK_SHIFT) as usize)?;
+        chunk.entries.get(index as usize % CHUNK).map(|entry| entry.link)
     }
 
     pub(super) fn at(&self, index: u32) -> u64 {
         self.entry(index).at
     }
 
-    pub(super) fn generation(&self, index: u32) -> u32 {
+    pub(super) fn generation(&self, index: u32) -> NonZeroU32 {
         self.entry(index).generation
     }
 
@@ -81,14 +89,14 @@ impl<T> Slab<T> {
         self.entry(index).link
     }
 
-    pub(super) fn insert(&mut self, at: u64, value: T) -> (u32, u32) {
+    pub(super) fn insert(&mut self, at: u64, value: T) -> (u32, NonZeroU32) {
         while self.chunks.get(self.open).is_some_and(|chunk| chunk.live == CHUNK) {
             self.open += 1;
         }
         if self.open == self.chunks.len() {
             self.chunks.push(Chunk { entries: Vec::new(), free: NONE, live: 0 });
         }
-        self.generations = self.generations.wrapping_add(1);
+        self.generations = self.generations.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.len += 1;
         let (generation, number) = (self.generations, (self.open as u32) << CHUNK_SHIFT);
         let chunk = &mut self.chunks[self.open];

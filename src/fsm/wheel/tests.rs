@@ -45,6 +45,18 @@ impl Twins {
         assert_eq!(self.wheel.cancel(handle), there, "F7: cancelled once, and never after it was due");
     }
 
+    fn cancel_all(&mut self) {
+        // Some of them twice.
+        let mut chosen = Vec::new();
+        for _ in 0..self.draws.below(8).min(self.handles.len() as u64) {
+            chosen.push(self.handles[self.draws.below(self.handles.len() as u64) as usize]);
+        }
+        let expected: Vec<_> = chosen.iter().filter_map(|(_, key)| self.map.remove(key).map(|_| key.1)).collect();
+        let (handles, mut cancelled): (Vec<_>, _) = (chosen.iter().map(|chosen| chosen.0).collect(), Vec::new());
+        self.wheel.cancel_all(&handles, |value| cancelled.push(value));
+        assert_eq!(cancelled, expected, "F7: each is cancelled once, and never after it was due");
+    }
+
     fn advance(&mut self) {
         let far = self.draws.bits() >> (4 + self.draws.below(60));
         self.now = match self.draws.below(4) {
@@ -74,7 +86,8 @@ fn a_wheel_is_a_sorted_map_of_deadline_and_arming() {
         for _ in 0..700 {
             match twins.draws.below(10) {
                 0..5 => twins.insert(),
-                5..8 => twins.cancel(),
+                5 => twins.cancel_all(),
+                6..8 => twins.cancel(),
                 _ => twins.advance(),
             }
             twins.agree();

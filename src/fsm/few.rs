@@ -1,0 +1,79 @@
+//! A list that is nearly always empty or of one, and allocates nothing then.
+
+/// None, one, or several, in order.
+#[derive(Debug, Default)]
+pub(crate) enum Few<T> {
+    #[default]
+    None,
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> Few<T> {
+    pub(crate) fn push(&mut self, value: T) {
+        match self {
+            Few::None => *self = Few::One(value),
+            Few::Many(all) => all.push(value),
+            Few::One(_) => {
+                let mut all: Vec<T> = std::mem::take(self).into_iter().collect();
+                all.push(value);
+                *self = Few::Many(all);
+            }
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match self {
+            Few::None => &[],
+            Few::One(one) => std::slice::from_ref(one),
+            Few::Many(all) => all,
+        }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        match self {
+            Few::None => &mut [],
+            Few::One(one) => std::slice::from_mut(one),
+            Few::Many(all) => all,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (one, many) = match self {
+            Few::None => (None, Vec::new()),
+            Few::One(one) => (Some(one), Vec::new()),
+            Few::Many(all) => (None, all),
+        };
+        one.into_iter().chain(many)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pushed_comes_out_in_order_however_many_there_are() {
+        for len in 0..5 {
+            let mut few = Few::default();
+            (0..len).for_each(|n| few.push(n));
+            assert_eq!((few.len(), few.is_empty()), (len, len == 0));
+            assert_eq!(few.as_slice(), (0..len).collect::<Vec<_>>());
+            few.as_mut_slice().reverse();
+            assert_eq!(few.into_iter().collect::<Vec<_>>(), (0..len).rev().collect::<Vec<_>>());
+        }
+    }
+}
