@@ -95,7 +95,11 @@ impl Timers {
         let parker = Parker::new();
         let timers = Timers::with(Clock::Real(Instant::now()), Some(parker.unparker()));
         let shared = timers.shared.clone();
-        thread::spawn("timers", move || shared.drive(&parker)).expect("the system has a thread left for timers");
+        let life = move || {
+            be_punctual();
+            shared.drive(&parker);
+        };
+        thread::spawn("timers", life).expect("the system has a thread left for timers");
         timers
     }
 
@@ -169,6 +173,18 @@ impl Opened<'_> {
         if early && let Some(sleeper) = &shared.sleeper {
             sleeper.unpark();
         }
+    }
+}
+
+/// Has the system wake the calling thread as soon as its sleep is over. Linux would wait for up to 50 us more, so as to wake several
+/// threads at once; where there is no such setting, or it may not be written, nothing changes.
+fn be_punctual() {
+    if cfg!(all(target_os = "linux", not(rsm_loom), not(rsm_shuttle)))
+        && let Ok(path) = std::fs::read_link("/proc/thread-self")
+        && let Some(thread) = path.file_name()
+    {
+        let setting = std::path::Path::new("/proc").join(thread).join("timerslack_ns");
+        let _ = std::fs::write(setting, "1");
     }
 }
 

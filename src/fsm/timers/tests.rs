@@ -59,6 +59,23 @@ fn who_arms_for_a_time_at_which_the_thread_rests_anyway_does_not_wake_it() {
     assert!(woken(), "before the thread wakes, and not while it rests");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_punctual_thread_has_as_little_slack_as_the_system_grants() {
+    let of_a_thread = |change: fn(&str)| {
+        let life = move || {
+            let path = std::fs::read_link("/proc/thread-self").expect("a thread has a number");
+            let number = path.file_name().expect("it is the last part").to_string_lossy().into_owned();
+            let setting = format!("/proc/{number}/timerslack_ns");
+            change(&setting);
+            std::fs::read_to_string(setting).unwrap_or_default()
+        };
+        std::thread::spawn(life).join().expect("it reads its setting")
+    };
+    let least = of_a_thread(|setting| _ = std::fs::write(setting, "1"));
+    assert_eq!(of_a_thread(|_| be_punctual()), least);
+}
+
 /// A home whose tasks are run by hand.
 struct Bench {
     task: Arc<Lock<Option<Task>>>,
