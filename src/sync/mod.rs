@@ -12,6 +12,10 @@
 //!            shim   atomics, parking, the clock                      or a model checker's, which runs them in every order
 //! ```
 //!
+//! Part I of the course. If you are new here: read [`lock`], which has most of what follows in it; then [`event`], [`semaphore`] and
+//! [`mpsc`], which wait for something else than their turn; then [`drain`], for the end. The chapters are `01_lock` and `02_drain`
+//! in `examples/`. To look something up:
+//!
 //! | you have | you want | see |
 //! |---|---|---|
 //! | a value that several threads change | a [`lock::Lock`]: one at a time, and 32 bits that change with it | [`lock`] |
@@ -33,9 +37,20 @@
 //!
 //! What they share:
 //!
-//! - A call that may wait comes as `try_x`, which never does, `x`, and `x_timeout` or `x_until`, which give up ([`TimedOut`]).
-//!   What a task may wait for comes as a future besides (`x_async`): cancel-safe, for any executor, in the same queue as the threads.
-//!   [`lock`], [`rwlock`] and [`renew`] are for threads, as what they lend out is not to be held across an await; a [`turn`] never waits.
+//! - A call that may wait comes in four forms or five, so that what you know of one you know of all:
+//!
+//!   | form | if it cannot be done now | if it is not done |
+//!   |---|---|---|
+//!   | `try_x` | says so | `None`, or why |
+//!   | `x` | waits | only if it never will be: [`Closed`], if there is such an end |
+//!   | `x_timeout`, `x_until` | waits that long, or until then, at most | [`TimedOut`], and nothing has changed |
+//!   | `x_async` | is a future: cancel-safe, for any executor, in one queue with the threads | as `x` |
+//!
+//!   What you gave comes back where it was not taken; of many at once, the part that was not. Time over and wish fulfilled at the same moment is fulfilled. A time that
+//!   the clock cannot count to is never over. [`lock`], [`rwlock`] and [`renew`] have no futures, as what they lend out is not to
+//!   be held across an await; a [`turn`] never waits. A few names say it better: a [`Ticket`](oneshot::Ticket) is its own future,
+//!   [`Cancel::cancelled`](cancel::Cancel::cancelled) and [`Guard::draining`](drain::Guard::draining) are futures, and to try to
+//!   [wait for a value](once::Once::wait) is to [get](once::Once::get) it.
 //! - `new` is `const`: all but channels, tickets, drains, cancels and parkers may be statics. Nothing allocates to wait.
 //! - Nobody starves where first come is first served, which is the rule; where the last is served first (`lifo` of [`Lock`](lock::Lock)
 //!   and [`Semaphore`](semaphore::Semaphore)) the page says what holds. Who is woken, and when, stands on each page.

@@ -24,14 +24,24 @@ use std::ops::{Deref, DerefMut};
 /// A value that one visitor at a time may enter, never waiting. Two bytes beside the value.
 ///
 /// ```
+/// use rsm::sync::lock::Lock;
 /// use rsm::sync::turn::Turn;
 ///
-/// let turn = Turn::new(vec![1]);
-/// let mut inside = turn.try_enter().expect("nobody else is in");
-/// inside.push(2);
-/// assert!(turn.try_enter().is_none());
-/// drop(inside);
-/// assert_eq!(*turn.try_enter().expect("free again"), [1, 2]);
+/// // Ten threads bring slips. Whoever finds the ledger free enters all that lie there; nobody waits for it.
+/// static SLIPS: Lock<Vec<u32>> = Lock::new(Vec::new());
+/// static LEDGER: Turn<Vec<u32>> = Turn::new(Vec::new());
+/// fn bring(slip: u32) {
+///     SLIPS.lock().push(slip);
+///     while !SLIPS.lock().is_empty() {
+///         // Who is in looks again after leaving, so it sees ours.
+///         let Some(mut ledger) = LEDGER.try_enter() else { return };
+///         ledger.append(&mut SLIPS.lock());
+///     }
+/// }
+/// std::thread::scope(|scope| {
+///     (0..10).for_each(|slip| drop(scope.spawn(move || bring(slip))));
+/// });
+/// assert_eq!(LEDGER.try_enter().expect("all are out").len(), 10);
 /// ```
 ///
 /// It may be shared if its value may be sent:

@@ -272,6 +272,8 @@ fn many_with_a_deadline_wait_for_room_until_all_are_sent() {
         });
         for at in [0, 2, 4, 6, 8] {
             until(|| sender.len() == 2.min(9 - at) && (sender.waiting() == 1 || at > 6));
+            (0..1_000).for_each(|_| thread::yield_now());
+            assert!(sender.waiting() == 1 || at > 6, "the time is not over");
             assert_eq!(receiver.take().unwrap().next(), Some(at), "it waits as often as it must");
         }
         assert_eq!(worker.join().unwrap(), Ok(()));
