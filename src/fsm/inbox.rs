@@ -198,16 +198,20 @@ impl<C> Inbox<C> {
     }
 
     /// Takes the buffers out that an idle cell must not keep, to be freed after the unlock (F12).
-    pub(crate) fn shrink(&mut self) -> [Vec<C>; 2] {
+    pub(crate) fn shrink(&mut self) -> impl Sized + use<C> {
         debug_assert!(self.len() == 0, "only an empty inbox rests");
-        let spare = self.more.as_mut().map(|more| mem::take(&mut more.spare));
-        [shrunk(&mut self.queue), spare.unwrap_or_default()]
+        let more = self.more.as_mut().map(|more| {
+            let list = if is_long(&more.chunks) { mem::take(&mut more.chunks) } else { VecDeque::new() };
+            (mem::take(&mut more.spare), list)
+        });
+        (shrunk(&mut self.queue), more)
     }
 
     /// Whether an idle cell may keep all buffers that are here now.
     pub(crate) fn is_small(&self) -> bool {
         let spare = |more: &More<C>| more.spare.capacity() != 0 && size_of::<C>() != 0; // what has no size takes no memory
-        !is_large(&self.queue) && !self.more.as_deref().is_some_and(spare)
+        let more = |more: &More<C>| spare(more) || is_long(&more.chunks);
+        !is_large(&self.queue) && !self.more.as_deref().is_some_and(more)
     }
 
     pub(crate) fn tell(&mut self, what: System<C>) {
@@ -358,6 +362,11 @@ fn is_large<C>(buffer: &Vec<C>) -> bool {
     large && size_of::<C>() != 0
 }
 
+/// Whether the list of chunks is longer than an idle cell may keep: of a burst of ten million it is a megabyte.
+fn is_long<C>(chunks: &VecDeque<Vec<C>>) -> bool {
+    KEPT_LEN < chunks.capacity()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,7 +426,7 @@ mod tests {
 
     #[test]
     fn an_idle_inbox_keeps_at_most_eight_elements_and_256_bytes() {
-        for (pushed, kept) in [(4, true), (8, true), (9, false), (300, false)] {
+        for (pushed, kept) in [(4, true), (8, true), (9, false), (300, false), (10_000, false)] {
             let mut inbox = inbox();
             (0..pushed).for_each(|n| inbox.push(n));
             let mut batch = Vec::new();
@@ -425,8 +434,14 @@ mod tests {
                 drop(inbox.fill(&mut batch));
                 batch.clear();
             }
+            assert!(
+                kept == (inbox.is_small() && !is_large(&batch)),
+                "F12: a turn that rests without a look leaves nothing large"
+            );
             drop((inbox.shrink(), shrunk(&mut batch)));
             let spare = inbox.more.as_ref().map_or(0, |more| more.spare.capacity());
+            let list = inbox.more.as_ref().map_or(0, |more| more.chunks.capacity());
+            assert!(list <= KEPT_LEN, "F12: a list of {list} chunks is kept after {pushed}");
             let most = inbox.queue.capacity().max(batch.capacity()).max(spare);
             assert!(most <= KEPT_LEN, "F12: {most} elements are kept after {pushed}");
             assert_eq!(most != 0, kept, "a small buffer is worth keeping");

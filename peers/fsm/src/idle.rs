@@ -125,15 +125,14 @@ pub(crate) fn section(rounds: &mut Rounds) -> Section {
     let (count, seconds) = if rounds.options.quick { (MILLION / 10, 2) } else { (MILLION, 10) };
     let drain = process("rsm", vec!["--drain".into(), count.to_string()], &[DRAIN]);
     point(rounds, &mut section, ("idle drain", 2), Duration::ZERO, vec![drain]);
-    let woken = process("rsm", vec!["--woken".into(), count.to_string()], &[WOKEN, NOT_ONCE]);
-    let virtually = process("rsm virtual time", vec!["--woken-virtual".into(), count.to_string()], &[WOKEN, NOT_ONCE]);
-    point(rounds, &mut section, ("idle woken", 2), Duration::ZERO, vec![woken, virtually]);
-    for (bench, subject) in [
-        ("idle cpu", process("rsm", vec!["--idle".into(), count.to_string(), seconds.to_string()], &[CPU])),
-        ("idle calls", subject("rsm", move |_| calls(count))),
+    let woken = |name, how: &str| process(name, vec![how.into(), count.to_string()], &[WOKEN, NOT_ONCE]);
+    for (bench, subjects) in [
+        ("idle woken", vec![woken("rsm", "--woken"), woken("rsm virtual time", "--woken-virtual")]),
+        ("idle cpu", vec![process("rsm", vec!["--idle".into(), count.to_string(), seconds.to_string()], &[CPU])]),
+        ("idle calls", vec![subject("rsm", move |_| calls(count))]),
     ] {
         if rounds.options.wants_point(bench) {
-            section.points.push(rounds.measure(bench, 2, 1, Duration::ZERO, vec![subject]));
+            section.points.push(rounds.measure(bench, 2, 1, Duration::ZERO, subjects));
         }
     }
     let goals = [
