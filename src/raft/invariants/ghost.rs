@@ -5,14 +5,15 @@
 //! ```
 //! A leader's word is not asked. So a commit that should not be shows at the step that makes it, not minutes later.
 
+use super::history::digest;
 use super::shadow::Image;
 use super::{Verdict, holds};
-use crate::raft::consensus::{Membership, quorum};
+use crate::raft::consensus::{Committed, Membership};
 use crate::raft::{Index, LogId, NodeId, Term};
 use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug)]
-struct Committed {
+struct Agreed {
     term: Term,
     content: u64,
     /// The term in which it came to be committed.
@@ -22,7 +23,7 @@ struct Committed {
 /// One for a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Ghost {
-    entries: Vec<Committed>,
+    entries: Vec<Agreed>,
     /// For each term, how far each member's disk holds that term's entries.
     matched: BTreeMap<Term, BTreeMap<NodeId, Index>>,
     /// The greatest place for which each member's copy was counted.
@@ -48,7 +49,7 @@ impl Ghost {
         self.at(index).map(|entry| entry.term)
     }
 
-    fn at(&self, index: Index) -> Option<&Committed> {
+    fn at(&self, index: Index) -> Option<&Agreed> {
         self.entries.get(usize::try_from(index.0.checked_sub(1)?).ok()?)
     }
 
@@ -65,7 +66,7 @@ impl Ghost {
         let matched = self.matched.entry(term).or_default();
         let mine = matched.entry(node).or_default();
         *mine = (*mine).max(last.index);
-        let agreed = quorum::agreed(membership, |id| matched.get(&id).copied().unwrap_or_default());
+        let agreed = agreed(membership, |id| matched.get(&id).copied().unwrap_or_default());
         for (&member, &index) in matched.iter().filter(|_| agreed != Index(0)) {
             let counted = self.counted.entry(member).or_default();
             *counted = (*counted).max(agreed.min(index));
@@ -77,7 +78,7 @@ impl Ghost {
         holds("R6", same, || format!("two entries are committed at {place}, the second by term {term}"))?;
         while self.len() < agreed {
             let Some((term_of, content)) = disk.entry(self.len().next()) else { break };
-            self.entries.push(Committed { term: term_of, content, by: term });
+            self.entries.push(Agreed { term: term_of, content, by: term });
         }
         Ok(())
     }
@@ -98,6 +99,38 @@ impl Ghost {
         Ok(())
     }
 
+    /// R7: a snapshot ends at a committed entry.
+    ///
+    /// # Errors
+    /// What it covers instead.
+    pub fn covers(&self, at: LogId) -> Verdict {
+        let covers = at.index == Index(0) || self.term_at(at.index) == Some(at.term);
+        holds("R7", covers, || format!("a snapshot ends at {at:?}, where {:?} is committed", self.term_at(at.index)))
+    }
+
+    /// R12, R7: what a peer hands to its state machine begins after what it has handed over before, and is what is
+    /// committed there. Says how far that is now.
+    ///
+    /// # Errors
+    /// What it hands over instead.
+    pub fn applies(&self, applied: Index, next: &Committed) -> Result<Index, super::Violation> {
+        let (first, last) = match next {
+            Committed::Entries { first, entries } => (*first, Index(first.0 + entries.len() as u64 - 1)),
+            Committed::Range(range) => (range.start, Index(range.end.0 - 1)),
+        };
+        let in_order = first == applied.next() && first <= last;
+        holds("R12", in_order, || format!("{first} to {last} are applied after {applied}"))?;
+        holds("R7", last <= self.len(), || format!("{last} is applied, {} is committed", self.len()))?;
+        if let Committed::Entries { entries, .. } = next {
+            for (at, entry) in (first.0..).zip(entries.iter()) {
+                let same = |ours: &Agreed| (ours.term, ours.content) == (entry.term, digest(entry));
+                let what = || format!("{at}@{} is applied, {:?} is committed", entry.term, self.at(Index(at)));
+                holds("R7", self.at(Index(at)).is_some_and(same), what)?;
+            }
+        }
+        Ok(last)
+    }
+
     /// R8: a new leader's log holds what was committed in earlier terms (§5.4).
     ///
     /// # Errors
@@ -105,7 +138,7 @@ impl Ghost {
     pub fn elects(&self, term: Term, base: LogId, term_at: impl Fn(Index) -> Option<Term>) -> Verdict {
         let last = Index(self.entries.partition_point(|entry| entry.by < term) as u64);
         let held = if last <= base.index {
-            self.term_at(base.index).is_none_or(|term| term == base.term)
+            base.index == Index(0) || self.term_at(base.index) == Some(base.term)
         } else {
             term_at(last) == self.term_at(last)
         };
@@ -121,4 +154,14 @@ impl Ghost {
         let kept = commit.max(counted) <= after;
         holds("R10", kept, || format!("{node} cuts its log to {after}; committed {commit}, counted {counted}"))
     }
+}
+
+/// How far a majority of each set of voters has got. The core's own count is not asked: it is what is judged here.
+fn agreed(membership: &Membership, reached: impl Fn(NodeId) -> Index) -> Index {
+    let in_set = |voters: Vec<Index>| {
+        let mut falling = voters;
+        falling.sort_unstable_by(|one, other| other.cmp(one));
+        falling.get(falling.len() / 2).copied().unwrap_or_default()
+    };
+    membership.sets().map(|set| in_set(set.voters().map(&reached).collect())).min().unwrap_or_default()
 }

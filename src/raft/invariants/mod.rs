@@ -187,19 +187,25 @@ pub fn bounds(core: &Consensus) -> Verdict {
     holds("R20", kept.cached <= cache || kept.oldest_needed, || format!("cache over {cache}: {kept:?}"))
 }
 
+/// So many members are tried in all their subsets.
+const TRIED_MAX: usize = 20;
+
 /// R13: every quorum of one membership meets every quorum of the next, so no two can decide apart (§6).
 ///
 /// # Errors
-/// Two quorums that do not meet.
+/// Two quorums that do not meet; more members than can be tried.
 pub fn quorums_meet(one: &Membership, next: &Membership) -> Verdict {
     let mut ids: Vec<NodeId> = one.ids().chain(next.ids()).collect();
     ids.sort_unstable();
     ids.dedup();
+    holds("R13", ids.len() <= TRIED_MAX, || format!("{} members are more than can be tried", ids.len()))?;
     let chosen = |subset: u64, id: NodeId| ids.binary_search(&id).is_ok_and(|nth| subset >> nth & 1 == 1);
-    let apart = |subset: &u64| {
-        let decides = super::consensus::quorum::is_agreed(one, |id| chosen(*subset, id));
-        decides && super::consensus::quorum::is_agreed(next, |id| !chosen(*subset, id))
-    };
-    let witness = (0..1u64 << ids.len().min(20)).find(apart);
+    let apart = |subset: &u64| decides(one, |id| chosen(*subset, id)) && decides(next, |id| !chosen(*subset, id));
+    let witness = (0..1u64 << ids.len()).find(apart);
     holds("R13", witness.is_none(), || format!("{one:?} and {next:?} can decide apart: {witness:?} of {ids:?}"))
+}
+
+/// Whether these are more than half of each set of voters: counted here, not by the core.
+fn decides(membership: &Membership, yes: impl Fn(NodeId) -> bool) -> bool {
+    membership.sets().all(|set| set.voters().count() < 2 * set.voters().filter(|&id| yes(id)).count())
 }

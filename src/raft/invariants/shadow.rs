@@ -208,7 +208,10 @@ fn as_recovered(image: &Image, core: &Consensus) -> Option<Image> {
     if image.term < image.last().term {
         (image.term, image.vote) = (image.last().term, None);
     }
-    let log_is = image.last() == core.log().last() && image.mark == core.log().snapshot();
+    let mut inside = core.log().base().index.next().0..=core.log().last().index.0;
+    let log_is = image.last() == core.log().last()
+        && image.mark == core.log().snapshot()
+        && inside.all(|index| image.term_at(Index(index)) == core.log().term_at(Index(index)));
     let state_is = (image.term, image.vote) == (core.term(), core.vote());
     let bindings_are = image.bindings.iter().map(|(&node, &life)| (node, life)).eq(core.bindings().iter());
     // Where nobody need attest, a peer is born as it starts.

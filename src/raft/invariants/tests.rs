@@ -1,7 +1,8 @@
 //! Each rule, kept once and broken once by hand.
 
 use super::*;
-use crate::raft::consensus::{Duty, Effect, Machine, Message, Options, Outcome, Record};
+use crate::raft::consensus::{Committed, Duty, Effect, Input, Machine, Message, Options, Outcome, Record};
+use crate::raft::mutant::{Fault, choose};
 use crate::raft::{Entries, Entry, EntryKind, Identity, Incarnation, Recovered, Round, Seq, Time, Track};
 use std::collections::BTreeMap;
 
@@ -68,25 +69,49 @@ fn r2_a_second_vote_in_a_term() {
     breaks("R2", history.votes(life(1, 9), Term(5), NodeId(1)));
 }
 
-/// A born peer 0 of three in term 4, whose log on disk has two entries, and its shadow.
-fn speaker() -> (Machine, Shadow) {
-    let bindings = BTreeMap::from([(NodeId(1), Incarnation(11)), (NodeId(2), Incarnation(12))]);
-    let recovered = Recovered {
-        incarnation: Incarnation(10),
+/// What a born peer of three in term 4 finds on its disk: a log of two entries.
+fn recovered(node: u64, incarnation: u64) -> (Recovered, Vec<Record>) {
+    let others = (0..3).filter(|&id| id != node);
+    let bindings: BTreeMap<_, _> = others.map(|id| (NodeId(id), Incarnation(10 + id))).collect();
+    let bind = |(&node, &incarnation): (&NodeId, &Incarnation)| Record::Bind { node, incarnation };
+    let binds = bindings.iter().map(bind);
+    let records = binds.chain([Record::Born, state_of(4, Some(1)), wrote(0, &[4, 4])]).collect();
+    let found = Recovered {
+        incarnation: Incarnation(incarnation),
         born: true,
-        bindings: bindings.clone(),
+        bindings,
         term: Term(4),
         vote: Some(NodeId(1)),
         terms: vec![(Index(1), Term(4))],
         last: LogId::new(4, 2),
         ..Recovered::default()
     };
-    let machine = Machine::new(Options::new(NodeId(0), voters(3)), recovered, 1, Time(0)).unwrap();
-    let mut shadow = Shadow::default();
-    let bind = |(node, incarnation)| Record::Bind { node, incarnation };
-    let records = bindings.into_iter().map(bind).chain([Record::Born, state_of(4, Some(1)), wrote(0, &[4, 4])]);
-    records.for_each(|record| shadow.keep(&record).unwrap());
-    (machine, shadow)
+    (found, records)
+}
+
+fn machine(node: u64, recovered: Recovered) -> Machine {
+    Machine::new(Options::new(NodeId(node), voters(3)), recovered, 1, Time(0)).unwrap()
+}
+
+/// That peer, as number 0, and its shadow.
+fn speaker() -> (Machine, Shadow) {
+    let ((found, records), mut shadow) = (recovered(0, 10), Shadow::default());
+    records.iter().for_each(|record| shadow.keep(record).unwrap());
+    (machine(0, found), shadow)
+}
+
+/// Two such peers have begun, so their entries are committed: the first of them, and what watches.
+fn watched() -> (Machine, Watch) {
+    let mut watch = Watch::new();
+    let machines = [0, 1].map(|node| {
+        let (found, records) = recovered(node, 10 + node);
+        records.iter().for_each(|record| watch.keeps(NodeId(node), record).unwrap());
+        let machine = machine(node, found);
+        watch.started(machine.core(), machine.role()).unwrap();
+        machine
+    });
+    assert_eq!(watch.ghost().len(), Index(2));
+    (machines.into_iter().next().expect("the first"), watch)
 }
 
 #[test]
@@ -169,6 +194,57 @@ fn r7_a_commit_that_no_quorum_holds() {
 }
 
 #[test]
+fn r6_a_majority_is_counted_anew_and_not_as_the_core_counts() {
+    let _half_is_quorum = choose(Fault::HalfIsQuorum);
+    let (mut ghost, disk) = (Ghost::default(), image(&[wrote(0, &[2, 2])]));
+    (0..2).for_each(|id| ghost.holds(NodeId(id), Term(2), &voters(4), &disk).unwrap());
+    assert!(ghost.is_empty(), "two of four");
+    ghost.holds(NodeId(2), Term(2), &voters(4), &disk).unwrap();
+    assert_eq!(ghost.len(), Index(2));
+    quorums_meet(&voters(3), &voters(4)).unwrap();
+}
+
+#[test]
+fn r7_a_start_with_more_than_is_committed() {
+    let start = |watch: &mut Watch, at| {
+        watch.crashed(NodeId(0));
+        let found = Recovered { snapshot: at, base: at, last: at, terms: Vec::new(), ..recovered(0, 10).0 };
+        let machine = machine(0, found);
+        watch.started(machine.core(), machine.role())
+    };
+    let (_, mut watch) = watched();
+    start(&mut watch, LogId::new(4, 2)).unwrap();
+    breaks("R7", start(&mut watch, LogId::new(4, 3)));
+}
+
+#[test]
+fn r7_r12_what_is_applied_is_next_and_is_committed() {
+    let ghost = ghost_of(&[1, 2]);
+    let many = |first, terms| Committed::Entries { first: Index(first), entries: entries(terms) };
+    assert_eq!(ghost.applies(Index(0), &many(1, &[1, 2])), Ok(Index(2)));
+    assert_eq!(ghost.applies(Index(1), &Committed::Range(Index(2)..Index(3))), Ok(Index(2)));
+    breaks("R12", ghost.applies(Index(0), &many(2, &[2])));
+    breaks("R12", ghost.applies(Index(1), &many(1, &[1])));
+    breaks("R12", ghost.applies(Index(0), &Committed::Range(Index(2)..Index(3))));
+    breaks("R7", ghost.applies(Index(0), &many(1, &[1, 3])));
+    breaks("R7", ghost.applies(Index(2), &many(3, &[2])));
+    breaks("R7", ghost.applies(Index(2), &Committed::Range(Index(3)..Index(4))));
+    let (machine, mut watch) = watched();
+    let range = |first, end| [Effect::Apply(Committed::Range(Index(first)..Index(end)))];
+    let mut flushed = |effects: &[Effect]| watch.flushed(machine.core(), machine.role(), effects);
+    flushed(&range(1, 2)).unwrap();
+    flushed(&range(2, 3)).unwrap();
+    breaks("R12", flushed(&range(2, 3)));
+}
+
+#[test]
+fn r8_a_leader_whose_log_begins_beyond_all_that_is_committed() {
+    let ghost = ghost_of(&[1, 2]);
+    ghost.elects(Term(3), LogId::new(2, 2), |_| None).unwrap();
+    breaks("R8", ghost.elects(Term(3), LogId::new(2, 5), |_| None));
+}
+
+#[test]
 fn r8_a_leader_that_lacks_what_is_committed() {
     let ghost = ghost_of(&[1, 2]);
     ghost.elects(Term(3), LogId::ZERO, |index| Some(Term(index.0))).unwrap();
@@ -229,6 +305,28 @@ fn r11_a_disk_may_bring_back_more_than_it_announced_and_nothing_else() {
     shadow.give(Seq(1), &wrote(2, &[4]));
     shadow.restart(machine.core()).unwrap();
     assert_eq!(shadow.durable().last(), LogId::new(4, 2), "what was given and did not come back is gone");
+}
+
+#[test]
+fn r11_a_log_that_comes_back_otherwise_inside() {
+    let back = |runs: &[(u64, u64)]| {
+        let ((found, records), mut shadow) = (recovered(0, 10), Shadow::default());
+        let durable = records.iter().filter(|record| !matches!(record, Record::Entries { .. }));
+        durable.for_each(|record| shadow.keep(record).unwrap());
+        shadow.keep(&wrote(0, &[1, 2, 2])).unwrap();
+        let terms = runs.iter().map(|&(first, term)| (Index(first), Term(term))).collect();
+        shadow.restart(machine(0, Recovered { terms, last: LogId::new(2, 3), ..found }).core())
+    };
+    back(&[(1, 1), (2, 2)]).unwrap();
+    breaks("R11", back(&[(1, 1), (3, 2)]));
+}
+
+#[test]
+fn r12_a_peer_that_takes_for_durable_what_its_disk_does_not_hold() {
+    let (machine, mut watch) = watched();
+    watch.stepped(machine.core(), machine.role()).unwrap();
+    watch.wiped(NodeId(0));
+    breaks("R12", watch.stepped(machine.core(), machine.role()));
 }
 
 #[test]
@@ -309,11 +407,40 @@ fn r14_a_newborn_that_promises_and_a_life_that_runs_twice() {
 }
 
 #[test]
+fn r14_a_birth_that_was_never_announced() {
+    let (_, mut watch) = watched();
+    watch.wiped(NodeId(0));
+    let (found, records) = recovered(0, 20);
+    records.iter().for_each(|record| watch.keeps(NodeId(0), record).unwrap());
+    let machine = machine(0, found);
+    breaks("R14", watch.started(machine.core(), machine.role()));
+}
+
+#[test]
+fn r19_a_snapshot_that_is_installed_without_its_log() {
+    let (first, watch) = watched();
+    let install = |at| watch.clone().flushed(first.core(), first.role(), &[Effect::Install { at }]);
+    breaks("R19", install(LogId::new(4, 2)));
+    breaks("R7", install(LogId::new(4, 3)));
+    let ((found, records), mut watch, at) = (recovered(2, 12), watch, LogId::new(4, 2));
+    let durable = records.iter().filter(|record| !matches!(record, Record::Entries { .. }));
+    durable.for_each(|record| watch.keeps(NodeId(2), record).unwrap());
+    let mut behind = machine(2, Recovered { terms: Vec::new(), last: LogId::ZERO, ..found });
+    watch.started(behind.core(), behind.role()).unwrap();
+    let (from, term, track, membership) = (NodeId(0), Term(4), Track(1), voters(3));
+    behind.step(Input::SnapshotReady { from, term, track, at, membership }, Time(0));
+    let mut effects = Vec::new();
+    behind.flush(Time(0), &mut effects);
+    assert!(effects.contains(&Effect::Install { at }), "{effects:?}");
+    watch.flushed(behind.core(), behind.role(), &effects).unwrap();
+}
+
+#[test]
 fn r20_answers_that_are_left_unsaid() {
     let (mut machine, _) = speaker();
     bounds(machine.core()).unwrap();
     let entry = Entry::new(Term(0), EntryKind::Command, "x".into());
-    machine.step(crate::raft::consensus::Input::Propose { entry, token: crate::raft::Token(1) }, Time(0));
+    machine.step(Input::Propose { entry, token: crate::raft::Token(1) }, Time(0));
     breaks("R20", bounds(machine.core()));
     machine.flush(Time(0), &mut Vec::new());
     bounds(machine.core()).unwrap();

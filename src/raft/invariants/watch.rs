@@ -4,7 +4,7 @@ use super::{
     Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, own_term, quorums_meet, state,
 };
 use crate::raft::consensus::{Consensus, Effect, Membership, Message, Record, Role};
-use crate::raft::{EntryKind, Identity, Incarnation, NodeId, Seq, Term};
+use crate::raft::{EntryKind, Identity, Incarnation, Index, LogId, NodeId, Seq, Term};
 use std::collections::BTreeMap;
 
 /// One for a cluster, across all crashes.
@@ -29,6 +29,8 @@ struct Peer {
     shadow: Shadow,
     /// The last look, while it lives.
     glance: Option<Glance>,
+    /// What its state machine was given.
+    applied: Index,
     incarnation: Incarnation,
 }
 
@@ -62,7 +64,8 @@ impl Watch {
     /// A process has begun, from what its store kept.
     ///
     /// # Errors
-    /// R11: something durable is lost. R14: this very life is running already.
+    /// R11: something durable is lost. R14: this very life is running already, or is born beside another. R7: what it
+    /// takes for committed is not.
     pub fn started(&mut self, core: &Consensus, role: &Role) -> Verdict {
         let Identity { node, incarnation } = core.me();
         let peer = self.peers.entry(node).or_default();
@@ -73,6 +76,12 @@ impl Watch {
         // What reached the disk unannounced counts from now on: this peer may acknowledge it.
         let membership = self.memberships.get(&core.term()).unwrap_or(core.membership());
         self.ghost.holds(node, core.term(), membership, peer.shadow.durable())?;
+        if peer.shadow.durable().born {
+            self.history.is_durable(core.me(), &Record::Born)?;
+        }
+        peer.applied = core.applied();
+        self.ghost.covers(core.log().snapshot())?;
+        self.ghost.knows(core.log().base().index, core.commit(), |index| core.log().term_at(index))?;
         state(core, role).or_else(|violation| before_the_first_flush(violation, core))
     }
 
@@ -110,7 +119,7 @@ impl Watch {
     /// A core has taken an input.
     ///
     /// # Errors
-    /// R1, R5, R7, R8, R9, R11.
+    /// R1, R5, R7, R8, R9, R11, R12.
     pub fn stepped(&mut self, core: &Consensus, role: &Role) -> Verdict {
         let after = Glance::of(core, role);
         let term_at = |index| core.log().term_at(index);
@@ -129,26 +138,32 @@ impl Watch {
             own_term(&before, &after, term_at)?;
             self.ghost.knows(before.commit, after.commit, term_at)?;
         }
-        Ok(())
+        let disk = peer.shadow.durable();
+        let durable = after.durable <= disk.last().index.max(after.snapshot.index);
+        holds("R12", durable, || format!("{after:?} takes for durable what is not: {disk:?}"))
     }
 
     /// A core has said what follows. `effects`: of this flush alone.
     ///
     /// # Errors
-    /// R2, R3, R4, R10, R12, R13, R14, R20.
+    /// R2, R3, R4, R7, R10, R12, R13, R14, R19, R20.
     pub fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) -> Verdict {
         self.stepped(core, role)?;
         state(core, role)?;
         effects.iter().try_for_each(|effect| match effect {
             Effect::Persist(seq, record) => self.on_record(core, *seq, record),
             Effect::Send { to, message, .. } => self.on_message(core, *to, message, effect),
+            Effect::Apply(committed) => {
+                let peer = self.peers.entry(core.me().node).or_default();
+                peer.applied = self.ghost.applies(peer.applied, committed)?;
+                Ok(())
+            }
+            Effect::Install { at } => self.on_install(core, *at),
             Effect::Load { .. }
-            | Effect::Apply(_)
             | Effect::Placed { .. }
             | Effect::Refused { .. }
             | Effect::Readable { .. }
             | Effect::SendSnapshot { .. }
-            | Effect::Install { .. }
             | Effect::Release(_)
             | Effect::News(_) => Ok(()),
         })
@@ -160,6 +175,9 @@ impl Watch {
         if let Some(after) = cut {
             self.ghost.cuts(core.me().node, after, core.commit())?;
         }
+        if let Record::Mark { at } = record {
+            self.ghost.covers(*at)?;
+        }
         let Record::Entries { after, entries } = record else { return Ok(()) };
         self.history.writes(*after, core.log().term_at(*after), entries)?;
         let memberships = entries.iter().filter(|entry| entry.kind == EntryKind::Membership);
@@ -169,6 +187,16 @@ impl Watch {
             before = Some(next);
         }
         Ok(())
+    }
+
+    /// R19: a snapshot and the log that goes on from it change together, and it goes on from what is committed.
+    fn on_install(&mut self, core: &Consensus, at: LogId) -> Verdict {
+        let (log, peer) = (core.log(), self.peers.entry(core.me().node).or_default());
+        self.ghost.covers(at)?;
+        let goes_on = log.base() == at || log.term_at(at.index) == Some(at.term);
+        let whole = goes_on && log.snapshot() == at && peer.applied < at.index && at.index <= core.applied();
+        let was = std::mem::replace(&mut peer.applied, at.index);
+        holds("R19", whole, || format!("{at:?} is installed over {was}, the log being {log:?}"))
     }
 
     fn on_message(&mut self, core: &Consensus, to: NodeId, message: &Message, effect: &Effect) -> Verdict {
