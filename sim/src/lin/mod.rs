@@ -79,6 +79,8 @@ pub enum Call {
 pub enum Refused {
     /// Two operations write this value, or one writes the initial value: then this checker cannot judge.
     Repeated(u64),
+    /// This one returned before it was called: its times are not of one clock.
+    Backwards(Operation),
     /// There is no order in which one copy could have done this: a part of the history that shows it.
     NotLinearizable(Vec<Operation>),
     /// Too many operations overlap. That is a failure of the test's set-up, not a verdict.
@@ -89,6 +91,9 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::Repeated(value) => write!(f, "{value} is written twice: give each write a value of its own"),
+            Refused::Backwards(Operation { called, returned, call }) => {
+                write!(f, "{call} was called at {called} and returned at {returned:?}: give it two times of one clock")
+            }
             Refused::NotLinearizable(part) => write!(f, "no order explains these:\n{}", draw::bars(part)),
             Refused::GaveUp => f.write_str("too many operations overlap: let fewer clients share a key"),
         }
@@ -196,6 +201,9 @@ impl Events {
     fn new(all: &[Operation]) -> Result<Events, Refused> {
         let mut written = BTreeSet::from([INITIAL]);
         for operation in all {
+            if operation.returned.is_some_and(|returned| returned < operation.called) {
+                return Err(Refused::Backwards(*operation));
+            }
             if let Some(value) = operation.call.writes()
                 && !written.insert(value)
             {

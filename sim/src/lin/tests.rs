@@ -141,6 +141,30 @@ fn a_witness_refuses_what_was_not_there_came_too_early_or_stands_twice() {
 }
 
 #[test]
+fn a_witness_asks_of_a_swap_without_an_answer_that_it_could_win() {
+    let of = |called, call| Operation { called, returned: Some(called + 1), call };
+    let history = |expected| {
+        let call = Call::Swap { expected, new: 3, found: expected };
+        let swap = Operation { called: 5, returned: None, call };
+        [(5, of(1, Call::Write(1))), (6, of(3, Call::Write(2))), (7, swap), (8, of(7, Call::Read(3)))]
+    };
+    assert_eq!(witness::register(&history(2)), Ok(()));
+    let refused = history(1);
+    assert_eq!(witness::register(&refused), Err(witness::Refused::Saw(7, refused[2].1, 2)));
+    assert!(register(&refused.map(|(_, operation)| operation)).is_err(), "and so says who knows no log");
+}
+
+#[test]
+fn an_operation_that_returned_before_it_was_called_is_refused_and_no_panic() {
+    for call in [Call::Read(0), Call::Write(1)] {
+        let backwards = Operation { called: 5, returned: Some(3), call };
+        assert_eq!(register(&[backwards]), Err(Refused::Backwards(backwards)));
+        let told = Refused::Backwards(backwards).to_string();
+        assert!(told.contains("called at 5 and returned at Some(3)"), "{told}");
+    }
+}
+
+#[test]
 fn one_stale_read_among_ten_thousand_operations_is_found_and_shown_in_twelve() {
     let mut draws = Draws::new(11);
     for swaps in [false, true] {
@@ -196,7 +220,7 @@ fn keys_do_not_mix() {
 }
 
 /// A name, whether some order explains it, and the drawing.
-const TABLE: [(&str, bool, &str); 40] = [
+const TABLE: [(&str, bool, &str); 41] = [
     ("nothing", true, ""),
     ("a read of what was there at first", true, "[r0]"),
     ("a write", true, "[w1]"),
@@ -236,6 +260,7 @@ const TABLE: [(&str, bool, &str); 40] = [
     ("a swap never answered that won", true, "[s0>1 ?\n        [r1]"),
     ("one never answered that cannot have won", false, "[w5]\n     [s0>1 ?\n             [r1]"),
     ("one never answered, won by another", true, "[s0>1 ?\n        [s1>2] [r2]"),
+    ("one never answered that came too late to win", false, "[w1] [w2] [s1>3 ?\n               [r3]"),
     ("three in a ring", false, "[w1  ]   [r2]\n [w2  ]     [r1]\n  [r1] [r2] [r1]"),
 ];
 
