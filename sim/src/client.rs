@@ -332,8 +332,10 @@ impl Client {
     /// An answer has come.
     pub fn on_told(&mut self, told: Told, answers: &mut Answers) -> Next {
         answers.resolved();
-        // From a peer that had not applied it the first time: then it is the same answer.
-        if let (Some(done), Ok((index, Came::Seen(seen)))) = (self.said_again.get(&told.operation), told.outcome) {
+        // From another peer, or from one that had not applied it the first time: then it is the same answer.
+        let mut known = self.done.iter().flatten().chain(self.said_again.get(&told.operation));
+        let done = known.find(|done| done.operation == told.operation);
+        if let (Some(done), Ok((index, Came::Seen(seen)))) = (done, told.outcome) {
             answers.changed(done.place, done.change, index, seen);
         }
         if told.operation != self.operation || self.doing == Doing::Nothing {

@@ -1,6 +1,6 @@
 //! One member of the cluster: a process that comes and goes, on a disk that stays.
 
-use crate::check::{Check, Looker};
+use crate::check::{Check, Looker, State};
 use crate::lists::Lists;
 use crate::plan::Swarm;
 use crate::store::{Handle, SlowLog};
@@ -223,7 +223,11 @@ impl Node {
     pub fn kill(&mut self) {
         let cells = self.cells();
         if let Some(process) = self.process.take() {
-            self.common.check.lock().crashed(NodeId(self.id as u64));
+            let (state, mut check) = (process.peer.state(), self.common.check.lock());
+            let view = state.read();
+            check.ends(State { who: self.id as u64, applied: view.index().0, lists: (*view).clone() });
+            check.crashed(NodeId(self.id as u64));
+            drop((check, view));
             process.peer.kill();
             // Who stands still takes one more turn, to its death.
             cells.into_iter().for_each(|cell| self.time.resume(cell));

@@ -1,7 +1,6 @@
 //! One seed, from its first step to its verdict.
 
 use crate::calm::{self, Calm};
-use crate::check::agree;
 use crate::effects::{Came, Effects};
 use crate::html::{self, About, Film};
 use crate::marks::{self, Marks};
@@ -261,22 +260,16 @@ fn go(
 impl World {
     /// Holds all that was said against all that is there, then ends every process: each call must have been answered.
     pub(crate) fn end(&mut self, time: &VirtualTime) {
-        let mut states = Vec::new();
-        for node in &self.nodes {
-            let Some(process) = &node.process else { continue };
-            let state = process.peer.state();
-            let view = state.read();
-            self.answers.fits(&mut self.check.lock(), node.id as u64, view.index().0, &view);
-            states.push((node.id as u64, view.index().0, (*view).clone()));
-        }
-        agree(&mut self.check.lock(), &states);
-        if let Some((_, applied, lists)) = states.iter().max_by_key(|(_, applied, _)| *applied) {
-            self.sums.witnessed += self.answers.history().judge(&mut self.check.lock(), *applied, lists);
+        // Each state is held against the one that is farthest, of those that ended before too, as it ends.
+        self.nodes.iter_mut().for_each(crate::node::Node::kill);
+        let farthest = self.check.lock().farthest().cloned();
+        if let Some(state) = farthest {
+            self.answers.fits(&mut self.check.lock(), &state);
+            self.sums.witnessed += self.answers.history().judge(&mut self.check.lock(), state.applied, &state.lists);
         }
         if fate(self.seed, Purpose::Blind, 0, 0).is_multiple_of(BLIND) {
             self.answers.history().judge_blind(&mut self.check.lock());
         }
-        self.nodes.iter_mut().for_each(crate::node::Node::kill);
         self.disarm();
         time.run_for(Duration::from_millis(1), &mut ());
         self.gather();

@@ -53,8 +53,9 @@ impl World {
             }
             What::Leap { node, by } => {
                 self.nodes[node].time.leap(Duration::from_nanos(by));
-                self.sums.leaps += 1;
-                true
+                let is_up = self.nodes[node].process.is_some();
+                self.sums.leaps += u64::from(is_up);
+                is_up
             }
             What::Await(aimed) => self.arm(aimed),
             What::Drain { node, down } => self.drain(node, down),
@@ -373,12 +374,12 @@ impl World {
                 self.sums.drained += 1;
                 down
             }
-            (Some(down), _) => {
+            (Some(down), _) if fault.as_deref().is_some_and(is_of_the_disk) => {
                 self.sums.broken += 1;
                 node.has_failed = true;
                 down
             }
-            (None, _) => {
+            _ => {
                 return self.check.lock().break_rule("R23", format!("{id} has ended by itself: {fault:?}"));
             }
         };
@@ -386,6 +387,11 @@ impl World {
         node.disk.kill();
         self.later(down, Event::Start { node: id });
     }
+}
+
+/// Whether this is how a process ends whose disk has failed.
+fn is_of_the_disk(fault: &str) -> bool {
+    ["the disk failed: input/output error", "an earlier write failed"].iter().any(|words| fault.contains(words))
 }
 
 /// Whether the next start may come without this error: what was read, and makes no sense, will make none then either.
@@ -469,5 +475,26 @@ mod tests {
         let counts = |(sums, idle): (Sums, u64)| [sums.cuts, sums.clogs, sums.pauses, sums.stuck, sums.full, idle];
         assert_eq!(counts(struck(2, &[faults(5), faults(5)].concat())), [1, 1, 1, 1, 1, 5]);
         assert_eq!(counts(struck(2, &[faults(5), faults(6)].concat())), [2, 2, 2, 2, 2, 0]);
+    }
+
+    #[test]
+    fn a_failed_sync_excuses_no_other_end() {
+        let ended = |end: fn(&mut World)| {
+            let mut swarm = swarm(3);
+            (swarm.nodes, swarm.families) = (3, Families::default());
+            let time = VirtualTime::new(3);
+            let mut world = World::new(3, swarm, Vec::new(), &time);
+            time.run_until(Time(1_000 * MS), &mut world);
+            end(&mut world);
+            time.run_until(Time(3_000 * MS), &mut world);
+            let broken = world.check.lock().broken().map(|violation| violation.rule);
+            (world.sums.broken, broken)
+        };
+        assert_eq!(ended(|world| assert!(world.apply(What::Broken { node: 1, down: MS }))), (1, None));
+        let otherwise = |world: &mut World| {
+            world.nodes[1].broken = Some(MS);
+            world.nodes[1].process.as_ref().expect("it runs").peer.drain();
+        };
+        assert_eq!(ended(otherwise), (0, Some("R23")));
     }
 }

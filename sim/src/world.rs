@@ -238,6 +238,10 @@ impl World {
     fn flushed(&mut self, node: usize, life: u64, seq: Seq) {
         let node = &mut self.nodes[node];
         let Some(process) = node.process.as_ref().filter(|_| node.life == life) else { return };
+        if self.now < node.stuck_until {
+            let (at, node) = (node.stuck_until, node.id);
+            return self.push(at, Event::Flushed { node, life, seq });
+        }
         let done = process.log.complete(seq);
         if node.disk.struck().is_some() {
             return; // seen after this step: the power has failed in the midst of it
@@ -411,6 +415,11 @@ impl World {
         if let Some(film) = &mut self.film {
             film.told(&told);
         }
+        let committed = self.check.lock().committed();
+        if let Some((index, _)) = told.outcome.ok().filter(|(index, _)| committed < *index) {
+            let why = format!("a caller was told of index {index}, of which {committed} are committed");
+            self.check.lock().break_rule("R15", why);
+        }
         let client = &mut self.clients[told.client];
         let pause = exponential(client.draw(), self.swarm.rest);
         match client.on_told(told, &mut self.answers) {
@@ -516,25 +525,4 @@ fn crc(bytes: &Bytes) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::{plan, swarm};
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn a_client_acts_at_one_moment_at_a_time() {
-        for seed in 0..12 {
-            let (time, swarm, end) = (VirtualTime::new(seed), swarm(seed), Time(3_000 * MS));
-            let plan = plan(seed, &swarm, end);
-            let mut world = World::new(seed, swarm, plan, &time);
-            while time.now() < end && time.step(&mut world).is_some() {
-                let mut due = BTreeSet::new();
-                let acts = world.queue.iter().filter_map(|event| match event {
-                    Event::Client(client) => Some(*client),
-                    _ => None,
-                });
-                acts.for_each(|client| assert!(due.insert(client), "client {client} of seed {seed} acts twice"));
-            }
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! What callers were told, held against what the peers' states say.
 
 use super::{Check, History};
-use crate::lists::{Change, Key, Lists, Seen};
+use crate::lists::{Change, Item, Key, Lists, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was acknowledged, and how many calls are open.
@@ -133,8 +133,8 @@ impl Answers {
         }
     }
 
-    /// R15, R16: what a peer's state holds, applied up to `applied`, fits what callers were told.
-    pub fn fits(&self, check: &mut Check, who: u64, applied: u64, lists: &Lists) {
+    /// R15, R16: what a peer's state holds fits what callers were told.
+    pub fn fits(&self, check: &mut Check, State { who, applied, lists }: &State) {
         let mut seen = BTreeMap::new();
         for (key, list) in lists.iter() {
             for &(number, _) in list {
@@ -147,24 +147,37 @@ impl Answers {
             }
         }
         for (number, (key, index)) in &self.acknowledged {
-            if *index <= applied && seen.get(number) != Some(key) {
+            if index <= applied && seen.get(number) != Some(key) {
                 check.break_rule("R15", format!("peer {who}, applied to {applied}, lacks {number} of index {index}"));
             }
         }
     }
 }
 
-/// R18: of two states the one that has applied less is the beginning of the other.
-pub fn agree(check: &mut Check, states: &[(u64, u64, Lists)]) {
-    for pair in states.windows(2) {
-        let [(one, _, first), (other, _, second)] = pair else { continue };
-        let keys: BTreeSet<Key> = first.iter().chain(second.iter()).map(|(key, _)| key).collect();
-        for key in keys {
-            let (a, b) = (first.get(key), second.get(key));
-            let shared = a.len().min(b.len());
-            if a[..shared] != b[..shared] {
-                check.break_rule("R18", format!("the list {key} of peers {one} and {other} differs"));
-            }
+/// What a peer has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Which peer.
+    pub who: u64,
+    /// How far it has applied the log.
+    pub applied: u64,
+    /// What it holds.
+    pub lists: Lists,
+}
+
+/// R18: two states hold the same of what both have applied.
+pub fn agree(check: &mut Check, one: &State, other: &State) {
+    let both = one.applied.min(other.applied);
+    let of = |state: &State, key| {
+        // What has applied no more is held against it whole: nothing in it stands beyond.
+        let is_shared = |item: &Item| state.applied == both || item.1 <= both;
+        state.lists.get(key).iter().filter(|item| is_shared(item)).copied().collect::<Vec<_>>()
+    };
+    let keys: BTreeSet<Key> = one.lists.iter().chain(other.lists.iter()).map(|(key, _)| key).collect();
+    for key in keys {
+        if of(one, key) != of(other, key) {
+            let (who, whose) = (one.who, other.who);
+            check.break_rule("R18", format!("the list {key} of peers {who} and {whose} differs up to {both}"));
         }
     }
 }
@@ -177,9 +190,13 @@ mod tests {
 
     fn of(items: &[(Key, u64)]) -> Lists {
         let mut lists = Lists::default();
-        let change = |&(key, number)| Change { key, number, expected: None };
-        items.iter().map(change).for_each(|change| _ = lists.apply(change, Applied::new(Index(1), Term(1))));
+        let changes = items.iter().map(|&(key, number)| Change { key, number, expected: None });
+        changes.zip(1..).for_each(|(change, at)| _ = lists.apply(change, Applied::new(Index(at), Term(1))));
         lists
+    }
+
+    fn state(who: u64, applied: u64, items: &[(Key, u64)]) -> State {
+        State { who, applied, lists: of(items) }
     }
 
     fn broken(judge: impl FnOnce(&mut Check)) -> Option<&'static str> {
@@ -191,24 +208,24 @@ mod tests {
     #[test]
     fn a_number_that_stands_twice_is_found() {
         let answers = Answers::default();
-        assert_eq!(broken(|check| answers.fits(check, 0, 9, &of(&[(1, 7), (1, 8)]))), None);
-        assert_eq!(broken(|check| answers.fits(check, 0, 9, &of(&[(1, 7), (2, 7)]))), Some("R15"));
+        assert_eq!(broken(|check| answers.fits(check, &state(0, 9, &[(1, 7), (1, 8)]))), None);
+        assert_eq!(broken(|check| answers.fits(check, &state(0, 9, &[(1, 7), (2, 7)]))), Some("R15"));
     }
 
     #[test]
     fn an_acknowledged_number_that_is_missing_is_found_once_its_index_is_applied() {
         let mut answers = Answers::default();
         answers.acknowledged(1, 7, 5);
-        assert_eq!(broken(|check| answers.fits(check, 0, 4, &of(&[]))), None);
-        assert_eq!(broken(|check| answers.fits(check, 0, 5, &of(&[]))), Some("R15"));
-        assert_eq!(broken(|check| answers.fits(check, 0, 5, &of(&[(1, 7)]))), None);
+        assert_eq!(broken(|check| answers.fits(check, &state(0, 4, &[]))), None);
+        assert_eq!(broken(|check| answers.fits(check, &state(0, 5, &[]))), Some("R15"));
+        assert_eq!(broken(|check| answers.fits(check, &state(0, 5, &[(1, 7)]))), None);
     }
 
     #[test]
     fn a_refused_number_that_was_applied_is_found() {
         let mut answers = Answers::default();
         answers.refused(7);
-        assert_eq!(broken(|check| answers.fits(check, 0, 5, &of(&[(1, 7)]))), Some("R16"));
+        assert_eq!(broken(|check| answers.fits(check, &state(0, 5, &[(1, 7)]))), Some("R16"));
     }
 
     #[test]
@@ -221,9 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn states_that_drift_apart_are_found() {
-        let (short, long, other) = (of(&[(1, 7)]), of(&[(1, 7), (1, 8)]), of(&[(1, 8)]));
-        assert_eq!(broken(|check| agree(check, &[(0, 1, short.clone()), (1, 1, long)])), None);
-        assert_eq!(broken(|check| agree(check, &[(0, 1, short), (1, 1, other)])), Some("R18"));
+    fn states_that_drift_apart_are_found_whatever_stands_between_them() {
+        let ends = |states: &[State]| broken(|check| states.iter().for_each(|state| check.ends(state.clone())));
+        let (short, long) = (state(0, 1, &[(1, 7)]), state(1, 2, &[(1, 7), (1, 8)]));
+        assert_eq!(ends(&[short.clone(), long.clone(), short.clone(), long.clone()]), None);
+        assert_eq!(ends(&[short.clone(), state(1, 1, &[(1, 8)])]), Some("R18"));
+        // Each is like its neighbours, of which one has applied little.
+        let other = state(2, 2, &[(1, 7), (1, 9)]);
+        assert_eq!(ends(&[long.clone(), short.clone(), other.clone()]), Some("R18"));
+        assert_eq!(ends(&[other, short, long]), Some("R18"));
+    }
+
+    #[test]
+    fn a_state_that_lacks_what_it_has_applied_or_holds_what_it_has_not_is_found() {
+        let agrees = |one: State, other: State| broken(|check| agree(check, &one, &other));
+        let whole = || state(0, 5, &[(1, 7), (1, 8)]);
+        assert_eq!(agrees(whole(), state(1, 1, &[(1, 7)])), None);
+        assert_eq!(agrees(whole(), state(1, 2, &[(1, 7)])), Some("R18"));
+        assert_eq!(agrees(whole(), state(1, 1, &[(1, 7), (1, 8)])), Some("R18"));
     }
 }

@@ -96,6 +96,9 @@ impl History {
                     format!("{} stands at {stands}, its caller was told {told}", noted.operation.call),
                 );
             }
+            if let Some(told) = told.filter(|&told| applied < told) {
+                check.break_rule("R15", format!("a caller was told of index {told}, and nobody got beyond {applied}"));
+            }
             if let Some(place) = stands.or(told).filter(|&place| place <= applied) {
                 by_key.entry(noted.key).or_default().push((place, noted.operation));
             }
@@ -176,12 +179,23 @@ mod tests {
             let write = history.changes(Change { key: 1, number: 7, expected: None });
             history.returned(write, 5, Seen { last: 0, len: 1 });
             history.returned(write, again.0, again.1);
-            history.judge(&mut check, 4, &Lists::default());
+            history.judge(&mut check, 9, &Lists::default());
             check.broken().map(|violation| violation.rule)
         };
         assert_eq!(told((5, Seen { last: 0, len: 1 })), None);
         assert_eq!(told((6, Seen { last: 0, len: 1 })), Some("R15"));
         assert_eq!(told((5, Seen { last: 0, len: 2 })), Some("R15"));
+    }
+
+    #[test]
+    fn nobody_is_told_of_what_no_state_holds() {
+        let (mut history, mut check) = (History::default(), Check::default());
+        let read = history.reads(1);
+        history.returned(read, 5, Seen::default());
+        history.judge(&mut check, 5, &Lists::default());
+        assert_eq!(check.broken(), None);
+        history.judge(&mut check, 4, &Lists::default());
+        assert_eq!(check.broken().map(|violation| violation.rule), Some("R15"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod control;
 mod history;
 mod looker;
 
-pub use answers::{Answers, Counts, agree};
+pub use answers::{Answers, Counts, State, agree};
 pub use bounds::Kept;
 pub use control::Control;
 pub use history::History;
@@ -22,7 +22,7 @@ use crate::marks::quietly;
 use bytes::Bytes;
 use rsm::raft::consensus::{Consensus, Effect, Record, Role};
 use rsm::raft::invariants::{Verdict, Violation, Watch};
-use rsm::raft::wire::{Body, Door, Packet};
+use rsm::raft::wire::{Body, Door, Packet, Refused};
 use rsm::raft::{ClusterId, Identity, Incarnation, NodeId, Seq, Term};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,8 +33,10 @@ pub struct Check {
     /// The first rule that was broken.
     broken: Option<Violation>,
     /// What each core has said to its disk, and the disk has not been given yet.
-    said: BTreeMap<NodeId, VecDeque<Record>>,
+    said: BTreeMap<NodeId, VecDeque<(Seq, Record)>>,
     led: Option<Term>,
+    /// Of the states of peers that have ended, the one that has applied most.
+    farthest: Option<State>,
     /// How many elections were won.
     pub elections: u64,
     /// How many steps were taken twice, to see whether they come to the same.
@@ -93,13 +95,19 @@ impl Check {
 
     /// A disk has completed a flush; the core is about to be told.
     pub fn persisted(&mut self, core: &Consensus, seq: Seq) {
+        let node = core.me().node;
+        let missing = self.said.get(&node).and_then(VecDeque::front).filter(|(said, _)| *said <= seq);
+        if let Some((said, record)) = missing {
+            let what = format!("{node} takes {seq:?} for durable, and its log was not given {said:?}: {record:?}");
+            self.break_rule("R3", what);
+        }
         let verdict = self.watch.persisted(core, seq);
         self.note(verdict);
     }
 
     /// A log is given a record: the next of those that its core has said.
     pub fn given(&mut self, node: NodeId, record: &Record) {
-        let said = self.said.entry(node).or_default().pop_front();
+        let said = self.said.entry(node).or_default().pop_front().map(|(_, record)| record);
         if said.as_ref() != Some(record) {
             self.break_rule("R3", format!("{node} said {said:?}, its log is given {record:?}"));
         }
@@ -112,13 +120,35 @@ impl Check {
         }
     }
 
-    /// A packet leaves a node: what stands in its bytes promises nothing that is not durable.
+    /// A packet leaves a node: what stands in its bytes can be read, and promises nothing that is not durable.
     pub fn departs(&mut self, core: &Consensus, to: NodeId, packet: &Bytes) {
-        for message in messages(packet, to) {
-            let effect = Effect::Send { to, incarnation: None, message };
-            let verdict = self.watch.shadow(core.me().node).map_or(Ok(()), |shadow| shadow.promises(core, &effect));
-            self.note(verdict);
+        let node = core.me().node;
+        for body in opened(packet, to) {
+            match body {
+                Ok(Body::Message(message)) => {
+                    let effect = Effect::Send { to, incarnation: None, message };
+                    let verdict = self.watch.shadow(node).map_or(Ok(()), |shadow| shadow.promises(core, &effect));
+                    self.note(verdict);
+                }
+                Ok(_) => {}
+                Err(why) => self.break_rule("R23", format!("{node} sends {to} what nobody can read: {why:?}")),
+            }
         }
+    }
+
+    /// R18: a peer has ended in this state, which is compared with the one that has applied most.
+    pub fn ends(&mut self, state: State) {
+        if let Some(farthest) = self.farthest.take() {
+            agree(self, &farthest, &state);
+            self.farthest = Some(farthest).filter(|farthest| state.applied < farthest.applied);
+        }
+        self.farthest.get_or_insert(state);
+    }
+
+    /// The state that has applied most, of those that have ended.
+    #[must_use]
+    pub fn farthest(&self) -> Option<&State> {
+        self.farthest.as_ref()
     }
 
     /// What a node's core says; asked by its [`Looker`].
@@ -126,7 +156,7 @@ impl Check {
         let verdict = self.watch.flushed(core, role, effects);
         self.note(verdict);
         let records = effects.iter().filter_map(|effect| match effect {
-            Effect::Persist(_, record) => Some(record.clone()),
+            Effect::Persist(seq, record) => Some((*seq, record.clone())),
             _ => None,
         });
         self.said.entry(core.me().node).or_default().extend(records);
@@ -144,17 +174,60 @@ impl Check {
 
 /// What stands in a packet of our own making.
 pub(crate) fn bodies(packet: &Bytes, to: NodeId) -> impl Iterator<Item = Body> {
+    opened(packet, to).flatten()
+}
+
+/// The same, and what cannot be read of it.
+fn opened(packet: &Bytes, to: NodeId) -> impl Iterator<Item = Result<Body, Refused>> {
     let number =
         |at: usize| packet.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
     let us = Identity { node: to, incarnation: Incarnation(number(24)) };
     let door = Door { cluster: ClusterId(number(8)), us };
-    quietly(|| Packet::open(packet.clone(), &door)).into_iter().flatten().flatten()
+    let (packet, refused) = match quietly(|| Packet::open(packet.clone(), &door)) {
+        Ok(packet) => (Some(packet), None),
+        Err(why) => (None, Some(Err(why))),
+    };
+    packet.into_iter().flatten().chain(refused)
 }
 
-/// The core's messages in such a packet.
-fn messages(packet: &Bytes, to: NodeId) -> impl Iterator<Item = rsm::raft::consensus::Message> {
-    bodies(packet, to).filter_map(|body| match body {
-        Body::Message(message) => Some(message),
-        _ => None,
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rsm::raft::consensus::{Machine, Membership, Options};
+    use rsm::raft::{Recovered, Time};
+
+    /// What a check says of a node of three once this has happened.
+    fn told(happens: impl FnOnce(&mut Check, &Consensus, &Role)) -> Option<&'static str> {
+        let members = Membership::of_voters((0..3).map(|id| (NodeId(id), "")));
+        let recovered = Recovered { incarnation: Incarnation(10), ..Recovered::default() };
+        let node = Machine::new(Options::new(NodeId(0), members), recovered, 1, Time(0)).expect("a newborn");
+        let mut check = Check::default();
+        check.started(node.core(), node.role());
+        happens(&mut check, node.core(), node.role());
+        check.broken().map(|violation| violation.rule)
+    }
+
+    #[test]
+    fn nothing_is_durable_that_the_log_was_not_given() {
+        let says = [Effect::Persist(Seq(1), Record::Born)];
+        let given = |check: &mut Check, core: &Consensus, role: &Role| {
+            check.flushed(core, role, &says);
+            check.given(NodeId(0), &Record::Born);
+            check.persisted(core, Seq(1));
+        };
+        assert_eq!(told(given), None);
+        let kept_back = |check: &mut Check, core: &Consensus, role: &Role| {
+            check.flushed(core, role, &says);
+            check.persisted(core, Seq(0));
+            assert_eq!(check.broken(), None);
+            check.persisted(core, Seq(1));
+        };
+        assert_eq!(told(kept_back), Some("R3"));
+    }
+
+    #[test]
+    fn a_packet_that_nobody_can_read_is_found_as_it_leaves() {
+        let spoiled = Bytes::from_static(b"no packet of ours, though as long as one would be");
+        assert_eq!(told(|check, core, _| check.departs(core, NodeId(1), &spoiled)), Some("R23"));
+    }
 }

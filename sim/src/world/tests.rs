@@ -1,0 +1,61 @@
+use super::*;
+use crate::plan::{plan, swarm};
+use std::collections::BTreeSet;
+
+#[test]
+fn a_client_acts_at_one_moment_at_a_time() {
+    for seed in 0..12 {
+        let (time, swarm, end) = (VirtualTime::new(seed), swarm(seed), Time(3_000 * MS));
+        let plan = plan(seed, &swarm, end);
+        let mut world = World::new(seed, swarm, plan, &time);
+        while time.now() < end && time.step(&mut world).is_some() {
+            let mut due = BTreeSet::new();
+            let acts = world.queue.iter().filter_map(|event| match event {
+                Event::Client(client) => Some(*client),
+                _ => None,
+            });
+            acts.for_each(|client| assert!(due.insert(client), "client {client} of seed {seed} acts twice"));
+        }
+    }
+}
+
+fn quiet() -> (VirtualTime, World) {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.families) = (3, crate::plan::Families::default());
+    let time = VirtualTime::new(3);
+    let world = World::new(3, swarm, Vec::new(), &time);
+    (time, world)
+}
+
+#[test]
+fn a_flush_that_is_under_way_waits_for_a_disk_that_is_stuck() {
+    let (time, mut world) = quiet();
+    let flushes = |world: &World| world.queue.iter().any(|event| matches!(event, Event::Flushed { node: 1, .. }));
+    while time.now() < Time(1_000 * MS) || !flushes(&world) {
+        time.step(&mut world).expect("heartbeats go on");
+    }
+    let persisted = |world: &World| world.nodes[1].look(|core, _| core.persisted()).expect("it runs");
+    let (before, now) = (persisted(&world), time.now().0);
+    assert!(world.apply(What::Stuck { node: 1, lasts: 300 * MS }));
+    time.run_until(Time(now + 299 * MS), &mut world);
+    assert_eq!(persisted(&world), before);
+    time.run_until(Time(now + 400 * MS), &mut world);
+    assert!(before < persisted(&world), "it goes on");
+}
+
+#[test]
+fn nobody_is_told_of_what_is_not_committed() {
+    let (_, mut world) = quiet();
+    world.tell(Told { client: 0, operation: 0, outcome: Ok((9, crate::client::Came::Seen(Default::default()))) });
+    assert_eq!(world.check.lock().broken().map(|violation| violation.rule), Some("R15"));
+}
+
+#[test]
+fn peers_that_are_down_at_the_end_are_judged_too() {
+    let (time, mut world) = quiet();
+    time.run_until(Time(2_000 * MS), &mut world);
+    world.nodes.iter_mut().for_each(Node::kill);
+    world.end(&time);
+    assert!(0 < world.sums.witnessed);
+    assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+}
