@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         }
         Err(why) => return wrong(&why),
     };
+    if std::env::var_os("RSM_MUTANT").is_some() {
+        return wrong("RSM_MUTANT is set, which would change some runs and not others: say --mutant instead");
+    }
     if options.bench {
         return bench::run();
     }
@@ -44,9 +47,11 @@ fn main() -> ExitCode {
     }
     let came = match &options.scenario {
         Some(path) => play(&options, path),
-        None if options.minimize => make_small(&options),
-        None if options.seeds == Some(1) => one(&options),
-        None => campaign::run(&options),
+        None => match options.seed {
+            Some(seed) if options.minimize => make_small(&options, seed),
+            Some(seed) => one(&options, seed),
+            None => campaign::run(&options),
+        },
     };
     came.unwrap_or_else(|why| wrong(&why.to_string()))
 }
@@ -57,18 +62,14 @@ fn wrong(why: &str) -> ExitCode {
 }
 
 /// One seed, and its hash.
-fn one(options: &Options) -> io::Result<ExitCode> {
+fn one(options: &Options, seed: u64) -> io::Result<ExitCode> {
     let mark = options.stop_at.as_deref().map(numbered).transpose()?;
-    let (whole, stop) = (Case::new(options.from, options.lasts), Stop { step: options.until, mark });
+    let (whole, stop) = (Case::new(seed, options.lasts), Stop { step: options.until, mark });
     let case = if options.unaimed { whole.unaimed() } else { whole };
     if let Some(file) = &options.html {
-        let again = replay(options, options.from);
-        let about = About {
-            title: format!("Seed {}", options.from),
-            replay: again.clone(),
-            script: case.to_string(),
-            ..about(options)
-        };
+        let again = replay(options, seed);
+        let about =
+            About { title: format!("Seed {seed}"), replay: again.clone(), script: case.to_string(), ..about(options) };
         let (report, page) = case.picture(stop, about);
         write_page(file, &page)?;
         return Ok(verdict(&report, &again));
@@ -78,7 +79,10 @@ fn one(options: &Options) -> io::Result<ExitCode> {
     if report.is_stopped {
         println!("stopped before its end: what must hold there was not asked");
     }
-    Ok(verdict(&report, &replay(options, options.from)))
+    if let Some(name) = options.stop_at.as_deref().filter(|name| report.marks.times(name) == 0) {
+        eprintln!("cargo sim: {name} was never met");
+    }
+    Ok(verdict(&report, &replay(options, seed)))
 }
 
 /// The number of a mark.
@@ -89,7 +93,14 @@ fn numbered(name: &str) -> io::Result<usize> {
 
 /// How to run a seed again.
 fn replay(options: &Options, seed: u64) -> String {
-    format!("cargo sim --seed {seed} --milliseconds {}{}", options.lasts.as_millis(), with_mutant(options))
+    let unaimed = if options.unaimed { " --unaimed" } else { "" };
+    let lasts = options.lasts.as_millis();
+    format!("{} --seed {seed} --milliseconds {lasts}{unaimed}{}", command(), with_mutant(options))
+}
+
+/// How this build was run.
+fn command() -> &'static str {
+    if marks::ARE_COUNTED && !mutants::all().is_empty() { "cargo sim" } else { "cargo run -p rsm-sim --" }
 }
 
 fn with_mutant(options: &Options) -> String {
@@ -113,7 +124,7 @@ fn verdict(report: &Report, again: &str) -> ExitCode {
     match &report.broken {
         Some(violation) => {
             println!("seed {} breaks {violation}", report.seed);
-            println!("again: {again}");
+            println!("again: {again}  # at {}", campaign::commit());
             ExitCode::FAILURE
         }
         None => {
@@ -126,8 +137,8 @@ fn verdict(report: &Report, again: &str) -> ExitCode {
 /// For so long a seed is made small.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-fn make_small(options: &Options) -> io::Result<ExitCode> {
-    let (began, seed, of) = (Instant::now(), options.from, with_mutant(options));
+fn make_small(options: &Options, seed: u64) -> io::Result<ExitCode> {
+    let (began, of) = (Instant::now(), with_mutant(options));
     let case = Case::new(seed, options.lasts);
     // What a candidate panics with is its verdict's.
     std::panic::set_hook(Box::new(|_| ()));
@@ -151,7 +162,7 @@ fn make_small(options: &Options) -> io::Result<ExitCode> {
          {scenario}\n"
     );
     print!("{text}");
-    eprintln!("{took} s; keep it as a file, and replay it by cargo sim --scenario FILE{of}");
+    eprintln!("{took} s; keep it as a file, and replay it by {} --scenario FILE{of}", command());
     if let Some(file) = &options.html {
         let about = About {
             title: title(file, &text),
@@ -183,10 +194,13 @@ fn printed<R>(run: impl FnOnce(&mut dyn FnMut(&str)) -> R) -> io::Result<R> {
 fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
     let text = fs::read_to_string(path).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
     let scenario = scenario_of(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
-    let scenario = if options.seeds == Some(1) { scenario.with_seed(options.from) } else { scenario };
+    let scenario = match options.seed {
+        Some(seed) => scenario.with_seed(seed),
+        None => scenario,
+    };
     let told = match &options.html {
         Some(file) => {
-            let again = format!("cargo sim --scenario {path}{}", with_mutant(options));
+            let again = format!("{} --scenario {path}{}", command(), with_mutant(options));
             let about = About { title: title(path, &text), replay: again, ..about(options) };
             let (told, page) = scenario.picture(&text, about);
             write_page(file, &page)?;

@@ -5,8 +5,8 @@
 //!   the world:  its own, of crashes and starts ─────────────────────┴──> Marks x seeds ──> nightly:   in some seed
 //!                                                          sim/marks.txt, the floors ────> never
 //! ```
-//! The crate counts only in a build with `--cfg rsm_marks`, which the alias `cargo sim` sets; without it no mark is ever
-//! met, and nothing that waits for one happens.
+//! The crate counts only in a build with `--cfg rsm_marks`, which the alias `cargo sim` sets; without it none
+//! but the simulator's own is ever met, and nothing that waits for another happens.
 
 use rsm::sync::once::Once;
 use std::collections::BTreeMap;
@@ -155,6 +155,12 @@ impl Marks {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, Met)> + '_ {
         let met = |(place, &name): (usize, &&'static str)| (name, self.met.get(place).copied().unwrap_or_default());
         names().iter().enumerate().map(met)
+    }
+
+    /// How often a mark was met; 0 if this build does not count it.
+    #[must_use]
+    pub fn times(&self, name: &str) -> u64 {
+        place(name).and_then(|place| self.met.get(place)).map_or(0, |met| met.times)
     }
 
     /// How many different marks were met.

@@ -28,7 +28,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --mutant M               of all but --mutants: with this one in place
 
 Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
-Exit code 0: no rule was broken. 1: one was. 2: wrong use.
+Exit code 0: no rule was broken. 1: one was, or a mark is short of its floor. 2: wrong use, or a file that fails.
 
   cargo sim --seeds 500
   cargo sim --seed 17
@@ -38,7 +38,10 @@ Exit code 0: no rule was broken. 1: one was. 2: wrong use.
 /// What to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    pub(crate) from: u64,
+    /// The one seed to run.
+    pub(crate) seed: Option<u64>,
+    /// `None` unless told.
+    pub(crate) from: Option<u64>,
     /// `None` unless told.
     pub(crate) seeds: Option<u64>,
     pub(crate) lasts: Duration,
@@ -69,6 +72,7 @@ impl Options {
         let mut options = Options { lasts: Duration::from_secs(5), ..Options::default() };
         // The alias ends in `--`, and `cargo sim -- --seeds 5` is the same as without.
         let mut arguments = arguments.filter(|argument| argument != "--");
+        let mut given = Vec::new();
         while let Some(name) = arguments.next() {
             let mut word = || arguments.next().ok_or_else(|| format!("{name} needs a value; see --help"));
             let mut number = || {
@@ -78,8 +82,8 @@ impl Options {
             match name.as_str() {
                 "--help" => return Ok(None),
                 "--seeds" => options.seeds = Some(number()?),
-                "--seed" => (options.from, options.seeds) = (number()?, Some(1)),
-                "--from" => options.from = number()?,
+                "--seed" => options.seed = Some(number()?),
+                "--from" => options.from = Some(number()?),
                 "--milliseconds" => options.lasts = Duration::from_millis(number()?),
                 "--workers" => options.workers = Some((number()? as usize).max(1)),
                 "--unaimed" => options.unaimed = true,
@@ -99,18 +103,44 @@ impl Options {
                 "--html" => options.html = Some(word()?),
                 _ => return Err(format!("{name} is not known; see --help")),
             }
+            given.push(name);
         }
-        let is_one = options.seeds == Some(1) || options.scenario.is_some();
-        if options.minimize && options.seeds != Some(1) {
-            return Err("--minimize is of one seed: say which with --seed".to_owned());
-        }
-        if (options.trace || options.until.is_some() || options.stop_at.is_some()) && !is_one {
-            return Err("--trace, --until and --break are of one seed: say which with --seed".to_owned());
-        }
-        if options.html.is_some() && !is_one {
-            return Err("--html is of one run: say which with --seed or --scenario".to_owned());
-        }
+        fits(&given)?;
         Ok(Some(options))
+    }
+}
+
+/// Each command, by the option that asks for it, and what else goes with it. The first that is asked for counts.
+const COMMANDS: [(&str, &[&str]); 7] = [
+    ("--bench", &[]),
+    ("--bench-seed", &["--milliseconds"]),
+    ("--mutants", &["--seeds", "--milliseconds"]),
+    ("--scenario", &["--seed", "--trace", "--html", "--mutant"]),
+    ("--minimize", &["--seed", "--milliseconds", "--html", "--mutant"]),
+    ("--seed", &["--milliseconds", "--trace", "--until", "--break", "--unaimed", "--html", "--mutant"]),
+    ("--seeds", &["--from", "--milliseconds", "--minutes", "--workers", "--marks", "--floors", "--resume", "--mutant"]),
+];
+
+/// What asks for two forms of one output.
+const APART: [(&str, &str); 1] = [("--trace", "--html")];
+
+/// Nothing that is asked for is passed over in silence.
+fn fits(given: &[String]) -> Result<(), String> {
+    let is_given = |name: &str| given.iter().any(|given| given == name);
+    let last = &COMMANDS[COMMANDS.len() - 1];
+    let (command, with) = COMMANDS.iter().find(|(command, _)| is_given(command)).unwrap_or(last);
+    if let Some(other) = given.iter().find(|name| name != command && !with.contains(&name.as_str())) {
+        let needs = COMMANDS.iter().filter(|(_, with)| with.contains(&other.as_str())).map(|(command, _)| *command);
+        let needs = needs.collect::<Vec<_>>().join(", ");
+        let needs = if needs.is_empty() { "nothing else".to_owned() } else { needs };
+        return Err(format!("{other} does not go with {command}, but with {needs}; see --help"));
+    }
+    if *command == "--minimize" && !is_given("--seed") {
+        return Err("--minimize is of one seed: say which with --seed".to_owned());
+    }
+    match APART.iter().find(|(one, other)| is_given(one) && is_given(other)) {
+        Some((one, other)) => Err(format!("{one} and {other} do not go together")),
+        None => Ok(()),
     }
 }
 
@@ -129,6 +159,26 @@ mod tests {
     }
 
     #[test]
+    fn each_option_goes_with_the_commands_that_help_names() {
+        for words in [
+            "--seeds 5 --from 3 --milliseconds 9 --minutes 1 --workers 2 --marks --floors --resume x --mutant y",
+            "--seed 1 --milliseconds 9 --until 3 --break x --unaimed --trace --mutant y",
+            "--seed 1 --minimize --html x",
+            "--scenario x --trace",
+            "--scenario x --seed 3 --html y",
+            "--seed 1 --unaimed --html x",
+            "--mutants --seeds 3",
+            "--bench",
+            "",
+        ] {
+            assert!(parse(words).is_ok_and(|options| options.is_some()), "{words}: {:?}", parse(words));
+        }
+        for (_, with) in COMMANDS {
+            with.iter().for_each(|name| assert!(HELP.contains(name), "--help does not speak of {name}"));
+        }
+    }
+
+    #[test]
     fn wrong_use_is_told_with_the_word_that_is_wrong() {
         for (words, wrong) in [
             ("--seeds", "--seeds"),
@@ -136,6 +186,19 @@ mod tests {
             ("--sead 1", "--sead"),
             ("--trace", "--seed"),
             ("--seeds 5 --html x", "--html"),
+            ("--seed 17 --seeds 5", "--seeds"),
+            ("--seeds 5 --seed 17", "--seeds"),
+            ("--seed 1 --resume x", "--resume"),
+            ("--seed 1 --marks", "--marks"),
+            ("--seed 1 --minutes 1", "--minutes"),
+            ("--seeds 5 --unaimed", "--unaimed"),
+            ("--seed 1 --minimize --unaimed", "--unaimed"),
+            ("--minimize", "--seed"),
+            ("--scenario x --until 5", "--until"),
+            ("--seed 1 --trace --html x", "--html"),
+            ("--mutants --from 5", "--from"),
+            ("--mutants --mutant x", "--mutant"),
+            ("--bench --mutant x", "--mutant"),
         ] {
             let told = parse(words).unwrap_err();
             assert!(told.contains(wrong), "{words}: {told}");

@@ -10,6 +10,7 @@ mod file;
 
 use crate::options::Options;
 use crate::replay;
+pub(crate) use file::commit;
 use file::{Kept, Past};
 use rsm_sim::calm::Calms;
 use rsm_sim::effects::Effects;
@@ -98,7 +99,15 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
         Some(path) => Kept::open(path, &kind(options)).map(|(kept, past)| (Some(kept), past))?,
         None => (None, None),
     };
-    let mut past = past.unwrap_or_else(|| Past::new(options.from));
+    if let (Some(past), Some(from)) =
+        (&past, options.from.filter(|&from| past.as_ref().is_some_and(|past| past.next != from)))
+    {
+        return Err(io::Error::other(format!(
+            "its file goes on with seed {}, not {from}: leave --from out",
+            past.next
+        )));
+    }
+    let mut past = past.unwrap_or_else(|| Past::new(options.from.unwrap_or_default()));
     if let (false, Some(path)) = (past.broken.is_empty(), &options.resume) {
         past.broken.iter().for_each(|(seed, what)| told(options, *seed, what));
         println!("{path}: these stand there; once they are mended, take their lines out of it to go on");
@@ -142,7 +151,7 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
 
 /// Says what a seed has broken.
 fn told(options: &Options, seed: u64, what: &str) {
-    println!("seed {seed} breaks {what}\nagain: {}", replay(options, seed));
+    println!("seed {seed} breaks {what}\nagain: {}  # at {}", replay(options, seed), commit());
 }
 
 /// Prints what it came to; whether no mark is short.
