@@ -5,7 +5,7 @@
 //!                                                          midst of its turn, is cut off, stands still, ..
 //! ```
 //! Chance alone rarely hits a window of microseconds. What waits is part of the plan, and can be left out like any fault.
-//! A build that counts no marks meets none.
+//! A build that counts no marks meets those of the simulator's own alone.
 
 use crate::effects::Came;
 use crate::marks::{floors, place};

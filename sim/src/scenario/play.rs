@@ -196,12 +196,18 @@ impl Play<'_> {
             }
             Verb::Kill(who) => {
                 let node = self.who(who)?;
+                if self.world.nodes[node].process.is_none() {
+                    return Err(format!("{node} is down already"));
+                }
                 self.world.nodes[node].kill();
                 self.world.nodes[node].disk.kill();
                 Ok(())
             }
             Verb::Restart(who) => {
                 let node = self.who(who)?;
+                if self.world.nodes[node].process.is_some() {
+                    return Err(format!("{node} runs already"));
+                }
                 self.world.start(node);
                 Ok(())
             }
@@ -310,10 +316,11 @@ impl Play<'_> {
     fn cut(&mut self, one: &Who, other: &Who, both: bool) -> Result<(), String> {
         let links = self.links(one, other)?;
         let back = links.iter().map(|&(from, to)| (to, from)).filter(|_| both);
+        let mut any = false;
         for (from, to) in links.iter().copied().chain(back) {
-            self.world.apply(What::Cut { shape: Shape::Link(from, to), lasts: FOR_EVER });
+            any |= self.world.apply(What::Cut { shape: Shape::Link(from, to), lasts: FOR_EVER });
         }
-        Ok(())
+        if any { Ok(()) } else { Err(format!("{one:?} and {other:?} are cut off already")) }
     }
 
     fn open(&mut self, name: &str, at: &Who) -> Result<(), String> {

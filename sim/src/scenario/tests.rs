@@ -34,7 +34,7 @@ fn what_does_not_hold_fails_at_its_line() {
         ("propose b at L -> expired", "Ok"),
         ("read at L -> b", "saw"),
         ("pause X 1T", "X"),
-        ("restart L\nawait b ok", "never proposed"),
+        ("await b ok", "never proposed"),
     ] {
         let failed = failure(&format!("{script}{line}")).unwrap_or_else(|| panic!("{line} holds"));
         assert!(4 <= failed.line && failed.why.contains(word), "{line}: {failed}");
@@ -43,8 +43,19 @@ fn what_does_not_hold_fails_at_its_line() {
 
 #[test]
 fn a_fault_that_has_no_effect_fails_the_story() {
-    let failed = failure("cluster 3\nrun 1T\ncrash 0\ncrash 0").expect("it is down");
-    assert_eq!(failed.line, 4);
+    for (first, again) in [
+        ("crash 0", "crash 0"),
+        ("kill 0", "kill 0"),
+        ("run 1T", "restart 0"),
+        ("kill 0\nrestart 0", "restart 0"),
+        ("cut 0 -> 1", "cut 0 -> 1"),
+        ("cut 0 <-> others", "cut others -> 0"),
+    ] {
+        let script = format!("cluster 3\nrun 1T\n{first}\n");
+        assert_eq!(failure(&script), None, "{first}");
+        let failed = failure(&format!("{script}{again}")).unwrap_or_else(|| panic!("{again} after {first} holds"));
+        assert_eq!(failed.line, script.lines().count() + 1, "{failed}");
+    }
 }
 
 const LASTS: Duration = Duration::from_secs(2);
