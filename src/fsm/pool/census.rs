@@ -100,6 +100,12 @@ impl Census {
         self.stripes.iter().map(|stripe| stripe.0.lock().live).sum()
     }
 
+    /// How many are listed, the dead that were not swept yet among them.
+    #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+    pub(super) fn listed(&self) -> usize {
+        self.stripes.iter().map(|stripe| stripe.0.lock().listed.len()).sum()
+    }
+
     /// Whether nobody is taken in any more, or soon nobody will be: the first stripe is closed before anyone is told.
     pub(super) fn is_closed(&self) -> bool {
         self.stripes[0].0.lock().closed

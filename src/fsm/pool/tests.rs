@@ -79,3 +79,18 @@ fn a_thread_without_a_place_ends_when_none_is_free_in_time() {
     spares.thread_is_gone();
     assert_eq!(spares.offer(0), Offered::Make, "nobody waits any more");
 }
+
+#[test]
+fn of_many_dead_most_are_off_the_list_and_the_living_are_told_of_a_drain() {
+    let pool = Pool::new(1);
+    let mut all: Vec<_> = (0..4_000).map(|_| pool.spawn(Quiet, ())).collect();
+    for address in all.drain(..3_000) {
+        let mut ended = address.ended();
+        address.stop();
+        drop(address);
+        assert!(ended.wait_timeout(SOON).is_ok(), "it is told to stop");
+    }
+    let listed = pool.shared.census.listed();
+    assert!((1_000..2_500).contains(&listed), "{listed} of 4,000 are listed, and 1,000 live");
+    pool.drain_timeout(SOON).unwrap_or_else(|alive| panic!("{alive}"));
+}
