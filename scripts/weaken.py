@@ -100,7 +100,8 @@ def judged(place: str, message: str) -> tuple[str, str]:
         return "caught", "lost wake"
     if "maximum number of branches" in message:
         return "only spins", ""
-    if place.startswith(("src/", "tests/")):
+    # The models' runner: this one explores too little.
+    if place != "src/sync/model.rs" and place.startswith(("src/", "tests/")):
         return "caught", f"assert: {message[:90]}"
     return "fails elsewhere", f"{place}: {message[:90]}"
 

@@ -73,6 +73,7 @@ pub fn model_with(name: &str, preemptions: usize, looks: &[Looks], body: impl Fn
     let body = Arc::new(body);
     let executions = Arc::new(AtomicU64::new(0));
     let report = Report { name, executions: executions.clone(), start: Instant::now() };
+    RUNNING.with_borrow_mut(|running| name.clone_into(running));
     for (&looks, yields) in looks.iter().flat_map(|looks| [(looks, false), (looks, true)]) {
         let (body, counted) = (body.clone(), executions.clone());
         let mut builder = loom::model::Builder::new();
@@ -153,32 +154,75 @@ thread_local! {
     static YIELDS: Cell<bool> = const { Cell::new(false) };
     static LOOKS: Cell<Looks> = const { Cell::new(Looks::Any) };
     static NUMBER: Cell<usize> = const { Cell::new(0) };
+    static RUNNING: RefCell<String> = const { RefCell::new(String::new()) };
+    static PANICS: RefCell<Vec<(String, String)>> = const { RefCell::new(Vec::new()) };
     static BLOCKED: RefCell<Vec<(usize, Thread)>> = const { RefCell::new(Vec::new()) };
     static MARKS: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Runs the models in `run` with `mutant` switched on and holds that one of them fails.
+/// Runs the models in `run` with `mutant` switched on and holds that one of them fails, of itself.
 ///
 /// # Panics
-/// If nothing in `run` panics: then the models would not see this fault.
+/// As [`fails`]: then the models would not see this fault.
 pub fn finds(mutant: Mutant, run: impl FnOnce() + std::panic::UnwindSafe) {
     if !all_are_wanted() {
         return;
     }
     MUTANT.set(Some(mutant));
-    let found = std::panic::catch_unwind(run).is_err();
-    MUTANT.set(None);
-    eprintln!("mutant {mutant:?}: {}", if found { "found" } else { "missed" });
-    assert!(found, "no model fails with {mutant:?}");
+    fails(&format!("{mutant:?}"), || {
+        // Switched off by whatever way out, as the next test of this thread is without it.
+        let outcome = std::panic::catch_unwind(run);
+        MUTANT.set(None);
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
 }
 
-/// Runs the models in `run`, whose program is wrong by itself, and holds that one of them fails.
+/// Runs the models in `run`, which have something wrong in them, and holds that one fails, of itself: by an assertion, by two
+/// threads in one cell, by one that sleeps for ever. One that only spins, or explores too little, has found nothing.
 ///
 /// # Panics
-/// If nothing in `run` panics: then the models would not see what is wrong.
+/// If nothing in `run` panics, or only for such a reason.
 pub fn fails(what: &str, run: impl FnOnce() + std::panic::UnwindSafe) {
-    let found = !all_are_wanted() || std::panic::catch_unwind(run).is_err();
-    assert!(found, "no model fails with {what}");
+    if !all_are_wanted() {
+        return;
+    }
+    note_panics();
+    let Err(panic) = std::panic::catch_unwind(run) else { panic!("no model fails with {what}") };
+    let message = message_of(&*panic);
+    let model = RUNNING.with_borrow(String::clone);
+    let place = PANICS.take().into_iter().find(|(_, said)| *said == message).map(|(place, _)| place);
+    assert!(
+        is_own(&place.unwrap_or_default(), &message),
+        "{what} is found by no model; {model} has but ended: {message}"
+    );
+    eprintln!("{what}: found by {model}: {}", message.lines().next().unwrap_or_default());
+}
+
+/// Whether a model that ended by this panic has failed of itself; as `judged` in `scripts/weaken.py`.
+fn is_own(place: &str, message: &str) -> bool {
+    let by_loom = ["Causality violation", "deadlock"].iter().any(|start| message.starts_with(start));
+    let by_assertion = ["src/", "tests/"].iter().any(|ours| place.starts_with(ours)) && place != file!();
+    by_loom || by_assertion
+}
+
+/// The text of a panic.
+fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or(panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default().to_owned()
+}
+
+/// From now on each panic's place is kept, which nobody who catches it is told.
+fn note_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let place = panic.location().map(|place| place.file().to_owned()).unwrap_or_default();
+            PANICS.with_borrow_mut(|panics| panics.push((place, message_of(panic.payload()))));
+            before(panic);
+        }));
+    });
+    PANICS.take();
 }
 
 /// Runs the models in `run` with every waiter overdue, or none.

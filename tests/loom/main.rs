@@ -11,6 +11,7 @@
 
 mod barrier;
 mod cancel;
+mod catch;
 mod common;
 mod countdown;
 mod drain;
