@@ -63,6 +63,7 @@ pub fn model(name: &str, preemptions: usize, body: impl Fn() + Sync + Send + 'st
 /// As [`model`], where the caller says what looks before an exchange see.
 ///
 /// For each it runs twice: once as it is, and once with a switch of threads in the windows of each hand-over, which costs no preemption.
+/// But where no look, or no hand-over, was met, another run would be the same once more: it is not made, and not counted.
 ///
 /// # Panics
 /// As [`model`].
@@ -74,7 +75,12 @@ pub fn model_with(name: &str, preemptions: usize, looks: &[Looks], body: impl Fn
     let executions = Arc::new(AtomicU64::new(0));
     let report = Report { name, executions: executions.clone(), start: Instant::now() };
     RUNNING.with_borrow_mut(|running| name.clone_into(running));
-    for (&looks, yields) in looks.iter().flat_map(|looks| [(looks, false), (looks, true)]) {
+    MET.set(Met { look: false, hand_over: false });
+    for (nth, (&looks, yields)) in looks.iter().flat_map(|looks| [(looks, false), (looks, true)]).enumerate() {
+        let differs = (nth < 2 || MET.get().look) && (!yields || MET.get().hand_over);
+        if !differs {
+            continue;
+        }
         let (body, counted) = (body.clone(), executions.clone());
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = Some(preemptions + more_preemptions());
@@ -147,6 +153,13 @@ pub enum Overdue {
     Never,
 }
 
+/// What a model has come by so far, hence what another run of it might do differently.
+#[derive(Clone, Copy)]
+struct Met {
+    look: bool,
+    hand_over: bool,
+}
+
 thread_local! {
     // loom runs all threads of a model on one thread of the system, so these are the model's own.
     static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) };
@@ -154,6 +167,7 @@ thread_local! {
     static YIELDS: Cell<bool> = const { Cell::new(false) };
     static LOOKS: Cell<Looks> = const { Cell::new(Looks::Any) };
     static NUMBER: Cell<usize> = const { Cell::new(0) };
+    static MET: Cell<Met> = const { Cell::new(Met { look: false, hand_over: false }) };
     static RUNNING: RefCell<String> = const { RefCell::new(String::new()) };
     static PANICS: RefCell<Vec<(String, String)>> = const { RefCell::new(Vec::new()) };
     static BLOCKED: RefCell<Vec<(usize, Thread)>> = const { RefCell::new(Vec::new()) };
@@ -259,11 +273,13 @@ pub(super) fn is_overdue() -> bool {
 
 /// Whether threads switch in the windows of a hand-over.
 pub(super) fn yields() -> bool {
+    MET.set(Met { hand_over: true, ..MET.get() });
     YIELDS.get()
 }
 
 /// Whether looks before an exchange see the newest value.
 pub(super) fn looks_are_new() -> bool {
+    MET.set(Met { look: true, ..MET.get() });
     LOOKS.get() == Looks::Newest
 }
 

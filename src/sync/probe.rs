@@ -11,6 +11,8 @@ pub enum Mutant {
     NoSecondLook,
     /// `sync/park`: the store of a waiter's verdict orders nothing.
     RelaxedState,
+    /// `sync/park`: who tells a waiter its verdict looks at the waiter once more.
+    TouchAfterTell,
     /// `sync/lock`: the heir is told before the word says that it is one.
     WokenBeforeCas,
     /// `sync/lock`: the lock is inherited in two steps.

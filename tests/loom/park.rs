@@ -46,7 +46,7 @@ fn token_kept() {
 /// Who takes a token sees what was done before it, also behind one who has given up waiting for it.
 fn token_seen(name: &str, quits: bool) {
     model(name, 3, move || {
-        for _ in 0..if quits { 1 } else { 4 } {
+        for _ in 0..if quits { 1 } else { 8 } {
             let parker = Parker::new();
             let done = Arc::new(Cell::new(0));
             let alarm = Alarm::new();
@@ -138,6 +138,11 @@ fn a_waiter_that_does_not_look_again_is_found() {
     finds(Mutant::NoSecondLook, token_kept);
 }
 
+#[test]
+fn a_look_at_a_waiter_that_has_its_verdict_is_found() {
+    finds(Mutant::TouchAfterTell, models::quit_pop);
+}
+
 /// Two leave a token, which may be one or two, and one waits as a thread.
 #[test]
 fn two_leave_a_token() {
@@ -158,5 +163,55 @@ fn two_leave_a_token() {
         others.into_iter().for_each(|other| other.join().unwrap());
         parker.try_park();
         assert!(!parker.try_park(), "two that come early are one");
+    });
+}
+
+#[test]
+fn of_two_who_wake_all_each_wakes_whom_the_other_does_not() {
+    models::wake_all_wake_all();
+}
+
+#[test]
+fn the_task_that_polled_last_is_woken_with_all() {
+    models::wake_all_repoll();
+}
+
+/// Two wait for a token as threads: who has it leaves the next, for the other.
+#[test]
+fn two_wait_and_each_has_a_token() {
+    model("park_park_unpark", 2, || {
+        let parker = Arc::new(Parker::new());
+        let parking = [(); 2].map(|()| {
+            let parker = parker.clone();
+            thread::spawn(move || {
+                parker.park();
+                parker.unparker().unpark();
+            })
+        });
+        parker.unparker().unpark();
+        parking.into_iter().for_each(|parking| parking.join().unwrap());
+        assert!(parker.try_park() && !parker.try_park());
+    });
+}
+
+/// A future that is dropped with its token hands it on to a thread that waits.
+#[test]
+fn a_token_of_a_dropped_future_goes_to_the_next() {
+    model("park_dropped_park_unpark", 2, || {
+        let parker = Arc::new(Parker::new());
+        let mut dropped = Box::pin(parker.park_async());
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let parking = thread::spawn({
+            let parker = parker.clone();
+            move || parker.park()
+        });
+        let unparking = thread::spawn({
+            let unparker = parker.unparker();
+            move || unparker.unpark()
+        });
+        drop(dropped);
+        parking.join().unwrap();
+        unparking.join().unwrap();
+        assert!(!parker.try_park(), "handed on, once");
     });
 }

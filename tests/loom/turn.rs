@@ -10,9 +10,9 @@ fn enter_leave() {
         let visit = |turn: &Turn<u32>| turn.try_enter().map(|mut inside| *inside += 1).is_some() as u32;
         let other = {
             let turn = turn.clone();
-            thread::spawn(move || (0..3).map(|_| visit(&turn)).sum::<u32>())
+            thread::spawn(move || (0..4).map(|_| visit(&turn)).sum::<u32>())
         };
-        let visits = (0..3).map(|_| visit(&turn)).sum::<u32>() + other.join().unwrap();
+        let visits = (0..4).map(|_| visit(&turn)).sum::<u32>() + other.join().unwrap();
         assert_eq!(*turn.try_enter().expect("nobody is in"), visits);
     });
 }

@@ -73,7 +73,10 @@ impl<Q: Strategy> Raw<Q> {
     #[inline]
     fn bar_in(&self) -> bool {
         // ORDERING: Acquire pairs with the Release in `release` (model `lock_freed_by_next_owner`).
-        !Word(self.word.fetch_or(LOCKED, Ordering::Acquire)).is_locked()
+        let before = Word(self.word.fetch_or(LOCKED, Ordering::Acquire));
+        #[cfg(rsm_loom)]
+        assert!(Word(before.0 | LOCKED).holds(), "W1 to W4 hold after each change: {:#x} is barred in", before.0);
+        !before.is_locked()
     }
 
     /// Takes a free lock and changes its payload.
@@ -361,10 +364,7 @@ impl<Q: Strategy> Raw<Q> {
 
 /// Tells a popped node that it is the heir.
 fn wake(pop: Pop) {
-    model_yield();
-    let sleeper = pop.tell(Verdict::Woken);
-    model_yield();
-    sleeper.into_iter().for_each(Sleeper::wake);
+    pop.tell(Verdict::Woken).into_iter().for_each(Sleeper::wake);
 }
 
 /// In a model, who frees a lock must come after all who have used it.

@@ -230,3 +230,56 @@ pub fn wake_all_late() {
         assert_eq!(permits.word().1, 0);
     });
 }
+
+/// (f) Two wake all at once, beside one who gives up: each is woken by one of the two, and counted out once.
+pub fn wake_all_wake_all() {
+    model("park_wake_all_wake_all", 2, || {
+        let permits = Permits::new();
+        let mut early = [linked(&permits), linked(&permits)];
+        let quitter = linked(&permits);
+        permits.set(7);
+        let wake_all = |permits: &Permits| {
+            let popped = |count: u32| {
+                permits.word.fetch_sub(count as u64, Ordering::Relaxed);
+            };
+            permits.queue.wake_all(Verdict::Granted, || (), popped);
+        };
+        let other = {
+            let permits = permits.clone();
+            thread::spawn(move || wake_all(&permits))
+        };
+        let quitter = thread::spawn(move || drop(quitter));
+        wake_all(&permits);
+        other.join().unwrap();
+        for pending in &mut early {
+            assert_eq!(poll(pending, &bell().1), Poll::Ready(7));
+        }
+        quitter.join().unwrap();
+        assert_eq!(permits.word().1, 0);
+    });
+}
+
+/// (g) A future is polled by a second task while all are woken: it is done, or the second task is woken.
+pub fn wake_all_repoll() {
+    model("park_wake_all_repoll", 2, || {
+        let permits = Permits::new();
+        let (mut pending, mut other) = (linked(&permits), linked(&permits));
+        let waking = {
+            let permits = permits.clone();
+            thread::spawn(move || {
+                permits.set(7);
+                let popped = |count: u32| {
+                    permits.word.fetch_sub(count as u64, Ordering::Relaxed);
+                };
+                permits.queue.wake_all(Verdict::Granted, || (), popped);
+            })
+        };
+        let (bell, waker) = bell();
+        while poll(&mut pending, &waker).is_pending() {
+            bell.0.wait();
+        }
+        waking.join().unwrap();
+        assert_eq!(poll(&mut other, &waker), Poll::Ready(7));
+        assert_eq!(permits.word(), (0, 0));
+    });
+}

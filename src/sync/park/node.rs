@@ -192,3 +192,15 @@ impl Waiter {
         })
     }
 }
+
+/// N2, N3, in a model: whoever ends a node comes after all who have touched it.
+#[cfg(rsm_loom)]
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.links.with_mut(|_| ());
+            self.notes.with_mut(|_| ());
+            self.state.with_mut(|_| ());
+        }
+    }
+}

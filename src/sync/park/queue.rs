@@ -14,7 +14,7 @@
 //!   ring was not chosen: pops are rare, and a removal from the middle, by a timeout, is where such rings go wrong.)
 
 use super::super::backoff::Backoff;
-use super::super::probe;
+use super::super::probe::{self, Mutant};
 use super::super::shim::{AtomicPtr, Ordering, const_fn, now_ns};
 use super::is_overdue;
 use super::node::{Sleeper, Verdict, Waiter};
@@ -229,8 +229,14 @@ impl Pop {
     /// Says what was decided; to be woken afterwards, by the sleeper returned.
     pub(crate) fn tell(self, verdict: Verdict) -> Option<Sleeper> {
         let who = self.node().swap_who(None);
+        probe::model_yield();
         // SAFETY: it was popped, and this is by value: no verdict was told before.
         unsafe { Waiter::tell(self.0, verdict) };
+        if probe::has(Mutant::TouchAfterTell) {
+            // SAFETY: none: a fault that a model switches on. In a model no thread runs between the two, so the node is still there.
+            unsafe { (*self.0).next() };
+        }
+        probe::model_yield();
         who
     }
 }

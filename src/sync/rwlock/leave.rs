@@ -47,9 +47,7 @@ impl Next {
 }
 
 fn wake(pop: Pop) {
-    let sleeper = pop.tell(Verdict::Woken);
-    model_yield();
-    sleeper.into_iter().for_each(Sleeper::wake);
+    pop.tell(Verdict::Woken).into_iter().for_each(Sleeper::wake);
 }
 
 impl Raw {
