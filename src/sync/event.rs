@@ -33,6 +33,9 @@
 //! ```
 //! Counting many things wants a [`Semaphore`](super::semaphore::Semaphore), one value a [`Ticket`](super::oneshot::Ticket).
 //!
+//! A `set` may still be on its way out when the one it let pass goes on. So to have passed is no leave to free the event: its owner must
+//! know that all who set have returned (an [`Arc`] does, and so does a [`thread::scope`](std::thread::scope)).
+//!
 //! E1 each time the guards fall to 0, exactly one last drop sets. E2 auto: sets = grants + SET, but for sets that found it set.
 //! E3 auto, the queue's bit being free: pending > 0 => not SET. E4 manual: a set releases all who were queued before it, and none
 //! who comes after a later reset.

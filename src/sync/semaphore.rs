@@ -36,6 +36,9 @@
 //! assert!(DISK.acquire(1).is_err(), "nobody comes in any more, nor waits");
 //! ```
 //!
+//! Who releases may look at the semaphore once more after its permits have gone to another, to serve the next in line. So a permit
+//! in hand is no leave to free the semaphore: its owner must know that all who release have returned (an [`Arc`](std::sync::Arc) does).
+//!
 //! S1 permits + held = issued. S2 the queue's bit being free and pending > 0: the next waiter wants more than there is, or
 //! a `settle` is on its way. S3 closed => pending falls to 0 and stays.
 

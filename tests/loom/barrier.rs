@@ -1,6 +1,10 @@
 //! `sync/barrier`: nobody goes on before all have come, and who gives up has not come.
 
 use crate::common::{Alarm, Cell, poll};
+use loom::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Release},
+};
 use loom::thread;
 use rsm::sync::TimedOut;
 use rsm::sync::barrier::Barrier;
@@ -28,7 +32,7 @@ fn spawn<T: 'static>(shared: &Arc<Shared>, run: impl FnOnce(&Shared) -> T + 'sta
 
 #[test]
 fn two_meet_round_after_round() {
-    model_with("barrier_rounds", 2, &[Looks::Newest], || {
+    model_with("barrier_rounds", 3, &[Looks::Newest], || {
         let it = shared();
         let meet = |it: &Shared, mine: usize| {
             let rounds = it.cells.iter().map(|cells| {
@@ -130,15 +134,40 @@ fn one_who_takes_back_an_arrival_of_the_next_round_is_found() {
 fn a_future_that_is_dropped_has_met_the_other_or_has_not_come() {
     model("barrier_future_drop", 3, || {
         let it = shared();
+        let has_gone = Arc::new(AtomicBool::new(false));
         let mut dropped = Box::pin(it.barrier.wait_async());
         assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
-        let other = spawn(&it, |it| {
-            let met = it.barrier.try_wait();
-            (met, it.barrier.wait_until(Instant::now()))
+        let other = spawn(&it, {
+            let has_gone = has_gone.clone();
+            move |it| {
+                let too_late = has_gone.load(Acquire);
+                let met = it.barrier.try_wait();
+                assert!(!too_late || !met, "B2: who has gone is not met");
+                (met, it.barrier.wait_until(Instant::now()))
+            }
         });
         drop(dropped);
+        has_gone.store(true, Release);
         let (tried, waited) = other.join().unwrap();
         assert!(!tried || waited == Err(TimedOut), "B2: it was met once at most");
+        assert_eq!(it.barrier.arrived(), 0);
+    });
+}
+
+/// A future gives up beside one who is blocked, and another comes by: whoever is blocked has met one of the two, or its time is over.
+#[test]
+fn a_future_that_is_dropped_beside_one_who_waits_has_met_it_or_has_not_come() {
+    model_with("barrier_future_drop_wait", 3, &[Looks::Newest], || {
+        let it = shared();
+        let other = spawn(&it, |it| it.barrier.wait_timeout(SOON));
+        let mut dropped = Box::pin(it.barrier.wait_async());
+        let met = poll(dropped.as_mut(), &Alarm::new()).is_ready();
+        drop(dropped);
+        let tried = it.barrier.try_wait();
+        strike();
+        let waited = other.join().unwrap();
+        assert!(!(met && tried), "B2: it has met one");
+        assert!(waited.is_ok() || !met && !tried, "B2");
         assert_eq!(it.barrier.arrived(), 0);
     });
 }

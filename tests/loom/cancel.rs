@@ -115,3 +115,44 @@ fn cancelled_dropped_against_cancel() {
         cancelling.join().unwrap();
     });
 }
+
+/// A pause is over by the clock, or is cut short.
+#[test]
+fn pause_against_cancel() {
+    model("pause_against_cancel", 2, || {
+        let top = Cancel::new();
+        let child = top.child();
+        let cell = Arc::new(Cell::new(0));
+        let clock = thread::spawn(strike);
+        let cancelling = thread::spawn({
+            let (top, cell) = (top.clone(), cell.clone());
+            move || {
+                cell.set(1);
+                top.cancel();
+            }
+        });
+        let cut = child.wait_timeout(Duration::from_secs(1)).is_ok();
+        assert!(!cut || cell.get() == 1);
+        clock.join().unwrap();
+        cancelling.join().unwrap();
+        assert!(child.is_cancelled() && child.wait_timeout(Duration::ZERO).is_ok());
+    });
+}
+
+/// A child's own deadline strikes while its parent is cancelled: it is cancelled, and the parent by its own end alone.
+#[test]
+fn child_deadline_against_cancel() {
+    model("child_deadline_against_cancel", 2, || {
+        let top = Cancel::new();
+        let child = top.child_until(Instant::now() + Duration::from_secs(1_000_000));
+        let clock = thread::spawn(strike);
+        let waiting = thread::spawn({
+            let child = child.clone();
+            move || child.wait()
+        });
+        top.cancel();
+        assert!(child.is_cancelled(), "C1");
+        waiting.join().unwrap();
+        clock.join().unwrap();
+    });
+}

@@ -206,3 +206,57 @@ fn a_panic_in_the_closure_meets_one_who_gives_up() {
         assert!(counting.join().unwrap() && countdown.has_failed());
     });
 }
+
+/// One counts up while another counts down and one waits: the closure runs once, at the end of it all.
+#[test]
+fn one_who_counts_up_keeps_others_waiting() {
+    model("countdown_inc_dec_wait", 2, || {
+        let cells = cells();
+        let runs = cells.clone();
+        let countdown = Arc::new(Countdown::new(1, move |_| runs[0].set(runs[0].get() + 1)));
+        let counting_up = thread::spawn({
+            let (countdown, cells) = (countdown.clone(), cells.clone());
+            move || {
+                if countdown.increment(1).is_ok() {
+                    cells[1].set(1);
+                    countdown.decrement(1);
+                    return 1;
+                }
+                0
+            }
+        });
+        let counting = thread::spawn({
+            let countdown = countdown.clone();
+            move || _ = countdown.decrement(1)
+        });
+        assert_eq!(countdown.wait(), Ok(()));
+        assert_eq!(cells[0].get(), 1, "C1");
+        let seen = cells[1].get();
+        let counted = counting_up.join().unwrap();
+        assert_eq!(seen, counted, "what was done before its step down is seen by who waits");
+        counting.join().unwrap();
+    });
+}
+
+/// Two count down, and one who waits gives up meanwhile.
+#[test]
+fn a_wait_that_gives_up_meets_the_last_of_two() {
+    model("countdown_dec_dec_until", 2, || {
+        let cells = cells();
+        let wrote = cells.clone();
+        let countdown = Arc::new(Countdown::new(2, move |_| wrote[0].set(1)));
+        let counting = [false, true].map(|strikes| {
+            let countdown = countdown.clone();
+            thread::spawn(move || {
+                if strikes {
+                    strike();
+                }
+                countdown.decrement(1).is_some()
+            })
+        });
+        assert!(countdown.wait_timeout(SOON).is_err() || cells[0].get() == 1);
+        let runs = counting.map(|counting| counting.join().unwrap());
+        assert!(runs[0] != runs[1], "C1");
+        assert_eq!(countdown.try_wait(), Some(Ok(())));
+    });
+}

@@ -237,3 +237,47 @@ fn draining_dropped_against_start() {
         draining.join().unwrap();
     });
 }
+
+/// One drains until the clock strikes, one to the end. One preemption, for its time.
+#[test]
+fn drain_until_drain() {
+    model("drain_until_drain", 1, || {
+        let (drain, [stage]) = stages(["stage"]);
+        let one = guard(&stage);
+        let clock = thread::spawn(strike);
+        let draining = thread::spawn({
+            let drain = drain.clone();
+            move || {
+                drop(one);
+                drain.drain();
+            }
+        });
+        if let Err(late) = drain.drain_timeout(SOON) {
+            assert!(late.alive.len() <= 1, "D2");
+        }
+        draining.join().unwrap();
+        clock.join().unwrap();
+        assert!(stage.is_over() && drain.is_over());
+    });
+}
+
+/// A task gives up draining while a thread drains on.
+#[test]
+fn drain_dropped_drain() {
+    model_with("drain_dropped_drain", 3, &[Looks::Newest], || {
+        let (drain, [stage]) = stages(["stage"]);
+        let one = guard(&stage);
+        let mut dropped = Box::pin(drain.drain_async());
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let draining = thread::spawn({
+            let drain = drain.clone();
+            move || {
+                drop(one);
+                drain.drain();
+            }
+        });
+        drop(dropped);
+        draining.join().unwrap();
+        assert!(stage.is_over() && drain.is_over());
+    });
+}

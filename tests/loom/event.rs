@@ -3,7 +3,7 @@
 use crate::common::{Alarm, Cell, block_on, poll};
 use loom::thread;
 use rsm::sync::event::Event;
-use rsm::sync::model::{model, strike};
+use rsm::sync::model::{Looks, model, model_with, strike};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,6 +198,38 @@ fn set_reset_wait() {
     });
 }
 
+/// E4: whoever was queued before the set passes, though the event is reset at once; whoever gives up or comes meanwhile.
+fn pulse(name: &str, meanwhile: impl Fn(&Event) + Send + Sync + 'static) {
+    model_with(name, 3, &[Looks::Newest], move || {
+        let event = Arc::new(Event::manual());
+        let mut quits = Box::pin(event.wait_async());
+        assert!(poll(quits.as_mut(), &Alarm::new()).is_pending());
+        let mut queued = Box::pin(event.wait_async());
+        assert!(poll(queued.as_mut(), &Alarm::new()).is_pending());
+        let setting = thread::spawn({
+            let event = event.clone();
+            move || {
+                event.set();
+                assert!(event.reset(), "nobody else resets");
+            }
+        });
+        drop(quits);
+        meanwhile(&event);
+        setting.join().unwrap();
+        assert!(poll(queued.as_mut(), &Alarm::new()).is_ready(), "E4: it was queued before the set");
+        assert!(!event.is_set() && event.pending() == 0);
+    });
+}
+
+#[test]
+fn a_pulse_releases_those_who_are_queued() {
+    pulse("pulse_quit", |_| ());
+    pulse("pulse_quit_wait", |event| {
+        let mut late = Box::pin(event.wait_async());
+        let _passes_or_not = poll(late.as_mut(), &Alarm::new());
+    });
+}
+
 /// Who saw the event set, reset it and waits anew is not released by the set that it had seen.
 #[test]
 fn set_see_reset_wait() {
@@ -308,5 +340,85 @@ fn guard_against_last() {
         leaving.join().unwrap();
         waiting.join().unwrap();
         assert!(event.is_set() && event.guards() == 0 && event.pending() == 0);
+    });
+}
+
+/// Two set a manual event while one waits and one comes by: both pass, and it stays set.
+#[test]
+fn set_set_wait_manual() {
+    model("set_set_wait_manual", 2, || {
+        let event = Arc::new(Event::manual());
+        let cells = [Arc::new(Cell::new(0)), Arc::new(Cell::new(0))];
+        let setters = cells.clone().map(|cell| {
+            let event = event.clone();
+            thread::spawn(move || {
+                cell.set(1);
+                event.set();
+            })
+        });
+        event.wait();
+        setters.into_iter().for_each(|setter| setter.join().unwrap());
+        assert!(event.is_set() && event.pending() == 0);
+        assert!(cells.iter().all(|cell| cell.get() == 1));
+    });
+}
+
+/// The last guard goes while one who waits for it gives up.
+#[test]
+fn last_guard_until() {
+    model("last_guard_until", 2, || {
+        let event = Arc::new(Event::new());
+        let cell = Arc::new(Cell::new(0));
+        let last = event.owned_guard();
+        let clock = thread::spawn(strike);
+        let leaving = thread::spawn({
+            let cell = cell.clone();
+            move || {
+                cell.set(1);
+                drop(last);
+            }
+        });
+        let passed = event.wait_timeout(SOON).is_ok();
+        assert!(!passed || cell.get() == 1, "E1");
+        leaving.join().unwrap();
+        clock.join().unwrap();
+        assert_eq!((event.try_wait(), event.guards(), event.pending()), (!passed, 0, 0), "E1: it has set once");
+    });
+}
+
+/// The last guard goes while another sets, and one waits.
+#[test]
+fn last_guard_set_wait() {
+    model("last_guard_set_wait", 2, || {
+        let event = Arc::new(Event::new());
+        let last = event.owned_guard();
+        let leaving = thread::spawn(move || drop(last));
+        let setting = thread::spawn({
+            let event = event.clone();
+            move || event.set()
+        });
+        event.wait();
+        leaving.join().unwrap();
+        setting.join().unwrap();
+        // As of two who set: a grant and a SET, or one SET that both found.
+        event.try_wait();
+        assert_eq!((event.try_wait(), event.guards(), event.pending()), (false, 0, 0), "E2");
+    });
+}
+
+/// Two give up at the same strike of the clock while it is set once: one has passed, or it is still set. One preemption, for its time.
+#[test]
+fn until_until_set() {
+    model("until_until_set", 1, || {
+        let event = Arc::new(Event::new());
+        let clock = thread::spawn(strike);
+        let late = [(); 2].map(|()| {
+            let event = event.clone();
+            thread::spawn(move || u32::from(event.wait_timeout(SOON).is_ok()))
+        });
+        event.set();
+        clock.join().unwrap();
+        let passed = late.into_iter().map(|late| late.join().unwrap()).sum::<u32>();
+        assert_eq!((passed + u32::from(event.try_wait()), event.pending()), (1, 0), "E2");
     });
 }

@@ -218,3 +218,36 @@ fn of_two_openings_none_is_lost() {
         assert_eq!((it.gate.is_open(), it.gate.pending()), (openings == 2, 0), "G2");
     });
 }
+
+/// One opens it, another shuts it and opens it again: who waits comes in, whichever opening it was.
+#[test]
+fn who_waits_comes_in_though_it_is_shut_in_between() {
+    model("gate_open_shut_two", 2, || {
+        let it = shared(Gate::new());
+        let opening = spawn(&it, |it| it.gate.open());
+        let shutting = spawn(&it, |it| {
+            it.gate.shut();
+            it.gate.open()
+        });
+        let number = it.gate.enter(stay);
+        opening.join().unwrap();
+        shutting.join().unwrap();
+        assert_eq!((number, it.gate.is_open(), it.gate.pending()), (1, true, 0), "G1");
+    });
+}
+
+/// A door that panics has let nobody in, and keeps nobody out: neither one who enters, nor one who waits.
+#[test]
+fn a_door_that_panics_changes_nothing() {
+    model("gate_panic_enter_open", 2, || {
+        let it = shared(Gate::new());
+        let opening = spawn(&it, |it| it.gate.open());
+        let panics = spawn(&it, |it| {
+            let run = || it.gate.enter(|_| std::panic::resume_unwind(Box::new("in the door")));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err()
+        });
+        assert_eq!(it.gate.enter(stay), 1, "G1");
+        assert!(opening.join().unwrap() && panics.join().unwrap());
+        assert_eq!((it.gate.entries(), it.gate.pending()), (1, 0), "G1");
+    });
+}

@@ -6,23 +6,31 @@ use rsm::sync::model::{Looks, Mutant, Overdue, finds, model, model_with, reached
 use std::time::{Duration, Instant};
 
 /// One ownership: the payload counts the owners so far, and agrees with a plain counter behind the lock.
-fn own<Q: Strategy>(lock: &Lock<u32, Q>) {
+pub(crate) fn own<Q: Strategy>(lock: &Lock<u32, Q>) {
     let mut count = lock.lock_with(|owners| owners + 1);
     *count += 1;
     assert_eq!(*count, count.payload(), "W5: the payload changes with the owner");
 }
 
+/// The same, or none if it was late: how many.
+pub(crate) fn own_until<Q: Strategy>(lock: &Lock<u32, Q>, instant: Instant) -> u32 {
+    let Ok(mut count) = lock.lock_with_until(instant, |owners| owners + 1) else { return 0 };
+    *count += 1;
+    assert_eq!(*count, count.payload(), "W5: through a hand-over, too");
+    1
+}
+
 /// At the end everybody has been served and nobody is counted.
-fn is_at_rest<Q: Strategy>(lock: &Lock<u32, Q>, owners: u32) {
+pub(crate) fn is_at_rest<Q: Strategy>(lock: &Lock<u32, Q>, owners: u32) {
     assert_eq!(lock.snapshot_acquire(), Snapshot { payload: owners, pending: 0, is_locked: false });
 }
 
-fn far() -> Instant {
+pub(crate) fn far() -> Instant {
     Instant::now() + Duration::from_secs(1_000_000)
 }
 
 /// Once with nobody overdue, once with everybody: the demand path is explored, too.
-fn overdue_and_not(run: impl Fn()) {
+pub(crate) fn overdue_and_not(run: impl Fn()) {
     with_overdue(Overdue::Never, &run);
     with_overdue(Overdue::Always, &run);
 }
@@ -88,8 +96,9 @@ fn lock_try_lock() {
         };
         let mut owners = 2;
         own(&lock);
-        if let Some(mut count) = lock.try_lock_with(|owners| owners + 1) {
+        if let Some(mut count) = lock.try_lock() {
             *count += 1;
+            count.unlock_with(|owners| owners + 1);
             owners += 1;
         }
         other.join().unwrap();
@@ -111,11 +120,7 @@ fn lock_until_clock() {
             let lock = lock.clone();
             thread::spawn(move || own(&lock))
         };
-        let mut owners = 1;
-        if let Ok(mut count) = lock.lock_with_until(far(), |owners| owners + 1) {
-            *count += 1;
-            owners += 1;
-        }
+        let owners = 1 + own_until(&lock, far());
         clock.join().unwrap();
         other.join().unwrap();
         is_at_rest(&lock, owners);
@@ -138,13 +143,7 @@ fn lock_lock_late() {
         };
         let late = {
             let lock = lock.clone();
-            thread::spawn(move || match lock.lock_with_until(Instant::now(), |owners| owners + 1) {
-                Ok(mut count) => {
-                    *count += 1;
-                    1
-                }
-                Err(_) => 0,
-            })
+            thread::spawn(move || own_until(&lock, Instant::now()))
         };
         own(&lock);
         other.join().unwrap();
@@ -157,37 +156,6 @@ fn lock_lock_late() {
 fn one_who_is_woken_while_it_gives_up_wakes_the_next() {
     overdue_and_not(lock_lock_late);
     reached(&["quit", "quit_heir", "popped while giving up"]);
-}
-
-/// The last of two owners frees the lock: the one before it has left it for good.
-#[test]
-fn the_next_owner_may_free_the_lock() {
-    struct Shared(*const Lock<u32>);
-    // SAFETY: the lock is shared, which `Lock<u32>` allows; it is freed by the last owner.
-    unsafe impl Send for Shared {}
-    fn own_and_free(shared: Shared) {
-        // SAFETY: it is freed by whoever leaves as the last, which is us or one who comes later.
-        let lock = unsafe { &*shared.0 };
-        let mut left = lock.lock();
-        *left -= 1;
-        let last = *left == 0;
-        // The reference ends here; what follows is `unlock`, which must not touch the lock once another can own it.
-        drop(left);
-        if last {
-            // SAFETY: nobody else will come.
-            drop(unsafe { Box::from_raw(shared.0.cast_mut()) });
-        }
-    }
-    overdue_and_not(|| {
-        model("lock_freed_by_next_owner", 3, || {
-            let shared: *const Lock<u32> = Box::into_raw(Box::new(Lock::new(2)));
-            let here = Shared(shared);
-            let there = Shared(shared);
-            let other = thread::spawn(move || own_and_free(there));
-            own_and_free(here);
-            other.join().unwrap();
-        });
-    });
 }
 
 /// What an owner wrote elsewhere is seen by who finds its mark in the payload.
@@ -217,27 +185,29 @@ fn a_snapshot_shows_what_came_before_it() {
 #[test]
 fn a_payload_replaced_in_one_step_is_a_lock_and_its_release() {
     model("lock_replace_payload", 3, || {
-        // What each has written before it said so in the payload.
-        let shared = Arc::new((Lock::new(()), [AtomicU32::new(0), AtomicU32::new(0)]));
-        let other = {
-            let shared = shared.clone();
-            thread::spawn(move || {
-                let (lock, [ours, theirs]) = &*shared;
-                let guard = lock.lock();
-                let replaced = guard.payload() == 1;
-                assert!(!replaced || theirs.load(Relaxed) == 1, "it is released: what came before is seen");
-                ours.store(1, Relaxed);
-                guard.unlock_with(|payload| payload + 2);
-            })
-        };
-        let (lock, [theirs, ours]) = &*shared;
-        ours.store(1, Relaxed);
-        let first = lock.replace_payload(0, 1);
-        let second = !first && lock.replace_payload(2, 3);
-        assert!(!second || theirs.load(Relaxed) == 1, "it is taken: what the last owner wrote is seen");
-        other.join().unwrap();
-        let payload = lock.payload();
-        assert_eq!(payload, 2 + u32::from(first || second), "W5: the payload changes as it is said to");
+        for _ in 0..2 {
+            // What each has written before it said so in the payload.
+            let shared = Arc::new((Lock::new(()), [AtomicU32::new(0), AtomicU32::new(0)]));
+            let other = {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    let (lock, [ours, theirs]) = &*shared;
+                    let guard = lock.lock();
+                    let replaced = guard.payload() == 1;
+                    assert!(!replaced || theirs.load(Relaxed) == 1, "it is released: what came before is seen");
+                    ours.store(1, Relaxed);
+                    guard.unlock_with(|payload| payload + 2);
+                })
+            };
+            let (lock, [theirs, ours]) = &*shared;
+            ours.store(1, Relaxed);
+            let first = lock.replace_payload(0, 1);
+            let second = !first && lock.replace_payload(2, 3);
+            assert!(!second || theirs.load(Relaxed) == 1, "it is taken: what the last owner wrote is seen");
+            other.join().unwrap();
+            let payload = lock.payload();
+            assert_eq!(payload, 2 + u32::from(first || second), "W5: the payload changes as it is said to");
+        }
     });
 }
 
@@ -293,14 +263,7 @@ fn a_fair_unlock_meets_one_who_gives_up() {
         let clock = thread::spawn(strike);
         let late = {
             let lock = lock.clone();
-            thread::spawn(move || match lock.lock_with_until(far(), |owners| owners + 1) {
-                Ok(mut count) => {
-                    *count += 1;
-                    assert_eq!(*count, count.payload(), "W5: through a hand-over, too");
-                    1
-                }
-                Err(_) => 0,
-            })
+            thread::spawn(move || own_until(&lock, far()))
         };
         *first += 1;
         first.unlock_fair();
@@ -356,6 +319,33 @@ fn the_other_end_is_served_as_well() {
             is_at_rest(&lock, 3);
         });
     });
+}
+
+/// Who came last gives up while it is next in line, or while another, overdue, goes before it.
+#[test]
+fn at_the_other_end_one_who_gives_up_leaves_no_trace() {
+    overdue_and_not(|| {
+        model("lock_lifo_until_clock", 2, || {
+            let lock = Arc::new(Lock::lifo(0));
+            let mut first = lock.lock_with(|owners| owners + 1);
+            let clock = thread::spawn(strike);
+            let other = {
+                let lock = lock.clone();
+                thread::spawn(move || own(&lock))
+            };
+            let late = {
+                let lock = lock.clone();
+                thread::spawn(move || own_until(&lock, far()))
+            };
+            *first += 1;
+            drop(first);
+            clock.join().unwrap();
+            other.join().unwrap();
+            let owners = 2 + late.join().unwrap();
+            is_at_rest(&lock, owners);
+        });
+    });
+    reached(&["quit", "popped while giving up"]);
 }
 
 #[test]

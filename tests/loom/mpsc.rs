@@ -7,6 +7,7 @@ use rsm::sync::mpsc::{self, SendTimeoutError, TryRecvError, bounded, unbounded};
 use rsm::sync::{Closed, WaitError};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(1);
@@ -327,5 +328,75 @@ fn bounded_try_try_recv() {
         sent += trying.join().unwrap();
         received += receiver.try_recv().unwrap_or(0);
         assert_eq!((received, sent > 0, receiver.len()), (sent, true, 0), "M1");
+    });
+}
+
+/// The receiver takes no more while a sender waits for a place: it has its message back.
+#[test]
+fn bounded_close_send() {
+    model_with("bounded_close_send", 3, &[Looks::Newest], || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(1).expect("there is room");
+        let sending = thread::spawn(move || sender.send(2).map_err(|why| why.0));
+        receiver.close();
+        assert_eq!(sending.join().unwrap(), Err(2), "it was full until the end");
+        assert_eq!((receiver.recv(), receiver.recv()), (Ok(1), Err(Closed)));
+    });
+}
+
+/// A task that has been given a place gives up: the place goes to the one that waits behind it.
+#[test]
+fn bounded_dropped_send_recv() {
+    model_with("bounded_dropped_send_recv", 3, &[Looks::Newest], || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(0).expect("there is room");
+        let [mut gives_up, mut waits] = [1, 2].map(|number| Box::pin(sender.send_async(number)));
+        assert!(poll(gives_up.as_mut(), &Alarm::new()).is_pending());
+        assert!(poll(waits.as_mut(), &Alarm::new()).is_pending());
+        let receiving = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
+            receiver
+        });
+        drop(gives_up);
+        let mut receiver = receiving.join().unwrap();
+        assert_eq!(poll(waits.as_mut(), &Alarm::new()), Poll::Ready(Ok(())), "B2: the place is handed on");
+        assert_eq!(receiver.try_recv(), Ok(2));
+        assert!(sender.try_send(3).is_ok(), "B2: no place is lost");
+    });
+}
+
+/// Many at once meet the receiver's end: each is dropped once, or handed back.
+#[test]
+fn send_all_drop_receiver() {
+    model("send_all_drop_receiver", 3, || {
+        let value = Arc::new(());
+        let (sender, receiver) = unbounded();
+        let sending = thread::spawn({
+            let value = value.clone();
+            move || drop(sender.send_all([value.clone(), value]))
+        });
+        drop(receiver);
+        sending.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1, "each message is dropped once");
+    });
+}
+
+/// M6: one who only tries takes no place that was set aside for one who waits.
+#[test]
+fn bounded_try_send_recv() {
+    model("bounded_try_send_recv", 2, || {
+        let (sender, mut receiver) = bounded(1);
+        sender.send(0).expect("there is room");
+        let mut waits = Box::pin(sender.send_async(1));
+        assert!(poll(waits.as_mut(), &Alarm::new()).is_pending());
+        let trying = thread::spawn({
+            let sender = sender.clone();
+            move || sender.try_send(2).is_ok()
+        });
+        assert_eq!(receiver.try_recv(), Ok(0));
+        block_on(waits).expect("the receiver is there");
+        let tried = trying.join().unwrap();
+        assert_eq!(receiver.try_recv(), Ok(1), "B1: the place was set aside for who has waited longest");
+        assert_eq!((tried, receiver.try_recv().is_err()), (false, true), "B1");
     });
 }

@@ -310,3 +310,33 @@ fn a_renewal_gives_up_or_empties_it() {
         assert_eq!(renew.get().is_none(), had, "N1: it was emptied, or it is there");
     });
 }
+
+/// A task that watches gives up while a run fails, and another waits to run: it does, whoever was told.
+#[test]
+fn one_who_watches_gives_up_while_a_run_fails() {
+    model_with("once_watch_dropped_fail_init", 3, &[Looks::Newest], || {
+        let shared = Shared::new();
+        let mut dropped = Box::pin(shared.once.wait_async());
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending());
+        let failing = spawn(&shared, Shared::fail);
+        drop(dropped);
+        assert_eq!(shared.once.get_or_init(|| shared.make(7)), &7);
+        failing.join().unwrap();
+        assert_eq!(shared.once.pending(), 0);
+    });
+}
+
+/// Two runs fail one after the other, and one waits for either.
+#[test]
+fn two_runs_that_fail_are_handed_on() {
+    model_with("once_fail_fail_init", 3, &[Looks::Newest], || {
+        let shared = Shared::new();
+        let failing = spawn(&shared, |it| {
+            it.fail();
+            it.fail();
+        });
+        assert_eq!(shared.once.get_or_init(|| shared.make(7)), &7);
+        failing.join().unwrap();
+        assert!(shared.cell.get() <= 3 && shared.once.pending() == 0);
+    });
+}

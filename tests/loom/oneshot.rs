@@ -236,3 +236,62 @@ fn drop_sender_until() {
         clock.join().unwrap();
     });
 }
+
+/// The sender goes while the ticket only looks: it is told so from then on.
+#[test]
+fn try_take_drop_sender() {
+    model("try_take_drop_sender", 3, || {
+        for _ in 0..4 {
+            let (sender, mut ticket) = channel::<Counted>();
+            let dropping = thread::spawn(move || drop(sender));
+            let early = ticket.try_take();
+            assert!(early == Ok(None) || early == Err(Closed));
+            dropping.join().unwrap();
+            assert_eq!(ticket.try_take(), Err(Closed));
+        }
+    });
+}
+
+/// A ticket is polled, by one task or two, and then left, while its sender goes: nobody sleeps on, and the box is freed once.
+#[test]
+fn poll_again_drop_sender() {
+    model("poll_again_drop_sender", 3, || {
+        let (sender, mut ticket) = channel::<Counted>();
+        let (first, second) = (Alarm::new(), Alarm::new());
+        let dropping = thread::spawn(move || drop(sender));
+        let mut polled = poll(Pin::new(&mut ticket), &first);
+        if polled.is_pending() {
+            polled = poll(Pin::new(&mut ticket), &second);
+        }
+        if polled.is_pending() {
+            second.wait();
+            polled = poll(Pin::new(&mut ticket), &first);
+        }
+        assert_eq!(polled, Poll::Ready(Err(Closed)));
+        dropping.join().unwrap();
+    });
+}
+
+#[test]
+fn poll_wait_drop_sender() {
+    model("poll_wait_drop_sender", 3, || {
+        let (sender, mut ticket) = channel::<Counted>();
+        let dropping = thread::spawn(move || drop(sender));
+        let polled = poll(Pin::new(&mut ticket), &Alarm::new());
+        assert!(polled == Poll::Pending && ticket.wait() == Err(Closed) || polled == Poll::Ready(Err(Closed)));
+        dropping.join().unwrap();
+    });
+}
+
+#[test]
+fn poll_drop_drop_sender() {
+    model("poll_drop_drop_sender", 3, || {
+        for _ in 0..3 {
+            let (sender, mut ticket) = channel::<Counted>();
+            let dropping = thread::spawn(move || drop(sender));
+            drop(poll(Pin::new(&mut ticket), &Alarm::new()));
+            drop(ticket);
+            dropping.join().unwrap();
+        }
+    });
+}

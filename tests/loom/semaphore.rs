@@ -2,10 +2,11 @@
 
 use crate::common::{Alarm, Cell, block_on, poll};
 use loom::thread;
-use rsm::sync::model::{Mutant, finds, model, strike};
+use rsm::sync::model::{Looks, Mutant, finds, model, model_with, strike};
 use rsm::sync::semaphore::{Permit, Refused, Semaphore};
 use rsm::sync::{Closed, WaitError};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(1);
@@ -341,5 +342,110 @@ fn two_wait_release_release() {
         waits.into_iter().for_each(|wait| block_on(wait).expect("it is not closed").forget());
         releasing.into_iter().for_each(|releasing| releasing.join().unwrap());
         assert_eq!((semaphore.available(), semaphore.pending()), (0, 0));
+    });
+}
+
+/// How many permits a wait until the clock strikes has taken.
+fn taken_until<Q: rsm::sync::lock::Strategy>(semaphore: &Semaphore<Q>) -> u32 {
+    semaphore.acquire_timeout(1, SOON).map_or(0, |permit| {
+        permit.forget();
+        1
+    })
+}
+
+/// Newest first: who came last gives up while it is served.
+#[test]
+fn lifo_until_release() {
+    model("lifo_until_release", 2, || {
+        let semaphore = Arc::new(Semaphore::lifo(0));
+        let mut first = Box::pin(semaphore.acquire_async(1));
+        assert!(poll(first.as_mut(), &Alarm::new()).is_pending());
+        let clock = thread::spawn(strike);
+        let late = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || taken_until(&semaphore)
+        });
+        semaphore.release(1);
+        clock.join().unwrap();
+        let taken = late.join().unwrap();
+        let served = match poll(first.as_mut(), &Alarm::new()) {
+            Poll::Ready(permit) => {
+                permit.expect("it is not closed").forget();
+                1
+            }
+            Poll::Pending => 0,
+        };
+        assert_eq!(served, 1 - taken, "S2: it is the first's if the last has not taken it");
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, taken as usize), "S1");
+    });
+}
+
+/// Newest first: a future that is dropped with its grant hands it on to the one that came before it.
+#[test]
+fn lifo_dropped_release() {
+    model_with("lifo_dropped_release", 3, &[Looks::Newest], || {
+        let semaphore = Arc::new(Semaphore::lifo(0));
+        let [mut first, mut last] = [(); 2].map(|()| Box::pin(semaphore.acquire_async(1)));
+        assert!(poll(first.as_mut(), &Alarm::new()).is_pending());
+        assert!(poll(last.as_mut(), &Alarm::new()).is_pending());
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release(1)
+        });
+        drop(last);
+        block_on(first).expect("it is not closed").forget();
+        releasing.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0), "handed on, once");
+    });
+}
+
+/// Two give up at the same strike of the clock while one permit comes. One preemption, for its time.
+#[test]
+fn until_until_release() {
+    model("until_until_release", 1, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let clock = thread::spawn(strike);
+        let late = [(); 2].map(|()| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || taken_until(&semaphore))
+        });
+        semaphore.release(1);
+        clock.join().unwrap();
+        let taken = late.into_iter().map(|late| late.join().unwrap()).sum::<u32>();
+        assert_eq!((taken + semaphore.available(), semaphore.pending()), (1, 0), "S1");
+    });
+}
+
+/// One release serves two, of whom one gives up: what it was granted is there again.
+#[test]
+fn release_two_dropped() {
+    model_with("release_two_dropped", 3, &[Looks::Newest], || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let [mut stays, mut goes] = [(); 2].map(|()| Box::pin(semaphore.acquire_async(1)));
+        assert!(poll(goes.as_mut(), &Alarm::new()).is_pending());
+        assert!(poll(stays.as_mut(), &Alarm::new()).is_pending());
+        let releasing = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.release(2)
+        });
+        drop(goes);
+        block_on(stays).expect("it is not closed").forget();
+        releasing.join().unwrap();
+        assert_eq!((semaphore.available(), semaphore.pending()), (1, 0), "S1");
+    });
+}
+
+/// Two close, and one waits: it is turned away, once.
+#[test]
+fn close_close_acquire() {
+    model("close_close_acquire", 2, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let closing = [(); 2].map(|()| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || semaphore.close())
+        });
+        assert!(semaphore.acquire(1).is_err(), "S3");
+        closing.into_iter().for_each(|closing| closing.join().unwrap());
+        assert_eq!((semaphore.available(), semaphore.pending()), (0, 0), "S3");
     });
 }

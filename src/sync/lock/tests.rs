@@ -259,3 +259,23 @@ fn a_value_without_a_size_of_its_own_is_locked_by_reference() {
     let dynamic: std::sync::Arc<Lock<dyn FnMut(u32) -> u32 + Send, Lifo>> = sum;
     assert_eq!((dynamic.lock())(2), 3);
 }
+
+#[test]
+fn a_token_of_somebody_elses_ends_no_wait() {
+    let lock = Lock::new(0);
+    let mut first = lock.lock();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Whoever sleeps now wakes at once, though nobody has said that the lock is free.
+            std::thread::current().unpark();
+            *lock.lock() += 1;
+        });
+        until_pending(&lock, 1);
+        *first = 41;
+        // Long enough for one who does not look again.
+        (0..1000).for_each(|_| std::thread::yield_now());
+        assert_eq!((*first, lock.pending()), (41, 1), "it waits on");
+        drop(first);
+    });
+    assert_eq!(*lock.lock(), 42);
+}
