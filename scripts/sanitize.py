@@ -1,7 +1,10 @@
 """Runs `sync` under what nightly offers, AddressSanitizer, ThreadSanitizer, Miri, and says what could not run.
 
 ThreadSanitizer wants std built with it (the component `rust-src`): mixed with an ordinary std it reports races in
-correct programs. `python3 scripts/sanitize.py --times 10` stresses ten times as long as `cargo test` does.
+correct programs.
+
+    python3 scripts/sanitize.py --times 10                             stresses ten times as long as `cargo test` does
+    python3 scripts/sanitize.py --page docs/verification-sync.md       what came of it, between the marks of a page
 """
 
 import argparse
@@ -14,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from programs import ROOT, put_into_page
+
 RESULT = re.compile(r"test result: ok\. (\d+) passed")
 
 
@@ -80,13 +84,24 @@ def tools() -> list[Tool]:
     ]
 
 
-def run(tool: Tool, times: int) -> bool:
-    """Whether what ran was sound; prints one line for each run."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one run, or of none."""
+
+    tool: str
+    over: str
+    how: str
+    seconds: int
+    sound: bool
+
+
+def run(tool: Tool, times: int) -> list[Outcome]:
+    """One for each run; prints them as they come."""
     lacks = tool.lacks() if host() else "there is no nightly toolchain"
     if lacks:
         print(f"{tool.name}: cannot run here: {lacks}", flush=True)
-        return True
-    good = True
+        return [Outcome(tool.name, "", f"cannot run here: {lacks}", 0, True)]
+    outcomes = []
     for what in tool.runs:
         start = time.monotonic()
         # Not optimized: building is what takes the time.
@@ -94,19 +109,32 @@ def run(tool: Tool, times: int) -> bool:
         command = ["cargo", "+nightly", *tool.command, "-p", "rsm", *what]
         done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         passed = RESULT.search(done.stdout) if done.returncode == 0 else None
-        how = f"{passed[1]} tests sound" if passed else f"FAILED\n{done.stdout}"
-        print(f"{tool.name}: {' '.join(what)}: {how}, {time.monotonic() - start:.0f} s", flush=True)
-        good &= passed is not None
-    return good
+        how = f"{passed[1]} tests sound" if passed else "FAILED"
+        seconds = round(time.monotonic() - start)
+        print(f"{tool.name}: {' '.join(what)}: {how}, {seconds} s", flush=True)
+        if not passed:
+            print(done.stdout)
+        outcomes.append(Outcome(tool.name, f"`{' '.join(what)}`", how, seconds, passed is not None))
+    return outcomes
+
+
+def table(outcomes: list[Outcome], times: int) -> str:
+    """The record, for a page."""
+    rows = [f"| {one.tool} | {one.over} | {one.how} | {one.seconds or ''} |" for one in outcomes]
+    head = [f"`--times {times}`, {said('rustc', '+nightly', '--version')}:", "", "| tool | over | found | s |"]
+    return "\n".join([*head, "|---|---|---|---:|", *rows]) + "\n"
 
 
 def main() -> int:
     """The exit code: 0 if nothing that could run has found anything."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--times", type=int, default=10, help="as long as the stress of cargo test")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="puts the record into this page, between its marks")
     asked = parser.parse_args()
-    sound = [run(tool, asked.times) for tool in tools()]
-    return 0 if all(sound) else 1
+    outcomes = [outcome for tool in tools() for outcome in run(tool, asked.times)]
+    if asked.page:
+        put_into_page(asked.page, "sanitizers", table(outcomes, asked.times))
+    return 0 if all(outcome.sound for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":
