@@ -1,15 +1,21 @@
 """One seed is one run: in two processes, in debug and in release, and on wasm32 under Node where both are present.
 
 Five seeds of twenty simulated seconds, each with a hundred thousand steps or more; what waits for marks is left out,
-since a build that counts none never meets it. The binaries are those of `cargo sim` and of `cargo test`.
+since a build that counts none never meets it. Then the sums of eight seeds on one worker and on eight, and one packet of a
+story with none, with one and with another of its bits flipped. The binaries are those of `cargo sim` and of `cargo test`,
+and are built first.
 
     python3 scripts/one_hash.py
 """
 
+import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,15 +51,53 @@ def wasm() -> list[str | Path] | None:
     installed = said(["rustup", "target", "list", "--installed"]) if shutil.which("rustup") else ""
     node = shutil.which("node")
     if WASM not in installed.split() or node is None:
-        print(f"{WASM}: not run, for want of {'Node' if node is None else 'the target: rustup target add ' + WASM}")
+        wanted = "Node" if node is None else f"the target: rustup target add {WASM}"
+        print(f"SKIPPED: {WASM} was not run, for want of {wanted}", file=sys.stderr)
         return None
     build = ["cargo", "build", "--quiet", "--release", "-p", "rsm-sim", "--target", WASM]
     subprocess.run(build, cwd=ROOT, check=True)
     return [node, "--no-warnings", "-e", NODE, WASM_BINARY]
 
 
+def built() -> None:
+    """Both binaries are of today's code: the one as the alias of `cargo sim` builds it."""
+    alias = re.search(r"^sim = (\[.*\])$", (ROOT / ".cargo" / "config.toml").read_text(), re.MULTILINE)
+    if alias is None:
+        raise SystemExit("one_hash: .cargo/config.toml has no alias `sim`")
+    run: list[str] = json.loads(alias[1])
+    release = ["cargo", "build", *run[1 : run.index("--")]]
+    environment = {name: value for name, value in os.environ.items() if name != "RUSTFLAGS"}
+    for build in (release, ["cargo", "build", "--quiet", "-p", "rsm-sim"]):
+        subprocess.run(build, cwd=ROOT, check=True, env=environment)
+
+
+def workers() -> bool:
+    """Whether eight seeds come to the same sums and marks on one worker and on eight."""
+    command: list[str | Path] = [RELEASE, "--seeds", "8", "--milliseconds", "5000", "--marks", "--workers"]
+    # The last line ends with how fast it was.
+    one, eight = (re.sub(r", \d+ cluster-seconds .*", "", said([*command, count])) for count in ("1", "8"))
+    print(f"eight seeds on one worker and on eight: {'the same' if one == eight else 'NOT the same'}")
+    return one == eight
+
+
+def flipped() -> bool:
+    """Whether one flipped bit of one packet leads elsewhere, and to one place whatever the binary."""
+    hashes = []
+    for bit in (None, 300, 301):
+        line = "" if bit is None else f"at 400ms flip next Heartbeat bit {bit}\n"
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as story:
+            story.write(f"cluster 3 seed 7\n{line}run to 2000ms\n")
+            story.flush()
+            traces = {said([binary, "--scenario", story.name, "--trace"]) for binary in (RELEASE, DEBUG)}
+        hashes += [hashlib.sha256(trace.encode()).hexdigest() for trace in traces]
+    alike = len(hashes) == len(set(hashes)) == 3
+    print(f"one packet whole, and with two of its bits flipped: {'three' if alike else 'NOT three'} different runs")
+    return alike
+
+
 def main() -> int:
     """The exit code: 0 if each seed has one hash wherever it runs."""
+    built()
     binaries: dict[str, list[str | Path]] = {"again": [RELEASE], "debug": [DEBUG]}
     on_wasm = wasm()
     if on_wasm is not None:
@@ -70,7 +114,8 @@ def main() -> int:
         shown += 1
         if shown == SEEDS:
             break
-    return 0 if shown == SEEDS and differ == 0 else 1
+    well = [shown == SEEDS and differ == 0, workers(), flipped()]
+    return 0 if all(well) else 1
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ use rsm_sim::marks;
 use rsm_sim::minimize::{Minimized, Whole, minimize};
 use rsm_sim::mutants::{self, Found};
 use rsm_sim::run::{Case, Report, Stop};
-use rsm_sim::scenario::Scenario;
+use rsm_sim::scenario::{Failed, Scenario};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -194,9 +194,10 @@ fn printed<R>(run: impl FnOnce(&mut dyn FnMut(&str)) -> R) -> io::Result<R> {
 fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
     let text = fs::read_to_string(path).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
     let scenario = scenario_of(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
-    let scenario = match options.seed {
-        Some(seed) => scenario.with_seed(seed),
-        None => scenario,
+    let scenario = match (options.seed, options.seeds) {
+        (Some(seed), _) => scenario.with_seed(seed),
+        (None, Some(seeds)) => return Ok(play_all(path, &scenario, seeds)),
+        (None, None) => scenario,
     };
     let told = match &options.html {
         Some(file) => {
@@ -217,6 +218,23 @@ fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
         Err(failed) => {
             println!("{path}: {failed}");
             Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// A story with many seeds for what none of its lines says: what a change of draws leaves of one, it leaves of many.
+fn play_all(path: &str, scenario: &Scenario, seeds: u64) -> ExitCode {
+    let told =
+        (1..=seeds).filter_map(|seed| scenario.clone().with_seed(seed).play().err().map(|failed| (seed, failed)));
+    let failed: Vec<(u64, Failed)> = told.collect();
+    match failed.first() {
+        Some((seed, why)) => {
+            println!("{path}: fails with {} of {seeds} seeds, first with {seed}: {why}", failed.len());
+            ExitCode::FAILURE
+        }
+        None => {
+            println!("{path}: holds with {seeds} seeds");
+            ExitCode::SUCCESS
         }
     }
 }

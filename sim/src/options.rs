@@ -22,7 +22,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --resume FILE            goes on where FILE says, and adds its sums to it
   cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints it as a story, to be kept as a file
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
-      --seed S                 with another seed for what none of its lines says
+      --seed S                 with another seed for what none of its lines says; --seeds N: with many
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
   --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser
       --mutant M               of all but --mutants: with this one in place
@@ -115,14 +115,15 @@ const COMMANDS: [(&str, &[&str]); 7] = [
     ("--bench", &[]),
     ("--bench-seed", &["--milliseconds"]),
     ("--mutants", &["--seeds", "--milliseconds"]),
-    ("--scenario", &["--seed", "--trace", "--html", "--mutant"]),
+    ("--scenario", &["--seed", "--seeds", "--trace", "--html", "--mutant"]),
     ("--minimize", &["--seed", "--milliseconds", "--html", "--mutant"]),
     ("--seed", &["--milliseconds", "--trace", "--until", "--break", "--unaimed", "--html", "--mutant"]),
     ("--seeds", &["--from", "--milliseconds", "--minutes", "--workers", "--marks", "--floors", "--resume", "--mutant"]),
 ];
 
-/// What asks for two forms of one output.
-const APART: [(&str, &str); 1] = [("--trace", "--html")];
+/// What asks for two forms of one output, or for one run and for many.
+const APART: [(&str, &str); 4] =
+    [("--trace", "--html"), ("--seed", "--seeds"), ("--seeds", "--trace"), ("--seeds", "--html")];
 
 /// Nothing that is asked for is passed over in silence.
 fn fits(given: &[String]) -> Result<(), String> {
@@ -165,6 +166,7 @@ mod tests {
             "--seed 1 --milliseconds 9 --until 3 --break x --unaimed --trace --mutant y",
             "--seed 1 --minimize --html x",
             "--scenario x --trace",
+            "--scenario x --seeds 40 --mutant y",
             "--scenario x --seed 3 --html y",
             "--seed 1 --unaimed --html x",
             "--mutants --seeds 3",

@@ -42,6 +42,9 @@ pub(crate) struct Proposal {
 /// The name of what stands in an empty list.
 pub(crate) const NOTHING: &str = "nothing";
 
+/// A value takes as many bytes as that of a client that draws.
+const LONG: u64 = 1 << 32;
+
 /// What a ticket came to.
 pub(crate) type Outcomes = Result<(u64, Came), Failure>;
 
@@ -96,7 +99,7 @@ impl Script {
     }
 
     fn value(&mut self, name: &str) -> &mut Value {
-        let number = self.values.len() as u64 + 1;
+        let number = LONG | (self.values.len() as u64 + 1);
         self.values.entry(name.to_owned()).or_insert(Value { number, ..Value::default() })
     }
 
@@ -158,7 +161,7 @@ impl World {
                     tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
                 });
                 let ask = if change.expected.is_none() { html::Ask::Append } else { html::Ask::Swap };
-                (ticket, ask(change.key.into(), change.number))
+                (ticket, ask(change.key.into(), change.number & !LONG))
             }
             &Call::Read(list) => {
                 let (floor, place) = (self.answers.floor(list), self.answers.reads(list));

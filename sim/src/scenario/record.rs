@@ -78,7 +78,11 @@ impl Record {
             let next = values.len();
             if number == 0 { NOTHING.to_owned() } else { format!("v{}", values.entry(number).or_insert(next)) }
         };
+        // Clients that act at one moment act one after the other; what one of them asks for at once stays together.
+        let (mut last, mut others) = ((Time::ZERO, 0), 0);
         let mut call = |&(at, client, asked): &(Time, usize, Asked)| {
+            others = if last.0 == at { others + u64::from(last.1 != client) } else { 0 };
+            last = (at, client);
             let call = match asked.doing {
                 Doing::Nothing => return None,
                 Doing::Opening => Call::Open(session(client, asked.operation)),
@@ -90,7 +94,7 @@ impl Record {
                     session: asked.session.map(|(operation, sequence)| (session(client, operation), sequence)),
                 }),
             };
-            Some((at.0, Moment::Call(asked.node, call)))
+            Some((at.0 + others, Moment::Call(asked.node, call)))
         };
         self.asked.iter().filter_map(&mut call).collect()
     }
