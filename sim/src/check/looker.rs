@@ -131,3 +131,88 @@ fn is_stranger(core: &Consensus, from: Identity, message: &Message) -> bool {
 fn known(core: &Consensus) -> (Term, Option<NodeId>, Index, &Log, &Bindings) {
     (core.term(), core.vote(), core.commit(), core.log(), core.bindings())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::swarm;
+    use crate::world::World;
+    use rsm::fsm::VirtualTime;
+
+    /// What two peers have come to at that time: at first they have just begun.
+    fn peers(at: Time) -> [(Consensus, Role); 2] {
+        let mut swarm = swarm(3);
+        swarm.nodes = 3;
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(at, &mut world);
+        let of = |node: usize| world.nodes[node].look(|core, role| (core.clone(), role.clone()));
+        [0, 1].map(|node| of(node).expect("it is up"))
+    }
+
+    /// The rule that is broken by what a looker sees of the first of them, having noted this before.
+    fn broken(look: impl FnOnce(&mut Looker, &[(Consensus, Role); 2])) -> Option<&'static str> {
+        let (check, both) = (Arc::new(Lock::new(Check::default())), peers(Time(5)));
+        let mut looker = Looker::new(NodeId(0), 3, Arc::clone(&check));
+        check.lock().started(&both[0].0, &both[0].1);
+        look(&mut looker, &both);
+        let check = check.lock();
+        check.broken().map(|violation| violation.rule)
+    }
+
+    /// R22, by hand: a step that was taken twice.
+    #[test]
+    fn r22_a_step_that_comes_to_another_state_the_second_time() {
+        let stepped = |nth: usize| {
+            broken(|looker, both| {
+                looker.next = Some(both[nth].clone());
+                looker.stepped(&both[0].0, &both[0].1);
+            })
+        };
+        assert_eq!((stepped(0), stepped(1)), (None, Some("R22")));
+    }
+
+    #[test]
+    fn r22_a_flush_that_says_another_thing_the_second_time() {
+        let flushed = |nth: usize| {
+            broken(|looker, both| {
+                let (core, role) = both[nth].clone();
+                looker.flush = Some((core, role, Vec::new()));
+                looker.flushed(&both[0].0, &both[0].1, &[]);
+            })
+        };
+        assert_eq!((flushed(0), flushed(1)), (None, Some("R22")));
+    }
+
+    #[test]
+    fn r22_a_deadline_that_is_past_once_it_was_met() {
+        let ticked = |now: Time| {
+            broken(|looker, both| {
+                (looker.ticked, looker.now) = (true, now);
+                looker.flushed(&both[0].0, &both[0].1, &[]);
+            })
+        };
+        assert_eq!((ticked(Time::ZERO), ticked(Time::MAX)), (None, Some("R22")));
+    }
+
+    #[test]
+    fn r22_a_stranger_who_was_listened_to() {
+        let heard = |before: Time| {
+            broken(|looker, both| {
+                looker.before = Some(peers(before)[0].clone());
+                looker.stepped(&both[0].0, &both[0].1);
+            })
+        };
+        assert_eq!((heard(Time(5)), heard(Time(2_000_000_000))), (None, Some("R22")));
+    }
+
+    #[test]
+    fn r22_packets_to_refuse_that_are_not_counted() {
+        let counted = |refused: u64| {
+            let mut check = Check::default();
+            check.counts(0, 2, refused);
+            check.broken().map(|violation| violation.rule)
+        };
+        assert_eq!((counted(2), counted(1)), (None, Some("R22")));
+    }
+}
