@@ -20,8 +20,8 @@ pub struct Watch {
     history: History,
     ghost: Ghost,
     peers: BTreeMap<NodeId, Peer>,
-    /// The membership in which each term's leader counts.
-    memberships: BTreeMap<Term, Membership>,
+    /// The membership in which each term's leader counts, and where it stands in the leader's log.
+    memberships: BTreeMap<Term, (Index, Membership)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -74,7 +74,7 @@ impl Watch {
         peer.shadow.restart(core)?;
         peer.glance = Some(Glance::of(core, role));
         // What reached the disk unannounced counts from now on: this peer may acknowledge it.
-        let membership = self.memberships.get(&core.term()).unwrap_or(core.membership());
+        let membership = self.memberships.get(&core.term()).map_or(core.membership(), |held| &held.1);
         self.ghost.holds(node, core.term(), membership, peer.shadow.durable())?;
         if peer.shadow.durable().born {
             self.history.is_durable(core.me(), &Record::Born)?;
@@ -106,7 +106,7 @@ impl Watch {
         let node = core.me().node;
         let Some(peer) = peers.get_mut(&node) else { return Ok(()) };
         let term = core.term();
-        let membership = memberships.get(&term).unwrap_or(core.membership());
+        let membership = memberships.get(&term).map_or(core.membership(), |held| &held.1);
         peer.shadow.persist(seq, |record, image| {
             history.is_durable(core.me(), record)?;
             match record {
@@ -127,8 +127,9 @@ impl Watch {
             if self.history.leads(after.node, after.term)? {
                 self.ghost.elects(after.term, after.base, term_at)?;
             }
-            if self.memberships.get(&after.term) != Some(core.membership()) {
-                self.memberships.insert(after.term, core.membership().clone());
+            let place = core.log().membership_at();
+            if self.memberships.get(&after.term).is_none_or(|held| held.0 != place) {
+                self.memberships.insert(after.term, (place, core.membership().clone()));
             }
         }
         let peer = self.peers.entry(after.node).or_default();

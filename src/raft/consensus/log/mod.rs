@@ -151,6 +151,12 @@ impl Log {
         &self.memberships[self.memberships.len() - 1].1
     }
 
+    /// Where the membership in force stands: in an entry, or below all of them.
+    #[must_use]
+    pub fn membership_at(&self) -> Index {
+        self.memberships[self.memberships.len() - 1].0
+    }
+
     /// The membership in force at `index`.
     #[must_use]
     pub fn membership_before(&self, index: Index) -> &Membership {
