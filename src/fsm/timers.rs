@@ -16,7 +16,7 @@ use super::wheel::{Handle, Wheel};
 use super::word::Duty;
 use crate::sync::lock::{Guard, Lock};
 use crate::sync::park::{Parker, Unparker};
-use crate::sync::shim::thread;
+use crate::sync::shim::{AtomicBool, Ordering, thread};
 use crate::time::Time;
 pub(crate) use roster::Member;
 use roster::Roster;
@@ -37,6 +37,8 @@ struct Shared {
     shard: Lock<Shard>,
     /// Wakes the thread that drives these timers, if there is one.
     sleeper: Option<Unparker>,
+    /// Something was armed or cancelled since the last look, by [`Clock::Other`] alone.
+    changed: AtomicBool,
 }
 
 /// Where the time comes from.
@@ -107,7 +109,7 @@ impl Timers {
         let wheel = Wheel::new(clock.now());
         let roster = Roster::new();
         let shard = Lock::new(Shard { wheel, roster, sleeping_until: Time::ZERO, rested: Time::ZERO, over: false });
-        Timers { shared: Arc::new(Shared { clock, shard, sleeper }) }
+        Timers { shared: Arc::new(Shared { clock, shard, sleeper, changed: AtomicBool::new(false) }) }
     }
 
     /// The time.
@@ -125,6 +127,17 @@ impl Timers {
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Time> {
         self.shared.shard.lock().wheel.next()
+    }
+
+    /// Whether anything was armed or cancelled since this was last asked. Of timers by another clock alone.
+    pub(crate) fn have_changed(&self) -> bool {
+        let changed = &self.shared.changed;
+        // ORDERING: Relaxed, and no exchange: who drives such timers is the one thread on which they change.
+        let have_changed = changed.load(Ordering::Relaxed);
+        if have_changed {
+            changed.store(false, Ordering::Relaxed);
+        }
+        have_changed
     }
 
     /// The instant of a time of this clock; `None` is never.
@@ -170,6 +183,7 @@ impl Opened<'_> {
         let Opened { shared, shard, earliest } = self;
         let early = earliest.max(shard.rested) < shard.sleeping_until;
         drop(shard);
+        shared.change();
         if early && let Some(sleeper) = &shared.sleeper {
             sleeper.unpark();
         }
@@ -217,6 +231,13 @@ impl Clock {
 }
 
 impl Shared {
+    fn change(&self) {
+        if let Clock::Other(_) = self.clock {
+            // ORDERING: Relaxed, as in `have_changed`.
+            self.changed.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Signals what is due; at what time, if there was any.
     fn fire(&self) -> Option<Time> {
         let mut shard = self.shard.lock();

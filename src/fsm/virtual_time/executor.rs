@@ -1,6 +1,7 @@
 //! Who goes next, and when nobody can, to when time jumps.
 
 use super::clock::Clock;
+use super::lives::Lives;
 use super::node_clock::{NodeClock, read};
 use super::trace::{Difference, Record, Rolling, Step, Trace, What};
 use super::{VirtualTime, World};
@@ -18,7 +19,7 @@ use crate::sync::park::NoSleep;
 use crate::sync::shim::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Time;
 use std::cmp;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::{Arc, Weak};
 
 /// Purposes of draws under a seed.
@@ -44,7 +45,7 @@ pub(super) struct Executor {
 struct State {
     /// The one of the least key goes, then of the least cell.
     ready: BinaryHeap<Ready>,
-    lives: BTreeMap<CellId, Life>,
+    lives: Lives,
     steps: u64,
     events: u64,
     hash: Rolling,
@@ -58,6 +59,7 @@ struct State {
 /// A cell that has something to do, and when its turn comes among those: the least comes first out of a heap.
 struct Ready {
     key: (u64, CellId),
+    place: usize,
     task: Task,
 }
 
@@ -81,18 +83,6 @@ impl PartialEq for Ready {
 
 impl Eq for Ready {}
 
-/// What is known of one cell.
-#[derive(Default)]
-struct Life {
-    turns: u64,
-    /// Kinds in order of first sight.
-    kinds: Vec<u64>,
-    /// Paused, with the task that waits, if it has one.
-    paused: Option<Option<Task>>,
-    /// To end it when the last handle is gone, although it is idle.
-    node: Option<Weak<dyn Node>>,
-}
-
 struct Replay {
     trace: Trace,
     difference: Option<Difference>,
@@ -100,7 +90,8 @@ struct Replay {
 
 /// What a step will be.
 enum Choice {
-    Turn(Task, Limit),
+    /// Of the cell whose life is there.
+    Turn(Task, Limit, usize),
     World,
 }
 
@@ -139,7 +130,6 @@ impl Home for VirtualHome {
     }
 
     fn timers(&self) -> &Timers {
-        self.clock.touch();
         &self.clock.timers
     }
 
@@ -162,7 +152,7 @@ impl Executor {
     fn with(seed: u64, replay: Option<Replay>) -> Executor {
         let state = State {
             ready: BinaryHeap::new(),
-            lives: BTreeMap::new(),
+            lives: Lives::default(),
             steps: 0,
             events: 0,
             hash: Rolling::default(),
@@ -201,13 +191,14 @@ impl Executor {
             drop(state);
             return drop(task); // it kills, and what it drops is the user's
         }
-        let life = state.lives.entry(cell).or_default();
+        let place = state.lives.place(cell);
+        let life = state.lives.at(place);
         life.node.get_or_insert_with(|| task.downgrade());
         match &mut life.paused {
             Some(waiting) => *waiting = Some(task),
             None => {
                 let key = (self.key(cell, life.turns), cell);
-                state.ready.push(Ready { key, task });
+                state.ready.push(Ready { key, place, task });
             }
         }
     }
@@ -228,13 +219,13 @@ impl Executor {
         };
         let (cell, report, words) = match choice {
             Choice::World => (WORLD, None, world.run(time)),
-            Choice::Turn(task, limit) => {
+            Choice::Turn(task, limit, place) => {
                 let cell = task.cell();
                 let report = {
                     let _awake = NoSleep::new();
                     task.run_within(limit)
                 };
-                (cell, Some(report), world.turned(cell, time))
+                (cell, Some((report, place)), world.turned(cell, time))
             }
         };
         self.record(cell, report, words)
@@ -260,23 +251,23 @@ impl Executor {
             (Some(key), Some(world)) if world < key => Some(state.world()),
             (None, Some(_)) => Some(state.world()),
             (Some(_), _) => {
-                let Ready { key: (_, cell), task } = state.ready.pop()?;
-                let turn = state.turn(cell);
-                Some(Choice::Turn(task, Limit::Drawn(mix(mix(self.seed, LENGTH, 0), cell.0, turn))))
+                let Ready { key: (_, cell), place, task } = state.ready.pop()?;
+                let turn = state.turn(place);
+                Some(Choice::Turn(task, Limit::Drawn(mix(mix(self.seed, LENGTH, 0), cell.0, turn)), place))
             }
         }
     }
 
     /// Notes a step; `None` if it is the one in which a replay parts from its trace.
-    fn record(&self, cell: CellId, report: Option<Report>, world: [u64; 3]) -> Option<Record> {
+    fn record(&self, cell: CellId, report: Option<(Report, usize)>, world: [u64; 3]) -> Option<Record> {
         let mut state = self.state.lock();
         let what = match report {
             None => What { step: Step::World, commands: 0, kinds: [0; 2], ended: false },
-            Some(report) => {
-                let life = state.lives.entry(cell).or_default();
+            Some((report, place)) => {
+                let life = state.lives.at(place);
                 let kinds = report.kinds.map(|kind| life.sight(kind));
                 if report.ended {
-                    state.lives.remove(&cell);
+                    state.lives.remove(cell);
                 }
                 What { step: Step::Turn, commands: report.commands, kinds, ended: report.ended }
             }
@@ -301,20 +292,21 @@ impl Executor {
 
     pub(super) fn pause(&self, cell: CellId) {
         let mut state = self.state.lock();
-        let life = state.lives.entry(cell).or_default();
-        if life.paused.is_none() {
-            let task = state.take(cell);
-            state.lives.entry(cell).or_default().paused = Some(task);
+        let place = state.lives.place(cell);
+        if state.lives.at(place).paused.is_none() {
+            let task = state.take(cell).map(|ready| ready.task);
+            state.lives.at(place).paused = Some(task);
         }
     }
 
     pub(super) fn resume(&self, cell: CellId) {
         let mut state = self.state.lock();
-        let Some(life) = state.lives.get_mut(&cell) else { return };
+        let Some(place) = state.lives.find(cell) else { return };
+        let life = state.lives.at(place);
         let (turns, waiting) = (life.turns, life.paused.take());
         if let Some(Some(task)) = waiting {
             let key = (self.key(cell, turns), cell);
-            state.ready.push(Ready { key, task });
+            state.ready.push(Ready { key, place, task });
         }
     }
 
@@ -347,9 +339,15 @@ impl Executor {
 impl State {
     /// All cells that live, none of them paused any more.
     fn everyone(&mut self) -> Vec<Arc<dyn Node>> {
-        let waiting = self.lives.iter_mut().filter_map(|(&cell, life)| Some((cell, life.paused.take()??)));
-        self.ready.extend(waiting.map(|(cell, task)| Ready { key: (0, cell), task }));
-        self.lives.values().filter_map(|life| life.node.as_ref()?.upgrade()).collect()
+        let mut nodes = Vec::new();
+        for (cell, place) in self.lives.all() {
+            let life = self.lives.at(place);
+            if let Some(task) = life.paused.take().flatten() {
+                self.ready.push(Ready { key: (0, cell), place, task });
+            }
+            nodes.extend(life.node.as_ref().and_then(Weak::upgrade));
+        }
+        nodes
     }
 
     /// What is still queued. Nothing is: then what comes later is dropped where it comes.
@@ -360,17 +358,17 @@ impl State {
     }
 
     /// Takes this cell out of those that are ready, if it is one of them.
-    fn take(&mut self, cell: CellId) -> Option<Task> {
+    fn take(&mut self, cell: CellId) -> Option<Ready> {
         let mut ready = std::mem::take(&mut self.ready).into_vec();
-        let place = ready.iter().position(|ready| ready.key.1 == cell);
-        let taken = place.map(|place| ready.swap_remove(place).task);
+        let nth = ready.iter().position(|ready| ready.key.1 == cell);
+        let taken = nth.map(|nth| ready.swap_remove(nth));
         self.ready = ready.into();
         taken
     }
 
     /// Counts a turn of the cell; returns how many there were before.
-    fn turn(&mut self, cell: CellId) -> u64 {
-        let life = self.lives.entry(cell).or_default();
+    fn turn(&mut self, place: usize) -> u64 {
+        let life = self.lives.at(place);
         life.turns += 1;
         life.turns - 1
     }
@@ -389,9 +387,9 @@ impl State {
             return if world_due { Some(self.world()) } else { self.part(expected, false) };
         }
         let cell = expected.cell;
-        let Some(task) = self.take(cell) else { return self.part(expected, world_due) };
-        self.turn(cell);
-        Some(Choice::Turn(task, Limit::Exactly(expected.what.commands)))
+        let Some(Ready { task, place, .. }) = self.take(cell) else { return self.part(expected, world_due) };
+        self.turn(place);
+        Some(Choice::Turn(task, Limit::Exactly(expected.what.commands), place))
     }
 
     /// The trace's choice is not possible: that is a difference once nothing else can make it so, which is when something
@@ -420,17 +418,5 @@ impl State {
             kept.push(record);
         }
         Some(record)
-    }
-}
-
-impl Life {
-    /// The number of a kind, in order of first sight from 1; 0 is none.
-    fn sight(&mut self, kind: Option<u64>) -> u8 {
-        let Some(kind) = kind else { return 0 };
-        let place = self.kinds.iter().position(|&seen| seen == kind).unwrap_or_else(|| {
-            self.kinds.push(kind);
-            self.kinds.len() - 1
-        });
-        u8::try_from(place + 1).unwrap_or(u8::MAX)
     }
 }

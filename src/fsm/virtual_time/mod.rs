@@ -21,6 +21,7 @@ use std::time::Duration;
 
 mod clock;
 mod executor;
+mod lives;
 mod node_clock;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests;

@@ -1,7 +1,7 @@
 //! The clock of a node, and the wheel that turns by it.
 //!
 //! ```text
-//!   true time ──clock──> node time ──> wheel      looked at when somebody has touched it, or its next deadline has come
+//!   true time ──clock──> node time ──> wheel      looked at when it has changed, or its next deadline has come
 //! ```
 
 use super::clock::{Clock, Leaping};
@@ -18,8 +18,8 @@ pub(super) struct NodeClock {
     pub(super) timers: Timers,
     /// The true time of its earliest deadline, as it was when the wheel was last looked at.
     next: AtomicU64,
-    /// Somebody has had the wheel in hand since, or the clock has leapt.
-    touched: AtomicBool,
+    /// The clock has leapt since.
+    leapt: AtomicBool,
 }
 
 impl NodeClock {
@@ -27,8 +27,8 @@ impl NodeClock {
         let clock = Arc::new(Leaping::new(clock));
         let (shown, time) = (clock.clone(), truth.clone());
         let timers = Timers::by(move || shown.show(read(&time)));
-        let (next, touched) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
-        NodeClock { truth, clock, timers, next, touched }
+        let (next, leapt) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        NodeClock { truth, clock, timers, next, leapt }
     }
 
     pub(super) fn show(&self) -> Time {
@@ -37,20 +37,17 @@ impl NodeClock {
 
     pub(super) fn leap(&self, by: Duration) {
         self.clock.leap(by);
-        self.touch();
-    }
-
-    pub(super) fn touch(&self) {
         // ORDERING: Relaxed here and below, as in `read`.
-        self.touched.store(true, Ordering::Relaxed);
+        self.leapt.store(true, Ordering::Relaxed);
     }
 
-    /// Signals whose timers are due, and gives the true time of the next deadline; `MAX` if there is none. A wheel that
-    /// nobody has touched is left alone until then.
+    /// Signals whose timers are due, and gives the true time of the next deadline; `MAX` if there is none. A wheel on
+    /// which nothing has changed is left alone until then.
     pub(super) fn fire(&self) -> Time {
         let now = read(&self.truth);
-        if self.touched.load(Ordering::Relaxed) || self.next.load(Ordering::Relaxed) <= now.0 {
-            self.touched.store(false, Ordering::Relaxed);
+        let is_due = self.next.load(Ordering::Relaxed) <= now.0;
+        if self.timers.have_changed() || is_due || self.leapt.load(Ordering::Relaxed) {
+            self.leapt.store(false, Ordering::Relaxed);
             self.timers.fire();
             let next = self.timers.next().map_or(Time::MAX, |at| self.clock.when(at).max(now));
             self.next.store(next.0, Ordering::Relaxed);
