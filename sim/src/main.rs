@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         return bench::run();
     }
     if options.bench_seed {
-        return verdict(&bench::one(options.lasts), "cargo sim --bench-seed");
+        return verdict(&bench::one(options.from.unwrap_or(0), options.lasts), "cargo sim --bench-seed");
     }
     if options.mutants {
         return look_for_mutants(&options);

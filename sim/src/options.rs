@@ -14,7 +14,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --break MARK             of one seed: stops after the step that meets this mark
       --unaimed                of one seed: without the faults that wait for marks, as a build that counts none
   cargo sim --bench            says how fast it is, and where the time goes
-  cargo sim --bench-seed       runs a part of that load, for --milliseconds M
+  cargo sim --bench-seed       runs a part of that load, the seed --from (0), for --milliseconds M
   cargo sim --minutes M        runs seeds for so long, on all cores
       --workers N              on so many threads, instead of one for each core
       --marks                  of many seeds: how often, and in how many of them, each mark was met
@@ -113,7 +113,7 @@ impl Options {
 /// Each command, by the option that asks for it, and what else goes with it. The first that is asked for counts.
 const COMMANDS: [(&str, &[&str]); 7] = [
     ("--bench", &[]),
-    ("--bench-seed", &["--milliseconds"]),
+    ("--bench-seed", &["--from", "--milliseconds"]),
     ("--mutants", &["--seeds", "--milliseconds"]),
     ("--scenario", &["--seed", "--seeds", "--trace", "--html", "--mutant"]),
     ("--minimize", &["--seed", "--milliseconds", "--html", "--mutant"]),
@@ -171,6 +171,7 @@ mod tests {
             "--seed 1 --unaimed --html x",
             "--mutants --seeds 3",
             "--bench",
+            "--bench-seed --from 3 --milliseconds 9",
             "",
         ] {
             assert!(parse(words).is_ok_and(|options| options.is_some()), "{words}: {:?}", parse(words));

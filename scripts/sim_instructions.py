@@ -1,0 +1,114 @@
+"""Counts the instructions of a simulated step, and compares them with what the repository says they were.
+
+Time says little on a machine that does other things too; instructions are the same each time. They are counted by
+`perf` where the processor lets it, else by valgrind, on the load of `cargo sim --bench`, which must have been built.
+
+    cargo sim --help > /dev/null && python3 scripts/sim_instructions.py
+    python3 scripts/sim_instructions.py --write       a new figure, when a change is worth what it costs
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BINARY = ROOT / "target" / "sim" / "release" / "rsm-sim"
+FIGURES = ROOT / "sim" / "instructions.txt"
+SEEDS = 5
+# More than so many hundredths above the figure is a step back; below it the figure is out of date, and said to be.
+TOLERANCE = 5
+# How glibc fills and copies differs between processors, and valgrind counts each byte of some of its ways.
+TUNABLES = "glibc.cpu.x86_rep_stosb_threshold=1000000000:glibc.cpu.x86_rep_movsb_threshold=1000000000"
+HEAD = """\
+# Instructions of a simulated step, by who counts them: scripts/sim_instructions.py compares, and writes this.
+# Another compiler makes other code, so a figure speaks of one only.
+"""
+
+Counter = tuple[str, list[str], str]
+
+COUNTERS: list[Counter] = [
+    ("perf", ["perf", "stat", "-x", ",", "-e", "instructions:u"], r"^(\d+),.*instructions:u"),
+    ("valgrind", ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"], r"Collected : (\d+)"),
+]
+
+
+def said(counter: list[str], command: list[str | Path]) -> subprocess.CompletedProcess[str]:
+    """What a counted command prints."""
+    environment = os.environ | {"GLIBC_TUNABLES": TUNABLES}
+    return subprocess.run([*counter, *command], capture_output=True, text=True, env=environment)
+
+
+def usable() -> Counter | None:
+    """Who can count here."""
+    for name, command, pattern in COUNTERS:
+        if shutil.which(command[0]) and re.search(pattern, said(command, ["/bin/true"]).stderr, re.MULTILINE):
+            return name, command, pattern
+    return None
+
+
+def instructions_of_a_step(counter: Counter) -> float:
+    """Over all seeds of the load."""
+    _, command, pattern = counter
+    instructions, steps = 0, 0
+    for seed in range(SEEDS):
+        load: list[str | Path] = [BINARY, "--bench-seed", "--from", str(seed), "--milliseconds", "20000"]
+        came = said(command, load)
+        counted, taken = re.search(pattern, came.stderr, re.MULTILINE), re.search(r"steps (\d+)", came.stdout)
+        if came.returncode != 0 or counted is None or taken is None:
+            sys.exit(f"seed {seed} of the load did not run whole:\n{came.stdout}{came.stderr}")
+        instructions += int(counted[1])
+        steps += int(taken[1])
+    return instructions / steps
+
+
+def compiler() -> str:
+    """By its name and version."""
+    return subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def figures() -> dict[tuple[str, str], int]:
+    """What the repository says, by counter and compiler."""
+    lines = FIGURES.read_text(encoding="utf-8").splitlines() if FIGURES.exists() else []
+    words = [line.split(" ", 2) for line in lines if not line.startswith("#")]
+    return {(counter, rustc): int(figure) for counter, figure, rustc in words}
+
+
+def write(known: dict[tuple[str, str], int], counter: str, now: int) -> None:
+    """The figures, the one of this counter being the present one."""
+    kept = {key: figure for key, figure in known.items() if key[0] != counter} | {(counter, compiler()): now}
+    lines = [f"{name} {figure} {rustc}\n" for (name, rustc), figure in sorted(kept.items())]
+    FIGURES.write_text(HEAD + "".join(lines), encoding="utf-8")
+
+
+def main() -> int:
+    """The exit code: 1 if a step costs more than it did."""
+    if not BINARY.exists():
+        sys.exit(f"{BINARY.relative_to(ROOT)} is not there: cargo sim --help builds it")
+    counter = usable()
+    if counter is None:
+        print("INSTRUCTIONS NOT COUNTED: perf may not here, and there is no valgrind (apt-get install valgrind)")
+        return 0
+    now, known = round(instructions_of_a_step(counter)), figures()
+    print(f"{now} instructions a step, as {counter[0]} counts them")
+    if "--write" in sys.argv[1:]:
+        write(known, counter[0], now)
+        return 0
+    before = known.get((counter[0], compiler()))
+    if before is None:
+        print(f"NOT COMPARED: sim/instructions.txt has no figure of {counter[0]} for {compiler()}")
+        return 0
+    share = 100 * (now - before) / before
+    print(f"{before} by sim/instructions.txt: {share:+.1f} %")
+    if share > TOLERANCE:
+        print(f"over {TOLERANCE} % more: mend it, or say why it is worth that, and write the figure anew (--write)")
+        return 1
+    if share < -TOLERANCE:
+        print("faster: write the figure anew (--write), or the gain can be lost unseen")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
