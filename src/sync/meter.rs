@@ -182,28 +182,39 @@ impl Meter {
             return Err(Refused::TooMany);
         }
         let (cost, ahead) = (self.cost(count), self.cost(self.burst));
-        let mut place = Place { at: Time::MAX, before: 0, due: 0 };
+        let mut place = Place { at: Time::MAX, before: 0, due: None };
         // ORDERING: Relaxed: who passes is told nothing of who passed before.
         let moved = self.due.fetch_update(Relaxed, Relaxed, |due| {
-            place.before = due.max(now.0);
-            // Beyond what 64 bits can say nothing comes: that is on the strict side.
-            let next = place.before.checked_add(cost);
-            place.at = next.map_or(Time::MAX, |next| now.max(Time(next.saturating_sub(ahead))));
-            place.due = next?;
-            (place.at <= deadline).then_some(place.due)
+            place = Place::next(due, now, cost, ahead);
+            place.due.filter(|_| place.at <= deadline)
         });
         if moved.is_ok() { Ok(place) } else { Err(Refused::Until(place.at)) }
     }
 }
 
 /// A place in the row.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     /// From when it may pass.
     at: Time,
-    /// What was due before this place, and with it.
+    /// What was due before this place.
     before: u64,
-    due: u64,
+    /// And with it; beyond what 64 bits can say there is none, and nothing comes: that is on the strict side.
+    due: Option<u64>,
+}
+
+impl Place {
+    /// The place behind `due` for what costs `cost`, where a burst may be `ahead` of the rate: the word's one transition.
+    const fn next(due: u64, now: Time, cost: u64, ahead: u64) -> Place {
+        let before = if due < now.0 { now.0 } else { due };
+        let due = before.checked_add(cost);
+        let at = match due {
+            None => Time::MAX,
+            Some(due) if due.saturating_sub(ahead) < now.0 => now,
+            Some(due) => Time(due.saturating_sub(ahead)),
+        };
+        Place { at, before, due }
+    }
 }
 
 /// A place of one that sleeps until it comes.
@@ -215,8 +226,9 @@ struct Given<'a> {
 impl Drop for Given<'_> {
     /// Only the last place may go: those behind have been told their times already.
     fn drop(&mut self) {
+        let Some(due) = self.place.due else { return };
         // ORDERING: Relaxed, as in `place`.
-        let _ = self.meter.due.compare_exchange(self.place.due, self.place.before, Relaxed, Relaxed);
+        let _ = self.meter.due.compare_exchange(due, self.place.before, Relaxed, Relaxed);
     }
 }
 

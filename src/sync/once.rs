@@ -102,9 +102,11 @@ pub struct Once<T> {
     owner: Owner,
 }
 
-#[cfg(all(target_pointer_width = "64", not(debug_assertions), not(any(rsm_loom, rsm_shuttle))))]
-const _: () =
-    assert!(size_of::<Once<()>>() == 16 && size_of::<Once<[u64; 3]>>() == 40, "a once is two words and its value");
+#[cfg(all(target_pointer_width = "64", not(any(rsm_loom, rsm_shuttle))))]
+const _: () = assert!(
+    size_of::<Once<()>>() == 16 + size_of::<Owner>() && size_of::<Once<[u64; 3]>>() == 40 + size_of::<Owner>(),
+    "a once is two words and its value, and with debug assertions who makes it"
+);
 
 // SAFETY: `&T` on several threads takes `T: Sync`; a value that is made on one thread and dropped or taken on another, `T: Send`.
 // It is written before READY, by the one who runs, and read after (O1).

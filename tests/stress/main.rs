@@ -1,4 +1,4 @@
-//! Every primitive on real threads, for a moment: sums, order, no permit and no wake lost, with timeouts and dropped futures in
+//! The primitives on real threads, for a moment: sums, order, no permit and no wake lost, with timeouts and dropped futures in
 //! between. Under a sanitizer it is what the sanitizer sees (`scripts/sanitize.py`); `RSM_STRESS=n` runs it n times as long.
 
 mod channels;

@@ -82,7 +82,7 @@ pub struct Guard<'a, T: ?Sized, Q: Strategy = Fifo> {
     owns: PhantomData<*mut T>,
 }
 
-// SAFETY: only the owner reaches `value`, and there is one owner at a time, so a shared lock does no more than move the value
+// SAFETY: only the owner reaches `value`, and there is one owner at a time (W7), so a shared lock does no more than move the value
 // between threads.
 unsafe impl<T: ?Sized + Send, Q: Strategy> Sync for Lock<T, Q> {}
 // SAFETY: the value goes with it; nobody waits in a lock that can be moved.
@@ -321,7 +321,7 @@ impl<T: ?Sized, Q: Strategy> Deref for Guard<'_, T, Q> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: a guard is made only for who has won the lock, and undone only when it lets go; meanwhile the word turns
+        // SAFETY: W7: a guard is made only for who has won the lock, and undone only when it lets go; meanwhile the word turns
         // every other thread away, and `&self` turns our own writes away.
         self.lock.value.with(|value| unsafe { &*value })
     }

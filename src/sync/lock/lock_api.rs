@@ -17,7 +17,7 @@ fn raw<Q: Strategy>(guard: Guard<'_, (), Q>) -> GuardNoSend {
     GuardNoSend::new()
 }
 
-// SAFETY: a `Lock` has one owner at a time; each method that says that it has locked has made a guard and forgotten it, and the
+// SAFETY: a `Lock` has one owner at a time (W7); each method that says that it has locked has made a guard and forgotten it, and the
 // lock stays locked until it is unlocked on that guard's behalf.
 unsafe impl<Q: Strategy> RawMutex for Lock<(), Q> {
     #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants a constant to make locks from")]

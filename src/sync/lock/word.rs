@@ -21,6 +21,8 @@
 //! - W5 The payload changes only in `lock`, `inherit`, `take_up` and the four releases: by the owner, or the owner-to-be; and in
 //!   `replace`, which is `lock` and `free` in one step.
 //! - W6 One who is told that it is the heir finds HEIR set: the word is changed first. It stays set until the heir settles.
+//! - W7 One owner at a time: only who has made LOCKED of what was free, or has taken up what was GIVEN, is the owner; and only an
+//!   owner clears LOCKED or sets GIVEN.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(pub(super) u64);
@@ -247,6 +249,23 @@ mod tests {
                 assert_eq!(next.pending() as i64 - word.pending() as i64, pending, "{name} of {:#x}", word.0);
             }
             assert!(applied > 0, "{name} applies to some word");
+        }
+    }
+
+    #[test]
+    fn an_owner_comes_only_by_taking_what_has_none_and_goes_only_by_letting_go() {
+        let is_owned = |word: Word| word.has(LOCKED) && !word.has(GIVEN);
+        for (name, change, ..) in CHANGES {
+            for word in words() {
+                let Some(next) = change(word) else { continue };
+                let (before, after) = match name {
+                    "lock" | "inherit" | "take_up" => (false, true),
+                    "free" | "free_waking" | "give_warm" | "give_cold" => (true, false),
+                    "replace" => (false, false),
+                    _ => (is_owned(word), is_owned(word)),
+                };
+                assert_eq!((is_owned(word), is_owned(next)), (before, after), "W7: {name} of {:#x}", word.0);
+            }
         }
     }
 

@@ -94,6 +94,22 @@ fn places_are_given_in_order_of_asking_and_nobody_passes_them() {
 }
 
 #[test]
+fn each_place_follows_from_the_word_and_the_clock_alone() {
+    let scale = [0, 1, 2, 10, 100, u64::MAX / 2, u64::MAX - 1, u64::MAX];
+    for (due, now) in scale.into_iter().flat_map(|due| scale.map(|now| (due, now))) {
+        for (cost, ahead) in scale.into_iter().flat_map(|cost| scale.map(|ahead| (cost, ahead))) {
+            let place = Place::next(due, Time(now), cost, ahead);
+            let wide = u128::from(due.max(now)) + u128::from(cost);
+            assert_eq!(place.before, due.max(now), "G2: nobody's place lies before one that is given, nor before now");
+            assert_eq!(place.due.map(u128::from), Some(wide).filter(|&wide| wide <= u128::from(u64::MAX)));
+            let at = wide.saturating_sub(u128::from(ahead)).max(u128::from(now));
+            let never = place.due.is_none();
+            assert_eq!(place.at, Time(if never { u64::MAX } else { at as u64 }), "G1: {due} {now} {cost} {ahead}");
+        }
+    }
+}
+
+#[test]
 fn the_ends_of_the_scale_are_strict_and_never_panic() {
     let now = Time(7);
     for nothing in [Meter::new(0, SECOND, 9), Meter::new(9, SECOND, 0)] {
