@@ -191,6 +191,48 @@ fn each_ordering_that_pairs_names_the_model_that_fails_without_it_or_shows_its_l
     );
 }
 
+/// The models that are run: what stands first in a call, but for those of which it is held that they fail.
+fn models_run() -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, text) in files("tests/loom", ".rs").into_iter().chain(files("src", "models.rs")) {
+        // What counts as found: none of its models is one.
+        for line in text.lines().filter(|line| !name.ends_with("catch.rs") && !line.contains("fails(")) {
+            let calls = line.match_indices("(\"").filter(|(at, _)| {
+                let called =
+                    line[..*at].trim_end_matches(|letter: char| letter.is_alphanumeric() || "_:<>".contains(letter));
+                called.len() < *at && !called.ends_with(['.', '!'])
+            });
+            let literals = calls.filter_map(|(at, _)| line[at + 2..].split('"').next());
+            let is_word =
+                |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase() || "_0123456789".contains(letter));
+            names.extend(literals.map(|name| name.trim_end_matches(" (mpsc)")).filter(is_word).map(str::to_owned));
+        }
+    }
+    names
+}
+
+#[test]
+fn what_each_model_explores_is_recorded() {
+    let recorded = std::fs::read_to_string(root().join("docs/explored.json")).expect("it is kept beside the page");
+    let silent = models_run().into_iter().filter(|name| {
+        let key = [format!("\"{name}\": {{"), format!("\"{name} (mpsc)\": {{")];
+        !key.iter().any(|key| recorded.contains(key))
+    });
+    none_of("the executions of each model stand in docs/explored.json (scripts/explore.py)", silent.collect());
+    assert!(models_run().len() > 200, "the models are found by their names");
+}
+
+#[test]
+fn the_page_of_orderings_has_a_row_for_each_that_pairs_and_no_other() {
+    let script = root().join("scripts/weaken.py");
+    let page = root().join("docs/verification-sync.md");
+    let run = Command::new("python3").arg("-B").arg(script).arg("--check").arg(page).output();
+    let run =
+        run.unwrap_or_else(|why| panic!("the accesses are found by a script that needs python3 on the path: {why}"));
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{said}: run scripts/weaken.py --page docs/verification-sync.md");
+}
+
 #[test]
 fn each_unsafe_act_has_its_proof() {
     let mut bare = Vec::new();
