@@ -5,10 +5,13 @@
 //!        └─> Plan      [Fault { at, what }]                                         one fault less leaves the rest alone
 //! ```
 
+mod kinds;
+
 use crate::aim::Aim;
 use crate::nemesis::{self, Aimed, Answer};
 use crate::net::Weather;
 use crate::stream::{Purpose, Ratio, exponential, log_uniform, stream};
+use kinds::{at_leader, clog, crash, cut, down, node, rot, shortage, some_of, spell};
 use rsm::mix::Draws;
 use rsm::time::Time;
 use std::time::Duration;
@@ -418,85 +421,6 @@ fn flap(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<
     faults.extend(again.map(|at| Fault { at, what: What::Cut { shape: shape.clone(), lasts } }));
 }
 
-fn node(draws: &mut Draws, swarm: &Swarm) -> usize {
-    draws.below(swarm.nodes as u64) as usize
-}
-
-/// Two of them.
-fn two(draws: &mut Draws, swarm: &Swarm) -> (usize, usize) {
-    let one = node(draws, swarm);
-    let other = (one + 1 + draws.below(swarm.nodes as u64 - 1) as usize) % swarm.nodes;
-    (one, other)
-}
-
-/// Some of the nodes, not all; of how many there are each is as likely.
-fn some_of(draws: &mut Draws, swarm: &Swarm) -> u32 {
-    let mut left = 1 + draws.below((swarm.nodes as u64 - 1).max(1));
-    let mut nodes = 0;
-    for node in 0..swarm.nodes as u64 {
-        let is_one = draws.below(swarm.nodes as u64 - node) < left;
-        (left, nodes) = (left - u64::from(is_one), nodes | u32::from(is_one) << node);
-    }
-    nodes
-}
-
-/// Mostly short, seldom so long that everything has changed meanwhile.
-fn down(draws: &mut Draws) -> u64 {
-    let most = if draws.chance(1, 10) { 8_000 * MS } else { 1_500 * MS };
-    log_uniform(draws.bits(), MS, most)
-}
-
-/// The same.
-fn spell(draws: &mut Draws) -> u64 {
-    let most = if draws.chance(1, 10) { 6_000 * MS } else { 1_500 * MS };
-    log_uniform(draws.bits(), 20 * MS, most)
-}
-
-fn at_leader(draws: &mut Draws, _: &Swarm) -> What {
-    What::AtLeader { answer: nemesis::draw_answer(draws, false), lasts: spell(draws) }
-}
-
-/// A full disk is met once the segment and the next one are used up.
-fn shortage(draws: &mut Draws) -> u64 {
-    log_uniform(draws.bits(), 300 * MS, 4_000 * MS)
-}
-
-fn crash(draws: &mut Draws, swarm: &Swarm) -> What {
-    let (node, down) = (node(draws, swarm), down(draws));
-    let operations = draws.below(30);
-    if draws.chance(2, 3) { What::CrashAtDisk { node, operations, down } } else { What::Crash { node, down } }
-}
-
-fn rot(draws: &mut Draws, swarm: &Swarm) -> What {
-    What::Rot { node: node(draws, swarm), place: draws.bits(), down: down(draws) }
-}
-
-fn clog(draws: &mut Draws, swarm: &Swarm) -> What {
-    let (from, to) = two(draws, swarm);
-    What::Clog { from, to, lasts: spell(draws) }
-}
-
-fn cut(draws: &mut Draws, swarm: &Swarm) -> What {
-    let (one, other) = two(draws, swarm);
-    let by_coin = 1 + draws.below((1 << swarm.nodes) - 1) as u32;
-    let by_size = some_of(draws, swarm);
-    // Of two nodes, and of three, there are not so many.
-    let shapes = [0, 0, 7, 10, 11, 11, 11, 11][swarm.nodes];
-    let shape = match draws.below(shapes) {
-        0 => Shape::Split(if draws.chance(1, 2) { by_coin } else { by_size }),
-        1 => Shape::Isolate(one),
-        2..=3 => Shape::Leader,
-        4 => Shape::Deaf(one),
-        5 => Shape::Mute(one),
-        6 => Shape::Link(one, other),
-        7 => Shape::HalfBridge(one),
-        8 => Shape::Bridge(one),
-        9 => Shape::Chain,
-        _ => Shape::Ring,
-    };
-    What::Cut { shape, lasts: spell(draws) }
-}
-
 impl Shape {
     /// The links of this shape among so many nodes, `leader` being who leads.
     #[must_use]
@@ -522,79 +446,4 @@ impl Shape {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_seed_has_one_plan_in_order_of_time() {
-        let swarm = swarm(11);
-        let faults = plan(11, &swarm, Time(5_000 * MS));
-        assert_eq!(faults, plan(11, &swarm, Time(5_000 * MS)));
-        assert!(faults.is_sorted_by_key(|fault| fault.at));
-    }
-
-    #[test]
-    fn a_family_that_is_off_leaves_the_others_as_they_were() {
-        let mut with = swarm(3);
-        with.families = Families { cuts: true, crashes: true, ..Families::default() };
-        let mut without = with.clone();
-        without.families.cuts = false;
-        let crashes = |faults: Vec<Fault>| -> Vec<_> {
-            faults.into_iter().filter(|fault| !matches!(fault.what, What::Cut { .. })).collect()
-        };
-        let until = Time(60_000 * MS);
-        assert_eq!(crashes(plan(3, &with, until)), crashes(plan(3, &without, until)));
-    }
-
-    #[test]
-    fn every_family_and_every_shape_is_drawn_by_some_seed() {
-        let mut kinds = std::collections::BTreeSet::new();
-        for seed in 0..200 {
-            for fault in plan(seed, &swarm(seed), Time(5_000 * MS)) {
-                let name = format!("{:?}", fault.what);
-                kinds.insert(name.split([' ', '(']).next().unwrap_or_default().to_owned());
-                if let What::Cut { shape, .. } = fault.what {
-                    kinds.insert(format!("{shape:?}").split('(').next().unwrap_or_default().to_owned());
-                }
-            }
-        }
-        assert_eq!(kinds.len(), 16 + 10, "{kinds:?}");
-    }
-
-    #[test]
-    fn some_of_them_are_not_all_and_may_be_as_few_or_as_many_as_there_are_sizes() {
-        let (mut draws, swarm) = (Draws::new(5), Swarm { nodes: 5, ..swarm(5) });
-        let mut sizes = [0; 5];
-        (0..1_000).for_each(|_| sizes[some_of(&mut draws, &swarm).count_ones() as usize] += 1);
-        assert!(sizes[0] == 0 && sizes[1..].iter().all(|&times| 200 < times), "{sizes:?}");
-    }
-
-    #[test]
-    fn a_cut_that_flaps_comes_again_with_pauses_between() {
-        let mut swarm = swarm(3);
-        swarm.families = Families { cuts: true, ..Families::default() };
-        let faults = plan(3, &swarm, Time(60_000 * MS));
-        let alike = |one: &Fault| faults.iter().filter(|other| other.what == one.what).count();
-        let most = faults.iter().map(alike).max().unwrap_or_default();
-        assert!(3 <= most && faults.is_sorted_by_key(|fault| fault.at), "{most}");
-    }
-
-    #[test]
-    fn a_bridge_joins_two_halves_that_do_not_meet() {
-        let links = Shape::Bridge(4).links(5, None);
-        assert!(links.contains(&(0, 1)) && !links.contains(&(0, 2)) && !links.contains(&(0, 4)));
-    }
-
-    #[test]
-    fn shapes_cut_what_they_say() {
-        let left = |shape: Shape| {
-            let (cut, all) = (shape.links(4, Some(0)), Shape::Isolate(0).links(4, None));
-            let kept = all.iter().filter(|link| !cut.contains(link)).count();
-            (cut.len(), kept)
-        };
-        assert_eq!(left(Shape::HalfBridge(2)), (4, 2), "the leader meets one of the others");
-        assert_eq!(left(Shape::HalfBridge(0)), (0, 6), "who leads is cut off from nobody by itself");
-        assert_eq!(left(Shape::Chain), (6, 2), "the first has one neighbour");
-        assert_eq!(left(Shape::Ring), (4, 4), "each has two");
-    }
-}
+mod tests;

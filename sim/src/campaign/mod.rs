@@ -217,9 +217,9 @@ fn work(shared: &Shared<'_>) -> Totals {
 mod tests {
     use super::*;
     use rsm::raft::invariants::Violation;
+    use rsm::sync::barrier::Barrier;
     use std::fs;
     use std::path::PathBuf;
-    use std::sync::Barrier;
 
     /// An empty folder of this test's own.
     pub(super) fn folder(name: &str) -> PathBuf {

@@ -1,0 +1,85 @@
+//! The kinds of faults, each as it is drawn: where, what, for how long.
+
+use super::{MS, Shape, Swarm, What};
+use crate::nemesis;
+use crate::stream::log_uniform;
+use rsm::mix::Draws;
+
+pub(super) fn node(draws: &mut Draws, swarm: &Swarm) -> usize {
+    draws.below(swarm.nodes as u64) as usize
+}
+
+/// Two of them.
+pub(super) fn two(draws: &mut Draws, swarm: &Swarm) -> (usize, usize) {
+    let one = node(draws, swarm);
+    let other = (one + 1 + draws.below(swarm.nodes as u64 - 1) as usize) % swarm.nodes;
+    (one, other)
+}
+
+/// Some of the nodes, not all; of how many there are each is as likely.
+pub(super) fn some_of(draws: &mut Draws, swarm: &Swarm) -> u32 {
+    let mut left = 1 + draws.below((swarm.nodes as u64 - 1).max(1));
+    let mut nodes = 0;
+    for node in 0..swarm.nodes as u64 {
+        let is_one = draws.below(swarm.nodes as u64 - node) < left;
+        (left, nodes) = (left - u64::from(is_one), nodes | u32::from(is_one) << node);
+    }
+    nodes
+}
+
+/// Mostly short, seldom so long that everything has changed meanwhile.
+pub(super) fn down(draws: &mut Draws) -> u64 {
+    let most = if draws.chance(1, 10) { 8_000 * MS } else { 1_500 * MS };
+    log_uniform(draws.bits(), MS, most)
+}
+
+/// The same.
+pub(super) fn spell(draws: &mut Draws) -> u64 {
+    let most = if draws.chance(1, 10) { 6_000 * MS } else { 1_500 * MS };
+    log_uniform(draws.bits(), 20 * MS, most)
+}
+
+pub(super) fn at_leader(draws: &mut Draws, _: &Swarm) -> What {
+    What::AtLeader { answer: nemesis::draw_answer(draws, false), lasts: spell(draws) }
+}
+
+/// A full disk is met once the segment and the next one are used up.
+pub(super) fn shortage(draws: &mut Draws) -> u64 {
+    log_uniform(draws.bits(), 300 * MS, 4_000 * MS)
+}
+
+pub(super) fn crash(draws: &mut Draws, swarm: &Swarm) -> What {
+    let (node, down) = (node(draws, swarm), down(draws));
+    let operations = draws.below(30);
+    if draws.chance(2, 3) { What::CrashAtDisk { node, operations, down } } else { What::Crash { node, down } }
+}
+
+pub(super) fn rot(draws: &mut Draws, swarm: &Swarm) -> What {
+    What::Rot { node: node(draws, swarm), place: draws.bits(), down: down(draws) }
+}
+
+pub(super) fn clog(draws: &mut Draws, swarm: &Swarm) -> What {
+    let (from, to) = two(draws, swarm);
+    What::Clog { from, to, lasts: spell(draws) }
+}
+
+pub(super) fn cut(draws: &mut Draws, swarm: &Swarm) -> What {
+    let (one, other) = two(draws, swarm);
+    let by_coin = 1 + draws.below((1 << swarm.nodes) - 1) as u32;
+    let by_size = some_of(draws, swarm);
+    // Of two nodes, and of three, there are not so many.
+    let shapes = [0, 0, 7, 10, 11, 11, 11, 11][swarm.nodes];
+    let shape = match draws.below(shapes) {
+        0 => Shape::Split(if draws.chance(1, 2) { by_coin } else { by_size }),
+        1 => Shape::Isolate(one),
+        2..=3 => Shape::Leader,
+        4 => Shape::Deaf(one),
+        5 => Shape::Mute(one),
+        6 => Shape::Link(one, other),
+        7 => Shape::HalfBridge(one),
+        8 => Shape::Bridge(one),
+        9 => Shape::Chain,
+        _ => Shape::Ring,
+    };
+    What::Cut { shape, lasts: spell(draws) }
+}

@@ -1,0 +1,74 @@
+use super::*;
+
+#[test]
+fn a_seed_has_one_plan_in_order_of_time() {
+    let swarm = swarm(11);
+    let faults = plan(11, &swarm, Time(5_000 * MS));
+    assert_eq!(faults, plan(11, &swarm, Time(5_000 * MS)));
+    assert!(faults.is_sorted_by_key(|fault| fault.at));
+}
+
+#[test]
+fn a_family_that_is_off_leaves_the_others_as_they_were() {
+    let mut with = swarm(3);
+    with.families = Families { cuts: true, crashes: true, ..Families::default() };
+    let mut without = with.clone();
+    without.families.cuts = false;
+    let crashes = |faults: Vec<Fault>| -> Vec<_> {
+        faults.into_iter().filter(|fault| !matches!(fault.what, What::Cut { .. })).collect()
+    };
+    let until = Time(60_000 * MS);
+    assert_eq!(crashes(plan(3, &with, until)), crashes(plan(3, &without, until)));
+}
+
+#[test]
+fn every_family_and_every_shape_is_drawn_by_some_seed() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 0..200 {
+        for fault in plan(seed, &swarm(seed), Time(5_000 * MS)) {
+            let name = format!("{:?}", fault.what);
+            kinds.insert(name.split([' ', '(']).next().unwrap_or_default().to_owned());
+            if let What::Cut { shape, .. } = fault.what {
+                kinds.insert(format!("{shape:?}").split('(').next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    assert_eq!(kinds.len(), 16 + 10, "{kinds:?}");
+}
+
+#[test]
+fn some_of_them_are_not_all_and_may_be_as_few_or_as_many_as_there_are_sizes() {
+    let (mut draws, swarm) = (Draws::new(5), Swarm { nodes: 5, ..swarm(5) });
+    let mut sizes = [0; 5];
+    (0..1_000).for_each(|_| sizes[some_of(&mut draws, &swarm).count_ones() as usize] += 1);
+    assert!(sizes[0] == 0 && sizes[1..].iter().all(|&times| 200 < times), "{sizes:?}");
+}
+
+#[test]
+fn a_cut_that_flaps_comes_again_with_pauses_between() {
+    let mut swarm = swarm(3);
+    swarm.families = Families { cuts: true, ..Families::default() };
+    let faults = plan(3, &swarm, Time(60_000 * MS));
+    let alike = |one: &Fault| faults.iter().filter(|other| other.what == one.what).count();
+    let most = faults.iter().map(alike).max().unwrap_or_default();
+    assert!(3 <= most && faults.is_sorted_by_key(|fault| fault.at), "{most}");
+}
+
+#[test]
+fn a_bridge_joins_two_halves_that_do_not_meet() {
+    let links = Shape::Bridge(4).links(5, None);
+    assert!(links.contains(&(0, 1)) && !links.contains(&(0, 2)) && !links.contains(&(0, 4)));
+}
+
+#[test]
+fn shapes_cut_what_they_say() {
+    let left = |shape: Shape| {
+        let (cut, all) = (shape.links(4, Some(0)), Shape::Isolate(0).links(4, None));
+        let kept = all.iter().filter(|link| !cut.contains(link)).count();
+        (cut.len(), kept)
+    };
+    assert_eq!(left(Shape::HalfBridge(2)), (4, 2), "the leader meets one of the others");
+    assert_eq!(left(Shape::HalfBridge(0)), (0, 6), "who leads is cut off from nobody by itself");
+    assert_eq!(left(Shape::Chain), (6, 2), "the first has one neighbour");
+    assert_eq!(left(Shape::Ring), (4, 4), "each has two");
+}
