@@ -80,6 +80,7 @@ mod switch {
         SyncDropped "sync-dropped" "The log is written and not synced.",
         NamesUnsynced "names-unsynced" "A new segment's name is not synced.",
         SegmentUnsynced "segment-unsynced" "A new segment gets its name before its bytes are synced.",
+        AnchorSealed "anchor-sealed" "A segment ends behind its anchor, which is in one sector with the seal.",
         OldTermsCount "old-terms-count" "Entries of former terms are committed by counting copies.",
         HalfIsQuorum "half-is-quorum" "Half of an even number of voters is a quorum.",
         LessIsQuorum "less-is-quorum" "One fewer than a majority is a quorum.",

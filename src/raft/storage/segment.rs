@@ -120,6 +120,14 @@ impl<D: Disk> Segment<D> {
         self.tail += anchor.len() as u64;
         Ok(())
     }
+
+    /// The segment ends where its last flush has ended: an anchor behind it is to be written over by the seal. Where both
+    /// shared a sector, power that fails in the seal could spoil an anchor that the next segment counts on.
+    pub(super) fn take_anchor_back(&mut self) {
+        if self.staged.is_empty() {
+            self.tail = self.synced;
+        }
+    }
 }
 
 /// Appends a record to bytes that will stand in the file so that it begins at `at`.

@@ -18,6 +18,7 @@ use super::spare::{LEN_MIN, LEN_STEP, Spare};
 use super::{Disk, Error, Remark, Snapshot, Stamp, Storage, recovery};
 use crate::raft::consensus::Record;
 use crate::raft::mark::mark;
+use crate::raft::mutant::mutate;
 use crate::raft::wire::bytes::Count;
 use crate::raft::wire::entry::{Run, put_run};
 use crate::raft::{Entry, Index, NodeId, Recovered, Seq, Term};
@@ -234,6 +235,7 @@ impl<D: Disk> Wal<D> {
     /// Finishes this segment and goes on in the next: it is named before the seal says that there is one. False if
     /// the disk has no room for another.
     fn rotate(&mut self) -> Result<bool, Error> {
+        mutate!(AnchorSealed, self.opened().segment.take_anchor_back(), ());
         self.write()?;
         let (disk, options, stamp) = (Arc::clone(&self.disk), self.options, self.stamp);
         let spare = &mut self.opened().spare;

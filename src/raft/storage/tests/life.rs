@@ -18,6 +18,38 @@ fn grow(bench: &Bench, wal: &mut Wal<SimulatedDisk>, after: u64, segments: u64) 
     last
 }
 
+/// How often the next segment had its name when power failed, or what was not found then: met by the simulator, an
+/// anchor was the last record of its segment, in one sector with the seal.
+fn power_fails_in_a_rotation() -> Result<u64, Error> {
+    let bench = Bench { align: 512, ..Bench::new() };
+    // The entry with which the second segment begins.
+    let turn = grow(&bench, &mut bench.open().unwrap().0, 0, 2);
+    let text = "y".repeat(20_000);
+    let mut named = 0;
+    for (seed, after) in (0..12).flat_map(|seed| (0..10).map(move |after| (seed, after))) {
+        let bench = Bench { disk: Arc::new(SimulatedDisk::new(seed)), ..bench.clone() };
+        bench.disk.set_powersafe(false);
+        let mut wal = bench.open().unwrap().0;
+        (0..turn - 1).for_each(|after| put(&mut wal, &[entries(after, 1, [text.as_str()])]));
+        while wal.prepare().unwrap() {}
+        wal.idle().unwrap();
+        bench.disk.set_fuse(Some(after));
+        let _ = wal.stage(&entries(turn - 1, 1, [text.as_str()])).and_then(|()| wal.flush(Seq(turn)));
+        drop(wal);
+        bench.disk.crash();
+        named += u64::from(bench.segments() == [1, 2]);
+        let last = bench.open()?.1.last.index;
+        assert!(turn - 1 <= last.0, "seed {seed}, fuse {after}: {last}");
+    }
+    Ok(named)
+}
+
+#[test]
+fn power_that_fails_in_a_seal_spoils_nothing_that_was_before_it() {
+    let named = power_fails_in_a_rotation().unwrap();
+    assert!(10 <= named, "{named} times the next segment had its name");
+}
+
 #[test]
 fn bindings_birth_and_vote_outlive_the_segments_that_they_were_written_in() {
     let bench = Bench::new();
