@@ -12,7 +12,7 @@
 use crate::net::Weather;
 use crate::node::Node;
 use crate::plan::{MS, Shape};
-use crate::stream::{Purpose, Ratio, stream};
+use crate::stream::{Purpose, Ratio, fate, stream};
 use crate::world::World;
 use rsm::fsm::VirtualTime;
 use rsm::raft::consensus::{Consensus, Role};
@@ -22,7 +22,13 @@ use std::fmt;
 use std::time::Duration;
 
 /// One seed in so many ends with this phase.
-pub const SHARE: u64 = 4;
+const SHARE: u64 = 4;
+
+/// Whether this seed does.
+#[must_use]
+pub(crate) fn is_last(seed: u64) -> bool {
+    fate(seed, Purpose::Calm, 0, 0).is_multiple_of(SHARE)
+}
 
 /// Six rounds of election may be in vain in few seeds; so many in none: of each, a third at most is split.
 const ROUNDS_MAX: u64 = 24;

@@ -37,6 +37,7 @@ mod stray;
 pub mod stream;
 mod strike;
 pub mod sums;
+pub mod sweep;
 pub mod ties;
 mod trace;
 pub mod world;

@@ -23,7 +23,9 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints it as a story, to be kept as a file
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
       --seed S                 with another seed for what none of its lines says; --seeds N: with many
+  cargo sim --sweep            power fails at each disk operation of a short life, for each node, one run after the other
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
+      --fast                   only the half that shows soonest; each must be found by seeds alone, from five bases
   --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser
       --mutant M               of all but --mutants: with this one in place
 
@@ -60,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) scenario: Option<String>,
     pub(crate) mutant: Option<String>,
     pub(crate) mutants: bool,
+    pub(crate) fast: bool,
+    pub(crate) sweep: bool,
     pub(crate) html: Option<String>,
 }
 
@@ -100,6 +104,8 @@ impl Options {
                 "--scenario" => options.scenario = Some(word()?),
                 "--mutant" => options.mutant = Some(word()?),
                 "--mutants" => options.mutants = true,
+                "--fast" => options.fast = true,
+                "--sweep" => options.sweep = true,
                 "--html" => options.html = Some(word()?),
                 _ => return Err(format!("{name} is not known; see --help")),
             }
@@ -111,10 +117,11 @@ impl Options {
 }
 
 /// Each command, by the option that asks for it, and what else goes with it. The first that is asked for counts.
-const COMMANDS: [(&str, &[&str]); 7] = [
+const COMMANDS: [(&str, &[&str]); 8] = [
     ("--bench", &[]),
     ("--bench-seed", &["--from", "--milliseconds"]),
-    ("--mutants", &["--seeds", "--milliseconds"]),
+    ("--sweep", &["--mutant"]),
+    ("--mutants", &["--seeds", "--milliseconds", "--fast"]),
     ("--scenario", &["--seed", "--seeds", "--trace", "--html", "--mutant"]),
     ("--minimize", &["--seed", "--milliseconds", "--html", "--mutant"]),
     ("--seed", &["--milliseconds", "--trace", "--until", "--break", "--unaimed", "--html", "--mutant"]),

@@ -245,7 +245,7 @@ fn go(
         !is_stopped
     };
     while time.now() < end && step(time, world) {}
-    let ends_calmly = fate(world.seed, Purpose::Calm, 0, 0).is_multiple_of(calm::SHARE);
+    let ends_calmly = calm::is_last(world.seed);
     let is_whole = end <= time.now();
     if is_whole {
         world.judge_control();

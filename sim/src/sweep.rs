@@ -4,18 +4,18 @@
 //!   the 1st operation, the 2nd, ..  ──> a run each: it fails in the midst of that one, the node starts again, all is well
 //!   until a run ends before the operation comes
 //! ```
-//! Limits are small, so that a short life has everything: segments are begun and removed, snapshots are written and
-//! received, a log is recovered.
+//! Limits are small, so that a short life has everything: segments are begun and removed, snapshots are written, and
+//! received once the node has been cut off, a log is recovered.
 
 use crate::calm;
 use crate::net::Weather;
-use crate::plan::{Families, Fault, INBOX, MS, Swarm, TICKETS, What, swarm};
+use crate::plan::{Families, Fault, INBOX, MS, Shape, Swarm, TICKETS, What, swarm};
 use crate::run::{Case, Report};
 use rsm::raft::Time;
 use std::time::Duration;
 
 /// How long a life is before all is calm.
-const LASTS: Duration = Duration::from_millis(600);
+const LASTS: Duration = Duration::from_millis(250);
 
 /// What came of a sweep.
 #[derive(Clone, Debug)]
@@ -56,8 +56,10 @@ pub fn life(node: usize, operation: u64) -> Case {
         is_control: false,
         ..swarm(seed)
     };
-    let what = What::CrashAtDisk { node, operations: operation, down: 60 * MS };
-    Case { seed, swarm, plan: vec![Fault { at: Time::ZERO, what }], lasts: LASTS }
+    let crash = What::CrashAtDisk { node, operations: operation, down: 40 * MS };
+    let cut = What::Cut { shape: Shape::Isolate(node), lasts: 60 * MS };
+    let plan = vec![Fault { at: Time::ZERO, what: crash }, Fault { at: Time(80 * MS), what: cut }];
+    Case { seed, swarm, plan, lasts: LASTS }
 }
 
 /// Runs them all, or the first so many; `each` hears of each.

@@ -372,6 +372,11 @@ impl World {
             let why = format!("{} faults, {to_come} to come: {}", self.plan.len(), self.effects);
             self.check.lock().break_rule("R20", format!("faults are not accounted for: {why}"));
         }
+        for (ledger, node) in self.nodes.iter().map(|node| (node.disk.ledger(), node.id)) {
+            if !ledger.balances() {
+                self.check.lock().break_rule("R20", format!("bytes of {node} are not accounted for: {ledger:?}"));
+            }
+        }
         let traffic = self.net.traffic;
         let on_way = self.queue.iter().filter(|event| matches!(event, Event::Arrive { .. })).count() as u64;
         let lost = traffic.missed + traffic.lost + traffic.cut + traffic.crowded;

@@ -94,9 +94,13 @@ impl Inode {
             let prefix = draws.below(pending.len() as u64 + 1) as usize;
             for (nth, write) in pending.iter().enumerate() {
                 match fate {
-                    Fate::All => write.put(&mut self.durable),
-                    Fate::Prefix if nth < prefix => write.put(&mut self.durable),
-                    Fate::None | Fate::Prefix => {}
+                    Fate::All | Fate::None | Fate::Prefix => {
+                        let lands = fate == Fate::All || fate == Fate::Prefix && nth < prefix;
+                        if lands {
+                            write.put(&mut self.durable);
+                        }
+                        self.ledger.settle(write.len(), lands);
+                    }
                     Fate::Sectors | Fate::Shreds => {
                         crash.torn += u64::from(self.tear(write, fate == Fate::Shreds, powersafe, draws));
                     }
@@ -113,9 +117,13 @@ impl Inode {
         let (mut whole, mut missing) = (false, false);
         for (at, bytes) in write.sectors() {
             match draws.below(if shred { 3 } else { 2 }) {
-                0 => missing = true,
+                0 => {
+                    self.ledger.settle(bytes.len(), false);
+                    missing = true;
+                }
                 1 => {
                     self.durable.write(at, bytes);
+                    self.ledger.settle(bytes.len(), true);
                     whole = true;
                 }
                 _ => {
@@ -130,6 +138,8 @@ impl Inode {
     /// The beginning of a piece lands, behind it noise. Without powersafe overwrite the noise fills the whole sector.
     fn shred(&mut self, at: u64, bytes: &[u8], powersafe: bool, draws: &mut Draws) {
         let landed = draws.below(bytes.len() as u64) as usize;
+        self.ledger.settle(landed, true);
+        self.ledger.settle(bytes.len() - landed, false);
         let mut bytes = bytes.to_vec();
         bytes[landed..].fill_with(|| draws.bits() as u8);
         self.durable.write(at, &bytes);

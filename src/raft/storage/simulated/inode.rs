@@ -1,6 +1,7 @@
 //! One file: what readers see, what a crash leaves, and what stands between the two.
 
 use super::image::{Image, Piece};
+use super::ledger::Ledger;
 use crate::mix::Draws;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub(super) struct Inode {
     pub(super) pending: Vec<Write>,
     /// Cache and disk hold the same, but for what is pending.
     pub(super) is_clean: bool,
+    /// What became of all but the pending.
+    pub(super) ledger: Ledger,
 }
 
 /// A write that was not synced.
@@ -34,6 +37,7 @@ impl Clone for Inode {
             cache: self.cache.clone(),
             pending: self.pending.clone(),
             is_clean: self.is_clean,
+            ledger: self.ledger,
         }
     }
 }
@@ -46,6 +50,7 @@ impl Inode {
             cache: Image::default(),
             pending: Vec::new(),
             is_clean: true,
+            ledger: Ledger::default(),
         }
     }
 
@@ -60,13 +65,20 @@ impl Inode {
     pub(super) fn write(&mut self, pieces: impl Iterator<Item = Piece>) {
         let write = Write { pieces: pieces.collect() };
         write.put(&mut self.cache);
+        self.ledger.written += write.len() as u64;
         self.pending.push(write);
     }
 
     pub(super) fn sync(&mut self) {
         for write in self.pending.drain(..) {
             write.put(&mut self.durable);
+            self.ledger.settle(write.len(), true);
         }
+    }
+
+    /// What has become of its bytes.
+    pub(super) fn account(&self) -> Ledger {
+        Ledger { pending: self.pending.iter().map(|write| write.len() as u64).sum(), ..self.ledger }
     }
 
     /// A sync that fails: some sectors landed; all count as clean, so that no later sync writes the others.
@@ -74,9 +86,11 @@ impl Inode {
         self.is_clean = false;
         for write in std::mem::take(&mut self.pending) {
             for (at, bytes) in write.sectors() {
-                if draws.chance(1, 2) {
+                let lands = draws.chance(1, 2);
+                if lands {
                     self.durable.write(at, bytes);
                 }
+                self.ledger.settle(bytes.len(), lands);
             }
         }
     }
@@ -90,6 +104,10 @@ impl Inode {
 impl Write {
     pub(super) fn put(&self, image: &mut Image) {
         self.pieces.iter().for_each(|piece| image.put(piece));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.bytes().len()).sum()
     }
 
     /// Its parts that lie in one sector each, and where.

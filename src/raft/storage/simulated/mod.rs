@@ -16,10 +16,12 @@
 mod crash;
 mod image;
 mod inode;
+mod ledger;
 #[cfg(test)]
 mod tests;
 
 pub use crash::Crash;
+pub use ledger::Ledger;
 
 use super::Disk;
 use crate::mix::Draws;
@@ -69,6 +71,8 @@ struct State {
     names: BTreeMap<String, u64>,
     durable_names: BTreeMap<String, u64>,
     pending_names: Vec<NameChange>,
+    /// Of files that are no more.
+    gone: Ledger,
     life: u64,
     powersafe: bool,
     capacity: u64,
@@ -106,6 +110,7 @@ impl SimulatedDisk {
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
             pending_names: Vec::new(),
+            gone: Ledger::default(),
             life: 0,
             powersafe: true,
             capacity: u64::MAX,
@@ -169,6 +174,13 @@ impl SimulatedDisk {
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.state.lock().operations
+    }
+
+    /// What has become of every byte that was written.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        let state = self.state.lock();
+        state.inodes.values().fold(state.gone, |sum, inode| sum.plus(inode.account()))
     }
 
     /// How many bytes all files that have a name have together.
@@ -264,9 +276,15 @@ impl State {
 
     /// Frees what no name and no open file leads to.
     fn collect(&mut self) {
-        let State { inodes, names, durable_names, .. } = self;
+        let State { inodes, names, durable_names, gone, .. } = self;
         let named = |inode: &u64| names.values().chain(durable_names.values()).any(|other| other == inode);
-        inodes.retain(|inode, content| content.is_open() || named(inode));
+        inodes.retain(|inode, content| {
+            let is_kept = content.is_open() || named(inode);
+            if !is_kept {
+                *gone = gone.plus(content.account().ended());
+            }
+            is_kept
+        });
     }
 
     /// Writes so many bytes there, as far as `pieces` is asked for.

@@ -125,3 +125,29 @@ fn a_removed_file_is_read_by_those_who_have_it_open() {
     assert_eq!(disk.read_at(&file, &mut bytes, 0).unwrap(), 4);
     assert_eq!(&bytes, b"held");
 }
+
+#[test]
+fn every_byte_that_was_written_is_durable_lost_or_pending() {
+    let mut seen = Ledger::default();
+    for seed in 0..200 {
+        let disk = SimulatedDisk::new(seed);
+        disk.set_powersafe(seed % 2 == 0);
+        let file = written(&disk, "a", &[7; 5_000]);
+        disk.sync(&file).unwrap();
+        disk.sync_dir().unwrap();
+        disk.write_at(&file, &[8; 3_000], 100).unwrap();
+        disk.fail(Operation::Sync, 0);
+        disk.sync(&file).expect_err("it fails");
+        disk.write_at(&file, &[9; 3_000], 900).unwrap();
+        let gone = written(&disk, "b", &[1; 700]);
+        disk.remove("b").unwrap();
+        drop(gone);
+        let before = disk.ledger();
+        assert!(before.balances() && before.written == 11_700 && 3_000 <= before.pending, "{before:?}");
+        disk.crash();
+        let after = disk.ledger();
+        assert!(after.balances() && after.pending == 0 && 5_000 <= after.durable, "{after:?}");
+        seen = seen.plus(after);
+    }
+    assert!(300_000 < seen.lost && 1_200_000 < seen.durable, "{seen:?}");
+}
