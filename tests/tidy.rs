@@ -423,8 +423,8 @@ fn python_texts(call: &str) -> Vec<String> {
     let (mut all, mut next, mut letters) = (Vec::new(), String::new(), call.chars());
     while let Some(letter) = letters.next() {
         match letter {
-            '"' => {
-                while let Some(letter) = letters.next().filter(|letter| *letter != '"') {
+            quote @ ('"' | '\'') => {
+                while let Some(letter) = letters.next().filter(|letter| *letter != quote) {
                     next.push(match letter {
                         '\\' if letters.as_str().starts_with('n') => letters.next().map_or(' ', |_| '\n'),
                         '\\' => letters.next().expect("a letter behind a backslash"),

@@ -17,6 +17,7 @@ pub mod calm;
 pub mod check;
 pub mod client;
 pub mod effects;
+mod event;
 pub mod html;
 pub mod lin;
 pub mod lists;

@@ -8,11 +8,12 @@
 //! A build that counts no marks meets those of the simulator's own alone.
 
 use crate::effects::Came;
+use crate::event::Event;
 use crate::marks::{floors, place};
 use crate::node::Node;
 use crate::plan::{MS, Shape, What};
 use crate::stream::log_uniform;
-use crate::world::{Event, World};
+use crate::world::World;
 use rsm::fsm::CellId;
 use rsm::mix::{Draws, mix};
 use rsm::raft::consensus::{Consensus, Role, RoleName};

@@ -7,9 +7,10 @@
 //! the others. So a run that was recorded is told again without anything that is drawn for clients.
 
 use crate::client::{Came, Told};
+use crate::event::Event;
 use crate::html;
 use crate::lists::{Change, Key, Lists};
-use crate::world::{Event, World};
+use crate::world::World;
 use rsm::raft::Time;
 use rsm::raft::machine::{Caller, SessionId};
 use rsm::raft::peer::{Failure, Outcome};

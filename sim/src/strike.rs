@@ -1,11 +1,12 @@
 //! Faults carried out, and what follows from them.
 
 use crate::effects::Came;
+use crate::event::Event;
 use crate::html::Mark;
 use crate::net::prolong;
 use crate::node::Node;
 use crate::plan::{Shape, What};
-use crate::world::{Event, World};
+use crate::world::World;
 use rsm::raft::consensus::RoleName;
 use rsm::raft::peer::SpawnError;
 use rsm::raft::storage::{Disk, Error, simulated::Operation};

@@ -9,9 +9,10 @@
 
 use crate::aim::kind;
 use crate::check::bodies;
+use crate::event::Event;
 use crate::net::Harm;
 use crate::scenario::{Moment, Words};
-use crate::world::{Event, World};
+use crate::world::World;
 use rsm::fsm::CellId;
 use rsm::fsm::virtual_time::Record;
 use rsm::raft::NodeId;

@@ -9,10 +9,11 @@ use crate::aim::kind;
 use crate::check::{Answers, Check, Control, Kept, bodies};
 use crate::client::{Client, Next, Told};
 use crate::effects::Effects;
+use crate::event::Event;
 use crate::html::Film;
 use crate::marks::Counters;
 use crate::nemesis::{Armed, Held};
-use crate::net::{Copy, Harm, Net};
+use crate::net::{Copy, Net};
 use crate::node::{Common, Node, Sent};
 use crate::parts::{Part, spend};
 use crate::plan::{Fault, MS, Swarm, What};
@@ -22,7 +23,7 @@ use crate::script::Script;
 use crate::stray::{NOBODYS, names_another_life, turned_away};
 use crate::stream::{Purpose, exponential, stream};
 use crate::sums::Sums;
-use crate::ties::{Source, Ties};
+use crate::ties::Ties;
 use crate::trace;
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
@@ -32,43 +33,6 @@ use rsm::sync::lock::Lock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What will happen.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// The nth fault of the plan strikes.
-    Fault(usize),
-    /// A packet arrives.
-    Arrive { from: usize, to: usize, copy: Copy, bytes: Bytes },
-    /// A flush is over.
-    Flushed { node: usize, life: u64, seq: Seq },
-    /// A process begins.
-    Start { node: usize },
-    /// A process that stood still goes on.
-    Resume { node: usize, life: u64 },
-    /// A disk that was full has room.
-    Room { node: usize },
-    /// A client acts.
-    Client(usize),
-    /// The calls of the nth time that was written down come.
-    Calls(usize),
-    /// A moment that somebody waits for.
-    Pass,
-}
-
-impl Event {
-    /// Whose it is.
-    fn source(&self) -> Source {
-        match *self {
-            Event::Fault(_) | Event::Room { .. } | Event::Pass => Source::Plan,
-            Event::Arrive { from, to, .. } => Source::Link(from, to),
-            Event::Flushed { node, .. } => Source::Disk(node),
-            Event::Start { node } | Event::Resume { node, .. } => Source::Process(node),
-            Event::Client(client) => Source::Client(client),
-            Event::Calls(_) => Source::Client(0),
-        }
-    }
-}
 
 /// The world of one run.
 pub struct World {
@@ -186,24 +150,6 @@ impl World {
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.check.lock().broken().is_some()
-    }
-
-    /// A name for an event in the record of its step: its kind, its node, a hash of its bytes.
-    fn name(event: &Event) -> [u64; 3] {
-        match event {
-            Event::Fault(nth) => [1, *nth as u64, 0],
-            Event::Arrive { from, to, copy, bytes } => {
-                let harm = copy.harm.map_or(0, Harm::name);
-                [2 | (*from as u64) << 8 | (*to as u64) << 16, copy.number, u64::from(crc(bytes)) ^ harm]
-            }
-            Event::Flushed { node, seq, .. } => [3, *node as u64, seq.0],
-            Event::Start { node } => [4, *node as u64, 0],
-            Event::Resume { node, .. } => [5, *node as u64, 0],
-            Event::Room { node } => [7, *node as u64, 0],
-            Event::Client(client) => [6, *client as u64, 0],
-            Event::Calls(nth) => [8, *nth as u64, 0],
-            Event::Pass => [9, 0, 0],
-        }
     }
 
     fn on_event(&mut self, event: Event) {
@@ -448,7 +394,7 @@ impl Around for World {
     fn run(&mut self, time: &VirtualTime) -> [u64; 3] {
         self.now = time.now();
         let Some((_, event)) = spend(Part::Queue, || self.queue.pop()) else { return [0; 3] };
-        let name = World::name(&event);
+        let name = event.name();
         if self.story.is_some() {
             self.story = Some(trace::event(self, &event));
         }
@@ -523,11 +469,6 @@ const SLEEP: u64 = 700 * MS;
 
 /// After so many turns all is looked at that a peer keeps.
 const LOOK: u64 = 64;
-
-/// The packet's own checksum names its bytes.
-fn crc(bytes: &Bytes) -> u32 {
-    bytes.get(..4).and_then(|head| head.try_into().ok()).map_or(0, u32::from_le_bytes)
-}
 
 #[cfg(test)]
 mod tests;
