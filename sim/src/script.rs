@@ -58,9 +58,11 @@ enum Wanted {
 }
 
 /// A value, as it was proposed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Value {
     number: u64,
+    /// The session, and the number in it.
+    session: Option<(String, u64)>,
     /// With its place in the history.
     change: Option<(Change, usize)>,
     sent: u64,
@@ -191,6 +193,11 @@ impl World {
         let caller = session.as_ref().map(caller).transpose()?;
         let expected = over.as_ref().map(|over| if over == NOTHING { 0 } else { self.script.value(over).number });
         let known = self.script.value(value);
+        // In no session, or in another, it may rightly take effect twice.
+        if 0 < known.sent && (session.is_none() || known.session != *session) {
+            return Err(format!("{value} was proposed before, in another name"));
+        }
+        known.session.clone_from(session);
         let change = Change { key: *list, number: known.number, expected };
         known.sent += 1;
         if known.change.is_none() {

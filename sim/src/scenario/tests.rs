@@ -35,6 +35,7 @@ fn what_does_not_hold_fails_at_its_line() {
         ("read at L -> b", "saw"),
         ("pause X 1T", "X"),
         ("await b ok", "never proposed"),
+        ("propose a at L", "another name"),
     ] {
         let failed = failure(&format!("{script}{line}")).unwrap_or_else(|| panic!("{line} holds"));
         assert!(4 <= failed.line && failed.why.contains(word), "{line}: {failed}");
