@@ -83,6 +83,9 @@ impl Phase<'_> {
     fn run(mut self) -> Option<Calm> {
         self.mend()?;
         self.draw_core();
+        if self.core.len() <= self.world.nodes.len() / 2 {
+            return None; // too few were ever born: nobody is asked for anything
+        }
         let began = self.time.now();
         let committed = self.committed();
         let hard = ROUNDS_MAX * self.t_max;
@@ -157,9 +160,11 @@ impl Phase<'_> {
 
     /// Nodes that are asked for something: those that lost no directory, or are born all the same, and found no damage.
     fn sound(&self) -> Vec<usize> {
+        // A first formation needs all who are awaited: one that has found its disk damaged attests nobody.
+        let all_come = self.world.nodes.iter().all(|node| node.process.is_some() || node.is_frozen);
         let is_sound = |node: &&Node| {
             let born = node.look(|core, _| core.is_born());
-            born.is_some_and(|born| born || node.wipes == 0)
+            born.is_some_and(|born| born || node.wipes == 0 && all_come)
         };
         self.world.nodes.iter().filter(is_sound).map(|node| node.id).collect()
     }
