@@ -1,9 +1,9 @@
 """One seed is one run: in two processes, in debug and in release, and on wasm32 under Node where both are present.
 
 Five seeds of twenty simulated seconds, each with a hundred thousand steps or more; what waits for marks is left out,
-since a build that counts none never meets it. Then the sums of eight seeds on one worker and on eight, and one packet of a
-story with none, with one and with another of its bits flipped. The binaries are those of `cargo sim` and of `cargo test`,
-and are built first.
+since a build that counts none never meets it. Then the sums of eight seeds on one worker and on eight, and one packet
+of a story with none, with one and with another of its bits flipped. The binaries are those of `cargo sim` and of
+`cargo test`, and are built first.
 
     python3 scripts/one_hash.py
 """

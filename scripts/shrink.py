@@ -1,8 +1,8 @@
-"""Each mutant's first failing seed is made small: at most 25 events, within 60 seconds, and its story breaks the same rule.
+"""Each mutant's first failing seed is made small: at most 25 events, within 60 seconds, and breaks the same rule.
 
 The story is kept as a file, told again in a process of its own under the mutant, where it must break that rule, and
-without it, where it must hold. It has no clients that draw: nothing but its own lines acts. Prints a table; the exit code
-is 1 if some mutant that seeds find has no such story.
+without it, where it must hold. It has no clients that draw: nothing but its own lines acts. Prints a table; the exit
+code is 1 if some mutant that seeds find has no such story.
 
     python3 scripts/shrink.py                    # all mutants that seeds find
     python3 scripts/shrink.py vote-twice ...     # these
@@ -55,7 +55,8 @@ def shrunk(mutant: str, folder: Path) -> tuple[str, bool]:
 def main(names: list[str]) -> int:
     """The exit code."""
     folder = Path(tempfile.mkdtemp(prefix="rsm-shrunk-"))
-    print("| mutant | rule | faults and calls before | now | seconds | of the seeds 1 to 10 |\n|---|---|---|---|---|---|")
+    print("| mutant | rule | faults and calls before | now | seconds | of the seeds 1 to 10 |")
+    print("|---|---|---|---|---|---|")
     wrong = 0
     for mutant in names or mutants():
         row, well = shrunk(mutant, folder)
