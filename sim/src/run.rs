@@ -260,6 +260,7 @@ fn go(
 impl World {
     /// Holds all that was said against all that is there, then ends every process: each call must have been answered.
     pub(crate) fn end(&mut self, time: &VirtualTime) {
+        self.refusals();
         // Each state is held against the one that is farthest, of those that ended before too, as it ends.
         self.nodes.iter_mut().for_each(crate::node::Node::kill);
         let farthest = self.check.lock().farthest().cloned();

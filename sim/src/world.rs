@@ -308,7 +308,6 @@ impl World {
             self.clients[told.client].on_told(told, &mut self.answers);
         }
         self.hear();
-        self.refusals();
     }
 
     /// Every packet was delivered, lost, or is on its way; every fault has come to something, or its time has not come.
