@@ -134,8 +134,8 @@ pub(crate) struct Keeper<T: Tended, D: Disk, C: Send + 'static> {
     pub(crate) replica: WeakAddress<C>,
     pub(crate) say: fn(Word) -> C,
     pub(crate) gauges: Arc<Gauges>,
-    /// A mark among what is staged: once it is durable, older snapshots go.
-    pub(crate) marked: Option<LogId>,
+    /// The marks among what is staged: once one is durable, older snapshots go.
+    pub(crate) marked: VecDeque<(Seq, LogId)>,
     pub(crate) preparing: bool,
     /// A timer will seek room.
     pub(crate) seeking: bool,
@@ -176,7 +176,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
                 staged => staged?,
             }
             if let Record::Mark { at } = record {
-                self.marked = Some(*at);
+                self.marked.push_back((*seq, *at));
             }
             last = Some(*seq);
             self.waiting.pop_front();
@@ -217,7 +217,10 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         while self.is_short() && self.store.prepare()? {}
         self.room = self.room_left();
         self.tell(Word::Persisted(durable, self.room));
-        if let Some(at) = self.marked.take_if(|_| durable == staged) {
+        // Not once all that is staged is durable: under a steady load there is always more.
+        let known = self.marked.partition_point(|(seq, _)| *seq <= durable);
+        let newest = self.marked.drain(..known).next_back();
+        if let Some((_, at)) = newest {
             self.snapshots.keep(at)?;
             self.seek();
         }

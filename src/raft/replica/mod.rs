@@ -228,7 +228,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             replica: context.weak(),
             say: |word| Command(Word::Disk(word)),
             gauges: Arc::clone(&shared.gauges),
-            marked: None,
+            marked: VecDeque::new(),
             preparing: false,
             seeking: false,
             room: self.room,

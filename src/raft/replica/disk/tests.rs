@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fsm::{Address, Runner, VirtualTime};
+use crate::raft::storage::snapshot::format;
 use crate::raft::storage::{Reader, SimulatedDisk, Snapshot};
 use crate::raft::{ClusterId, Entry, Recovered, Term};
 use crate::sync::lock::Lock;
@@ -95,6 +96,7 @@ struct Bench {
     time: VirtualTime,
     asked: Arc<Lock<Asked>>,
     heard: Arc<Lock<Vec<Word>>>,
+    disk: Arc<SimulatedDisk>,
     keeper: Address<Command>,
     _ear: Address<Word>,
 }
@@ -104,13 +106,14 @@ impl Bench {
         let time = VirtualTime::new(1);
         let (asked, heard) = (Arc::new(Lock::new(asked)), Arc::new(Lock::new(Vec::new())));
         let ear = time.spawn(Ear(Arc::clone(&heard)), ());
+        let disk = Arc::new(SimulatedDisk::new(1));
         let keeper = Keeper {
             store: Fake(Arc::clone(&asked)),
-            snapshots: Snapshots::new(Arc::new(SimulatedDisk::new(1)), ClusterId(1)).expect("an empty directory"),
+            snapshots: Snapshots::new(Arc::clone(&disk), ClusterId(1)).expect("an empty directory"),
             replica: ear.downgrade(),
             say: |word| word,
             gauges: Arc::default(),
-            marked: None,
+            marked: VecDeque::new(),
             preparing: false,
             seeking: false,
             room: 0,
@@ -119,12 +122,25 @@ impl Bench {
             refused: false,
         };
         let keeper = time.spawn(keeper, State::Idle);
-        Bench { time, asked, heard, keeper, _ear: ear }
+        Bench { time, asked, heard, disk, keeper, _ear: ear }
     }
 
     fn write(&self, seq: u64) {
-        let records = vec![(Seq(seq), Record::State { term: Term(seq), vote: None })];
-        self.keeper.post(Command::Write { records, commit: Index(0) }).expect("it lives");
+        self.write_record(seq, Record::State { term: Term(seq), vote: None });
+    }
+
+    fn write_record(&self, seq: u64, record: Record) {
+        self.keeper.post(Command::Write { records: vec![(Seq(seq), record)], commit: Index(0) }).expect("it lives");
+    }
+
+    /// Up to this it is durable, and the store says so.
+    fn is_durable(&self, seq: u64) {
+        let mut asked = self.asked.lock();
+        asked.durable = Seq(seq);
+        let waker = asked.waker.clone();
+        drop(asked);
+        waker.expect("it was given one").wake();
+        self.run();
     }
 
     fn run(&self) {
@@ -165,18 +181,36 @@ fn nothing_is_promised_before_a_store_that_returns_early_says_that_it_is_durable
     bench.write(2);
     bench.run();
     assert_eq!((bench.asked.lock().flushed.clone(), bench.persisted()), (vec![Seq(1)], vec![]), "one flush at a time");
-    let wake = |durable| {
-        let mut asked = bench.asked.lock();
-        asked.durable = Seq(durable);
-        let waker = asked.waker.clone();
-        drop(asked);
-        waker.expect("it was given one").wake();
-        bench.run();
-    };
-    wake(1);
+    bench.is_durable(1);
     assert_eq!((bench.asked.lock().flushed.clone(), bench.persisted()), (vec![Seq(1), Seq(2)], vec![1]));
-    wake(2);
+    bench.is_durable(2);
     assert_eq!(bench.persisted(), [1, 2]);
+}
+
+#[test]
+fn a_snapshot_whose_mark_is_durable_replaces_the_older_ones_however_much_is_still_to_be_written() {
+    let bench = Bench::new(Asked::default());
+    let (old, middle, new) = (LogId::new(1, 3), LogId::new(1, 6), LogId::new(1, 9));
+    let held = || bench.disk.list().expect("it can be listed");
+    for at in [old, middle] {
+        bench.disk.open(&format::name(at), true).expect("there is room");
+    }
+    bench.write_record(1, Record::Mark { at: middle });
+    bench.run();
+    // Before each flush is over there is more: never is all of it durable at once.
+    bench.write(2);
+    bench.run();
+    assert_eq!(held().len(), 2, "the mark is not durable yet");
+    bench.is_durable(1);
+    assert_eq!(held(), [format::name(middle)]);
+    bench.disk.open(&format::name(new), true).expect("there is room");
+    bench.write_record(3, Record::Mark { at: new });
+    bench.run();
+    bench.is_durable(2);
+    bench.write_record(4, Record::Mark { at: LogId::new(1, 12) });
+    bench.run();
+    bench.is_durable(3);
+    assert_eq!(held(), [format::name(new)], "a later mark does not hold up an earlier one");
 }
 
 #[test]
