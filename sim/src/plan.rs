@@ -274,7 +274,7 @@ pub fn swarm(seed: u64) -> Swarm {
     let is_control = draws.chance(1, 16);
     let all = draws.chance(1, 16);
     let nodes = [1, 2, 3, 3, 3, 4, 5, 5, 7][draws.below(9) as usize];
-    let election_max = if draws.chance(1, 6) { 1_000 * MS } else { 250 * MS };
+    let election_max = if draws.chance(1, 12) { 1_000 * MS } else { 250 * MS };
     let election = log_uniform(draws.bits(), 40 * MS, election_max);
     // Of many clients each is the slower.
     let clients = log_uniform(draws.bits(), 1, 16);
