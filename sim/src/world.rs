@@ -334,16 +334,27 @@ impl World {
     }
 
     /// R20, after a turn of its replica: the inbox each time, what takes longer to see every so often.
+    /// Who has turned away what it had to. Asked when time moves on: then no turn has anything in hand, but of those who stand still.
+    fn counts(&self) {
+        // An emptied directory sends packets of a life that the others do not know.
+        if self.nodes.iter().any(|node| 0 < node.wipes) {
+            return;
+        }
+        for node in self.nodes.iter().filter(|node| node.paused_until < self.now) {
+            if let Some(process) = &node.process
+                && process.peer.replica().depth() == 0
+            {
+                let refused = process.peer.status().refused.iter().map(|(_, count)| count).sum();
+                self.check.lock().counts(node.id, node.strays, refused);
+            }
+        }
+    }
+
     fn keeps(&self, node: &Node) {
         let Some(process) = &node.process else { return };
         let inbox = process.peer.replica().depth();
         let (kept, term, applied) = if self.turns.is_multiple_of(LOOK) {
             let status = process.peer.status();
-            // An emptied directory sends packets of a life that the others do not know.
-            if inbox == 0 && self.nodes.iter().all(|node| node.wipes == 0) {
-                let refused = status.refused.iter().map(|(_, count)| count).sum();
-                self.check.lock().counts(node.id, node.strays, refused);
-            }
             let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
             (Kept { inbox, tickets, sessions, disk }, status.term, status.applied)
         } else {
@@ -391,7 +402,11 @@ impl Around for World {
     }
 
     fn run(&mut self, time: &VirtualTime) -> [u64; 3] {
+        let nothing_is_in_hand = self.now < time.now();
         self.now = time.now();
+        if nothing_is_in_hand && self.turns.is_multiple_of(LOOK) {
+            spend(Part::Checks, || self.counts());
+        }
         let Some((_, event)) = spend(Part::Queue, || self.queue.pop()) else { return [0; 3] };
         let name = event.name();
         if self.story.is_some() {
