@@ -7,7 +7,7 @@
 //! What is left out leaves the rest as it was, since no part of a run draws from another's chance. The story is a script
 //! of [`scenario`](crate::scenario), so it lasts where a seed does not: any new draw makes another run of a seed.
 
-use crate::mutants::rule;
+use crate::mutants::cause;
 use crate::plan::{MS, What};
 use crate::run::Case;
 use crate::scenario::{Moment, OPTIONS, Recorded, Scenario};
@@ -45,10 +45,9 @@ pub enum Whole {
 pub fn minimize(case: &Case, is_over: impl Fn() -> bool) -> Result<Minimized, Whole> {
     let recorded = case.recorded();
     let violation = recorded.report.broken.as_ref().ok_or(Whole::Holds)?;
-    // What stops a peer stands for the rule that it names: two faults that stop one are not the same.
-    let rule = rule(violation.rule, &violation.what);
+    let cause = cause(violation);
     let (before, whole) = (recorded.scenario.events(), recorded.scenario.clone());
-    let mut search = Search { scenario: whole, rule, runs: 0, calls_first: false, breaks: breaks_of, is_over };
+    let mut search = Search { scenario: whole, cause, runs: 0, calls_first: false, breaks: breaks_of, is_over };
     let mut best: Option<(Scenario, usize)> = None;
     for (start, calls_first) in starts(&recorded) {
         if best.as_ref().is_some_and(|(story, of_ten)| story.events() <= READABLE && STEADY <= *of_ten) {
@@ -64,7 +63,7 @@ pub fn minimize(case: &Case, is_over: impl Fn() -> bool) -> Result<Minimized, Wh
             best = best.into_iter().chain([found]).min_by_key(worth);
         }
     }
-    let Search { rule, runs, .. } = search;
+    let Search { cause: (rule, _), runs, .. } = search;
     let Some((mut scenario, of_ten)) = best else { return Err(Whole::Untold(rule)) };
     scenario.name_in_order();
     Ok(Minimized { of_ten, scenario, rule, before, runs })
@@ -89,25 +88,27 @@ fn starts(recorded: &Recorded) -> Vec<(Scenario, bool)> {
     starts.into_iter().flat_map(|start| [(start.clone(), false), (start, true)]).collect()
 }
 
-/// The rule that a story breaks.
-fn breaks_of(scenario: &Scenario) -> Option<String> {
-    let broken = scenario.play().err()?.broken?;
-    Some(rule(broken.rule, &broken.what))
+/// The rule that a story breaks, and in which of its sentences.
+type Cause = (String, String);
+
+/// What a story breaks.
+fn breaks_of(scenario: &Scenario) -> Option<Cause> {
+    Some(cause(&scenario.play().err()?.broken?))
 }
 
 /// The least so far.
 struct Search<B, O> {
     scenario: Scenario,
-    rule: String,
+    cause: Cause,
     runs: u32,
     /// Calls are left out before faults are.
     calls_first: bool,
-    /// The rule that a story breaks.
+    /// What a story breaks.
     breaks: B,
     is_over: O,
 }
 
-impl<B: Fn(&Scenario) -> Option<String>, O: Fn() -> bool> Search<B, O> {
+impl<B: Fn(&Scenario) -> Option<Cause>, O: Fn() -> bool> Search<B, O> {
     /// Tries every way to make it less, until none is left.
     fn all(&mut self) {
         loop {
@@ -140,7 +141,7 @@ impl<B: Fn(&Scenario) -> Option<String>, O: Fn() -> bool> Search<B, O> {
         }
     }
 
-    /// Makes it less in one way, if that breaks the same rule: what breaks another is another story.
+    /// Makes it less in one way, if that breaks the same rule by the same sentence: what breaks another is another story.
     fn takes(&mut self, less: impl FnOnce(&mut Scenario)) -> bool {
         let mut scenario = self.scenario.clone();
         less(&mut scenario);
@@ -153,7 +154,7 @@ impl<B: Fn(&Scenario) -> Option<String>, O: Fn() -> bool> Search<B, O> {
 
     fn is_same(&mut self, scenario: &Scenario) -> bool {
         self.runs += 1;
-        (self.breaks)(scenario).is_some_and(|rule| rule == self.rule)
+        (self.breaks)(scenario).is_some_and(|cause| cause == self.cause)
     }
 
     /// Leaves out as many moments of a kind as it can, first many at a time.

@@ -9,6 +9,7 @@
 
 use crate::run::Case;
 use crate::scenario::Scenario;
+use rsm::raft::invariants::Violation;
 use std::time::Duration;
 
 /// From so many seeds on, each mutant is looked for anew.
@@ -80,6 +81,19 @@ pub(crate) fn rule(rule: &str, what: &str) -> String {
     };
     let mut words = what.split([' ', '"']);
     words.find(is_rule).map_or(rule, |word| word.trim_end_matches(':')).to_owned()
+}
+
+/// What tells one violation from another: its rule, and the words of its sentence up to the first number behind them.
+/// A rule may hold several sentences, and what breaks another one is another fault.
+pub(crate) fn cause(broken: &Violation) -> (String, String) {
+    let rule = rule(broken.rule, &broken.what);
+    let named = broken.what.split_once(&format!("{rule}: "));
+    let sentence = named.map_or(broken.what.as_str(), |(_, rest)| rest);
+    let has_number = |word: &str| word.contains(|letter: char| letter.is_ascii_digit());
+    let words: Vec<&str> = sentence.split(' ').skip_while(|word| has_number(word)).collect();
+    let words = words.join(" ");
+    let end = words.find(|letter: char| letter.is_ascii_digit()).unwrap_or(words.len());
+    (rule, words[..end].to_owned())
 }
 
 /// All mutants of this build: each with its name, and what it does.
@@ -170,6 +184,32 @@ mod tests {
         assert_eq!(rule("R23", "a panic: index out of bounds: the len is 3"), "R23");
         assert_eq!(rule("R23", "4 has ended by itself: Some(\"disk: refused: R2: one vote a term\")"), "R2");
         assert_eq!(rule("R7", "node 1 commits 3"), "R7");
+    }
+
+    #[test]
+    fn what_breaks_one_rule_in_two_ways_has_two_causes() {
+        let of = |rule, what: &str| cause(&Violation { rule, what: what.to_owned() });
+        for (rule, one, same, other) in [
+            ("R11", "fell: Glance { term: Term(4)", "fell: Glance { term: Term(5)", "3 does not start again: damaged"),
+            ("R20", "40 steps, and no end", "9 steps, and no end", "faults are not accounted for: 4 faults, 1 to come"),
+            (
+                "R23",
+                "a panic: index out of bounds: 3",
+                "a panic: index out of bounds: 4",
+                "2 sends 1 what nobody can read",
+            ),
+            ("R23", "a panic: R10: a cut at 3", "a panic: R10: a cut at 4", "a panic: R10: another word"),
+            (
+                "liveness",
+                "no fresh commit among {1, 2}",
+                "no fresh commit among {0}",
+                "no one log, applied among {1, 2}",
+            ),
+        ] {
+            assert_eq!(of(rule, one), of(rule, same));
+            assert_ne!(of(rule, one), of(rule, other));
+        }
+        assert_eq!(of("R23", "a panic: R10: a cut at 3"), ("R10".to_owned(), "a cut at ".to_owned()));
     }
 
     #[test]
