@@ -164,14 +164,15 @@ impl Case {
         world.story = each.as_ref().map(|_| String::new());
         world.film = film.as_deref_mut().map(std::mem::take);
         world.record = record.as_deref_mut().map(std::mem::take);
-        let mut went = (0, None, false);
-        let panicked = catch_unwind(AssertUnwindSafe(|| went = go(&time, &mut world, self.lasts, stop, each))).err();
+        let mut went = Went::default();
+        let panicked =
+            catch_unwind(AssertUnwindSafe(|| go(&time, &mut world, self.lasts, stop, each, &mut went))).err();
         if let Some(panic) = panicked {
             world.check.lock().break_rule("R23", format!("a panic: {}", panic_words(&*panic)));
         }
         let hash = time.hash();
         let mut sums = world.sums();
-        let (steps, calm, is_stopped) = went;
+        let Went { steps, calm, is_stopped } = went;
         (sums.seeds, sums.steps, sums.simulated_ms) = (1, steps, time.now().0 / MS);
         sums.calm = u64::from(calm.is_some());
         let broken = world.check.lock().broken().cloned();
@@ -217,32 +218,45 @@ struct Seen<'a> {
 /// Who hears of each step.
 type Each<'a> = &'a mut dyn FnMut(&str);
 
-/// Runs a world to its end; the steps that it took, how the calm phase went, if there was one, and whether it was stopped
-/// before.
+/// How far a run has come: known of one that panics, too.
+#[derive(Default)]
+struct Went {
+    steps: u64,
+    /// How the calm phase went, if there was one.
+    calm: Option<Calm>,
+    /// It was stopped before its end.
+    is_stopped: bool,
+}
+
+/// Runs a world to its end.
 fn go(
     time: &VirtualTime,
     world: &mut World,
     lasts: Duration,
     stop: Stop,
     mut each: Option<Each<'_>>,
-) -> (u64, Option<Calm>, bool) {
+    Went { steps, calm, is_stopped }: &mut Went,
+) {
     let end = Time::ZERO.after(lasts);
     let most = STEPS_MAX_PER_SECOND * (1 + lasts.as_secs());
-    let (mut steps, mut is_stopped) = (0, false);
     let mut step = |time: &VirtualTime, world: &mut World| {
-        if world.is_broken() || is_stopped {
+        if world.is_broken() || *is_stopped {
             return false;
         }
-        let Some(record) = time.step(world) else { return false };
-        steps += 1;
+        // Counted before it is taken: the one that panics is the last of them.
+        *steps += 1;
+        let Some(record) = time.step(world) else {
+            *steps -= 1;
+            return false;
+        };
         if let (Some(each), Some(story)) = (&mut each, &world.story) {
             each(&trace::line(&record, story));
         }
-        if most < steps {
+        if most < *steps {
             world.check.lock().break_rule("R20", format!("{steps} steps, and no end"));
         }
-        is_stopped = stop.is_here(world, record.number);
-        !is_stopped
+        *is_stopped = stop.is_here(world, record.number);
+        !*is_stopped
     };
     while time.now() < end && step(time, world) {}
     let ends_calmly = calm::is_last(world.seed);
@@ -250,11 +264,10 @@ fn go(
     if is_whole {
         world.judge_control();
     }
-    let calm = if is_whole && ends_calmly { calm::run(time, world, &mut step) } else { None };
-    if !is_stopped {
+    *calm = if is_whole && ends_calmly { calm::run(time, world, &mut step) } else { None };
+    if !*is_stopped {
         world.end(time);
     }
-    (steps, calm, is_stopped)
 }
 
 impl World {
@@ -311,5 +324,22 @@ impl World {
             idle: self.effects.count(Came::Idle),
             ..self.sums
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_panics_says_how_far_it_has_come() {
+        let case = Case::new(3, Duration::from_secs(1));
+        let mut lines = 0;
+        let report = case.trace(Stop::default(), |_| {
+            lines += 1;
+            assert!(lines < 100, "of the look, on purpose");
+        });
+        assert_eq!(report.broken.as_ref().map(|broken| broken.rule), Some("R23"));
+        assert_eq!(report.sums.steps, 100);
     }
 }
