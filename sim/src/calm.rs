@@ -1,13 +1,15 @@
 //! After the faults: what a healthy part of the cluster comes to, and by when.
 //!
 //! ```text
-//!   faults end ──> a core is drawn: a majority ──> born, led ──> a fresh commit ──> clients at rest ──> all equal
-//!                  the others are down, cut off,                                    ──> quiet for ten timeouts
-//!                  or deaf and still talking                          ──> everyone heals ──> all equal
+//!   faults end ──> a core is drawn: a majority ──> led by one of its own ──> a fresh commit ──> clients at rest
+//!                  the others are down, cut off,    ──> each peer answers for itself ──> all equal
+//!                  stuck, or deaf and still talking ──> quiet for ten timeouts ──> everyone heals ──> all equal
 //! ```
 //! Healthy is: the core's nodes are up, their disks answer in 20 ms, each packet among them arrives within a quarter of the
 //! least timeout, and at most one in twenty is lost. Bounds are counted in `T_max`, the longest timeout that is drawn. Who
 //! was wiped and not born again, or has found its disk damaged, is asked for nothing.
+
+mod asked;
 
 use crate::net::Weather;
 use crate::node::Node;
@@ -38,6 +40,9 @@ pub const ROUNDS: u64 = 6;
 const CATCH_UP: u64 = 1_000 * MS;
 /// How long it must be quiet.
 const QUIET: u64 = 10;
+/// So many are elected at most while it is quiet and packets are lost: of a follower's heartbeats three in a row at least,
+/// each with a chance of one in twenty.
+const ELECTED: u64 = 3;
 /// So many packets may answer what was sent before and comes very late.
 const STALE: u64 = 16;
 /// Distances are told in so many parts of `T_max`.
@@ -59,6 +64,8 @@ enum Frozen {
     Cut,
     /// What they say arrives, and nothing reaches them.
     Babbling,
+    /// Their disks complete nothing.
+    Stuck,
 }
 
 /// Takes a step; false if the run is over: something is broken, or it was to stop here.
@@ -88,22 +95,42 @@ impl Phase<'_> {
         }
         let began = self.time.now();
         let committed = self.committed();
-        let hard = ROUNDS_MAX * self.t_max;
-        self.until(hard, "a leader that all know", |phase| phase.is_led())?;
+        self.be_led()?;
         let led = self.time.now().since(began);
-        self.propose();
-        self.until(hard, "a fresh commit", |phase| committed < phase.committed())?;
+        self.commit_beyond(committed)?;
         let fresh = self.time.now().since(began);
-        self.world.is_at_rest = true;
-        // An answer, or none at its deadline; then the same again, which a healthy core answers.
-        let patience = 3 * self.world.timeout() + hard;
-        self.until(patience, "an answer to every client", |phase| phase.world.clients_rest())?;
-        self.until(hard + CATCH_UP, "one log, applied", |phase| phase.is_equal())?;
+        self.rest()?;
+        self.be_asked()?;
+        self.agree("log that all have applied", CATCH_UP)?;
         self.be_quiet()?;
         self.heal();
-        self.until(hard + 2 * CATCH_UP, "one log of all members", |phase| phase.is_equal())?;
+        self.agree("log that all members have applied", 2 * CATCH_UP)?;
         let parts = |time: Duration| time.as_nanos() as u64 * PARTS / self.t_max;
         Some(Calm { led: parts(led), fresh: parts(fresh) })
+    }
+
+    /// Within so long a leader is elected, and all that waits for one done.
+    fn hard(&self) -> u64 {
+        ROUNDS_MAX * self.t_max
+    }
+
+    fn be_led(&mut self) -> Option<()> {
+        self.until(self.hard(), "leader of their own that all know", |phase| phase.is_led())
+    }
+
+    fn commit_beyond(&mut self, committed: u64) -> Option<()> {
+        self.propose(self.lead().map(|(_, leader)| leader.0 as usize));
+        self.until(self.hard(), "fresh commit", |phase| committed < phase.committed())
+    }
+
+    /// Clients have an answer, or none at the deadline; then the same again, which a healthy core answers.
+    fn rest(&mut self) -> Option<()> {
+        self.world.is_at_rest = true;
+        self.until(3 * self.world.timeout() + self.hard(), "answer to every client", |phase| phase.world.clients_rest())
+    }
+
+    fn agree(&mut self, what: &str, catch_up: u64) -> Option<()> {
+        self.until(self.hard() + catch_up, what, |phase| phase.is_equal())
     }
 
     /// No fault any more; what was to last goes on until it is over.
@@ -143,19 +170,22 @@ impl Phase<'_> {
     }
 
     /// Runs on until it holds; it is broken if that takes longer.
-    fn until(&mut self, within: u64, what: &str, holds: impl Fn(&Phase<'_>) -> bool) -> Option<()> {
+    fn until(&mut self, within: u64, what: &str, mut holds: impl FnMut(&Phase<'_>) -> bool) -> Option<()> {
         let end = Time(self.time.now().0.saturating_add(within));
         let pause = self.t_max / PARTS;
         while !holds(self) {
             if end <= self.time.now() {
                 let nodes = self.world.nodes.iter().map(told).collect::<Vec<_>>().join("; ");
-                let why = format!("no {what} among {:?} within {} ms: {nodes}", self.core, within / MS);
-                self.world.check.lock().break_rule("liveness", why);
-                return None;
+                return self.broken(format!("no {what} among {:?} within {} ms: {nodes}", self.core, within / MS));
             }
             self.pass(Time(self.time.now().0 + pause))?;
         }
         Some(())
+    }
+
+    fn broken(&self, why: String) -> Option<()> {
+        self.world.check.lock().break_rule("liveness", why);
+        None
     }
 
     /// Nodes that are asked for something: those that lost no directory, or are born all the same, and found no damage.
@@ -187,16 +217,19 @@ impl Phase<'_> {
         }
         let spared = draws.below((sound.len() - needed) as u64 + 1) as usize;
         let may_babble = self.world.swarm.pre_vote && self.world.swarm.check_quorum;
-        let mode = match draws.below(4) {
+        let mode = match draws.below(6) {
             0 => Frozen::Down,
             1 => Frozen::Cut,
+            2..=3 => Frozen::Stuck,
             _ if may_babble => Frozen::Babbling,
             _ => Frozen::Cut,
         };
-        for _ in 0..spared {
-            let nth = draws.below(self.core.len() as u64) as usize;
-            let out = *self.core.iter().nth(nth).expect("it is one of them");
-            self.core.remove(&out);
+        let leader = self.world.leader().filter(|_| draws.chance(1, 2));
+        for nth in 0..spared {
+            let drawn = draws.below(self.core.len() as u64) as usize;
+            let one = self.core.iter().nth(drawn).copied();
+            let out = leader.filter(|leader| nth == 0 && self.core.contains(leader)).or(one);
+            self.core.remove(&out.expect("it is one of them"));
         }
         let frozen: Vec<usize> = sound.into_iter().filter(|id| !self.core.contains(id)).collect();
         for id in frozen {
@@ -204,6 +237,11 @@ impl Phase<'_> {
                 Frozen::Down => self.world.freeze(id),
                 Frozen::Cut => self.cut(all, &Shape::Isolate(id)),
                 Frozen::Babbling => self.cut(all, &Shape::Deaf(id)),
+                Frozen::Stuck => {
+                    self.world.nodes[id].stuck_until = Time::MAX;
+                    // Who has nothing to write does not find out, and leads on.
+                    self.propose(Some(id));
+                }
             }
         }
     }
@@ -215,9 +253,9 @@ impl Phase<'_> {
     }
 
     /// Something to commit, whatever clients are waiting for.
-    fn propose(&self) {
-        let leader = self.lead().and_then(|(_, leader)| self.world.nodes.get(leader.0 as usize));
-        if let Some(process) = leader.and_then(|node| node.process.as_ref()) {
+    fn propose(&self, node: Option<usize>) {
+        let node = node.and_then(|node| self.world.nodes.get(node));
+        if let Some(process) = node.and_then(|node| node.process.as_ref()) {
             process.peer.open_then(|_| ());
         }
     }
@@ -226,11 +264,11 @@ impl Phase<'_> {
         self.world.check.lock().committed()
     }
 
-    /// Who leads, and in which term, if all of the core agree.
+    /// Who of the core leads, and in which term, if all of the core agree.
     fn lead(&self) -> Option<(Term, NodeId)> {
         let of = |core: &Consensus, role: &Role| core.leader(role).map(|leader| (core.term(), leader));
         let mut leads = self.core.iter().map(|&id| self.world.nodes[id].look(of).flatten());
-        let first = leads.next()??;
+        let first = leads.next()?.filter(|(_, leader)| self.core.contains(&(leader.0 as usize)))?;
         leads.all(|lead| lead == Some(first)).then_some(first)
     }
 
@@ -250,41 +288,63 @@ impl Phase<'_> {
         ends.len() == 1 && !ends.contains(&None) && self.is_led()
     }
 
-    /// Nothing to do: nobody is elected, and heartbeats are all that is said.
+    /// Nothing to do: nobody is elected, and heartbeats are all that is said. Where packets are lost somebody may be, now
+    /// and then, and each may ask all the others about it once in a longest timeout.
     fn be_quiet(&mut self) -> Option<()> {
-        let (lead, began) = (self.lead(), self.time.now());
+        let (lead, began, elections) = (self.lead(), self.time.now(), self.elections());
         self.world.net.count_among(self.core.clone());
         self.pass(Time(began.0 + QUIET * self.t_max))?;
-        let said = self.world.net.counted();
-        if self.world.net.is_lossy() {
-            return Some(()); // heartbeats that are lost in a row elect another
+        let (said, elected, is_lossy) =
+            (self.world.net.counted(), self.elections() - elections, self.world.net.is_lossy());
+        if is_lossy && ELECTED < elected {
+            return self.broken(format!("{elected} were elected where all was quiet, {ELECTED} at most were to be"));
         }
-        if self.lead() != lead {
-            let why = format!("{lead:?} led, all was quiet, and now {:?} does", self.lead());
-            self.world.check.lock().break_rule("liveness", why);
-            return None;
+        if !is_lossy && self.lead() != lead {
+            return self.broken(format!("another leads where all was quiet: {lead:?} did, now {:?}", self.lead()));
         }
+        let others = (self.core.len() as u64).saturating_sub(1);
         // A heartbeat and its answer; the leader's clock may be fast, and one may be under way at either end.
         let pulses = QUIET * self.t_max * 21 / 20 / self.world.swarm.heartbeat.as_nanos() as u64 + 2;
-        let most = 2 * pulses * (self.core.len() as u64).saturating_sub(1) + STALE;
+        let about_elections = if is_lossy { 2 * QUIET * (others + 1) * others } else { 0 };
+        let stuck = self.world.nodes.iter().filter(|node| is_stuck(node)).count() as u64;
+        let most = 2 * pulses * others + STALE + about_elections + stuck * self.tries() * 4 * others;
         if most < said {
             let (beats, within) = (self.world.swarm.heartbeat, QUIET * self.t_max / MS);
-            let why = format!("{said} packets in {within} ms, a heartbeat each {beats:?}: {most} were enough");
-            self.world.check.lock().break_rule("liveness", why);
-            return None;
+            let why = format!("packets without end: {said} in {within} ms, a heartbeat each {beats:?}, {most} at most");
+            return self.broken(why);
         }
         Some(())
+    }
+
+    /// Whose disk is stuck asks the leader for a session of its own so often meanwhile, since it never applies the answer:
+    /// after pauses that double, up to two seconds.
+    fn tries(&self) -> u64 {
+        8 + QUIET * self.t_max / (2_000 * MS)
+    }
+
+    fn elections(&self) -> u64 {
+        self.world.check.lock().elections
     }
 
     /// All come back.
     fn heal(&mut self) {
         self.world.net.mend_links();
         for id in 0..self.world.nodes.len() {
+            if is_stuck(&self.world.nodes[id]) {
+                // What such a disk holds up never comes; it is as if it had lost power.
+                self.world.freeze(id);
+                self.world.nodes[id].stuck_until = Time::ZERO;
+            }
             self.world.thaw(id);
         }
         self.core = self.sound().into_iter().collect();
         self.world.spoken_to = None;
     }
+}
+
+/// Its disk completes nothing, ever again.
+fn is_stuck(node: &Node) -> bool {
+    node.stuck_until == Time::MAX
 }
 
 /// A node, for whoever must find out why it does not live.
@@ -342,50 +402,4 @@ impl fmt::Display for Calms {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::{Families, What, swarm};
-
-    #[test]
-    fn clients_do_not_ask_who_may_never_answer() {
-        for seed in 0..10 {
-            let mut swarm = swarm(seed);
-            (swarm.nodes, swarm.families) = (3, Families::default());
-            let time = VirtualTime::new(seed);
-            let mut world = World::new(seed, swarm, Vec::new(), &time);
-            time.run_until(Time(3_000 * MS), &mut world);
-            assert!(world.apply(What::Wipe { node: 1, down: MS }));
-            time.run_until(Time(3_100 * MS), &mut world);
-            let go: Go<'_> = &mut |_, _| true;
-            let mut phase = Phase { time: &time, world: &mut world, go, t_max: 0, core: BTreeSet::new() };
-            phase.draw_core();
-            assert_eq!(world.spoken_to, Some(BTreeSet::from([0, 2])), "seed {seed}");
-        }
-    }
-
-    /// Whether one leads throughout, and whether a rule is broken: three nodes lose so much, or their leader is cut off.
-    fn quiet(loss: Ratio, is_cut: bool) -> (bool, bool) {
-        let mut swarm = swarm(3);
-        (swarm.nodes, swarm.families) = (3, Families::default());
-        let (t_max, weather) = (swarm.election.as_nanos() as u64 * 2, Weather { loss, ..swarm.weather });
-        let time = VirtualTime::new(3);
-        let mut world = World::new(3, swarm, Vec::new(), &time);
-        time.run_until(Time(3_000 * MS), &mut world);
-        world.is_at_rest = true;
-        time.run_until(Time(6_000 * MS), &mut world);
-        world.net.heal(weather);
-        assert!(!is_cut || world.apply(What::Cut { shape: Shape::Leader, lasts: QUIET * t_max }));
-        let go: Go<'_> = &mut |time, world| time.step(world).is_some();
-        let mut phase = Phase { time: &time, world: &mut world, go, t_max, core: BTreeSet::from([0, 1, 2]) };
-        let lead = phase.lead();
-        phase.be_quiet();
-        (lead.is_some() && phase.lead() == lead, world.is_broken())
-    }
-
-    #[test]
-    fn another_leads_only_where_heartbeats_are_lost() {
-        assert_eq!(quiet(Ratio::default(), false), (true, false));
-        assert_eq!(quiet(Ratio::new(9, 10), false), (false, false), "lost in a row");
-        assert_eq!(quiet(Ratio::default(), true), (false, true));
-    }
-}
+mod tests;

@@ -101,6 +101,18 @@ mod switch {
         SnapshotWithoutReplies "snapshot-without-replies" "A snapshot's sessions hold no replies.",
         InstallDropsAll "install-drops-all" "A snapshot of what is held empties the log behind it.",
         UnknownIsRefused "unknown-is-refused" "What was not answered in time is said to be refused.",
+        RefusalUnlearned "refusal-unlearned" "Who is refused a vote learns of no later term.",
+        AnswerUnlearned "answer-unlearned" "A leader learns of no later term from answers.",
+        QuorumUnchecked "quorum-unchecked" "A leader that no quorum answers goes on leading.",
+        StuckStays "stuck-stays" "A leader whose disk is stuck goes on leading.",
+        OwnWriteUncounted "own-write-uncounted" "A leader's own write counts only when somebody answers.",
+        CommitUntold "commit-untold" "A heartbeat carries no commit.",
+        ConflictUnanswered "conflict-unanswered" "An append that does not attach is not answered.",
+        LossUnnoticed "loss-unnoticed" "A leader does not notice that an append was lost.",
+        SnapshotUnoffered "snapshot-unoffered" "Who lacks what was cut is offered no snapshot.",
+        TransferStays "transfer-stays" "A snapshot that could not be brought is not offered again.",
+        ReadAskedOnce "read-asked-once" "A leader is asked once for where to read.",
+        TicketTriedOnce "ticket-tried-once" "What was not answered is not proposed again.",
     }
 
     thread_local! {

@@ -155,7 +155,8 @@ impl Consensus {
             self.clock.disarm(Alarm::Asks);
             return;
         }
-        let again = self.clock.rings(Alarm::Asks);
+        let is_time = self.clock.rings(Alarm::Asks);
+        let again = mutate!(ReadAskedOnce, is_time, false);
         if let Some(leader) = self.leader(role)
             && (again || self.asks.wants_to_ask(leader, self.term))
         {

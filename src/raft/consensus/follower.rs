@@ -89,7 +89,9 @@ impl Follower {
                 self.acked = self.acked.max(append.prev.index.min(core.log.durable()));
                 self.answer = Some(Answer::Acknowledge);
             }
-            Met::Conflict { term, index } => self.answer = Some(Answer::Conflict { term, index }),
+            Met::Conflict { term, index } => {
+                self.answer = mutate!(ConflictUnanswered, Some(Answer::Conflict { term, index }), None);
+            }
             Met::Malformed => {}
         }
         self.learn_commit(core, append.commit);

@@ -64,6 +64,11 @@ fn pass(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Rol
     match (&role, term) {
         (Role::Newborn(_), _) | (_, None) => table(core, role, from, message),
         (_, Some(term)) if core.term < term => {
+            let unlearned = mutate!(AnswerUnlearned, false, is_an_answer(&message));
+            let unheard = mutate!(RefusalUnlearned, false, is_a_refusal(&message));
+            if unlearned || unheard {
+                return role;
+            }
             // A leader's followers are not to be had by whoever has merely lost sight of it (thesis §4.2.3).
             if let Message::Vote { transfer: false, .. } = message
                 && core.is_led(&role)
@@ -81,6 +86,18 @@ fn pass(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Rol
         (_, Some(term)) if term < core.term => on_lower(core, role, from, message),
         (_, Some(_)) => table(core, role, from, message),
     }
+}
+
+/// What a leader is told of its appends and heartbeats.
+#[cfg(any(test, rsm_mutant))]
+fn is_an_answer(message: &Message) -> bool {
+    matches!(message, Message::AppendReply { .. } | Message::HeartbeatReply { .. })
+}
+
+/// That somebody has no vote for us.
+#[cfg(any(test, rsm_mutant))]
+fn is_a_refusal(message: &Message) -> bool {
+    matches!(message, Message::PreVoteReply { granted: false, .. } | Message::VoteReply { granted: false, .. })
 }
 
 /// A higher term makes a follower of everyone (§5.1).

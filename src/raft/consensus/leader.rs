@@ -110,10 +110,10 @@ impl Leader {
 
     pub(super) fn on_tick(self: Box<Self>, core: &mut Consensus) -> Role {
         mark!("leader-leaves-stuck-disk", core.stuck);
-        let mut gives_up = core.stuck;
+        let mut gives_up = mutate!(StuckStays, core.stuck, false);
         if core.clock.rings(Alarm::CheckQuorum) {
             let until = core.quorum_heard().after(core.options.election);
-            gives_up |= core.options.check_quorum && until <= core.clock.now();
+            gives_up |= mutate!(QuorumUnchecked, core.options.check_quorum && until <= core.clock.now(), false);
             mark!("leader-leaves-no-quorum", core.options.check_quorum && until <= core.clock.now());
             let now = core.clock.now();
             let again = if now < until { until } else { now.after(core.options.heartbeat) };
@@ -338,7 +338,7 @@ fn replicate(
     while progress.may_send(options.window_appends, full) {
         let previous = progress.next.previous();
         let Some(term) = core.log.term_at(previous) else {
-            if progress.is_worth_entries() {
+            if mutate!(SnapshotUnoffered, progress.is_worth_entries(), false) {
                 mark!("snapshot-offered");
                 progress.begin_snapshot(core.log.snapshot());
                 break;
@@ -398,7 +398,8 @@ fn heartbeat(core: &Consensus, peer: Peer, progress: &mut Progress, round: Round
     mark!("commit-told-is-capped", progress.matched < core.commit);
     let commit = mutate!(CapOff, core.commit.min(progress.matched), core.commit);
     progress.told = progress.told.max(commit);
-    let message = Message::Heartbeat { term: core.term, track: progress.track, commit, round };
+    let told = mutate!(CommitUntold, commit, Index(0));
+    let message = Message::Heartbeat { term: core.term, track: progress.track, commit: told, round };
     effects.push(Effect::Send { to: peer.to, incarnation: peer.incarnation, message });
 }
 

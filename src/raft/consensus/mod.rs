@@ -247,7 +247,7 @@ impl Consensus {
         match role {
             Role::Candidate(candidate) => candidate.decide(self),
             Role::Leader(mut leader) => {
-                leader.advance_commit(self);
+                mutate!(OwnWriteUncounted, leader.advance_commit(self), ());
                 Role::Leader(leader)
             }
             Role::Newborn(_) | Role::Follower(_) | Role::PreCandidate(_) => role,

@@ -16,6 +16,7 @@
 //! a dead peer costs no bandwidth. Replicating is optimistic: `next` moves as we send.
 
 use crate::raft::mark::mark;
+use crate::raft::mutant::mutate;
 use crate::raft::{Index, LogId, Round, Track};
 use std::collections::VecDeque;
 
@@ -173,7 +174,7 @@ impl Progress {
 
     /// A heartbeat's answer says that its log equals ours up to `have`, though perhaps not durably.
     pub(super) fn on_have(&mut self, have: Index, latest: bool) {
-        let lost = latest && have.next() < self.pulsed[1].min(self.next);
+        let lost = mutate!(LossUnnoticed, latest && have.next() < self.pulsed[1].min(self.next), false);
         match self.mode {
             Mode::Probe { .. } if self.next <= have.next() => {
                 self.next = have.next();
@@ -206,6 +207,9 @@ impl Progress {
     pub(super) fn on_snapshot_failed(&mut self) {
         if let Mode::Snapshot { .. } = self.mode {
             mark!("snapshot-not-brought");
+            if mutate!(TransferStays, false, true) {
+                return;
+            }
             self.probe(self.next);
             self.mode = Mode::Probe { tried: 1, waits: true };
         }

@@ -278,7 +278,8 @@ impl<R> InFlight<R> {
 
     /// Takes those whose time to be tried again has come.
     pub(crate) fn take_due(&mut self, now: Time) -> Vec<(Token, Entry)> {
-        let due: Vec<Token> = self.tickets.iter().filter(|(_, t)| t.again <= now).map(|(token, _)| *token).collect();
+        let is_due = |ticket: &Ticket<R>| mutate!(TicketTriedOnce, ticket.again <= now, false);
+        let due: Vec<Token> = self.tickets.iter().filter(|(_, t)| is_due(t)).map(|(token, _)| *token).collect();
         due.into_iter().filter_map(|token| self.try_again(token, now)).collect()
     }
 

@@ -1,0 +1,142 @@
+use super::*;
+use crate::mutants::cause;
+use crate::plan::{Families, What, swarm};
+
+#[test]
+fn clients_do_not_ask_who_may_never_answer() {
+    for seed in 0..10 {
+        let mut swarm = swarm(seed);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(seed);
+        let mut world = World::new(seed, swarm, Vec::new(), &time);
+        time.run_until(Time(3_000 * MS), &mut world);
+        assert!(world.apply(What::Wipe { node: 1, down: MS }));
+        time.run_until(Time(3_100 * MS), &mut world);
+        let go: Go<'_> = &mut |_, _| true;
+        let mut phase = Phase { time: &time, world: &mut world, go, t_max: 0, core: BTreeSet::new() };
+        phase.draw_core();
+        assert_eq!(world.spoken_to, Some(BTreeSet::from([0, 2])), "seed {seed}");
+    }
+}
+
+/// Whether one leads throughout, and whether a rule is broken: three nodes lose so much, or their leader is cut off.
+fn quiet(loss: Ratio, is_cut: bool) -> (bool, bool) {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.families) = (3, Families::default());
+    let (t_max, weather) = (swarm.election.as_nanos() as u64 * 2, Weather { loss, ..swarm.weather });
+    let time = VirtualTime::new(3);
+    let mut world = World::new(3, swarm, Vec::new(), &time);
+    time.run_until(Time(3_000 * MS), &mut world);
+    world.is_at_rest = true;
+    time.run_until(Time(6_000 * MS), &mut world);
+    world.net.heal(weather);
+    assert!(!is_cut || world.apply(What::Cut { shape: Shape::Leader, lasts: QUIET * t_max }));
+    let go: Go<'_> = &mut |time, world| time.step(world).is_some();
+    let mut phase = Phase { time: &time, world: &mut world, go, t_max, core: BTreeSet::from([0, 1, 2]) };
+    let lead = phase.lead();
+    phase.be_quiet();
+    (lead.is_some() && phase.lead() == lead, world.is_broken())
+}
+
+#[test]
+fn another_leads_only_where_heartbeats_are_lost() {
+    assert_eq!(quiet(Ratio::default(), false), (true, false));
+    assert_eq!(quiet(Ratio::new(9, 10), false), (false, false), "lost in a row");
+    assert_eq!(quiet(Ratio::default(), true), (false, true));
+}
+
+/// What is asked of a core.
+type Ask = fn(&mut Phase<'_>) -> Option<()>;
+
+/// What happens to it before.
+type Happens = fn(&mut Phase<'_>);
+
+/// The sentence that is broken, of three nodes to which nothing but this has happened, once this is asked of them.
+fn broken(happens: Happens, ask: Ask) -> Option<String> {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.clients, swarm.families) = (3, 3, Families::default());
+    (swarm.election, swarm.heartbeat) = (Duration::from_millis(40), Duration::from_millis(10));
+    (swarm.weather, swarm.rest) = (Weather::fair(MS / 10, MS / 10), 10 * MS);
+    let time = VirtualTime::new(3);
+    let mut world = World::new(3, swarm, Vec::new(), &time);
+    time.run_until(Time(2_000 * MS), &mut world);
+    let go: Go<'_> = &mut |time, world| !world.is_broken() && time.step(world).is_some();
+    let mut phase = Phase { time: &time, world: &mut world, go, t_max: 84 * MS, core: BTreeSet::from([0, 1, 2]) };
+    happens(&mut phase);
+    ask(&mut phase);
+    let check = world.check.lock();
+    check.broken().map(cause).filter(|(rule, _)| rule == "liveness").map(|(_, sentence)| sentence)
+}
+
+fn nothing(_: &mut Phase<'_>) {}
+
+fn wait(phase: &mut Phase<'_>) {
+    phase.pass(Time(phase.time.now().0 + 1_000 * MS)).expect("nothing is broken yet");
+}
+
+fn be_still(phase: &mut Phase<'_>) {
+    phase.world.is_at_rest = true;
+    wait(phase);
+}
+
+fn cut_all(phase: &mut Phase<'_>) {
+    (0..3).for_each(|node| phase.cut(3, &Shape::Isolate(node)));
+}
+
+fn cut_a_follower(phase: &mut Phase<'_>) {
+    let leader = phase.world.leader();
+    let follower = (0..3).find(|&node| leader != Some(node)).expect("there are two");
+    phase.cut(3, &Shape::Isolate(follower));
+    wait(phase);
+}
+
+#[test]
+fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
+    let leaderless: Happens = |phase| {
+        cut_all(phase);
+        wait(phase);
+    };
+    let strangers: Happens = |phase| {
+        let leader = phase.world.leader().expect("one leads");
+        phase.core.remove(&leader);
+    };
+    let mute: Happens = |phase| {
+        be_still(phase);
+        cut_all(phase);
+    };
+    let impatient: Happens = |phase| {
+        cut_a_follower(phase);
+        phase.t_max *= 10;
+    };
+    let struck: Happens = |phase| {
+        be_still(phase);
+        assert!(phase.world.apply(What::Cut { shape: Shape::Leader, lasts: QUIET * phase.t_max }));
+    };
+    let stormy: Happens = |phase| {
+        be_still(phase);
+        phase.world.net.heal(Weather { loss: Ratio::new(1, 2), ..Weather::fair(MS / 10, MS / 10) });
+    };
+    let (led, rest, asked, quiet): (Ask, Ask, Ask, Ask) =
+        (|phase| phase.be_led(), |phase| phase.rest(), |phase| phase.be_asked(), |phase| phase.be_quiet());
+    let commit: Ask = |phase| phase.commit_beyond(phase.committed());
+    let equal: Ask = |phase| phase.agree("log", CATCH_UP);
+    let all: [(Happens, Ask, &str); 10] = [
+        (leaderless, led, "no leader of their own that all know among"),
+        (strangers, led, "no leader of their own that all know among"),
+        (mute, commit, "no fresh commit among"),
+        (leaderless, rest, "no answer to every client among"),
+        (impatient, asked, "no answer of each peer for itself among"),
+        (cut_a_follower, asked, "a read was given up where nobody was elected"),
+        (cut_a_follower, equal, "no log among"),
+        (struck, quiet, "another leads where all was quiet"),
+        (stormy, quiet, "were elected where all was quiet"),
+        (nothing, quiet, "packets without end"),
+    ];
+    for (happens, ask, sentence) in all {
+        let told = broken(happens, ask).unwrap_or_default();
+        assert!(told.starts_with(sentence), "{told:?} instead of {sentence:?}");
+    }
+    for ask in [led, commit, rest, asked, equal, quiet] {
+        assert_eq!(broken(be_still, ask), None);
+    }
+}
