@@ -1,6 +1,7 @@
 //! How fast it is: cluster-seconds a second, and where the time goes.
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "it measures real time")]
 
+use crate::say::say;
 use rsm_sim::parts;
 use rsm_sim::run::{Case, Report};
 use std::process::ExitCode;
@@ -31,20 +32,20 @@ pub(crate) fn run() -> ExitCode {
     let steps: u64 = reports.iter().map(|report| report.sums.steps).sum();
     let simulated: u64 = reports.iter().map(|report| report.sums.simulated_ms).sum();
     let broken = reports.iter().find_map(|report| report.broken.as_ref());
-    println!("3 peers, 50 ms heartbeats, 100 operations a second, faults on, one thread");
-    println!("{} cluster-seconds a second", u128::from(simulated) / took.as_millis().max(1));
-    println!("{} steps a cluster-second, {} ns a step", steps * 1_000 / simulated, took.as_nanos() / u128::from(steps));
+    say!("3 peers, 50 ms heartbeats, 100 operations a second, faults on, one thread");
+    say!("{} cluster-seconds a second", u128::from(simulated) / took.as_millis().max(1));
+    say!("{} steps a cluster-second, {} ns a step", steps * 1_000 / simulated, took.as_nanos() / u128::from(steps));
     let spent = parts::measure(|| all().for_each(drop));
     let sum: Duration = spent.iter().map(|(_, time)| *time).sum();
-    println!("| part | ns a step | share |\n|---|---|---|");
+    say!("| part | ns a step | share |\n|---|---|---|");
     for (name, time) in spent {
         // The clocks of the parts run on while others have the processor: so it is their shares that count.
         let share = |of: u128| of * time.as_nanos() / sum.as_nanos().max(1);
-        println!("| {name} | {} | {} % |", share(took.as_nanos() / u128::from(steps)), share(100));
+        say!("| {name} | {} | {} % |", share(took.as_nanos() / u128::from(steps)), share(100));
     }
     match broken {
         Some(violation) => {
-            println!("breaks {violation}");
+            say!("breaks {violation}");
             ExitCode::FAILURE
         }
         None => ExitCode::SUCCESS,

@@ -1,12 +1,12 @@
 //! `cargo sim`: runs seeds and says what happened.
-#![allow(clippy::print_stdout, reason = "a command's answer goes to stdout")]
 
 mod bench;
 mod campaign;
 mod options;
+mod say;
+mod stories;
 
 use options::{HELP, Options};
-//CASE
 use rsm_sim::html::About;
 use rsm_sim::marks;
 use rsm_sim::minimize::{Minimized, Whole, minimize};
@@ -14,6 +14,7 @@ use rsm_sim::mutants::{self, Found};
 use rsm_sim::run::{Case, Report, Stop};
 use rsm_sim::scenario::{Failed, Scenario};
 use rsm_sim::sweep::sweep;
+use say::{heard, say};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            println!("{HELP}");
+            say!("{HELP}");
             return ExitCode::SUCCESS;
         }
         Err(why) => return wrong(&why),
@@ -49,6 +50,9 @@ fn main() -> ExitCode {
     if options.sweep {
         return sweep_all();
     }
+    if options.stories {
+        return stories::tell_all().unwrap_or_else(|why| wrong(&why.to_string()));
+    }
     let came = match &options.scenario {
         Some(path) => play(&options, path),
         None => match options.seed {
@@ -66,10 +70,10 @@ fn sweep_all() -> ExitCode {
         let swept = sweep(node, u64::MAX, |_, _| ());
         if let Some((operation, report)) = &swept.broken {
             let violation = report.broken.as_ref().map(ToString::to_string).unwrap_or_default();
-            println!("power fails at operation {operation} of node {node}'s disk: breaks {violation}");
+            say!("power fails at operation {operation} of node {node}'s disk: breaks {violation}");
             return ExitCode::FAILURE;
         }
-        println!("power has failed at each of {} operations of node {node}'s disk", swept.operations);
+        say!("power has failed at each of {} operations of node {node}'s disk", swept.operations);
     }
     ExitCode::SUCCESS
 }
@@ -93,9 +97,9 @@ fn one(options: &Options, seed: u64) -> io::Result<ExitCode> {
         return Ok(verdict(&report, &again));
     }
     let report = if options.trace { printed(|each| case.trace(stop, each))? } else { case.run_until(stop) };
-    println!("hash {:032x}", report.hash);
+    say!("hash {:032x}", report.hash);
     if report.is_stopped {
-        println!("stopped before its end: what must hold there was not asked");
+        say!("stopped before its end: what must hold there was not asked");
     }
     if let Some(name) = options.stop_at.as_deref().filter(|name| report.marks.times(name) == 0) {
         eprintln!("cargo sim: {name} was never met");
@@ -141,12 +145,12 @@ fn write_page(file: &str, page: &str) -> io::Result<()> {
 fn verdict(report: &Report, again: &str) -> ExitCode {
     match &report.broken {
         Some(violation) => {
-            println!("seed {} breaks {violation}", report.seed);
-            println!("again: {again}  # at {}", campaign::commit());
+            say!("seed {} breaks {violation}", report.seed);
+            say!("again: {again}  # at {}", campaign::commit());
             ExitCode::FAILURE
         }
         None => {
-            println!("{}", report.sums);
+            say!("{}", report.sums);
             ExitCode::SUCCESS
         }
     }
@@ -163,12 +167,12 @@ fn make_small(options: &Options, seed: u64) -> io::Result<ExitCode> {
     let Minimized { scenario, rule, before, runs, of_ten } = match minimize(&case, || PATIENCE < began.elapsed()) {
         Ok(small) => small,
         Err(Whole::Holds) => {
-            println!("seed {seed} breaks no rule");
+            say!("seed {seed} breaks no rule");
             return Ok(ExitCode::SUCCESS);
         }
         Err(Whole::Untold(rule)) => {
-            println!("seed {seed} breaks {rule}, but only with clients that answer to what they see");
-            println!("again: {}", replay(options, seed));
+            say!("seed {seed} breaks {rule}, but only with clients that answer to what they see");
+            say!("again: {}", replay(options, seed));
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -179,7 +183,7 @@ fn make_small(options: &Options, seed: u64) -> io::Result<ExitCode> {
          # {now} faults and calls of {before}, found in {runs} runs; {rule} breaks with {of_ten} of the seeds 1 to 10\n\
          {scenario}\n"
     );
-    print!("{text}");
+    say!("{}", text.trim_end());
     eprintln!("{took} s; keep it as a file, and replay it by {} --scenario FILE{of}", command());
     if let Some(file) = &options.html {
         let about = About {
@@ -205,7 +209,7 @@ fn printed<R>(run: impl FnOnce(&mut dyn FnMut(&str)) -> R) -> io::Result<R> {
             written = writeln!(out, "{line}");
         }
     });
-    written.and_then(|()| out.flush())?;
+    heard(written.and_then(|()| out.flush()))?;
     Ok(came)
 }
 
@@ -230,11 +234,11 @@ fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
     };
     match told {
         Ok(()) => {
-            println!("{path}: holds");
+            say!("{path}: holds");
             Ok(ExitCode::SUCCESS)
         }
         Err(failed) => {
-            println!("{path}: {failed}");
+            say!("{path}: {failed}");
             Ok(ExitCode::FAILURE)
         }
     }
@@ -247,11 +251,11 @@ fn play_all(path: &str, scenario: &Scenario, seeds: u64) -> ExitCode {
     let failed: Vec<(u64, Failed)> = told.collect();
     match failed.first() {
         Some((seed, why)) => {
-            println!("{path}: fails with {} of {seeds} seeds, first with {seed}: {why}", failed.len());
+            say!("{path}: fails with {} of {seeds} seeds, first with {seed}: {why}", failed.len());
             ExitCode::FAILURE
         }
         None => {
-            println!("{path}: holds with {seeds} seeds");
+            say!("{path}: holds with {seeds} seeds");
             ExitCode::SUCCESS
         }
     }
@@ -263,30 +267,13 @@ fn title(path: &str, text: &str) -> String {
     said.unwrap_or(path).to_owned()
 }
 
-/// Where stories lie, seen from the root of the repository.
-const STORIES: &str = "sim/scenarios";
-
-/// Each story with the number of the bug that it is named for.
-fn stories() -> io::Result<Vec<(String, Scenario)>> {
-    let mut stories = Vec::new();
-    for entry in fs::read_dir(STORIES).map_err(|why| io::Error::other(format!("{STORIES}: {why}")))? {
-        let path = entry?.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let number = name.split('-').nth(1).unwrap_or(&name).to_owned();
-        let scenario = Scenario::parse(&fs::read_to_string(&path)?);
-        stories.push((number, scenario.map_err(|why| io::Error::other(format!("{name}: {why}")))?));
-    }
-    stories.sort_by(|one, other| one.0.cmp(&other.0));
-    Ok(stories)
-}
-
 fn look_for_mutants(options: &Options) -> ExitCode {
     let all = mutants::all();
     if all.is_empty() {
         return wrong("this build has no mutants: `cargo sim` builds with --cfg rsm_mutant");
     }
     let chosen = if options.fast { mutants::fast() } else { Ok(all) };
-    let stories = if options.fast { Ok(Vec::new()) } else { stories() };
+    let stories = if options.fast { Ok(Vec::new()) } else { stories::numbered() };
     let (all, stories) = match (chosen, stories) {
         (Ok(all), Ok(stories)) => (all, stories),
         (Err(why), _) => return wrong(&why),
@@ -314,17 +301,14 @@ fn look_for_mutants(options: &Options) -> ExitCode {
         found
     });
     found.sort_by_key(|(at, _)| *at);
-    println!(
-        "| mutant | what it does | found by | median seeds | worst of {} | and by stories |",
-        mutants::BASES.len()
-    );
-    println!("|---|---|---|---|---|---|");
-    found.iter().for_each(|(_, found)| println!("{}", found.line()));
+    say!("| mutant | what it does | found by | median seeds | worst of {} | and by stories |", mutants::BASES.len());
+    say!("|---|---|---|---|---|---|");
+    found.iter().for_each(|(_, found)| say!("{}", found.line()));
     let is_found = |found: &Found| {
         if options.fast { found.is_found_from_all() } else { found.rule.is_some() || !found.stories.is_empty() }
     };
     let open = found.iter().filter(|(_, found)| !is_found(found));
     let open: Vec<&str> = open.map(|(_, found)| found.name).collect();
-    println!("{} mutants, {} open: {}", found.len(), open.len(), open.join(" "));
+    say!("{} mutants, {} open: {}", found.len(), open.len(), open.join(" "));
     if open.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

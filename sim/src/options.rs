@@ -23,6 +23,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints it as a story, to be kept as a file
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
       --seed S                 with another seed for what none of its lines says; --seeds N: with many
+  cargo sim --stories          tells them all: each holds, meets its marks, and fails under its mutants
   cargo sim --sweep            power fails at each disk operation of a short life, for each node, one run after the other
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
       --fast                   only the half that shows soonest; each must be found by seeds alone, from five bases
@@ -30,7 +31,10 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --mutant M               of all but --mutants: with this one in place
 
 Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
-Exit code 0: no rule was broken. 1: one was, or a mark is short of its floor. 2: wrong use, or a file that fails.
+A reader that closes stdout, as `head` does, misses what follows, and changes nothing else.
+Exit code 0: no rule was broken, each story does what it is for, each mutant was found.
+          1: not so; or a mark is short of its floor, or one calm phase in a hundred is late.
+          2: wrong use, or a file that cannot be read or written.
 
   cargo sim --seeds 500
   cargo sim --seed 17
@@ -64,6 +68,7 @@ pub(crate) struct Options {
     pub(crate) mutants: bool,
     pub(crate) fast: bool,
     pub(crate) sweep: bool,
+    pub(crate) stories: bool,
     pub(crate) html: Option<String>,
 }
 
@@ -106,6 +111,7 @@ impl Options {
                 "--mutants" => options.mutants = true,
                 "--fast" => options.fast = true,
                 "--sweep" => options.sweep = true,
+                "--stories" => options.stories = true,
                 "--html" => options.html = Some(word()?),
                 _ => return Err(format!("{name} is not known; see --help")),
             }
@@ -117,10 +123,11 @@ impl Options {
 }
 
 /// Each command, by the option that asks for it, and what else goes with it. The first that is asked for counts.
-const COMMANDS: [(&str, &[&str]); 8] = [
+const COMMANDS: [(&str, &[&str]); 9] = [
     ("--bench", &[]),
     ("--bench-seed", &["--from", "--milliseconds"]),
     ("--sweep", &["--mutant"]),
+    ("--stories", &[]),
     ("--mutants", &["--seeds", "--milliseconds", "--fast"]),
     ("--scenario", &["--seed", "--seeds", "--trace", "--html", "--mutant"]),
     ("--minimize", &["--seed", "--milliseconds", "--html", "--mutant"]),
@@ -178,6 +185,7 @@ mod tests {
             "--seed 1 --unaimed --html x",
             "--mutants --seeds 3",
             "--bench",
+            "--stories",
             "--bench-seed --from 3 --milliseconds 9",
             "",
         ] {
@@ -209,6 +217,7 @@ mod tests {
             ("--mutants --from 5", "--from"),
             ("--mutants --mutant x", "--mutant"),
             ("--bench --mutant x", "--mutant"),
+            ("--stories --mutant x", "--mutant"),
         ] {
             let told = parse(words).unwrap_err();
             assert!(told.contains(wrong), "{words}: {told}");

@@ -4,7 +4,7 @@ use rsm::time::Time;
 use rsm_sim::aim::{Act, Aim};
 use rsm_sim::plan::{Fault, MS, What};
 use rsm_sim::run::{Case, Stop};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const LASTS: Duration = Duration::from_secs(5);
@@ -60,6 +60,17 @@ fn a_run_that_is_cut_short_is_the_beginning_of_the_whole() {
     let lines: Vec<&str> = part.lines().filter(|line| line.starts_with("{\"step\"")).collect();
     assert_eq!(lines.len(), 100);
     assert!(whole.starts_with(&lines.join("\n")));
+}
+
+/// As `head` does once it has its lines.
+#[test]
+fn a_reader_that_stops_listening_changes_nothing_else() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rsm-sim"));
+    command.args(["--seed", "3", "--milliseconds", "500", "--trace"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it was built");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
 
 #[test]

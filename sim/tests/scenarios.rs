@@ -1,27 +1,49 @@
 //! Every story of `sim/scenarios` holds, and can be read at a glance.
 
 use rsm_sim::html::About;
-use rsm_sim::scenario::Scenario;
+use rsm_sim::marks::{ARE_COUNTED, floors};
+use rsm_sim::scenario::{Guards, Scenario};
 use std::fs;
 use std::path::Path;
 
-#[test]
-fn every_story_holds_and_has_at_most_twenty_lines() {
+/// Each story's name, and its text.
+fn stories() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut names: Vec<String> = fs::read_dir(&folder)
-        .expect("the folder is there")
-        .map(|entry| entry.expect("it can be read").file_name().into_string().expect("names are plain"))
-        .collect();
-    names.sort();
-    let mut failed = Vec::new();
-    for name in &names {
-        let text = fs::read_to_string(folder.join(name)).expect("it can be read");
+    let paths = fs::read_dir(&folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path());
+    let read = |path: std::path::PathBuf| {
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("names are plain").to_owned();
+        (name, fs::read_to_string(path).expect("it can be read"))
+    };
+    let mut stories: Vec<_> = paths.map(read).collect();
+    stories.sort();
+    stories
+}
+
+/// That it fails under its mutants is asked by `cargo sim --stories`, of a build that has them.
+#[test]
+fn every_story_holds_meets_its_marks_and_has_at_most_twenty_lines() {
+    let (stories, mut failed) = (stories(), Vec::new());
+    for (name, text) in &stories {
         assert!(text.lines().count() <= 20, "{name} is a story too long");
-        let told = Scenario::parse(&text).and_then(|scenario| scenario.play().map_err(|why| why.to_string()));
+        let scenario = Scenario::parse(text).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let (told, met) = scenario.play_counted();
         failed.extend(told.err().map(|why| format!("{name}: {why}")));
+        let marks = Guards::of(text).marks.into_iter().filter(|mark| ARE_COUNTED && met.times(mark) == 0);
+        failed.extend(marks.map(|mark| format!("{name} never meets {mark}")));
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-    assert!(20 <= names.len(), "{} stories", names.len());
+    assert!(20 <= stories.len(), "{} stories", stories.len());
+}
+
+#[test]
+fn every_story_names_a_mutant_and_a_mark_that_there_are() {
+    let mutants = include_str!("../../src/raft/mutant.rs");
+    for (name, text) in stories() {
+        let Guards { mutants: of, marks } = Guards::of(&text);
+        assert!(!of.is_empty() && !marks.is_empty(), "{name} names no mutant, or no mark");
+        of.iter().for_each(|mutant| assert!(mutants.contains(&format!(" \"{mutant}\" ")), "{name}: no {mutant}"));
+        marks.iter().for_each(|mark| assert!(floors().contains_key(mark.as_str()), "{name}: no {mark}"));
+    }
 }
 
 /// Under its mutant it breaks R8, in a build that has mutants: `python3 scripts/shrink.py` shows the like of all.

@@ -10,6 +10,7 @@ mod file;
 
 use crate::options::Options;
 use crate::replay;
+use crate::say::say;
 pub(crate) use file::commit;
 use file::{Kept, Past};
 use rsm_sim::calm::Calms;
@@ -110,7 +111,7 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
     let mut past = past.unwrap_or_else(|| Past::new(options.from.unwrap_or_default()));
     if let (false, Some(path)) = (past.broken.is_empty(), &options.resume) {
         past.broken.iter().for_each(|(seed, what)| told(options, *seed, what));
-        println!("{path}: these stand there; once they are mended, take their lines out of it to go on");
+        say!("{path}: these stand there; once they are mended, take their lines out of it to go on");
         return Ok(false);
     }
     past.is_added_to();
@@ -143,15 +144,15 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
     }
     let is_clean = past.broken.is_empty();
     if is_clean {
-        println!("{effects}");
-        effects.mis_aimed().iter().for_each(|line| println!("{line}"));
+        say!("{effects}");
+        effects.mis_aimed().iter().for_each(|line| say!("{line}"));
     }
     Ok(is_clean && sum_up(options, &past, &calms, past.sums.simulated_ms - before, began.elapsed()))
 }
 
 /// Says what a seed has broken.
 fn told(options: &Options, seed: u64, what: &str) {
-    println!("seed {seed} breaks {what}\nagain: {}  # at {}", replay(options, seed), commit());
+    say!("seed {seed} breaks {what}\nagain: {}  # at {}", replay(options, seed), commit());
 }
 
 /// Prints what it came to; whether no mark is short.
@@ -161,9 +162,9 @@ fn sum_up(options: &Options, past: &Past, calms: &Calms, simulated_ms: u64, took
     if options.floors && calms.are_late() {
         short.push("more than one calm phase in a hundred has no leader in time".to_owned());
     }
-    println!("{calms}");
+    say!("{calms}");
     if options.marks {
-        println!("{marks}");
+        say!("{marks}");
     }
     let counted = if ARE_COUNTED {
         format!("{} of {} marks", marks.reached(), marks.iter().count())
@@ -171,8 +172,8 @@ fn sum_up(options: &Options, past: &Past, calms: &Calms, simulated_ms: u64, took
         "no marks: this build counts none".to_owned()
     };
     let per_second = u128::from(simulated_ms) / took.as_millis().max(1);
-    println!("{sums}, {counted}, {per_second} cluster-seconds a second on {} threads", workers(options));
-    short.iter().for_each(|line| println!("{line}"));
+    say!("{sums}, {counted}, {per_second} cluster-seconds a second on {} threads", workers(options));
+    short.iter().for_each(|line| say!("{line}"));
     short.is_empty()
 }
 

@@ -45,9 +45,12 @@
 //! | `drop next Append from 0 to 1`, also `dup`, `delay`, `flip` | with `by 3ms`, of a flip `bit 300` |
 //! | `open s at 0`, `propose b at 2 to 1 over a in s 3`, `read 1 at 2` | list 1, if `a` stands last there |
 //!
+//! A line `# mutant: .. mark: ..` says [what the story proves](Guards).
+//!
 //! The seed of the head decides what no line says: timeouts, delays, what a crash spares of unsynced bytes, whose turn it is.
 
 mod edit;
+mod guards;
 mod head;
 mod moment;
 mod parse;
@@ -59,6 +62,7 @@ mod tests;
 use crate::aim::Aim;
 use crate::plan::{MS, Swarm, What};
 use crate::script::{Call, Proposal};
+pub use guards::Guards;
 pub(crate) use head::OPTIONS;
 pub(crate) use moment::Words;
 pub use play::Failed;

@@ -9,7 +9,7 @@ use crate::client::Came;
 use crate::event::Event;
 use crate::html::{self, About, Film};
 use crate::lists::Key;
-use crate::marks;
+use crate::marks::{self, Marks};
 use crate::plan::{Fault, Shape, What};
 use crate::run::panic_words;
 use crate::script::{Call, Outcomes, Proposal};
@@ -65,6 +65,11 @@ impl Scenario {
     /// # Errors
     /// The first line that does not hold, or during which a rule was broken.
     pub fn play(&self) -> Result<(), Failed> {
+        self.play_counted().0
+    }
+
+    /// Tells the story; what came of it, and the marks that it has met.
+    pub fn play_counted(&self) -> (Result<(), Failed>, Marks) {
         self.tell(false, &mut |_| (), None)
     }
 
@@ -73,13 +78,13 @@ impl Scenario {
     /// # Errors
     /// As [`play`](Scenario::play).
     pub fn trace(&self, mut each: impl FnMut(&str)) -> Result<(), Failed> {
-        self.tell(true, &mut each, None)
+        self.tell(true, &mut each, None).0
     }
 
     /// Tells the story, whose script is `text`, and draws a page that shows it.
     pub fn picture(&self, text: &str, mut about: About) -> (Result<(), Failed>, String) {
         let (mut film, lines) = (Film::new(self.head.swarm.nodes), text.lines().collect::<Vec<_>>());
-        let told = self.tell(false, &mut |_| (), Some((&mut film, &lines)));
+        let (told, _) = self.tell(false, &mut |_| (), Some((&mut film, &lines)));
         about.seed = self.head.seed;
         about.script = text.trim_end().to_owned();
         about.broken = told.as_ref().err().map(|failed| match &failed.broken {
@@ -95,7 +100,7 @@ impl Scenario {
         traced: bool,
         each: &mut dyn FnMut(&str),
         mut film: Option<(&mut Film, &[&str])>,
-    ) -> Result<(), Failed> {
+    ) -> (Result<(), Failed>, Marks) {
         marks::reset();
         let Scenario { head: Head { seed, swarm }, moments, steps } = self;
         let time = VirtualTime::new(stream(*seed, Purpose::Executor, 0).bits());
@@ -122,13 +127,14 @@ impl Scenario {
             *film = shown;
         }
         let broken = || play.world.check.lock().broken().cloned();
-        told.map_or_else(
+        let told = told.map_or_else(
             |panic| {
                 let violation = Violation { rule: "R23", what: format!("a panic: {}", panic_words(&*panic)) };
                 Err(Failed { line, why: format!("breaks {violation}"), broken: Some(violation) })
             },
             |told| told.map_err(|(line, why)| Failed { line, why, broken: broken() }),
-        )
+        );
+        (told, play.world.marks.all())
     }
 }
 

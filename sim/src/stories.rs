@@ -1,0 +1,94 @@
+//! All stories, and whether each proves what it is for.
+
+use crate::say::say;
+use rsm_sim::marks;
+use rsm_sim::mutants;
+use rsm_sim::scenario::{Failed, Guards, Scenario};
+use std::fs;
+use std::io;
+use std::process::ExitCode;
+
+/// Where stories lie, seen from the root of the repository.
+const STORIES: &str = "sim/scenarios";
+
+/// One of them.
+pub(crate) struct Story {
+    pub(crate) name: String,
+    pub(crate) scenario: Scenario,
+    guards: Guards,
+}
+
+/// Each of them, in the order of their names.
+pub(crate) fn all() -> io::Result<Vec<Story>> {
+    let mut stories = Vec::new();
+    for entry in fs::read_dir(STORIES).map_err(|why| io::Error::other(format!("{STORIES}: {why}")))? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path)?;
+        let scenario = Scenario::parse(&text).map_err(|why| io::Error::other(format!("{name}: {why}")))?;
+        stories.push(Story { name, scenario, guards: Guards::of(&text) });
+    }
+    stories.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(stories)
+}
+
+/// The number of the bug that each is named for, and its script.
+pub(crate) fn numbered() -> io::Result<Vec<(String, Scenario)>> {
+    let number = |name: &str| name.split('-').nth(1).unwrap_or(name).to_owned();
+    Ok(all()?.into_iter().map(|story| (number(&story.name), story.scenario)).collect())
+}
+
+/// Tells them all: each holds, meets its marks, and fails under each of its mutants.
+pub(crate) fn tell_all() -> io::Result<ExitCode> {
+    if !marks::ARE_COUNTED || mutants::all().is_empty() {
+        return Err(io::Error::other("this build has no marks or no mutants: `cargo sim` builds with both cfgs"));
+    }
+    // What a mutant panics with is why its story fails.
+    std::panic::set_hook(Box::new(|_| ()));
+    let (stories, mut wrong) = (all()?, 0);
+    for Story { name, scenario, guards } in &stories {
+        match proves(scenario, guards) {
+            Ok(line) => say!("{name}: {line}"),
+            Err(why) => {
+                wrong += 1;
+                say!("{name}: {why}");
+            }
+        }
+    }
+    say!("{} stories, {wrong} of which do not prove what they are for", stories.len());
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a story shows.
+///
+/// # Errors
+/// What it does not.
+fn proves(scenario: &Scenario, guards: &Guards) -> Result<String, String> {
+    let Guards { mutants, marks } = guards;
+    if mutants.is_empty() || marks.is_empty() {
+        return Err("it names no mutant, or no mark: `# mutant: .. mark: ..`".to_owned());
+    }
+    let (told, met) = scenario.play_counted();
+    told.map_err(|failed| format!("fails: {failed}"))?;
+    if let Some(name) = marks.iter().find(|name| met.times(name) == 0) {
+        return Err(format!("holds, and never meets {name}"));
+    }
+    let mut line = format!("holds, meets {}", marks.join(" "));
+    for name in mutants {
+        mutants::select(Some(name))?;
+        let told = scenario.play();
+        mutants::select(None)?;
+        let failed = told.err().ok_or_else(|| format!("holds under the mutant {name} too"))?;
+        line.push_str(&format!("; under {name} fails at {}", place(&failed)));
+    }
+    Ok(line)
+}
+
+/// Where a story fails, and by which rule.
+fn place(failed: &Failed) -> String {
+    let broken = failed.broken.as_ref().map(|broken| format!(": {}", broken.rule)).unwrap_or_default();
+    match failed.line {
+        0 => format!("its end{broken}"),
+        line => format!("line {line}{broken}"),
+    }
+}
