@@ -1,6 +1,5 @@
-//! Three peers elect a leader; it dies, and the other two elect another. Which peer wins is chance, so only what is always
-//! true is printed. The network is a closure: `send` is called with packets, and `receive` takes them in. This one brings
-//! all of them, in order; it could as well lose, double and reorder some.
+//! Three peers elect a leader; it dies, and the other two elect another. Which one wins is chance, so only what is always true
+//! is printed. The network is a closure, between `send` and `receive`. This one brings all; it could as well lose some.
 //!
 //! ```text
 //! all three follow one leader
@@ -8,7 +7,6 @@
 //! the others follow another, in a later term
 //! ```
 #![allow(clippy::print_stdout, reason = "a chapter prints")]
-
 use rsm::raft::{FromFn, NodeId, Peer, Term, consensus::News};
 use rsm::sync::lock::Lock;
 use std::{collections::BTreeMap, error::Error, sync::Arc};
@@ -21,10 +19,11 @@ fn led(peer: &Peer<Nothing>, after: Term) -> (Term, NodeId) {
     let mut news = peer.news();
     loop {
         let status = peer.status();
-        match status.leader {
-            Some(leader) if after < status.term => return (status.term, leader),
-            _ => assert_ne!(news.next(), Some(News::Exit)),
+        if let Some(leader) = status.leader.filter(|_| after < status.term) {
+            return (status.term, leader);
         }
+        let heard = news.next(); // waits
+        assert_ne!(heard, Some(News::Exit), "it ended before it had followed anyone");
     }
 }
 
@@ -54,5 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     all[&leader.0].kill();
     agreed(all.values().filter(|peer| peer.identity().node != leader), term);
     println!("the others follow another, in a later term");
+    all.values().for_each(Peer::drain);
+    all.values().for_each(Peer::wait_ended); // else the program ends before them
     Ok(())
 }

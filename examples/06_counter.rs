@@ -10,25 +10,26 @@
 
 use rsm::raft::{FromFn, Peer};
 use rsm::sync::lock::Lock;
-use std::{error::Error, sync::Arc};
+use std::error::Error;
+
+static PEERS: Lock<Vec<Peer<FromFn<u64, u64, u64>>>> = Lock::new(Vec::new());
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let peers = Arc::new(Lock::new(Vec::<Peer<FromFn<u64, u64, u64>>>::new()));
     for id in 0..3 {
-        let network = Arc::clone(&peers);
         let peer = Peer::from_fn(id, [(0, "a"), (1, "b"), (2, "c")], |count: &mut u64, add: u64, _| {
             *count += add;
             *count
         })
-        .send(move |to, _, packet| network.lock().get(to as usize).map(|peer| peer.receive(packet)))
+        .send(move |to, _, packet| PEERS.lock().get(to as usize).map(|peer| peer.receive(packet)))
         .spawn()?;
-        peers.lock().push(peer);
+        PEERS.lock().push(peer);
     }
-    let peers = peers.lock().clone();
+    let peers = PEERS.lock().clone();
     println!("{} after the first command", peers[0].propose(5)?.wait()?);
     println!("{} after the second", peers[1].propose(7)?.wait()?);
     let read: Vec<u64> = peers.iter().map(|peer| peer.read(|count| **count)?.wait()).collect::<Result<_, _>>()?;
     println!("{read:?} read at each");
     peers.iter().for_each(Peer::drain);
+    peers.iter().for_each(Peer::wait_ended); // else the program ends before them
     Ok(())
 }

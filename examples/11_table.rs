@@ -1,5 +1,5 @@
-//! Three who think and eat at a round table with three forks between them: each is an automaton, and so is each fork. One that is
-//! taken puts off who asks for it, so nobody asks twice. Each asks for the lower of its two forks first: no ring of waits can close.
+//! Three who eat at a round table with three forks between them: each is an automaton, and so is each fork. One that is taken puts
+//! off who asks for it, so nobody asks twice. Each asks for the lower of its two forks first: no ring of waits can close.
 //!
 //! ```text
 //! Plato was given a fork 200 times
@@ -9,7 +9,6 @@
 #![allow(clippy::print_stdout, reason = "a chapter prints")]
 use rsm::fsm::{Address, Automaton, Context, Input, Pool, Runner};
 #[rustfmt::skip]
-#[derive(Clone, Copy)]
 enum Fork { Lies, Taken }
 #[rustfmt::skip]
 enum Ask { Take(Address<()>), PutDown }
@@ -17,16 +16,17 @@ impl Automaton for Fork {
     type State = Fork; // it has nothing else: one type is the automaton and its state
     type Command = Ask;
     fn next(&mut self, fork: Fork, input: Input<Self>, context: &mut Context<Self>) -> Fork {
-        match (fork, input) {
-            (Fork::Lies, Input::Command(Ask::Take(guest))) => guest.post(()).map_or(Fork::Lies, |()| Fork::Taken),
-            (Fork::Taken, Input::Command(Ask::PutDown)) => Fork::Lies,
-            (Fork::Taken, Input::Command(ask @ Ask::Take(_))) => (context.postpone(ask), fork).1,
-            (Fork::Lies | Fork::Taken, _) => fork,
+        match (&fork, input) {
+            (Fork::Lies, Input::Command(Ask::Take(who))) => return who.post(()).map_or(Fork::Lies, |()| Fork::Taken),
+            (Fork::Lies, Input::Command(Ask::PutDown)) => unreachable!("who puts it down has it"),
+            (Fork::Taken, Input::Command(Ask::PutDown)) => return Fork::Lies,
+            (Fork::Taken, Input::Command(ask @ Ask::Take(_))) => context.postpone(ask),
+            (_, Input::Start | Input::Transition { .. } | Input::Drain | Input::Exit) => {}
         }
+        fork
     }
 }
-#[rustfmt::skip]
-enum Guest { Hungry, HoldsOne }
+#[rustfmt::skip] enum Guest { Hungry, HoldsOne }
 struct Seat([Address<Ask>; 2], u32);
 impl Automaton for Seat {
     type State = Guest;
@@ -43,7 +43,7 @@ impl Automaton for Seat {
                 self.0.iter().for_each(|fork| fork.post(Ask::PutDown).expect("forks stay"));
                 return Guest::Hungry;
             }
-            (Guest::Hungry | Guest::HoldsOne, _) => {}
+            (_, Input::Start | Input::Drain | Input::Exit) => {}
         }
         guest
     }

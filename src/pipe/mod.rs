@@ -11,6 +11,8 @@
 //! Where a chunk begins nothing is forgiven: a wrong length means that the framing is [`Lost`], and every later chunk
 //! with it. Inside a chunk nothing is fatal to the stream. No bytes, however hostile, make it panic, or allocate more
 //! than has come.
+//!
+//! The end of the course.
 
 mod batch;
 mod chunk;

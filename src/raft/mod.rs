@@ -11,7 +11,7 @@
 //!  packets in, packets out   │  one write, one sync        │  your `apply`,     │  snapshots, piece by
 //!  tickets, timers           │  for all that waits         │  reads, snapshots  │  piece
 //!  ──────────────────────────┴─────────────────────────────┴────────────────────┴──────────────────────
-//!  consensus   PURE: (state, input, now) -> effects         no clock, thread, file, chance of its own
+//!  consensus   PURE: (role, input, now) -> role; flush -> effects     no clock, thread, file, chance of its own
 //! ```
 //!
 //! # The first program
@@ -40,11 +40,11 @@
 //! assert_eq!(peers[0].propose(5)?.wait()?, 5); // at any peer: forwarded, applied exactly once
 //! assert_eq!(peers[2].read(|count| **count)?.wait()?, 5); // at any peer: never older than the call
 //! peers.iter().for_each(Peer::drain);
-//! # peers.iter().for_each(Peer::wait_ended);
+//! peers.iter().for_each(Peer::wait_ended); // else the program ends before them
 //! # Ok(())
 //! # }
 //! ```
-//! With [`dir`](Builder::dir) log and snapshots lie in a directory, and a restart goes on from there. A state of one's own,
+//! A read looks at the state through its `FromFn`, hence the second star. With [`dir`](Builder::dir) log and snapshots lie in a directory, and a restart goes on from there. A state of one's own,
 //! with cheap copies and a snapshot format, implements [`StateMachine`].
 //!
 //! # What is promised
@@ -64,6 +64,8 @@
 //! function of its inputs; [`storage`] keeps it, [`wire`] carries it. [`piped`] puts a peer behind a pair of pipes, for a
 //! front end in any language. The paper's sections stand at the lines that obey them: <https://raft.github.io/raft.pdf>
 //! (§), and the thesis where it goes further.
+//!
+//! Next: [`consensus`], the thinking.
 #![forbid(unsafe_code)]
 
 pub mod consensus;

@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use rsm::sync::meter::{Meter, Refused};
-//! use rsm::fsm::Time;
+//! use rsm::time::Time;
 //! use std::time::Duration;
 //!
 //! // A hundred lines a second may go to the log, and five at once; of the others we say how many there were.

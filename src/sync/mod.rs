@@ -41,9 +41,9 @@
 //!
 //!   | form | if it cannot be done now | if it is not done |
 //!   |---|---|---|
-//!   | `try_x` | says so | `None`, or why |
+//!   | `try_x` | says so | `None`, `false`, or why |
 //!   | `x` | waits | only if it never will be: [`Closed`], if there is such an end |
-//!   | `x_timeout`, `x_until` | waits that long, or until then, at most | [`TimedOut`], and nothing has changed |
+//!   | `x_timeout`, `x_until` | waits that long, or until then, at most | [`TimedOut`], or an error that has it among its reasons; nothing has changed |
 //!   | `x_async` | is a future: cancel-safe, for any executor, in one queue with the threads | as `x` |
 //!
 //!   What you gave comes back where it was not taken; of many at once, the part that was not. Time over and wish fulfilled at the same moment is fulfilled. A time that
@@ -55,8 +55,8 @@
 //! - Nobody starves where first come is first served, which is the rule; where the last is served first (`lifo` of [`Lock`](lock::Lock)
 //!   and [`Semaphore`](semaphore::Semaphore)) the page says what holds. Who is woken, and when, stands on each page.
 //! - Nothing is poisoned. A panic lets go of what it held.
-//! - An object counts who waits for it, up to 2^24 - 1 threads and tasks at a time. One more panics at a lock, having changed
-//!   nothing, and aborts the process elsewhere.
+//! - Locks of both kinds, events, gates, semaphores and `Once` count who waits, up to 2^24 - 1 threads and tasks at a time. One more
+//!   panics at a lock of either kind, having changed nothing, and aborts the process at the others.
 //!
 //! Their invariants are numbered on each page and listed in `docs/invariants.md`; `tests/loom` holds them in every interleaving
 //! of two to four threads with a few preemptions (`docs/verification-sync.md` says how many, and what that cannot see). This is the only floor with unsafe code.

@@ -3,8 +3,8 @@
 //! ```text
 //!   RUSTFLAGS="--cfg rsm_loom" cargo test --profile model --target-dir target/loom --test loom -- --nocapture
 //! ```
-//! Two-thread models run with three preemptions, those of three threads with two or three. Each prints its executions and its
-//! time. Models that speak of nodes and bits stand beside their files, `src/{sync,fsm}/*/models.rs`, and are run from here.
+//! Two-thread models run with three preemptions, larger ones with two or three; some have one less, for their time
+//! (`docs/verification-sync.md`). Each prints its executions and its time. Models that speak of nodes and bits stand beside their files, `src/{sync,fsm}/*/models.rs`, and are run from here.
 //!
 //! A model whose name says that something "is found" switches on a fault ([`rsm::sync::model::Mutant`]) and holds that it fails.
 #![cfg(rsm_loom)]

@@ -53,6 +53,7 @@ pub fn shape() -> String {
         line.and_then(|line| line.split(": ").nth(1)).unwrap_or("?").to_owned()
     };
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel = kernel.split('-').next().unwrap_or_default(); // what follows names a build, not a kernel
     let rustc = Command::new("rustc").arg("-V").output().map(|said| String::from_utf8_lossy(&said.stdout).into_owned());
     format!(
         "{} processors, {} (family {}, model {}), {} {}, {}",

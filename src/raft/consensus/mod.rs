@@ -17,6 +17,8 @@
 //! [`flush`](Consensus::flush). What is said is the difference between what the state says and what was said last, so a
 //! hundred proposals of one turn are one record, one append for each follower; and nothing that was forgotten on one
 //! arrow stays forgotten. Every effect may be carried out at once: promises are held back here (`promises.rs`).
+//!
+//! Next: [`storage`](super::storage), which keeps what is promised.
 
 mod accessors;
 pub mod birth;

@@ -15,6 +15,8 @@
 //!
 //! To bring your own store, implement [`Storage`] and [`Reader`], then run [`conformance`] against it. To bring your own
 //! files under our log, implement [`Disk`].
+//!
+//! Next: [`wire`](super::wire), which carries it.
 
 mod begin;
 pub mod conformance;

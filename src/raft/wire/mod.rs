@@ -7,6 +7,8 @@
 //! Written by hand: the log and every follower's packet hold the same bytes of an entry ([`entry`]), and a decoder of
 //! three hundred lines can be read, and fuzzed, whole. The formats stand byte by byte in `docs/wire.md`; `tests/golden/`
 //! holds a vector of each kind, which a second encoder in another language makes too.
+//!
+//! Next: [`pipe`](crate::pipe), which puts it into a stream.
 
 pub mod bytes;
 pub mod entry;
