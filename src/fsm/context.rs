@@ -286,6 +286,13 @@ impl<A: Automaton> Context<A> {
             Some(_) | None => false,
         }
     }
+    /// Gives back what a burst took, for one that may rest.
+    pub(crate) fn shrink(&mut self) {
+        if let Some(extras) = self.data.extras.as_mut() {
+            extras.shrink();
+        }
+    }
+
 
     /// Keeps the cell alive until its death, as it lingers.
     pub(crate) fn keep(&mut self) {

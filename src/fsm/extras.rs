@@ -10,7 +10,7 @@
 //! and a change of kind goes back to its beginning. So they are appended in order, and put back in front they are in order.
 
 use super::cell::{Node, Settings};
-use super::inbox::Notice;
+use super::inbox::{Notice, is_large};
 use super::slots::{Slots, Timer};
 use crate::time::Time;
 use std::borrow::Cow;
@@ -110,6 +110,17 @@ impl<C: 'static> Extras<C> {
         queues.postponed.drain(..).chain(queues.freed.drain(..)).collect()
     }
 
+    /// Gives back what a burst took and nothing fills any more (F12).
+    pub(crate) fn shrink(&mut self) {
+        self.slots.shrink();
+        if let Some(queues) = self.queues.as_mut() {
+            shrink(&mut queues.raised);
+            shrink(&mut queues.freed);
+            shrink(&mut queues.postponed);
+            shrink(&mut queues.notices);
+        }
+    }
+
     /// Commands that will never be delivered if it dies now.
     pub(crate) fn left(&self) -> usize {
         let left = |queues: &Queues<C>| queues.raised.len() + queues.freed.len() + queues.postponed.len();
@@ -122,6 +133,13 @@ impl<C> Queues<C> {
         while let Some(command) = self.postponed.pop_back() {
             self.freed.push_front(command);
         }
+    }
+}
+
+/// One that is filled to a quarter or less keeps twice what it holds: so each move of those left is paid for by what was taken out.
+fn shrink<T>(queue: &mut VecDeque<T>) {
+    if is_large::<T>(queue.capacity()) && queue.len() <= queue.capacity() / 4 {
+        queue.shrink_to(2 * queue.len());
     }
 }
 

@@ -211,7 +211,7 @@ impl<C> Inbox<C> {
     pub(crate) fn is_small(&self) -> bool {
         let spare = |more: &More<C>| more.spare.capacity() != 0 && size_of::<C>() != 0; // what has no size takes no memory
         let more = |more: &More<C>| spare(more) || is_long(&more.chunks);
-        !is_large(&self.queue) && !self.more.as_deref().is_some_and(more)
+        !is_large::<C>(self.queue.capacity()) && !self.more.as_deref().is_some_and(more)
     }
 
     pub(crate) fn tell(&mut self, what: System<C>) {
@@ -354,11 +354,12 @@ pub(crate) struct Settled<C> {
 
 /// Takes an empty buffer out if it is larger than an idle cell may keep.
 pub(crate) fn shrunk<C>(buffer: &mut Vec<C>) -> Vec<C> {
-    if is_large(buffer) { mem::take(buffer) } else { Vec::new() }
+    if is_large::<C>(buffer.capacity()) { mem::take(buffer) } else { Vec::new() }
 }
 
-fn is_large<C>(buffer: &Vec<C>) -> bool {
-    let large = KEPT_LEN < buffer.capacity() || KEPT_BYTES < buffer.capacity().saturating_mul(size_of::<C>());
+/// Whether a buffer for so many is larger than an idle cell may keep.
+pub(crate) fn is_large<C>(capacity: usize) -> bool {
+    let large = KEPT_LEN < capacity || KEPT_BYTES < capacity.saturating_mul(size_of::<C>());
     large && size_of::<C>() != 0
 }
 
@@ -435,7 +436,7 @@ mod tests {
                 batch.clear();
             }
             assert!(
-                kept == (inbox.is_small() && !is_large(&batch)),
+                kept == (inbox.is_small() && !is_large::<u32>(batch.capacity())),
                 "F12: a turn that rests without a look leaves nothing large"
             );
             drop((inbox.shrink(), shrunk(&mut batch)));

@@ -8,6 +8,7 @@
 use super::cell::Port;
 use super::extras::Due;
 use super::few::Few;
+use super::inbox::is_large;
 use super::timers::{Member, Timers};
 use super::wheel::Handle;
 use crate::mix::mix;
@@ -102,6 +103,8 @@ impl<C> Wire<'_, C> {
 
 pub(crate) struct Slots<C> {
     slots: Vec<Slot<C>>,
+    /// How many of them are not free.
+    live: u32,
     /// The first free tag.
     free: u32,
     alarm: Alarm<C>,
@@ -117,6 +120,7 @@ impl<C: 'static> Slots<C> {
     pub(crate) fn new() -> Slots<C> {
         Slots {
             slots: Vec::new(),
+            live: 0,
             free: NO_TAG,
             alarm: Alarm { wanted: None, armed: None, fresh: false },
             armings: 0,
@@ -236,8 +240,12 @@ impl<C: 'static> Slots<C> {
             }
             None => self.add(what),
         };
+        self.live += 1;
+        // Not counted by the slot: slots are given back, and a `Timer` of one that was must not be another's.
+        let generation = (self.armings as u32).wrapping_add(1);
+        self.slots[tag as usize].generation = generation;
         self.arm(tag, at, wire);
-        Timer { tag, generation: self.slots[tag as usize].generation }
+        Timer { tag, generation }
     }
 
     /// A tag more. Most automata have one timer, and room for no more.
@@ -247,6 +255,19 @@ impl<C: 'static> Slots<C> {
         }
         self.slots.push(Slot { at: Time::ZERO, arming: 0, what, generation: 0, handle: None });
         (self.slots.len() - 1) as u32
+    }
+
+    /// How many timers it has room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// Gives back what a burst of timers took, once none is left (F12). No command is here then, so none is dropped.
+    pub(crate) fn shrink(&mut self) {
+        if self.live == 0 && self.ready.is_empty() && is_large::<Slot<C>>(self.slots.capacity()) {
+            (self.slots, self.free) = (Vec::new(), NO_TAG);
+        }
     }
 
     fn arm(&mut self, tag: u32, at: Time, wire: &Wire<'_, C>) {
@@ -263,7 +284,8 @@ impl<C: 'static> Slots<C> {
 
     /// Ends a timer: its command, if it was to come once and was not delivered.
     pub(crate) fn cancel(&mut self, timer: Timer, port: &Arc<dyn Port<C>>) -> Option<C> {
-        let slot = self.slots.get_mut(timer.tag as usize).filter(|slot| slot.generation == timer.generation)?;
+        let same = |slot: &&mut Slot<C>| slot.generation == timer.generation && !matches!(slot.what, What::Free(_));
+        let slot = self.slots.get_mut(timer.tag as usize).filter(same)?;
         let handle = slot.handle.take();
         let what = self.release(timer.tag);
         self.cancel_soon(handle, port);
@@ -274,8 +296,8 @@ impl<C: 'static> Slots<C> {
     }
 
     fn release(&mut self, tag: u32) -> What<C> {
+        self.live -= 1;
         let slot = &mut self.slots[tag as usize];
-        slot.generation = slot.generation.wrapping_add(1);
         slot.handle = None;
         let next = mem::replace(&mut self.free, tag);
         mem::replace(&mut slot.what, What::Free(next))

@@ -180,6 +180,9 @@ impl<A: Automaton> Cell<A> {
         report.kinds[1] = self.kind(&guard);
         let stage = guard.live.as_ref().map_or(Stage::Last, |live| live.stage);
         let (more, told) = (!guard.batch.is_empty() || context.has_more(), Stage::Draining <= stage);
+        if !more {
+            context.shrink();
+        }
         let mut span = Some(span);
         if !told && let Some(span) = span.take() {
             span.close(); // outside the lock (F4)

@@ -1,10 +1,13 @@
-//! Postponing, against a model that scans one list again and again.
+//! Postponing, against a model that scans one list again and again; and what a burst leaves.
 
-use crate::fsm::{Automaton, Context, Input, Runner, VirtualTime};
+use super::shrink;
+use crate::fsm::cell::Cell;
+use crate::fsm::{Automaton, Context, Input, Runner, Timer, VirtualTime};
 use crate::mix::Draws;
 use crate::sync::lock::Lock;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 const COMMANDS: usize = 8;
 
@@ -125,4 +128,76 @@ fn postponing_is_to_scan_one_list_again_after_each_change_of_kind() {
         postponed += expected.len() - commands.len().min(expected.len());
     }
     assert!(60 < longest && 5_000 < postponed, "the programs do too little: {longest}, {postponed}");
+}
+
+/// Postpones and raises many, sets many timers, and keeps the first of them.
+struct Hoarder {
+    many: u64,
+    first: Option<Timer>,
+}
+
+impl Automaton for Hoarder {
+    type State = Kind;
+    type Command = u64;
+
+    fn next(&mut self, kind: Kind, input: Input<Self>, context: &mut Context<Self>) -> Kind {
+        match (kind, input) {
+            (Kind::A, Input::Start) => {
+                for nth in 0..self.many {
+                    let timer = context.after(Duration::from_secs(1), nth);
+                    self.first.get_or_insert(timer);
+                    context.raise(nth);
+                }
+                kind
+            }
+            (Kind::A, Input::Command(nth)) if context.postponed() < self.many as usize => {
+                context.postpone(nth);
+                kind
+            }
+            (Kind::A, Input::Command(_)) => Kind::B,
+            // All has been delivered by now: the same tag is given again.
+            (Kind::B, Input::Command(u64::MAX)) => {
+                let new = context.after(Duration::from_secs(1), 7);
+                let first = self.first.take().expect("it was set");
+                assert_eq!(context.cancel(first), None, "F7: a timer that is over cancels no other");
+                assert_eq!(context.cancel(new), Some(7));
+                Kind::C
+            }
+            (Kind::A | Kind::B | Kind::C, _) => kind,
+        }
+    }
+}
+
+#[test]
+fn what_is_set_aside_in_a_burst_gives_its_memory_back() {
+    for (many, keeps) in [(2, true), (10_000, false)] {
+        let time = VirtualTime::new(1);
+        let hoarder = time.spawn(Hoarder { many, first: None }, Kind::A);
+        time.run_until_idle(&mut ());
+        let largest = || {
+            let node = hoarder.port().node().any().downcast_ref::<Cell<Hoarder>>();
+            let body = node.and_then(|cell| cell.body.try_enter()).expect("nobody is inside");
+            let extras = body.extras.as_ref().expect("it has set something aside");
+            let queues = extras.queues.as_ref().expect("it has raised");
+            let [raised, freed, postponed] = [&queues.raised, &queues.freed, &queues.postponed].map(VecDeque::capacity);
+            [raised, freed, postponed, extras.slots.capacity()]
+        };
+        assert!(largest().iter().all(|&kept| kept <= 8), "F12: {:?} are kept after {many}", largest());
+        assert_eq!(largest().iter().any(|&kept| kept != 0), keeps, "a small buffer is worth keeping: {:?}", largest());
+        hoarder.post(u64::MAX).expect("it runs");
+        time.run_until_idle(&mut ());
+        assert_eq!(time.look::<Hoarder, _>(&hoarder, |_, kind| *kind), Some(Kind::C));
+    }
+}
+
+#[test]
+fn a_list_that_is_nearly_empty_keeps_twice_what_it_holds() {
+    let mut queue: VecDeque<u64> = (0..1_000).collect();
+    queue.drain(..900);
+    shrink(&mut queue);
+    assert!(queue.capacity() < 1_000 && queue.len() == 100, "F12: {}", queue.capacity());
+    queue.extend(0..20);
+    let room = queue.capacity();
+    shrink(&mut queue);
+    assert_eq!(queue.capacity(), room, "one that is half full is left alone");
 }
