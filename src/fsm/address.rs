@@ -246,6 +246,7 @@ enum Way<C: 'static> {
 trait Upgrade<C: 'static>: Send + Sync {
     fn upgrade(&self) -> Option<Address<C>>;
     fn notice(&self, make: Notice<C>);
+    fn is_gone(&self) -> bool;
 }
 
 impl<C: 'static> WeakAddress<C> {
@@ -280,6 +281,14 @@ impl<C: 'static> WeakAddress<C> {
                     schedule(&port, port.notice(make));
                 }
             }
+        }
+    }
+
+    /// Whether nothing is left of the automaton. Runs no code of the user's.
+    pub(crate) fn is_gone(&self) -> bool {
+        match &self.way {
+            Way::Mapped(mapped) => mapped.is_gone(),
+            Way::Cell(port) => port.strong_count() == 0,
         }
     }
 }
@@ -349,7 +358,7 @@ where
 
     fn notice(&self, make: Notice<D>) -> Duty {
         let ways = self.ways.clone();
-        self.inner.notice(Box::new(move || (ways.into)(make())))
+        self.inner.notice(Box::new(move || make().map(&ways.into)))
     }
 
     fn weak(self: Arc<Self>) -> WeakAddress<D> {
@@ -370,8 +379,12 @@ where
         Some(Address::another(Arc::new(Mapped { inner: inner.port.clone(), ways: self.ways.clone() })))
     }
 
+    fn is_gone(&self) -> bool {
+        self.inner.is_gone()
+    }
+
     fn notice(&self, make: Notice<D>) {
         let ways = self.ways.clone();
-        self.inner.notice(Box::new(move || (ways.into)(make())));
+        self.inner.notice(Box::new(move || make().map(&ways.into)));
     }
 }

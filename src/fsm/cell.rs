@@ -14,7 +14,7 @@ mod post;
 use super::address::WeakAddress;
 use super::automaton::{Automaton, CellId, End};
 use super::counters::{Counters, Latency, Tallies};
-use super::death::wake_all;
+use super::death::{drop_all, wake_all};
 use super::extras::Extras;
 use super::inbox::{Guard, Inbox, Notice, Seat, System, Watcher};
 use super::rejected::Rejected;
@@ -289,8 +289,9 @@ impl<A: Automaton> Node for Cell<A> {
         match inbox.end(self.now().phase()) {
             Some(end) => Some((watcher, end)),
             None => {
-                // Tickets that were given up hold nothing of the user's.
-                inbox.watch(watcher);
+                let gone = inbox.watch(watcher);
+                drop(inbox);
+                drop_all(gone); // F4: what they hold is the user's
                 None
             }
         }

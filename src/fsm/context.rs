@@ -6,11 +6,12 @@ use super::cell::{BATCH, Port};
 use super::death::watch;
 use super::extras::{Due, Extras};
 use super::few::Few;
-use super::inbox::{Notice, System};
+use super::inbox::{Notice, System, Watcher};
 use super::rejected::Rejected;
-use super::runner::{Builder, watcher_of};
+use super::runner::Builder;
 use super::slots::{Timer, Wire};
 use super::timers::Timers;
+use super::watching::{Watch, Watching};
 use super::word::{DRAIN, STOP};
 use crate::mix::mix;
 use crate::time::Time;
@@ -168,9 +169,18 @@ impl<A: Automaton> Context<A> {
     }
 
     /// Tells us of the end of another, as a command that overtakes all queued ones and is never refused; soon, if it is dead
-    /// already. Each watch tells exactly once. What `tell` makes of the end is made in our own turn.
-    pub fn watch<D>(&mut self, address: &Address<D>, tell: impl FnOnce(End) -> A::Command + Send + 'static) {
-        watch(address.port().node(), watcher_of(self.weak(), tell));
+    /// already. Each watch tells exactly once, unless [`unwatch`](Self::unwatch) ends it. What `tell` makes of the end is made in
+    /// our own turn.
+    pub fn watch<D>(&mut self, address: &Address<D>, tell: impl FnOnce(End) -> A::Command + Send + 'static) -> Watch {
+        let watching = Watching::new(self.weak(), tell);
+        watch(address.port().node(), Watcher::Cell(watching.clone()));
+        Watch::new(watching)
+    }
+
+    /// Ends a watch. Final, as [`cancel`](Self::cancel) is: the end is not told any more, even if it has come and its notice waits.
+    /// False if it was told before.
+    pub fn unwatch(&mut self, watch: Watch) -> bool {
+        watch.end()
     }
 
     /// Runs what may block, and lets others that wait for this thread go on first. A pool has at most 512 threads for such sections.
@@ -276,6 +286,13 @@ impl<A: Automaton> Context<A> {
         self.data.extras.as_ref().is_some_and(|extras| extras.has_more())
     }
 
+    /// Gives back what a burst took, for one that may rest.
+    pub(crate) fn shrink(&mut self) {
+        if let Some(extras) = self.data.extras.as_mut() {
+            extras.shrink();
+        }
+    }
+
     /// Frees what is postponed; false if nothing is.
     pub(crate) fn free_postponed(&mut self) -> bool {
         match self.data.extras.as_mut() {
@@ -286,13 +303,6 @@ impl<A: Automaton> Context<A> {
             Some(_) | None => false,
         }
     }
-    /// Gives back what a burst took, for one that may rest.
-    pub(crate) fn shrink(&mut self) {
-        if let Some(extras) = self.data.extras.as_mut() {
-            extras.shrink();
-        }
-    }
-
 
     /// Keeps the cell alive until its death, as it lingers.
     pub(crate) fn keep(&mut self) {

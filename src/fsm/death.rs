@@ -134,19 +134,6 @@ impl<A: Automaton> Cell<A> {
     }
 }
 
-impl Watcher {
-    /// False if nobody listens any more.
-    fn tell(self, end: End) -> bool {
-        match self {
-            Watcher::Cell(tell) => {
-                tell(end);
-                true
-            }
-            Watcher::Ticket(sender) => sender.send(end).is_ok(),
-        }
-    }
-}
-
 /// What a watcher that came too late is told.
 pub(crate) fn watch(node: &dyn Node, watcher: Watcher) {
     if let Some((watcher, end)) = node.watch(watcher) {

@@ -10,6 +10,7 @@
 use super::automaton::{End, Panic};
 use super::counters::Latency;
 use super::few::Few;
+use super::watching::Tell;
 use super::word::Phase;
 use crate::sync::lock::Lock;
 use crate::sync::oneshot;
@@ -45,13 +46,13 @@ pub(crate) enum System<C> {
     Notice(Notice<C>),
 }
 
-/// Makes the command that tells of an end.
-pub(crate) type Notice<C> = Box<dyn FnOnce() -> C + Send>;
+/// Makes the command that tells of an end; `None` if that is no longer wanted.
+pub(crate) type Notice<C> = Box<dyn FnOnce() -> Option<C> + Send>;
 
 /// Who is told of an end.
 pub(crate) enum Watcher {
     /// An automaton.
-    Cell(Box<dyn FnOnce(End) + Send>),
+    Cell(Arc<dyn Tell>),
     /// A thread or a task.
     Ticket(oneshot::Sender<End>),
 }
@@ -222,13 +223,17 @@ impl<C> Inbox<C> {
         self.more.as_mut().map(|more| mem::take(&mut more.system)).unwrap_or_default()
     }
 
-    pub(crate) fn watch(&mut self, watcher: Watcher) {
+    /// Notes a watcher. Hands out those that listen no more, to be dropped after the unlock: they would pile up on one who lives long.
+    pub(crate) fn watch(&mut self, watcher: Watcher) -> Vec<Watcher> {
         let watchers = &mut self.more().watchers;
-        // Tickets that nobody waits for any more would pile up on one who lives long.
+        let mut gone = Vec::new();
         if watchers.len() == watchers.capacity() {
-            watchers.retain(|watcher| !matches!(watcher, Watcher::Ticket(sender) if sender.is_closed()));
+            gone.extend(watchers.extract_if(.., |watcher| watcher.is_gone()));
+            // As many again as are left, before we look again: so each look is paid for by those who came.
+            watchers.reserve(watchers.len() + 1);
         }
         watchers.push(watcher);
+        gone
     }
 
     /// It was woken then, and that is timed.

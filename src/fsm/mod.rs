@@ -144,6 +144,7 @@ mod ticker;
 mod timers;
 mod turn;
 pub mod virtual_time;
+mod watching;
 pub mod wheel;
 mod word;
 
@@ -165,6 +166,7 @@ pub use threads::Threads;
 pub use ticker::every;
 pub use timers::Timers;
 pub use virtual_time::{VirtualTime, World};
+pub use watching::Watch;
 
 /// Models of parts that nobody outside sees.
 #[cfg(rsm_loom)]

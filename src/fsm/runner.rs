@@ -8,6 +8,7 @@ use super::staged::Staged;
 use super::tape::Tape;
 use super::timers::Timers;
 use super::turn::{Limit, Report};
+use super::watching::Watching;
 use crate::mix::mix;
 use crate::sync::drain;
 use crate::sync::shim::{AtomicU64, Ordering};
@@ -335,7 +336,7 @@ impl<A: Automaton> Builder<A> {
         watcher: &Address<D>,
         tell: impl FnOnce(End) -> D + Send + 'static,
     ) -> Self {
-        self.watchers.push(watcher_of(watcher.downgrade(), tell));
+        self.watchers.push(Watcher::Cell(Watching::new(watcher.downgrade(), tell)));
         self
     }
 
@@ -380,12 +381,4 @@ impl<A: Automaton> Builder<A> {
             self.settings.staged = Some(above.of_child(name));
         }
     }
-}
-
-/// A watcher that posts what `tell` makes of the end. The closure runs in the watcher's own turn.
-pub(crate) fn watcher_of<D: Send + 'static>(
-    watcher: super::address::WeakAddress<D>,
-    tell: impl FnOnce(End) -> D + Send + 'static,
-) -> Watcher {
-    Watcher::Cell(Box::new(move |end| watcher.notice(Box::new(move || tell(end)))))
 }

@@ -354,8 +354,8 @@ impl<A: Automaton> Visit<'_, A> {
             }
         }
         for _ in 0..self.context.notices() {
-            if let Some(make) = self.context.next_notice() {
-                self.deliver(Input::Command(make()))?;
+            if let Some(command) = self.context.next_notice().and_then(|make| make()) {
+                self.deliver(Input::Command(command))?;
             }
         }
         Ok(())

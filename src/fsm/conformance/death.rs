@@ -1,7 +1,7 @@
 //! Death: by panic or otherwise, what is dropped, who is told, and in which order.
 
 use super::probe::State::B;
-use super::probe::{born, builder, probe};
+use super::probe::{born, builder, probe, until, without_flushes};
 use crate::fsm::{Address, Automaton, Bounded, Context, End, Input, Rejected, Runner};
 use crate::sync::lock::Lock;
 use crate::sync::oneshot;
@@ -171,8 +171,8 @@ pub fn an_end_is_told_to_whoever_asks_before_or_after<R: Runner>(runner: &R) {
         let address = address.clone();
         move |word, state, context| {
             match word {
-                "start" => context.watch(&address, |_| "early"),
-                "early" => context.watch(&address, |_| "late"),
+                "start" => _ = context.watch(&address, |_| "early"),
+                "early" => _ = context.watch(&address, |_| "late"),
                 "late" => context.stop(),
                 _ => {}
             }
@@ -204,7 +204,7 @@ pub fn a_death_notice_overtakes_commands_and_is_never_refused<R: Runner>(runner:
                 context.drain();
             }
             "drain" => context.linger(),
-            "queued" => context.watch(&address, |_| "again"),
+            "queued" => _ = context.watch(&address, |_| "again"),
             "again" => context.stop(),
             _ => {}
         }
@@ -230,6 +230,48 @@ pub fn a_parent_spawns_children_and_hears_of_their_ends<R: Runner>(runner: &R) {
             "drain" => {
                 context.linger();
                 drop(child.take());
+/// A watch that was ended tells nothing, also if the end has come and its notice waits; one that has told can't be ended.
+pub fn a_watch_that_was_ended_tells_nothing<R: Runner>(runner: &R) {
+    for comes_late in [true, false] {
+        let subject = probe(runner, |_, state, _| state);
+        let (address, ended) = (subject.address.clone(), subject.address.ended());
+        if comes_late {
+            address.stop();
+            assert!(runner.block_on(ended).is_ok());
+        }
+        let mut first = None;
+        let (watcher, log) = builder(runner, {
+            let address = address.clone();
+            move |word, state, context| {
+                match word {
+                    "start" => {
+                        first = Some(context.watch(&address, |_| "first"));
+                        let second = context.watch(&address, |_| "second");
+                        let _goes_on = context.watch(&address, |_| "third");
+                        assert!(context.unwatch(second), "it has not been told");
+                    }
+                    "third" => {
+                        let first = first.take().expect("it was kept");
+                        assert!(!context.unwatch(first), "F8: it was told");
+                        context.stop();
+                    }
+                    _ => {}
+                }
+                state
+            }
+        });
+        let watcher = born(runner, watcher, log);
+        if !comes_late {
+            watcher.address.post("go").expect("it runs");
+            until(runner, || watcher.log.lock().iter().any(|word| word == "go"));
+            address.stop();
+        }
+        let (_, log) = watcher.end();
+        let heard: Vec<_> = without_flushes(&log).into_iter().filter(|word| *word != "go").collect();
+        assert_eq!(heard, ["start", "first", "third", "exit"], "F8: comes late: {comes_late}");
+    }
+}
+
             }
             "child ended" => context.stop(),
             _ => {}
@@ -275,7 +317,7 @@ pub fn an_address_in_another_language_leads_there_and_back<R: Runner>(runner: &R
     let numbers = weak.upgrade().expect("an address in the first language is left");
     drop(other);
     let (_, log) = subject.end();
-    let mut heard = super::probe::without_flushes(&log);
+    let mut heard = without_flushes(&log);
     heard.sort_unstable(); // the notice may overtake the command
     assert_eq!(heard, ["drain", "exit", "one", "start", "told"]);
     assert!(matches!(numbers.post(1), Err(Rejected::Dead(1))), "handed back as it was posted");

@@ -123,6 +123,7 @@ macro_rules! automata_conform {
             a_reply_is_resolved_in_every_death
             an_end_is_told_to_whoever_asks_before_or_after
             a_death_notice_overtakes_commands_and_is_never_refused
+            a_watch_that_was_ended_tells_nothing
             a_parent_spawns_children_and_hears_of_their_ends
             an_address_in_another_language_leads_there_and_back
             a_drop_that_posts_meets_no_lock
