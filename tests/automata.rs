@@ -5,9 +5,10 @@ use rsm::fsm::conformance::{
     a_random_program_keeps_the_order, every_command_comes_once_and_in_order_of_its_sender, in_virtual_time,
 };
 use rsm::fsm::{
-    Address, Automaton, Builder, Context, Home, HomeRef, Input, Pool, Runner, Task, Threads, Timers, VirtualTime,
+    Address, Automaton, Builder, Context, End, Home, HomeRef, Input, Pool, Runner, Task, Threads, Timers, VirtualTime,
 };
 use rsm::sync::lock::Lock;
+use rsm::sync::oneshot::Ticket;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -155,4 +156,89 @@ fn of_all_who_post_to_one_that_is_idle_one_schedules_it() {
     turn();
     assert!(tasks.lock().is_empty() && sum.post(1).is_err());
     assert_eq!(sum.counters().processed, 100 * 40 + 2, "F3");
+}
+
+/// A home whose tasks are run by hand, and which says with each whether an end was told by then.
+struct Asking {
+    hand: Hand,
+    ended: Arc<Lock<Option<Ticket<End>>>>,
+    told: Arc<Lock<Vec<bool>>>,
+}
+
+impl Home for Asking {
+    fn schedule(&self, task: Task) {
+        let told = self.ended.lock().as_mut().is_some_and(|ended| !matches!(ended.try_take(), Ok(None)));
+        self.told.lock().push(told);
+        self.hand.schedule(task);
+    }
+
+    fn timers(&self) -> &Timers {
+        self.hand.timers()
+    }
+}
+
+/// Watches another from its start.
+struct Watches(Address<u32>);
+
+impl Automaton for Watches {
+    type State = ();
+    type Command = ();
+
+    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+        if let Input::Start = input {
+            context.watch(&self.0, |_| ());
+        }
+    }
+}
+
+#[test]
+fn an_automaton_that_watches_is_told_of_an_end_before_a_ticket_is() {
+    let tasks = Arc::new(Lock::new(Vec::<Task>::new()));
+    let (ended, told) = (Arc::new(Lock::new(None)), Arc::new(Lock::new(Vec::new())));
+    let hand = Hand { tasks: tasks.clone(), timers: Timers::new() };
+    let home = HomeRef::new(Asking { hand, ended: ended.clone(), told: told.clone() });
+    let run_all = || {
+        while let Some(task) = { tasks.lock().pop() } {
+            task.run();
+        }
+    };
+    let watched = Builder::on(&home, Sum, 0).spawn();
+    run_all();
+    *ended.lock() = Some(watched.ended()); // asked first, and told last
+    let watcher = Builder::on(&home, Watches(watched.clone()), ()).spawn();
+    run_all();
+    told.lock().clear();
+    watched.kill();
+    run_all();
+    assert_eq!(*told.lock(), [false, false], "F8: its own turn, and then the watcher's, while the ticket waits");
+    assert!(matches!(ended.lock().as_mut().map(Ticket::try_take), Some(Ok(Some(End::Killed)))));
+    assert_eq!(watcher.counters().processed, 1);
+}
+
+#[test]
+fn a_task_that_is_dropped_kills_and_a_home_that_refuses_takes_nobody_in() {
+    struct Closed(Hand);
+    impl Home for Closed {
+        fn schedule(&self, task: Task) {
+            self.0.schedule(task);
+        }
+        fn adopt(&self, _: &Task) -> bool {
+            false
+        }
+        fn timers(&self) -> &Timers {
+            self.0.timers()
+        }
+    }
+    let tasks = Arc::new(Lock::new(Vec::<Task>::new()));
+    let hand = || Hand { tasks: tasks.clone(), timers: Timers::new() };
+    let open = Builder::on(&HomeRef::new(hand()), Sum, 0).spawn();
+    let mut end = open.ended();
+    assert!(matches!(end.try_take(), Ok(None)));
+    let dropped = tasks.lock().pop();
+    drop(dropped.expect("it is queued for its start"));
+    assert!(matches!(end.try_take(), Ok(Some(End::Killed))) && open.post(1).is_err());
+    let refused = Builder::on(&HomeRef::new(Closed(hand())), Sum, 0).spawn();
+    assert!(tasks.lock().is_empty() && refused.post(1).is_err());
+    assert!(matches!(refused.ended().try_take(), Ok(Some(End::Killed))));
+    assert_eq!((open.counters().turns, refused.counters().turns), (0, 0), "no `Start`");
 }

@@ -95,6 +95,7 @@ macro_rules! automata_conform {
             two_stages_end_in_order_and_nobody_drains_by_hand
             a_tree_under_a_stage_ends_from_its_leaves
             children_of_a_later_stage_outlive_an_earlier_one
+            a_child_whose_builder_names_a_stage_is_under_that_one
             stages_of_one_name_keep_their_children_apart
             a_child_of_one_whose_stage_has_started_drains_from_birth
             a_child_born_when_the_stage_in_front_has_started_goes_with_its_parent

@@ -178,6 +178,41 @@ fn later_children_outlive<R: Runner>(runner: &R, names: [&'static str; 2]) {
     drop(parents);
 }
 
+/// A child whose builder names a stage comes under that one, and not in front of its parent: so one whom a parent hands work to
+/// hears it until that one's end.
+pub fn a_child_whose_builder_names_a_stage_is_under_that_one<R: Runner>(runner: &R) {
+    let (drain, [parents, workers]) = stages(["parents", "workers"]);
+    let (heard, mut staged, mut child) = (Log::default(), Some(guard(&workers)), None::<Address<Word>>);
+    let noted = heard.clone();
+    let script = move |word: &str, state, context: &mut Ctx| {
+        let work = match word {
+            "start" => {
+                let worker = Probe::new(noted.clone(), |_, state, _| state);
+                let guard = staged.take().expect("there is one start");
+                child = Some(context.builder(worker, State::A).drain_with(guard).spawn());
+                return state;
+            }
+            "line" => "line",
+            "drain" => "the draining parent's",
+            "exit" => "the last",
+            _ => return state,
+        };
+        let child = child.as_ref().expect("it was born at the start");
+        child.post(work).expect("the workers' stage starts when we are dead");
+        state
+    };
+    let parent = builder(runner, script).0.drain_with(guard(&parents)).spawn();
+    post(&parent, &["line"]);
+    runner.block_on(drain.drain_async());
+    drop(parent);
+    let heard = heard.lock().clone();
+    let works: Vec<_> = without_flushes(&heard).into_iter().filter(|word| !["start", "drain"].contains(word)).collect();
+    // Its own `Drain` may overtake the line, and so may ours.
+    assert_eq!(works.iter().filter(|word| **word == "line").count(), 1, "F3: {works:?}");
+    assert_eq!(works[works.len() - 2..], ["the last", "exit"], "D1: {works:?}");
+    assert!(works.contains(&"the draining parent's"));
+}
+
 /// One that is born when the stage in front of its parent's has started, and its parent's has not, goes with its parent.
 pub fn a_child_born_when_the_stage_in_front_has_started_goes_with_its_parent<R: Runner>(runner: &R) {
     let (drain, [stage]) = stages(["parents"]);
