@@ -161,7 +161,7 @@ pub use rejected::Rejected;
 pub use runner::Capacity::{self, Bounded, Unbounded};
 pub use runner::{Builder, Home, HomeRef, Runner, Task};
 pub use slots::Timer;
-pub use supervisor::{Child, Door, Restart, Strategy, Supervision, Supervisor};
+pub use supervisor::{Child, Door, Restart, Strategy, SupervisedChild, Supervision, Supervisor};
 pub use threads::Threads;
 pub use ticker::every;
 pub use timers::Timers;

@@ -54,7 +54,8 @@
 //!
 //! # What holds
 //!
-//! - Children may be added while it lives, by [`Address::add`](super::Address::add); one that is dead for good is forgotten.
+//! - Children may be added while it lives, by [`Address::add`](super::Address::add), listed by [`children`](super::Address::children), and
+//!   ended for good by [`remove`](super::Address::remove); one that is dead for good is forgotten.
 //! - A child lives as long as its supervisor, whoever holds its door; the supervisor's last address dropped, all drain.
 //! - Children are born in the order in which they were added, and ended in the reverse, one after the other: told to, then, when
 //!   [`patience`](Supervisor::patience) is over, killed. One that hangs inside a turn cannot be ended, and is waited for.
@@ -76,12 +77,14 @@ use std::time::Duration;
 
 mod child;
 mod door;
+mod roll;
 mod state;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests;
 
 pub use child::{Child, Restart};
 pub use door::Door;
+pub use roll::SupervisedChild;
 use state::What;
 pub use state::{Stopping, Supervision, Told, TooManyRestarts, Waiting};
 
@@ -110,8 +113,12 @@ pub struct Supervisor {
     slots: Vec<Slot>,
     /// How many children were added.
     added: u64,
-    /// When there were restarts, within the window.
+    /// When there were restarts, within the window; later by all that was waited since.
     restarts: VecDeque<Time>,
+    /// Until when somebody waits for a restart.
+    waits_until: Time,
+    /// Whom we have told to end, in the present state.
+    told: Option<u64>,
 }
 
 impl Supervisor {
@@ -128,17 +135,23 @@ impl Supervisor {
             slots: Vec::new(),
             added: 0,
             restarts: VecDeque::new(),
+            waits_until: Time::ZERO,
+            told: None,
         }
     }
 
-    /// It gives up when more than so many restarts fall in a window of that length. A group that is born again counts once.
+    /// It gives up when more than so many restarts fall in a window of that length; never, if they may be `u32::MAX`. A group that is
+    /// born again counts once. Time in which somebody waits for a restart does not count: so a child that dies at each birth ends
+    /// in giving up, however long its waits are.
     #[must_use]
     pub fn intensity(mut self, restarts: u32, window: Duration) -> Supervisor {
         (self.restarts_max, self.window) = (restarts, window);
         self
     }
 
-    /// The first restart of a window waits for `first`, each further one twice as long, at most `longest`.
+    /// The first restart of a window waits for `first`, each further one twice as long, at most `longest`. When no restart is left
+    /// in the window the next waits for `first` again. The restarts are counted for all children together, as those of the
+    /// intensity are; there must be enough of them for the longest wait to be reached.
     #[must_use]
     pub fn back_off(mut self, first: Duration, longest: Duration) -> Supervisor {
         self.back_off = [first, longest];
@@ -219,9 +232,18 @@ impl Automaton for Supervisor {
                 state
             }
             (state @ (Up | Waiting(_)), Input::Transition { .. }) => state,
-            (Stopping(group), Input::Transition { .. }) => self.go_down(group, context),
-            (Leaving, Input::Transition { .. }) => self.leave(context),
-            (Failing(why), Input::Transition { .. }) => self.fail(why, context),
+            (Stopping(group), Input::Transition { .. }) => {
+                self.told = None;
+                self.go_down(group, context)
+            }
+            (Leaving, Input::Transition { .. }) => {
+                self.told = None;
+                self.leave(context)
+            }
+            (Failing(why), Input::Transition { .. }) => {
+                self.told = None;
+                self.fail(why, context)
+            }
             (state, Input::Command(Told(what))) => self.on_told(state, what, context),
         }
     }
@@ -245,6 +267,9 @@ fn up(birth: Birth) -> Supervision {
     }
 }
 
+/// A wait is doubled less often than so.
+const DOUBLINGS_MAX: usize = 32;
+
 /// What becomes of one that ended.
 enum Verdict {
     /// It is dead for good.
@@ -258,7 +283,7 @@ enum Verdict {
 impl Supervisor {
     fn on_told(&mut self, state: Supervision, what: What, context: &mut Context<Self>) -> Supervision {
         use Supervision::{Failing, Leaving, Stopping, Up, Waiting};
-        use What::{Add, Again, Ended, Late, Return};
+        use What::{Add, Again, Ended, Late, List, Overdue, Remove, Return};
         match (state, what) {
             (Stopping(group), Ended { nth, .. }) if group.from <= nth => {
                 // We told it to end, or were about to.
@@ -294,7 +319,19 @@ impl Supervisor {
                 let _with_the_group = self.take_in(slot);
                 state
             }
-            (state @ (Leaving | Failing(_)), Add(_)) => state,
+            (state @ (Leaving | Failing(_)), Add(_) | Remove(_)) => state,
+            (state @ (Up | Stopping(_) | Waiting(_)), Remove(door)) => {
+                self.remove(&*door, context);
+                state
+            }
+            (state, List(reply)) => {
+                let _gone = reply.send(self.slots.iter().map(Slot::listed).collect());
+                state
+            }
+            (state, Overdue(life)) => {
+                life.kill(); // nothing to the dead, and it is no other's life
+                state
+            }
             (Waiting(group), Again) => up(self.begin_from(group.from, context)),
             (state @ (Stopping(_) | Leaving | Failing(_)), Late) => {
                 let from = if let Stopping(group) = &state { group.from } else { 0 };
@@ -323,18 +360,31 @@ impl Supervisor {
         while self.restarts.front().is_some_and(|&then| self.window <= now.since(then)) {
             self.restarts.pop_front();
         }
-        self.restarts.push_back(now);
+        self.restarts.push_back(now.max(self.waits_until)); // as if all waits were over
         let (restarts, window) = (self.restarts_max, self.window);
+        if restarts == u32::MAX && DOUBLINGS_MAX < self.restarts.len() {
+            self.restarts.pop_front(); // it never gives up, so only the waits ask how many there were
+        }
         if restarts < self.restarts.len() as u32 {
             return Verdict::TooMany(TooManyRestarts { child: name, end, restarts, window });
         }
-        Verdict::Again(self.wait(context))
+        let wait = self.wait(context);
+        self.do_not_count(now, wait);
+        Verdict::Again(wait)
+    }
+
+    /// The time of a wait is no part of the window. Where it overlaps with another's, it is left out once.
+    fn do_not_count(&mut self, now: Time, wait: Duration) {
+        let until = now.after(wait);
+        let more = until.since(now.max(self.waits_until));
+        self.waits_until = until.max(self.waits_until);
+        self.restarts.iter_mut().for_each(|then| *then = then.after(more));
     }
 
     /// How long the latest restart of the window waits.
     fn wait(&self, context: &mut Context<Self>) -> Duration {
         let [first, longest] = self.back_off;
-        let doublings = (self.restarts.len() as u32 - 1).min(31);
+        let doublings = (self.restarts.len() - 1).min(DOUBLINGS_MAX - 1);
         let wait = first.saturating_mul(1 << doublings).min(longest);
         if wait.is_zero() || self.jitter == 0 {
             return wait;
@@ -391,13 +441,16 @@ impl Supervisor {
         Supervision::Failing(why)
     }
 
-    /// Tells the last added of those from `from` on that live to end; false if none does.
+    /// Tells the last added of those from `from` on that live to end, once; false if none does.
     fn end_youngest(&mut self, from: u64, order: Order, context: &mut Context<Self>) -> bool {
-        let youngest = self.living_from(from).next().map(|slot| slot.line.order(order));
-        if youngest.is_some() {
-            context.state_timeout(self.patience, Told(What::Late));
+        let Some(slot) = self.living_from(from).next() else { return false };
+        let (nth, patience) = (slot.nth, slot.patience.unwrap_or(self.patience));
+        if self.told != Some(nth) {
+            slot.line.order(order);
+            self.told = Some(nth);
+            context.state_timeout(patience, Told(What::Late));
         }
-        youngest.is_some()
+        true
     }
 
     /// Those that live from `from` on, the last added first.

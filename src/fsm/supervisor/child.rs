@@ -2,9 +2,11 @@
 
 use super::Supervisor;
 use super::door::Door;
+use super::roll::Killer;
 use super::state::{Told, What};
 use crate::fsm::address::Address;
-use crate::fsm::automaton::{Automaton, End, Panic};
+use crate::fsm::automaton::{Automaton, CellId, End, Panic};
+use crate::fsm::cell::Node;
 use crate::fsm::context::Context;
 use crate::fsm::death::drop_all;
 use crate::fsm::inbox::Keeper;
@@ -13,6 +15,7 @@ use crate::fsm::runner::Capacity;
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// After which ends a child is born again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,21 +48,31 @@ pub struct Child<A: Automaton> {
     door: Door<A::Command>,
     capacity: Capacity,
     keeps: bool,
+    patience: Option<Duration>,
 }
 
 impl<A: Automaton> Child<A> {
-    /// A child by that name, which `make` makes anew for each of its lives, in its supervisor's turn. A panic in `make` counts as
-    /// a panic of the child.
+    /// A child by that name, which `make` makes anew for each of its lives, in its supervisor's turn. A panic in `make`, or of a
+    /// runner that has no room for the child, counts as a panic of the child.
     pub fn new(
         name: impl Into<Cow<'static, str>>,
         restart: Restart,
         make: impl FnMut() -> (A, A::State) + Send + 'static,
     ) -> Child<A> {
         let capacity = Capacity::Unbounded;
-        Child { name: name.into(), restart, make: Box::new(make), door: Door::new(), capacity, keeps: false }
+        let (door, patience) = (Door::new(), None);
+        Child { name: name.into(), restart, make: Box::new(make), door, capacity, keeps: false, patience }
     }
 
-    /// Puts it behind a door that is there already, and outlives this supervisor: for a supervisor that is itself born again.
+    /// How long it may take to end once it is told to, before it is killed; as its supervisor's [`patience`](Supervisor::patience)
+    /// unless said.
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.patience = Some(time);
+        self
+    }
+
+    /// Puts it behind a door that is there already, and outlives this supervisor: for a supervisor that is itself born again. Of
+    /// two children behind one door it leads to the one that was born last.
     pub fn behind(mut self, door: &Door<A::Command>) -> Self {
         self.door = door.clone();
         self
@@ -81,10 +94,10 @@ impl<A: Automaton> Child<A> {
 
     /// For its supervisor, and its door.
     pub(super) fn into_slot(self) -> (Slot, Door<A::Command>) {
-        let Child { name, restart, make, door, capacity, keeps } = self;
+        let Child { name, restart, make, door, capacity, keeps, patience } = self;
         let keeper = keeps.then(Keeper::default);
         let made = Made { name: name.clone(), make, door: door.clone(), capacity, keeper, address: None };
-        (Slot { nth: 0, name, restart, life: Life::Waits, line: Box::new(made) }, door)
+        (Slot { nth: 0, name, restart, life: Life::Waits, patience, line: Box::new(made) }, door)
     }
 }
 
@@ -109,6 +122,8 @@ pub(super) struct Slot {
     pub(super) name: Cow<'static, str>,
     pub(super) restart: Restart,
     pub(super) life: Life,
+    /// How long it may take to end; `None`: as its supervisor says.
+    pub(super) patience: Option<Duration>,
     pub(super) line: Box<dyn Line>,
 }
 
@@ -149,6 +164,12 @@ pub(super) enum Birth {
 pub(super) trait Line: Send {
     fn begin(&mut self, nth: u64, context: &mut Context<Supervisor>) -> Birth;
     fn order(&self, order: Order);
+    /// Whether this is its door.
+    fn is_behind(&self, door: &dyn Node) -> bool;
+    /// Which automaton it is; `None` if none was born.
+    fn cell(&self) -> Option<CellId>;
+    /// What will kill the present life, and no other.
+    fn killer(&self) -> Option<Killer>;
     /// It was its last life.
     fn forget(&mut self);
 }
@@ -162,23 +183,29 @@ struct Made<A: Automaton> {
     address: Option<Address<A::Command>>,
 }
 
+impl<A: Automaton> Made<A> {
+    fn spawn(&mut self, context: &mut Context<Supervisor>) -> Address<A::Command> {
+        let (automaton, state) = (self.make)();
+        // No stage of its own: in which order children end is for their supervisor to say.
+        let builder = context.builder(automaton, state).above(None).name(self.name.clone()).inbox(self.capacity);
+        match &self.keeper {
+            Some(keeper) => builder.kept(keeper).spawn(),
+            None => builder.spawn(),
+        }
+    }
+}
+
 impl<A: Automaton> Line for Made<A> {
     fn begin(&mut self, nth: u64, context: &mut Context<Supervisor>) -> Birth {
-        let (automaton, state) = match catch_unwind(AssertUnwindSafe(|| (self.make)())) {
-            Ok(made) => made,
+        // Contained: what makes it is the user's, and a runner may have no room for it.
+        let address = match catch_unwind(AssertUnwindSafe(|| self.spawn(context))) {
+            Ok(address) => address,
             Err(payload) => {
                 self.address = None;
                 context.raise(Told(What::Ended { nth, end: End::Panicked(Panic::new(payload)) }));
                 return Birth::Lives;
             }
         };
-        // No stage of its own: in which order children end is for their supervisor to say.
-        let builder = context.builder(automaton, state).above(None).name(self.name.clone()).inbox(self.capacity);
-        let builder = match &self.keeper {
-            Some(keeper) => builder.kept(keeper),
-            None => builder,
-        };
-        let address = builder.spawn();
         // Under the lock, so that whoever finds it dead finds the turns it had.
         if address.port().node().word_in_order().is_dead() && address.counters().turns == 0 {
             return Birth::Refused; // dead without a turn, and nobody else knew of it
@@ -196,6 +223,23 @@ impl<A: Automaton> Line for Made<A> {
             Order::Stop => address.stop(),
             Order::Kill => address.kill(),
         }
+    }
+
+    fn is_behind(&self, door: &dyn Node) -> bool {
+        std::ptr::eq(self.door.port().node().addresses(), door.addresses())
+    }
+
+    fn cell(&self) -> Option<CellId> {
+        self.address.as_ref().map(Address::cell)
+    }
+
+    fn killer(&self) -> Option<Killer> {
+        let weak = self.address.as_ref()?.downgrade();
+        Some(Killer::new(move || {
+            if let Some(late) = weak.upgrade() {
+                late.kill();
+            }
+        }))
     }
 
     fn forget(&mut self) {

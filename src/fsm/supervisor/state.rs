@@ -1,9 +1,13 @@
 //! Where a supervisor stands, what it hears, and what it dies of.
 
 use super::child::Slot;
+use super::roll::{Killer, SupervisedChild};
 use crate::fsm::automaton::End;
+use crate::fsm::cell::Node;
+use crate::sync::oneshot;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The states of a supervisor. It begins [`Up`](Supervision::Up).
@@ -42,7 +46,6 @@ pub struct Waiting {
 #[derive(Debug)]
 pub struct Told(pub(super) What);
 
-#[derive(Debug)]
 pub(super) enum What {
     /// A child ended.
     Ended { nth: u64, end: End },
@@ -54,6 +57,27 @@ pub(super) enum What {
     Late,
     /// One more child.
     Add(Slot),
+    /// The child behind this door, for good.
+    Remove(Arc<dyn Node>),
+    /// One that was removed has not ended.
+    Overdue(Killer),
+    /// Who the children are.
+    List(oneshot::Sender<Vec<SupervisedChild>>),
+}
+
+impl fmt::Debug for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Ended { nth, end } => write!(f, "Ended {{ nth: {nth}, end: {end:?} }}"),
+            What::Return { nth } => write!(f, "Return {{ nth: {nth} }}"),
+            What::Again => f.write_str("Again"),
+            What::Late => f.write_str("Late"),
+            What::Add(slot) => write!(f, "Add({slot:?})"),
+            What::Remove(door) => write!(f, "Remove({:?})", door.id()),
+            What::Overdue(_) => f.write_str("Overdue"),
+            What::List(_) => f.write_str("List"),
+        }
+    }
 }
 
 /// What a supervisor that gives up panics with: [`Panic::take`](crate::fsm::Panic::take) hands it out.

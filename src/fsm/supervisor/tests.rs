@@ -307,3 +307,182 @@ fn a_supervisor_ends_with_its_pool_and_does_not_take_the_end_of_its_children_for
         drop((doors, supervisor));
     }
 }
+
+#[test]
+fn after_a_window_without_a_death_the_waits_begin_anew() {
+    in_time(|time, log| {
+        let mut supervisor = Supervisor::new(Strategy::OneForOne).intensity(9, MS * 1_000).back_off(MS * 10, MS * 50);
+        let door = supervisor.child("it", Restart::Always, patient("it", log));
+        let supervisor = time.spawn(supervisor, Supervision::Up);
+        for (die_at, born_at) in [(100, 110), (150, 170), (1_300, 1_310u32)] {
+            time.run_until(Time::ZERO.after(MS * die_at), &mut ());
+            door.post(()).unwrap();
+            time.run_for(MS * 40, &mut ());
+            let born = log.lock().last().cloned();
+            assert_eq!(born, Some((u64::from(born_at), "it born".into())), "{:?}", log.lock());
+        }
+        drop(supervisor);
+    });
+}
+
+/// However long it waits between two of its lives: what counts is how long it lives.
+#[test]
+fn one_that_dies_at_each_birth_is_given_up_whatever_its_waits() {
+    for longest in [1, 4, 1_000] {
+        in_time(|time, log| {
+            let second = MS * 1_000;
+            let mut supervisor = Supervisor::new(Strategy::OneForOne).back_off(second, second * longest);
+            let noted = log.clone();
+            supervisor
+                .child("it", Restart::Always, move || (Patient { name: "it", dies: true, log: noted.clone() }, ()));
+            let supervisor = time.spawn(supervisor, Supervision::Up);
+            let ended = supervisor.ended();
+            let end = time.block_on(ended);
+            assert!(matches!(end, Ok(End::Panicked(_))), "{end:?}");
+            let waits = [1, 2, 4].map(|wait| wait.min(u64::from(longest)));
+            assert_eq!(time.now().0, waits.iter().sum::<u64>() * 1_000_000_000, "at the fourth death");
+            drop(supervisor);
+        });
+    }
+}
+
+#[test]
+fn waits_that_overlap_are_left_out_of_the_window_once() {
+    in_time(|time, log| {
+        let mut supervisor = Supervisor::new(Strategy::OneForOne).intensity(2, MS * 20).back_off(MS * 10, MS * 10);
+        let doors = ["a", "b"].map(|name| supervisor.child(name, Restart::Always, patient(name, log)));
+        let supervisor = time.spawn(supervisor, Supervision::Up);
+        let _told = supervisor.ended();
+        let dies = |door: &Door<()>, at| {
+            time.run_until(Time::ZERO.after(at), &mut ());
+            door.post(()).unwrap();
+            time.run_for(Duration::ZERO, &mut ());
+        };
+        // Somebody waits from 1 to 16: so at 36 the window of 20 is over, and not before.
+        dies(&doors[0], MS);
+        dies(&doors[1], MS * 6);
+        dies(&doors[0], MS * 36);
+        assert_eq!(supervisor.mode(), Mode::Running, "the first two are out of the window: {:?}", log.lock());
+        dies(&doors[1], MS * 40);
+        assert_eq!(supervisor.mode(), Mode::Running);
+        time.run_until(Time::ZERO.after(MS * 51), &mut ());
+        dies(&doors[1], MS * 69);
+        assert_eq!(supervisor.mode(), Mode::Ended, "three within 19 in which nobody waited: {:?}", log.lock());
+    });
+}
+
+#[test]
+fn one_that_never_gives_up_keeps_no_list_of_its_restarts() {
+    let (time, log) = (VirtualTime::new(1), Log::default());
+    let mut supervisor = Supervisor::new(Strategy::OneForOne).intensity(u32::MAX, Duration::MAX);
+    let (noted, mut lives) = (log.clone(), 0);
+    supervisor.child("it", Restart::Always, move || {
+        lives += 1;
+        (Patient { name: "it", dies: lives < 1_000, log: noted.clone() }, ())
+    });
+    let supervisor = time.spawn(supervisor, Supervision::Up);
+    time.run_until_idle(&mut ());
+    let kept = time.look::<Supervisor, _>(&supervisor, |it, _| it.restarts.len()).expect("it never gives up");
+    assert_eq!((log.lock().len(), kept), (1_000, 32));
+}
+
+#[test]
+fn patience_is_each_childs_own_and_is_not_renewed_by_the_end_of_others() {
+    in_time(|time, log| {
+        let mut supervisor = Supervisor::new(Strategy::OneForAll).patience(MS * 50).back_off(MS * 1_000, MS * 1_000);
+        let [a, b] = ["a", "b"].map(|name| supervisor.child(name, Restart::Always, patient(name, log)));
+        let stubborn = Child::new("c", Restart::Always, patient("c", log)).patience(MS * 10);
+        let c = supervisor.add(stubborn);
+        let supervisor = time.spawn(supervisor, Supervision::Up);
+        time.run_for(MS, &mut ());
+        let mut ended = c.ended();
+        let noted_end = |ended: &mut crate::sync::oneshot::Ticket<End>| ended.try_take().expect("it is told");
+        time.pause(c.cell()); // it will not hear what it is told
+        a.post(()).unwrap(); // so that all are to end, the youngest first
+        time.run_for(MS * 6, &mut ());
+        b.post(()).unwrap(); // another end meanwhile
+        time.run_for(MS * 3, &mut ());
+        assert!(noted_end(&mut ended).is_none() && c.mode() == Mode::Draining, "told to end");
+        time.run_for(MS * 2, &mut ());
+        time.resume(c.cell());
+        time.run_for(MS, &mut ());
+        assert!(matches!(noted_end(&mut ended), Some(End::Killed)), "after 10 ms, whatever the others do");
+        supervisor.kill();
+    });
+}
+
+#[test]
+fn a_child_that_is_removed_ends_for_good_and_is_listed_no_more() {
+    in_time(|time, log| {
+        let mut supervisor = Supervisor::new(Strategy::OneForOne).back_off(MS * 10, MS * 10);
+        let [a, b] = ["a", "b"].map(|name| supervisor.child(name, Restart::Always, patient(name, log)));
+        let c = supervisor.add(Child::new("c", Restart::Always, patient("c", log)).patience(MS * 5));
+        let supervisor = time.spawn(supervisor, Supervision::Up);
+        let listed = || {
+            let children = time.block_on(supervisor.children().expect("it runs")).expect("it lives");
+            children.into_iter().map(|child| (child.name.into_owned(), child.cell)).collect::<Vec<_>>()
+        };
+        let line = |name: &str, door: &Door<()>| (name.to_owned(), Some(door.cell()));
+        assert_eq!(listed(), [line("a", &a), line("b", &b), line("c", &c)]);
+        supervisor.remove(&b).expect("it runs");
+        time.run_for(MS, &mut ());
+        assert_eq!(listed(), [line("a", &a), line("c", &c)]);
+        a.post(()).unwrap();
+        time.run_for(MS, &mut ());
+        assert_eq!(listed(), [("a".to_owned(), None), line("c", &c)], "it waits out its back-off");
+        supervisor.remove(&a).expect("it runs");
+        time.pause(c.cell());
+        supervisor.remove(&c).expect("it runs");
+        supervisor.remove(&b).expect("one that is gone is nothing");
+        let mut ended = c.ended();
+        time.run_for(MS * 6, &mut ());
+        time.resume(c.cell());
+        time.run_for(MS * 100, &mut ());
+        assert!(matches!(ended.try_take(), Ok(Some(End::Killed))), "patience is over");
+        assert_eq!(listed(), []);
+        let births = log.lock().iter().filter(|(_, what)| what.ends_with("born")).count();
+        assert_eq!((births, supervisor.mode()), (3, Mode::Running), "none came again: {:?}", log.lock());
+    });
+}
+
+/// A runner without room for a child is an end of the child, and not of its supervisor.
+#[test]
+fn a_spawn_that_panics_is_an_end_of_its_child() {
+    struct Narrow(Share, Lock<u32>);
+    impl Home for Narrow {
+        fn schedule(&self, task: Task) {
+            self.0.schedule(task);
+        }
+        fn adopt(&self, _: &Task) -> bool {
+            let mut spawns = self.1.lock();
+            *spawns += 1;
+            let fails = (2..4).contains(&*spawns);
+            drop(spawns);
+            if fails {
+                resume_unwind(Box::new("no thread is left"));
+            }
+            true
+        }
+        fn timers(&self) -> &Timers {
+            self.0.timers()
+        }
+    }
+    for (restarts, lives) in [(2, true), (1, false)] {
+        let (tasks, closed) = (Lock::default(), Lock::default());
+        let (bench, log) = (Arc::new(Bench { tasks, closed, timers: Timers::thread() }), Log::default());
+        let mut supervisor = Supervisor::new(Strategy::OneForOne).intensity(restarts, MS * 60_000);
+        let kept = Child::new("it", Restart::Always, patient("it", &log)).keep_inbox();
+        let door = supervisor.add(kept);
+        let home = HomeRef::new(Narrow(Share(bench.clone()), Lock::new(0)));
+        let supervisor = Builder::on(&home, supervisor, Supervision::Up).spawn();
+        while let Some(task) = { bench.tasks.lock().pop() } {
+            task.run();
+        }
+        assert_eq!(door.present().is_some(), lives, "{:?}", log.lock());
+        assert_eq!(supervisor.mode() == Mode::Running, lives);
+        supervisor.kill();
+        while let Some(task) = { bench.tasks.lock().pop() } {
+            task.run();
+        }
+    }
+}
