@@ -41,9 +41,11 @@ impl World {
         let draw = fate(self.seed, Purpose::Foreign, (from * self.nodes.len() + to) as u64, number);
         let stray = draw.is_multiple_of(FOREIGN).then(|| self.stray(from, to, draw / FOREIGN)).flatten();
         let Some((stray, bytes)) = stray else { return };
+        let has_room = |peer: &Peer<Lists>| peer.replica().depth() < self.swarm.inbox;
         let node = &mut self.nodes[to];
-        node.strays += 1;
         let Some(Process { peer, .. }) = &node.process else { return };
+        // What is not for it is turned away at its door, all else by its replica: but before a full inbox it is a lost packet.
+        node.strays += u64::from(matches!(stray, Stray::Foreign) || has_room(peer));
         match stray {
             Stray::Foreign => {
                 self.sums.foreign += 1;

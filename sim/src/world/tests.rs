@@ -20,7 +20,12 @@ fn a_client_acts_at_one_moment_at_a_time() {
 }
 
 fn quiet() -> (VirtualTime, World) {
+    quiet_with(swarm(3).inbox)
+}
+
+fn quiet_with(inbox: usize) -> (VirtualTime, World) {
     let mut swarm = swarm(3);
+    swarm.inbox = inbox;
     (swarm.nodes, swarm.families) = (3, crate::plan::Families::default());
     let time = VirtualTime::new(3);
     let world = World::new(3, swarm, Vec::new(), &time);
@@ -41,6 +46,22 @@ fn a_flush_that_is_under_way_waits_for_a_disk_that_is_stuck() {
     assert_eq!(persisted(&world), before);
     time.run_until(Time(now + 400 * MS), &mut world);
     assert!(before < persisted(&world), "it goes on");
+}
+
+#[test]
+fn a_stray_packet_before_a_full_inbox_is_a_lost_one() {
+    let (time, mut world) = quiet_with(64);
+    time.run_until(Time(1_000 * MS), &mut world);
+    assert!(world.apply(What::Pause { node: 0, lasts: 200 * MS }));
+    let strays = |world: &World| world.sums.no_members + world.sums.former_lives;
+    (0..)
+        .take_while(|number| {
+            world.follow(1, 0, *number);
+            strays(&world) < 80
+        })
+        .for_each(drop);
+    time.run_until(Time(2_000 * MS), &mut world);
+    assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
 }
 
 #[test]
