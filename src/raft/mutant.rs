@@ -113,6 +113,13 @@ mod switch {
         TransferStays "transfer-stays" "A snapshot that could not be brought is not offered again.",
         ReadAskedOnce "read-asked-once" "A leader is asked once for where to read.",
         TicketTriedOnce "ticket-tried-once" "What was not answered is not proposed again.",
+        FailedSyncIsDone "failed-sync-is-done" "A sync that fails counts as one that was done.",
+        ApplyUndurable "apply-undurable" "What is committed is applied, durable here or not.",
+        ProbingStays "probing-stays" "A peer that was probed in vain is probed for ever.",
+        OldSnapshotInstalled "old-snapshot-installed" "A snapshot of what is held is installed.",
+        ConflictSurvivesInstall "conflict-survives-install" "What follows a snapshot's place stays, equal to it there or not.",
+        OlderTransferUnheard "older-transfer-unheard" "The end of a transfer counts only of the newest snapshot.",
+        EntriesClearVote "entries-clear-vote" "A restarted peer that holds an entry of its term has voted for nobody.",
     }
 
     thread_local! {

@@ -173,7 +173,8 @@ impl Consensus {
         if let Some(at) = self.install.take() {
             effects.push(Effect::Install { at });
         }
-        let end = mutate!(ApplyUncommitted, self.commit.min(self.log.durable()), self.log.durable());
+        let durable = mutate!(ApplyUndurable, self.log.durable(), self.log.last().index);
+        let end = mutate!(ApplyUncommitted, self.commit.min(durable), durable);
         if end <= self.applied {
             return;
         }

@@ -118,6 +118,7 @@ impl Consensus {
         let Recovered { incarnation, born, term, vote, commit, snapshot, base, terms, last, .. } = recovered;
         // A snapshot's file may have become durable before the term it came with (R11: a log above its own term).
         let raised = term < snapshot.term.max(last.term);
+        let voted = mutate!(EntriesClearVote, vote, vote.filter(|_| last.term < term));
         mark!("term-raised-by-snapshot", raised);
         mark!("begins-newborn", !born);
         let first_ask = |clock: &mut Clock| Ask(clock.draw() >> 1);
@@ -126,7 +127,7 @@ impl Consensus {
             me: Identity { node: options.id, incarnation },
             born,
             term: mutate!(TermForgotten, term, Term(0)).max(snapshot.term).max(last.term),
-            vote: if raised { None } else { mutate!(VoteForgotten, vote, None) },
+            vote: if raised { None } else { mutate!(VoteForgotten, voted, None) },
             log: Log::new(snapshot, base, terms, last.index, memberships),
             commit: snapshot.index.max(commit.min(last.index)),
             told_commit: Index(0),
@@ -168,13 +169,27 @@ impl Consensus {
             Input::SnapshotReady { from, term, track, at, membership } => {
                 gate::on_snapshot_ready(self, role, from, term, snapshots::Arrived { track, at, membership })
             }
-            Input::SnapshotSent { to, track } => role.on_transfer_end(to, track, Progress::on_snapshot_sent),
+            Input::SnapshotSent { to, track } => {
+                let then = mutate!(OlderTransferUnheard, Progress::on_snapshot_sent, self.of_newest(&role, to));
+                role.on_transfer_end(to, track, then)
+            }
             Input::SnapshotFailed { to, track } => role.on_transfer_end(to, track, Progress::on_snapshot_failed),
             Input::Drain => {
                 self.draining = true;
                 role
             }
         }
+    }
+
+    /// What a transfer's end does, if it is of the newest snapshot.
+    #[cfg(any(test, rsm_mutant))]
+    fn of_newest(&self, role: &Role, to: NodeId) -> fn(&mut Progress) {
+        let is_brought = |progress: &Progress| matches!(progress.mode, progress::Mode::Snapshot { at, .. } if at == self.log.snapshot());
+        let is_newest = match role {
+            Role::Leader(leader) => leader.progress().any(|(id, progress)| id == to && is_brought(progress)),
+            Role::Newborn(_) | Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => true,
+        };
+        if is_newest { Progress::on_snapshot_sent } else { |_| () }
     }
 
     fn on_tick(&mut self, mut role: Role) -> Role {

@@ -152,8 +152,10 @@ impl Progress {
         }
         match self.mode {
             // An answer to an old append may end short of what was probed: then it says nothing about the probe.
-            Mode::Probe { .. } if index.next() == self.next => self.mode = Mode::Replicate,
-            Mode::Snapshot { .. } if base <= self.matched => {
+            Mode::Probe { .. } if mutate!(ProbingStays, index.next() == self.next, self.is_hopeful(index)) => {
+                self.mode = Mode::Replicate;
+            }
+            Mode::Snapshot { .. } if mutate!(OlderTransferUnheard, base <= self.matched, false) => {
                 mark!("snapshot-needless");
                 self.probe(self.matched.next());
             }
@@ -176,7 +178,7 @@ impl Progress {
     pub(super) fn on_have(&mut self, have: Index, latest: bool) {
         let lost = mutate!(LossUnnoticed, latest && have.next() < self.pulsed[1].min(self.next), false);
         match self.mode {
-            Mode::Probe { .. } if self.next <= have.next() => {
+            Mode::Probe { .. } if mutate!(ProbingStays, self.next <= have.next(), self.is_hopeful(have)) => {
                 self.next = have.next();
                 self.mode = Mode::Replicate;
             }
@@ -220,6 +222,12 @@ impl Progress {
         self.mode = FRESH;
         self.pulsed = [Index(0); 2];
         self.clear_way();
+    }
+
+    /// It is where we send from, and was not probed in vain.
+    #[cfg(any(test, rsm_mutant))]
+    fn is_hopeful(&self, index: Index) -> bool {
+        self.next <= index.next() && !matches!(self.mode, Mode::Probe { tried: 3.., .. })
     }
 
     fn clear_way(&mut self) {

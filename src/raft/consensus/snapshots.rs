@@ -7,6 +7,7 @@
 
 use super::{Consensus, Follower, Membership, Role};
 use crate::raft::mark::mark;
+use crate::raft::mutant::mutate;
 use crate::raft::{Index, LogId, NodeId, Track};
 
 /// How many margins of the log a leader keeps at most for a peer that is behind.
@@ -53,7 +54,7 @@ impl Follower {
         let Arrived { track, at, membership } = arrived;
         core.hear(from, None);
         mark!("snapshot-of-what-is-held", at.index <= core.commit);
-        if core.commit < at.index {
+        if mutate!(OldSnapshotInstalled, core.commit < at.index, true) {
             core.log.install(at, membership, core.commit);
             core.commit = at.index;
             core.applied = at.index;

@@ -294,7 +294,8 @@ impl Log {
 
     /// The log goes on from a leader's snapshot. What follows `at` stays if and only if `at` itself is held.
     pub(super) fn install(&mut self, at: LogId, membership: Membership, commit: Index) {
-        let (matches, kept) = (mutate!(InstallDropsAll, self.has(at), false), self.last().index);
+        let (kept, is_within) = (self.last().index, mutate!(ConflictSurvivesInstall, self.has(at), self.spans(at)));
+        let matches = mutate!(InstallDropsAll, is_within, false);
         mark!("installed-over-a-stale-log", !matches && at.index <= kept);
         mark!("installed-ahead", kept < at.index);
         mark!("installed-and-suffix-kept", matches && at.index < kept);
@@ -310,6 +311,12 @@ impl Log {
             self.base = at;
         }
         self.snapshot = at;
+    }
+
+    /// Whether its place lies in the log, whatever stands there.
+    #[cfg(any(test, rsm_mutant))]
+    fn spans(&self, at: LogId) -> bool {
+        self.base.index <= at.index && at.index <= self.last().index
     }
 
     fn settle_membership(&mut self, at: LogId, membership: Membership) {
