@@ -107,6 +107,50 @@ fn zones_search_and_brute_force_agree_on_two_hundred_thousand_histories() {
     assert!(20_000 < bad && 50_000 < by_force, "{bad} of them bad, {by_force} by force");
 }
 
+/// The other way round it need not be: brute force looks for any order, a witness claims one.
+#[test]
+fn what_a_witness_accepts_however_spoiled_some_order_explains() {
+    let mut draws = Draws::new(11);
+    let (mut accepted, mut refused) = (0, 0);
+    for round in 0..40_000u64 {
+        let count = 3 + draws.below(5) as usize;
+        let mut placed = make(&mut draws, count, 3, round % 4 != 0, 4).placed;
+        if placed.is_empty() {
+            continue;
+        }
+        for _ in 0..draws.below(3) {
+            spoil_places(&mut draws, &mut placed);
+        }
+        if witness::register(&placed).is_ok() {
+            accepted += 1;
+            let operations: Vec<Operation> = placed.iter().map(|(_, operation)| *operation).collect();
+            assert!(brute(&operations), "{placed:?}\n{}", draw::bars(&operations));
+        } else {
+            refused += 1;
+        }
+    }
+    assert!(15_000 < accepted && 12_000 < refused, "{accepted} accepted, {refused} refused");
+}
+
+/// Two change places, or one has seen something else, came at another time, or was never answered.
+fn spoil_places(draws: &mut Draws, placed: &mut [(Place, Operation)]) {
+    let (one, other) = (draws.below(placed.len() as u64) as usize, draws.below(placed.len() as u64) as usize);
+    match draws.below(4) {
+        0 => (placed[one].0, placed[other].0) = (placed[other].0, placed[one].0),
+        1 => placed[one].1.returned = None,
+        2 => match &mut placed[one].1.call {
+            Call::Swap { expected: seen, .. } if draws.chance(1, 2) => *seen = draws.below(5),
+            Call::Read(seen) | Call::Swap { found: seen, .. } => *seen = draws.below(5),
+            Call::Write(_) => {}
+        },
+        _ => {
+            let mut alone = [placed[one].1];
+            spoil(draws, &mut alone);
+            placed[one].1 = alone[0];
+        }
+    }
+}
+
 #[test]
 fn a_search_that_takes_no_shortcut_agrees_too() {
     let mut draws = Draws::new(9);
@@ -159,6 +203,7 @@ fn an_operation_that_returned_before_it_was_called_is_refused_and_no_panic() {
     for call in [Call::Read(0), Call::Write(1)] {
         let backwards = Operation { called: 5, returned: Some(3), call };
         assert_eq!(register(&[backwards]), Err(Refused::Backwards(backwards)));
+        assert_eq!(witness::register(&[(1, backwards)]), Err(witness::Refused::Backwards(1, backwards)));
         let told = Refused::Backwards(backwards).to_string();
         assert!(told.contains("called at 5 and returned at Some(3)"), "{told}");
     }

@@ -22,6 +22,8 @@ pub enum Refused {
     Early(Place, Operation),
     /// Two writes claim this place.
     Twice(Place),
+    /// It returned before it was called itself: its times are not of one clock.
+    Backwards(Place, Operation),
 }
 
 impl fmt::Display for Refused {
@@ -34,6 +36,9 @@ impl fmt::Display for Refused {
                 write!(f, "{} at {place} returned before another was called that took effect before it", operation.call)
             }
             Refused::Twice(place) => write!(f, "two writes at {place}"),
+            Refused::Backwards(place, Operation { called, returned, call }) => {
+                write!(f, "{call} at {place} was called at {called} and returned at {returned:?}")
+            }
         }
     }
 }
@@ -53,6 +58,9 @@ pub fn register(placed: &[(Place, Operation)]) -> Result<(), Refused> {
     placed.sort_by_key(|(place, looks, operation)| (*place, *looks, operation.called));
     let (mut value, mut written, mut latest_call) = (INITIAL, None, 0);
     for (place, looks, operation) in placed {
+        if operation.returned.is_some_and(|returned| returned < operation.called) {
+            return Err(Refused::Backwards(place, operation));
+        }
         if operation.returned.is_some_and(|returned| returned < latest_call) {
             return Err(Refused::Early(place, operation));
         }
