@@ -86,6 +86,19 @@ impl Eq for Ready {}
 struct Replay {
     trace: Trace,
     difference: Option<Difference>,
+    /// `None`: each step is as it is traced, or it is a difference.
+    lenient: Option<Lenient>,
+}
+
+/// How far a replay has come that passes over what is not possible.
+#[derive(Default)]
+struct Lenient {
+    /// The first record that it has not passed.
+    next: usize,
+    /// When the next record takes place, if that is later.
+    awaits: Option<Time>,
+    /// Others have something to do, but nobody whom a record names.
+    stuck: bool,
 }
 
 /// What a step will be.
@@ -146,7 +159,11 @@ impl Executor {
     }
 
     pub(super) fn replaying(trace: Trace) -> Executor {
-        Executor::with(trace.seed, Some(Replay { trace, difference: None }))
+        Executor::with(trace.seed, Some(Replay { trace, difference: None, lenient: None }))
+    }
+
+    pub(super) fn replaying_leniently(trace: Trace) -> Executor {
+        Executor::with(trace.seed, Some(Replay { trace, difference: None, lenient: Some(Lenient::default()) }))
     }
 
     fn with(seed: u64, replay: Option<Replay>) -> Executor {
@@ -214,7 +231,8 @@ impl Executor {
             if self.is_over() {
                 return None;
             }
-            let next = wheels.into_iter().chain(events).min();
+            let events = events.filter(|&at| self.now() < at);
+            let next = wheels.into_iter().chain(events).chain(self.awaits()).min();
             self.pass(next.filter(|&at| at <= end && at != Time::MAX)?);
         };
         let (cell, report, words) = match choice {
@@ -234,15 +252,27 @@ impl Executor {
     /// Whether a replay has nothing more to say.
     fn is_over(&self) -> bool {
         let state = self.state.lock();
-        let over = |replay: &Replay| replay.difference.is_some() || replay.trace.records.len() as u64 == state.steps;
+        let records = |replay: &Replay| replay.trace.records.len();
+        let over = |replay: &Replay| match &replay.lenient {
+            None => replay.difference.is_some() || records(replay) as u64 == state.steps,
+            Some(lenient) => lenient.stuck || records(replay) == lenient.next,
+        };
         state.replay.as_ref().is_some_and(over)
+    }
+
+    /// When the next record takes place that a lenient replay lets time pass for.
+    fn awaits(&self) -> Option<Time> {
+        self.state.lock().replay.as_ref()?.lenient.as_ref()?.awaits
     }
 
     /// Who goes now; `None` if nobody can.
     fn choose(&self, world_due: bool) -> Option<Choice> {
         let mut state = self.state.lock();
-        if state.replay.is_some() {
-            return state.choose_as_traced(world_due);
+        if let Some(replay) = &state.replay {
+            return match replay.lenient {
+                None => state.choose_as_traced(world_due),
+                Some(_) => state.choose_leniently(world_due, self.now()),
+            };
         }
         let first = state.ready.peek().map(|ready| ready.key.0);
         let world = world_due.then(|| self.key(WORLD, state.events));
@@ -329,7 +359,7 @@ impl Executor {
 
     pub(super) fn difference(&self) -> Option<Difference> {
         let state = self.state.lock();
-        let replay = state.replay.as_ref()?;
+        let replay = state.replay.as_ref().filter(|replay| replay.lenient.is_none())?;
         // One that has come less far than its trace has parted from it there, whatever the reason.
         let missed = || replay.trace.records.get(state.steps as usize);
         replay.difference.clone().or_else(|| Some(Difference { expected: Some(*missed()?), found: None }))
@@ -384,12 +414,47 @@ impl State {
         let replay = self.replay.as_mut().filter(|replay| replay.difference.is_none())?;
         let expected = *replay.trace.records.get(steps)?;
         if expected.what.step == Step::World {
-            return if world_due { Some(self.world()) } else { self.part(expected, false) };
+            return if world_due { self.go(expected) } else { self.part(expected, false) };
         }
-        let cell = expected.cell;
-        let Some(Ready { task, place, .. }) = self.take(cell) else { return self.part(expected, world_due) };
+        let choice = self.go(expected);
+        if choice.is_some() { choice } else { self.part(expected, world_due) }
+    }
+
+    /// The next of the trace's choices that is possible now, or none yet. Time passes for a record although others have something
+    /// to do: their turns were left out. While nobody has, the program may be about to post what the next record wants.
+    fn choose_leniently(&mut self, world_due: bool, now: Time) -> Option<Choice> {
+        let idle = self.ready.is_empty() && !world_due;
+        let replay = self.replay.as_mut()?;
+        let lenient = replay.lenient.as_mut()?;
+        (lenient.awaits, lenient.stuck) = (None, !idle);
+        for (nth, &record) in replay.trace.records.iter().enumerate().skip(lenient.next) {
+            if now < record.time {
+                (lenient.awaits, lenient.stuck) = (Some(record.time), false);
+                return None;
+            }
+            let possible = match record.what.step {
+                Step::World => world_due,
+                Step::Turn => self.ready.iter().any(|ready| ready.key.1 == record.cell),
+            };
+            if possible {
+                lenient.next = nth + 1;
+                return self.go(record);
+            }
+            if idle {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The step of a record that is possible.
+    fn go(&mut self, record: Record) -> Option<Choice> {
+        if record.what.step == Step::World {
+            return Some(self.world());
+        }
+        let Ready { task, place, .. } = self.take(record.cell)?;
         self.turn(place);
-        Some(Choice::Turn(task, Limit::Exactly(expected.what.commands), place))
+        Some(Choice::Turn(task, Limit::Exactly(record.what.commands), place))
     }
 
     /// The trace's choice is not possible: that is a difference once nothing else can make it so, which is when something
@@ -405,7 +470,7 @@ impl State {
 
     fn note(&mut self, record: Record) -> Option<Record> {
         let steps = self.steps as usize;
-        if let Some(replay) = self.replay.as_mut() {
+        if let Some(replay) = self.replay.as_mut().filter(|replay| replay.lenient.is_none()) {
             let expected = replay.trace.records.get(steps).copied();
             if expected != Some(record) {
                 replay.difference = Some(Difference { expected, found: Some(record) });

@@ -23,6 +23,7 @@ mod clock;
 mod executor;
 mod lives;
 mod node_clock;
+mod shrink;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests;
 mod trace;
@@ -85,6 +86,14 @@ impl VirtualTime {
     #[must_use]
     pub fn replay(trace: Trace) -> VirtualTime {
         VirtualTime::of(Executor::replaying(trace))
+    }
+
+    /// As [`replay`](Self::replay), but a record that is not possible is passed over, and there is no
+    /// [`difference`](Self::difference): for a trace of which steps were left out, such as [`shrink`](Trace::shrink) makes. The
+    /// run is over where the trace is.
+    #[must_use]
+    pub fn replay_leniently(trace: Trace) -> VirtualTime {
+        VirtualTime::of(Executor::replaying_leniently(trace))
     }
 
     fn of(executor: Executor) -> VirtualTime {
@@ -187,7 +196,8 @@ impl VirtualTime {
         self.executor.resume(cell.into());
     }
 
-    /// Looks into an automaton between turns. `None` if it is dead, or no `A`.
+    /// Looks into an automaton between turns. `None` if it is dead, or no `A`. Of a [`Door`](super::Door) ask
+    /// [`present`](super::Door::present): its own address leads to none.
     pub fn look<A: Automaton, R>(
         &self,
         address: &Address<A::Command>,
@@ -205,7 +215,8 @@ impl VirtualTime {
         self.executor.hash()
     }
 
-    /// Keeps the records of all further steps, for [`trace`](Self::trace): 64 bytes each.
+    /// Keeps the records of all further steps, for [`trace`](Self::trace): 64 bytes each. Said before the first step, unless the trace
+    /// is for reading alone: what began later cannot be replayed.
     pub fn keep_trace(&self) {
         self.executor.keep_trace();
     }
