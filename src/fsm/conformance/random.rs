@@ -42,7 +42,8 @@ struct Shared {
     seed: u64,
     book: Lock<Book>,
     lives: Lock<Vec<Life>>,
-    fates: Lock<BTreeMap<Name, Fate>>,
+    /// How each command came first, and what became of it.
+    fates: Lock<BTreeMap<Name, (Way, Fate)>>,
     /// Who was told to stop or was killed: noted before the call.
     cut: Lock<[bool; CREW]>,
     /// Who was asked to end in whatever way: likewise.
@@ -121,13 +122,13 @@ struct Order {
 
 impl Order {
     fn new(shared: &Arc<Shared>, name: Name, way: Way, fuel: u32) -> Order {
-        shared.fates.lock().insert(name, [0; 4]);
+        shared.fates.lock().insert(name, (way, [0; 4]));
         Order { name, way, put_off: 0, fuel, shared: shared.clone(), settled: false }
     }
 
     fn settle(&mut self, fate: usize) {
         self.settled = true;
-        if let Some(counts) = self.shared.fates.lock().get_mut(&self.name) {
+        if let Some((_, counts)) = self.shared.fates.lock().get_mut(&self.name) {
             counts[fate] += 1;
         }
     }
@@ -145,8 +146,11 @@ impl Drop for Order {
 }
 
 /// Whether it was accepted.
-fn post(to: Option<&Address<Order>>, order: Order) -> bool {
-    let Some(to) = to else { return false };
+fn post(to: Option<&Address<Order>>, mut order: Order) -> bool {
+    let Some(to) = to else {
+        order.settle(REFUSED); // there is nobody to post it to
+        return false;
+    };
     match to.post(order) {
         Ok(()) => true,
         Err(rejected) => {

@@ -195,7 +195,8 @@ impl Actor {
     fn bear(&mut self, fuel: u32, context: &mut Context<Self>) {
         let Some(child) = self.shared.number() else { return };
         let address = self.shared.bear(child, |actor, state| context.builder(actor, state));
-        let (shared, mut notice) = (self.shared.clone(), Order::new(&self.shared, (child, 0), Way::Post, fuel));
+        let untold = Way::Notice { early: true };
+        let (shared, mut notice) = (self.shared.clone(), Order::new(&self.shared, (child, 0), untold, fuel));
         context.watch(&address, move |_| {
             notice.way = Way::Notice { early: !shared.gone.lock()[child] };
             notice
