@@ -385,9 +385,9 @@ FAULTS = [
     Fault(
         "notice-lost",
         "an end is told to no automaton",
-        "src/fsm/death.rs",
-        "                tell(end);\n                true",
-        "                drop(tell);\n                true",
+        "src/fsm/watching.rs",
+        "                tell.tell(end);\n",
+        "                drop((tell, end));\n",
         "automata",
         "virtual_time::random_automata_keep_the_order",
     ),
