@@ -4,13 +4,14 @@
 //!   turn { name, cell, label, batch }                              trace: around all that a turn does, in the state it begins in
 //!     transition { to }   drain                                    debug
 //!     ended { name, cell, end }                                    debug; of a panic: warn
+//!   stalled { name, cell, time }                                   warn: a pool's turn that takes long, as another thread sees it
 //! ```
 //! All have the target `rsm::fsm`. What listens is the user's code: its panic is contained, and costs what it did not hear.
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) use off::{Silence as Turn, drain, ended, transition, turn};
+pub(crate) use off::{Silence as Turn, drain, ended, stalled, transition, turn};
 #[cfg(feature = "tracing")]
-pub(crate) use on::{Turn, drain, ended, transition, turn};
+pub(crate) use on::{Turn, drain, ended, stalled, transition, turn};
 
 #[cfg(feature = "tracing")]
 mod on {
@@ -20,6 +21,7 @@ mod on {
     use crate::fsm::death::contained;
     use crate::fsm::turn::label;
     use std::mem;
+    use std::time::Duration;
     use tracing::Span;
 
     const TARGET: &str = "rsm::fsm";
@@ -72,6 +74,10 @@ mod on {
             End::Panicked(_) => tracing::warn!(target: TARGET, name, cell = cell.0, ?end, "ended"),
         });
     }
+
+    pub(crate) fn stalled(cell: CellId, name: &str, time: Duration) {
+        contained(|| tracing::warn!(target: TARGET, name, cell = cell.0, ?time, "stalled"));
+    }
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -79,6 +85,7 @@ mod off {
     use crate::fsm::automaton::{Automaton, CellId, End};
     use crate::fsm::cell::{Body, Cell};
     use crate::fsm::context::Context;
+    use std::time::Duration;
 
     pub(crate) struct Silence;
 
@@ -95,4 +102,6 @@ mod off {
     pub(crate) fn drain() {}
 
     pub(crate) fn ended(_: CellId, _: &str, _: &End) {}
+
+    pub(crate) fn stalled(_: CellId, _: &str, _: Duration) {}
 }

@@ -87,7 +87,11 @@ struct Held {
 impl Held {
     /// In a turn, before which it has done `first`.
     fn new(pool: &Pool, first: impl FnOnce(&mut Context<Hand>) + Send + 'static) -> Held {
-        let held = Held { hand: hand(pool), go: Arc::new(Event::manual()) };
+        Held::of(hand(pool), first)
+    }
+
+    fn of(hand: Address<Act>, first: impl FnOnce(&mut Context<Hand>) + Send + 'static) -> Held {
+        let held = Held { hand, go: Arc::new(Event::manual()) };
         let (go, (sender, ticket)) = (held.go.clone(), oneshot::channel());
         tell(&held.hand, move |context| {
             first(context);
@@ -210,9 +214,15 @@ fn a_payload_whose_drop_panics_costs_no_worker() {
 }
 
 #[test]
-fn a_turn_that_takes_long_is_counted_once() {
-    let pool = Pool::new(2);
-    let held = Held::new(&pool, |_| ());
+fn a_turn_that_takes_long_is_counted_once_and_named() {
+    let named = Arc::new(Lock::new(Vec::new()));
+    let noted = named.clone();
+    let on_stall = move |name: &str, cell, time| {
+        noted.lock().push((name.to_owned(), cell, Duration::from_millis(100) <= time));
+        resume_unwind(Box::new("contained"));
+    };
+    let pool = Pool::builder().workers(2).on_stall(on_stall).build();
+    let held = Held::of(pool.builder(Hand, Pose::Open).name("held").spawn(), |_| ());
     let (parker, patience) = (Parker::new(), Instant::now() + SOON);
     while pool.counters().stalls == 0 {
         assert!(Instant::now() < patience, "the idle worker sees it");
@@ -220,7 +230,12 @@ fn a_turn_that_takes_long_is_counted_once() {
     }
     (0..100).for_each(|_| drop(pool.alive())); // each of these looks too
     assert_eq!(pool.counters().stalls, 1);
+    while named.lock().is_empty() {
+        assert!(Instant::now() < patience, "whoever has counted it names it");
+        let _ = parker.park_timeout(Duration::from_millis(1));
+    }
     held.go.set();
+    assert_eq!(*named.lock(), [("held".to_owned(), held.hand.cell(), true)]);
     ends(&pool);
 }
 

@@ -1,9 +1,9 @@
 //! What can be said of a pool before it runs.
 
 use super::{Pool, Shared};
-use crate::fsm::Panic;
+use crate::fsm::{CellId, Panic};
 use std::num::NonZero;
-use std::sync::Arc;
+use std::time::Duration;
 
 /// What is done with a panic that nobody watches.
 pub(super) enum OnPanic {
@@ -18,18 +18,22 @@ pub(super) enum OnPanic {
 /// What is called: with the name of the automaton, and its panic.
 type Act = dyn Fn(&str, &Panic) + Send + Sync;
 
+/// What is called for a turn that takes long: with the name of the automaton, its cell, and how long.
+pub(super) type OnStall = dyn Fn(&str, CellId, Duration) + Send + Sync;
+
 /// What can be said of a [`Pool`] before it runs.
 #[must_use = "a builder does nothing until `build`"]
 pub struct PoolBuilder {
     workers: usize,
     name: String,
     on_panic: OnPanic,
+    on_stall: Option<Box<OnStall>>,
 }
 
 impl PoolBuilder {
     pub(super) fn new() -> PoolBuilder {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        PoolBuilder { workers, name: "pool".to_owned(), on_panic: OnPanic::Nothing }
+        PoolBuilder { workers, name: "pool".to_owned(), on_panic: OnPanic::Nothing, on_stall: None }
     }
 
     /// How many threads run turns: 1 to 32,767; as many as the machine runs at once unless said otherwise.
@@ -57,13 +61,22 @@ impl PoolBuilder {
         self
     }
 
+    /// What is done about a turn that takes longer than 100 ms without having said that it might block: the automaton's name (empty if it
+    /// has none), which it is, and how long at least. Once for each such turn, while it goes on; seen by an idle worker, or by who asks
+    /// [`alive`](Pool::alive), and called there, so it must not block; its own panic is contained. They are counted as
+    /// [`stalls`](super::PoolCounters::stalls), and with the feature `tracing` each is a warning.
+    pub fn on_stall(mut self, act: impl Fn(&str, CellId, Duration) + Send + Sync + 'static) -> Self {
+        self.on_stall = Some(Box::new(act));
+        self
+    }
+
     /// Begins its threads.
     ///
     /// # Panics
     /// If the system has no thread left.
     #[must_use]
     pub fn build(self) -> Pool {
-        let shared = Arc::new(Shared::new(self.workers, self.name, self.on_panic));
+        let shared = Shared::new(self.workers, self.name, self.on_panic, self.on_stall);
         let made = (0..self.workers).all(|_| shared.make_thread());
         if !made {
             shared.end(); // those that were made

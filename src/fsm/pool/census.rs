@@ -126,6 +126,12 @@ impl Census {
         self.tell_if_empty();
     }
 
+    /// The name of that one; empty if it has none, or is dead.
+    pub(super) fn name(&self, cell: CellId) -> String {
+        let named = |stripe: &Stripe| stripe.0.lock().names.get(&cell).map(|name| name.to_string());
+        self.stripes.iter().find_map(named).unwrap_or_default()
+    }
+
     /// Hands out some who live, with their names, until `act` says false.
     pub(super) fn each(&self, mut act: impl FnMut(Arc<dyn Node>, &str) -> bool) {
         for stripe in &self.stripes {

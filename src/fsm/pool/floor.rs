@@ -2,7 +2,7 @@
 
 use super::queues::{Place, Pushed, WayIn};
 use super::sleep::{Seen, Sleep};
-use super::stalls::Stalls;
+use super::stalls::{Stalls, Told};
 use crate::sync::shim::AtomicU64;
 
 pub(super) struct Floor<T> {
@@ -14,12 +14,13 @@ pub(super) struct Floor<T> {
 }
 
 impl<T> Floor<T> {
-    pub(super) fn new(workers: usize) -> Floor<T> {
+    /// `told` hears of turns that take long.
+    pub(super) fn new(workers: usize, told: Told) -> Floor<T> {
         Floor {
             places: (0..workers).map(|_| Place::new()).collect(),
             way_in: WayIn::new(workers),
             sleep: Sleep::new(workers),
-            stalls: Stalls::new(workers),
+            stalls: Stalls::new(workers, told),
             steals: AtomicU64::new(0),
         }
     }

@@ -1,13 +1,15 @@
 //! What all threads and cells of a pool share.
 
 use super::PoolCounters;
-use super::builder::OnPanic;
+use super::builder::{OnPanic, OnStall};
 use super::census::Census;
 use super::floor::Floor;
 use super::queues::Place;
 use super::spares::{Offered, Spares};
 use super::worker::{At, Seat, live, seat, sit};
+use crate::fsm::death::contained;
 use crate::fsm::runner::{Home, HomeRef, Task};
+use crate::fsm::spans;
 use crate::fsm::timers::Timers;
 use crate::fsm::word::Duty;
 use crate::fsm::{CellId, Panic};
@@ -16,8 +18,9 @@ use crate::sync::shim::{AtomicU64, Ordering, thread};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
+use std::time::Duration;
 
 /// What all threads and cells of a pool share.
 pub(super) struct Shared {
@@ -39,9 +42,21 @@ struct Strict {
 }
 
 impl Shared {
-    pub(super) fn new(workers: usize, name: String, on_panic: OnPanic) -> Shared {
+    pub(super) fn new(workers: usize, name: String, on_panic: OnPanic, on_stall: Option<Box<OnStall>>) -> Arc<Shared> {
+        Arc::new_cyclic(|shared: &Weak<Shared>| {
+            let shared = shared.clone();
+            let told = move |cell, time| {
+                if let Some(shared) = shared.upgrade() {
+                    shared.stalled(cell, time, on_stall.as_deref());
+                }
+            };
+            Shared::of(Floor::new(workers, Box::new(told)), workers, name, on_panic)
+        })
+    }
+
+    fn of(floor: Floor<Task>, workers: usize, name: String, on_panic: OnPanic) -> Shared {
         Shared {
-            floor: Floor::new(workers),
+            floor,
             spares: Spares::new(workers),
             census: Census::new(),
             timers: Timers::thread(),
@@ -137,6 +152,17 @@ impl Shared {
             self.make_thread();
         }
         cell
+    }
+
+    /// A turn takes long.
+    fn stalled(&self, cell: CellId, time: Duration, on_stall: Option<&OnStall>) {
+        if on_stall.is_some() || cfg!(feature = "tracing") {
+            let name = self.census.name(cell);
+            spans::stalled(cell, &name, time);
+            if let Some(act) = on_stall {
+                contained(|| act(&name, cell, time));
+            }
+        }
     }
 
     pub(super) fn counters(&self) -> PoolCounters {

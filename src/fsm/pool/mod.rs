@@ -122,7 +122,8 @@ pub struct PoolCounters {
     pub steals: u64,
     /// Times that a worker went to sleep.
     pub parks: u64,
-    /// Turns that took longer than 100 ms without saying that they might block, as far as an idle worker saw them.
+    /// Turns that took longer than 100 ms without saying that they might block, as far as an idle worker saw them. Who it was:
+    /// [`on_stall`](PoolBuilder::on_stall).
     pub stalls: u64,
     /// Threads beside the workers now: in blocking sections, or kept for one.
     pub spares: usize,

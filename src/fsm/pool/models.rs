@@ -27,7 +27,11 @@ struct Stage {
 impl Stage {
     fn new(workers: usize) -> (Arc<Stage>, Parker) {
         let parker = Parker::new();
-        let stage = Stage { floor: Floor::new(workers), run: Lock::new(Vec::new()), done: parker.unparker() };
+        let stage = Stage {
+            floor: Floor::new(workers, Box::new(|_, _| ())),
+            run: Lock::new(Vec::new()),
+            done: parker.unparker(),
+        };
         (Arc::new(stage), parker)
     }
 
