@@ -6,9 +6,11 @@ use rsm::fsm::conformance::{
 };
 use rsm::fsm::{
     Address, Automaton, Builder, Context, End, Home, HomeRef, Input, Pool, Runner, Task, Threads, Timers, VirtualTime,
+    every,
 };
 use rsm::sync::lock::Lock;
 use rsm::sync::oneshot::Ticket;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -241,4 +243,59 @@ fn a_task_that_is_dropped_kills_and_a_home_that_refuses_takes_nobody_in() {
     assert!(tasks.lock().is_empty() && refused.post(1).is_err());
     assert!(matches!(refused.ended().try_take(), Ok(Some(End::Killed))));
     assert_eq!((open.counters().turns, refused.counters().turns), (0, 0), "no `Start`");
+}
+
+/// Says its name and its mode when it begins and when it drains.
+struct Says(Arc<Lock<Vec<String>>>);
+
+impl Automaton for Says {
+    type State = ();
+    type Command = u32;
+
+    fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+        if let Input::Start | Input::Drain = input {
+            self.0.lock().push(format!("{:?} {:?}", context.name(), context.mode()));
+        }
+    }
+}
+
+#[test]
+fn addresses_are_told_apart_by_their_automaton_also_weak_ones_of_the_dead() {
+    let (time, said) = (VirtualTime::new(1), Arc::new(Lock::new(Vec::new())));
+    let spawn = |name| time.builder(Says(said.clone()), ()).name(name).spawn();
+    let (one, other) = (spawn("one"), spawn("other"));
+    let in_words = one.map(|word: String| word.len() as u32, |number| number.to_string());
+    assert_eq!((in_words.cell(), one.downgrade().cell()), (one.cell(), Some(one.cell())));
+    let weak = [one.downgrade(), other.downgrade(), one.clone().downgrade()];
+    assert!(weak[0] == weak[2] && weak[0] != weak[1] && in_words.downgrade() == in_words.downgrade());
+    assert_eq!(in_words.downgrade().cell(), Some(one.cell()));
+    let all: HashSet<_> = [one.clone(), other.clone(), one.clone()].into();
+    assert!(all.len() == 2 && all.contains(&one));
+    drop((all, in_words, one, other));
+    time.run_until_idle(&mut ());
+    let all: HashSet<_> = weak.iter().cloned().collect();
+    assert!(all.len() == 2 && weak.iter().all(|weak| weak.cell().is_none() && all.contains(weak)), "they are dead");
+    said.lock().sort();
+    assert_eq!(*said.lock(), [r#""one" Draining"#, r#""one" Draining"#, r#""other" Draining"#, r#""other" Draining"#]);
+    let alone = spawn("");
+    time.run_until_idle(&mut ());
+    assert_eq!(said.lock().pop().as_deref(), Some(r#""" Running"#));
+    drop(alone);
+}
+
+#[test]
+fn every_on_an_address_ends_when_it_is_stopped() {
+    let time = VirtualTime::new(1);
+    let sum = time.spawn(Sum, 0);
+    let ticks = every(&time, Duration::from_secs(1), 0.0, &sum, || 1);
+    time.run_for(Duration::from_secs(5), &mut ());
+    ticks.stop();
+    ticks.stop();
+    time.run_for(Duration::from_secs(5), &mut ());
+    assert_eq!(sum.counters().processed, 5);
+    drop(every(&time, Duration::from_secs(1), 0.0, &sum, || 1));
+    time.run_for(Duration::from_secs(5), &mut ());
+    assert_eq!(sum.counters().processed, 10, "dropped, it goes on");
+    drop(sum);
+    time.run_until_idle(&mut ()); // which it is once no ticker is left
 }

@@ -10,6 +10,7 @@ use super::word::{DRAIN, Duty, KILL, STOP};
 use crate::sync::oneshot::{self, Ticket};
 use crate::sync::shim::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -127,12 +128,7 @@ impl<C: 'static> Address<C> {
     /// Whether it takes commands. One load.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        let word = self.node().word();
-        match word.refusal() {
-            None => Mode::Running,
-            Some(_) if word.is_dead() => Mode::Ended,
-            Some(_) => Mode::Draining,
-        }
+        Mode::of(self.node().word())
     }
 
     /// How many commands are queued, up to 2^24 - 1, without those the present turn has in hand. One load.
@@ -225,6 +221,20 @@ impl<C: 'static> PartialEq for Address<C> {
 }
 impl<C: 'static> Eq for Address<C> {}
 
+impl<C: 'static> Hash for Address<C> {
+    /// By which automaton it is, not by its [`cell`](Address::cell): behind a door that changes. It differs from run to run.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        std::ptr::from_ref(self.node().addresses()).hash(hasher);
+    }
+}
+
+// What is posted is moved through a lock, so it need not be `Sync`.
+const _: fn() = || {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Address<std::cell::Cell<u8>>>();
+    is_shared::<WeakAddress<std::cell::Cell<u8>>>();
+};
+
 impl<C: 'static> fmt::Debug for Address<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({:016x} {:?})", self.cell().0, self.mode())
@@ -247,6 +257,9 @@ trait Upgrade<C: 'static>: Send + Sync {
     fn upgrade(&self) -> Option<Address<C>>;
     fn notice(&self, make: Notice<C>);
     fn is_gone(&self) -> bool;
+    fn cell(&self) -> Option<CellId>;
+    /// Where its automaton lies, or lay: as long as this lives, no other does.
+    fn place(&self) -> *const ();
 }
 
 impl<C: 'static> WeakAddress<C> {
@@ -255,7 +268,8 @@ impl<C: 'static> WeakAddress<C> {
         WeakAddress { way: Way::Cell(port) }
     }
 
-    /// An address, if one still exists: once the last was dropped, the automaton drains and none comes back.
+    /// An address, if one still exists: once the last was dropped, the automaton drains and none comes back, unless it makes one of
+    /// itself meanwhile ([`Context::address`](super::Context::address)), which leads to one that drains.
     #[must_use]
     pub fn upgrade(&self) -> Option<Address<C>> {
         let port = match &self.way {
@@ -264,14 +278,31 @@ impl<C: 'static> WeakAddress<C> {
         };
         let addresses = &port.node().addresses();
         let raise = |count: u32| if count == 0 { None } else { Some(count + 1) };
-        // ORDERING: Relaxed: an address carries nothing but the way to the lock, and 0 is left by no one (model
-        // `fsm_last_address_against_upgrade`).
+        // ORDERING: Relaxed: an address carries nothing but the way to the lock, and 0 is left by no one but the automaton itself, in
+        // its turn (model `fsm_last_address_against_upgrade`).
         addresses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise).ok()?;
         Some(Address { port })
     }
 }
 
 impl<C: 'static> WeakAddress<C> {
+    /// Which automaton this leads to; `None` once nothing is left of it. In a registry compare the weak addresses themselves, which
+    /// are equal, and of one hash, also then.
+    #[must_use]
+    pub fn cell(&self) -> Option<CellId> {
+        match &self.way {
+            Way::Cell(port) => port.upgrade().map(|port| port.node().id()),
+            Way::Mapped(mapped) => mapped.cell(),
+        }
+    }
+
+    fn place(&self) -> *const () {
+        match &self.way {
+            Way::Cell(port) => port.as_ptr().cast(),
+            Way::Mapped(mapped) => mapped.place(),
+        }
+    }
+
     /// Tells of an end, whether or not an address is left: one that drains may wait for just this.
     pub(crate) fn notice(&self, make: Notice<C>) {
         match &self.way {
@@ -301,6 +332,20 @@ impl<C: 'static> Clone for WeakAddress<C> {
                 Way::Mapped(mapped) => Way::Mapped(mapped.clone()),
             },
         }
+    }
+}
+
+impl<C: 'static> PartialEq for WeakAddress<C> {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+impl<C: 'static> Eq for WeakAddress<C> {}
+
+impl<C: 'static> Hash for WeakAddress<C> {
+    /// By which automaton it is. It differs from run to run.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.place().hash(hasher);
     }
 }
 
@@ -381,6 +426,14 @@ where
 
     fn is_gone(&self) -> bool {
         self.inner.is_gone()
+    }
+
+    fn cell(&self) -> Option<CellId> {
+        self.inner.cell()
+    }
+
+    fn place(&self) -> *const () {
+        self.inner.place()
     }
 
     fn notice(&self, make: Notice<D>) {

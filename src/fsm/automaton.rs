@@ -3,6 +3,7 @@
 use super::Context;
 use super::death::contained;
 use super::supervisor::TooManyRestarts;
+use super::word::Word;
 use crate::sync::lock::Lock;
 use std::any::Any;
 use std::fmt;
@@ -27,11 +28,13 @@ pub trait Automaton: Sized + Send + 'static {
     /// What is, what comes; hence what will be. The only function one must write.
     ///
     /// If the [kind](Kind) of the state returned is another than before, the runner calls again at once, with
-    /// [`Input::Transition`].
+    /// [`Input::Transition`]; and so on until a call leaves the kind as it is. A thousand times in a row is a loop, and ends the
+    /// automaton by a panic.
     fn next(&mut self, state: Self::State, input: Input<Self>, context: &mut Context<Self>) -> Self::State;
 
     /// Called once after each batch of inputs, before the runner looks for more: here effects gathered by `next` go out
-    /// together. The data of the state may change, its kind may not.
+    /// together. The data of the state may change, its kind may not: with debug assertions that ends the automaton by a panic, without
+    /// them nobody is told of the change.
     fn flush(&mut self, state: &mut Self::State, context: &mut Context<Self>) {
         let _ = (state, context);
     }
@@ -131,7 +134,7 @@ impl Hasher for Number {
 pub enum End {
     /// It was drained or stopped, and handled [`Input::Exit`].
     Exited,
-    /// It was killed, or its runner is no more: there was no `Exit`.
+    /// It was killed, or its runner is no more: there was no `Exit`, unless the kill came while that was handled.
     Killed,
     /// It panicked, in whatever input. Unless that was `Exit`, there was none.
     Panicked(Panic),
@@ -198,6 +201,16 @@ pub enum Mode {
     Draining,
     /// It is no more.
     Ended,
+}
+
+impl Mode {
+    pub(crate) fn of(word: Word) -> Mode {
+        match word.refusal() {
+            None => Mode::Running,
+            Some(_) if word.is_dead() => Mode::Ended,
+            Some(_) => Mode::Draining,
+        }
+    }
 }
 
 /// Names one automaton of a runner.

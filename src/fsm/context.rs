@@ -1,7 +1,7 @@
 //! Everything an automaton may reach for.
 
 use super::address::{Address, WeakAddress};
-use super::automaton::{Automaton, End};
+use super::automaton::{Automaton, End, Mode};
 use super::cell::{BATCH, Port};
 use super::death::watch;
 use super::extras::{Due, Extras};
@@ -48,10 +48,22 @@ impl<A: Automaton> Context<A> {
         self.data.timers().now()
     }
 
-    /// Our own address. While someone holds it, we do not drain by ourselves.
+    /// Our own address. While someone holds it, we do not drain by ourselves; if we drain already, it leads to one that takes nothing.
     #[must_use]
     pub fn address(&self) -> Address<A::Command> {
         Address::another(self.data.port.clone())
+    }
+
+    /// Whether we take commands, or drain: one load, where an [`address`](Self::address) of ours would be one more to keep us from that.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        Mode::of(self.data.port.node().word())
+    }
+
+    /// Our name; empty if we were given none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.data.extras.as_ref().and_then(|extras| extras.settings()).map_or("", |settings| &settings.name)
     }
 
     /// Our own address, weakly: what to hand to those whose address we hold.
@@ -135,7 +147,7 @@ impl<A: Automaton> Context<A> {
         let _ = self.data.port.node().signal(STOP);
     }
 
-    /// Said in `Drain`, or after it: not to end with the last command, but to go on for death notices, timers and what is raised.
+    /// Said in `Drain`, before or after it: not to end with the last command, but to go on for death notices, timers and what is raised.
     /// Whoever lingers ends by [`stop`](Self::stop).
     pub fn linger(&mut self) {
         let extras = self.data.extras();
@@ -270,12 +282,6 @@ impl<A: Automaton> Context<A> {
 
     pub(crate) fn into_extras(self) -> Option<Box<Extras<A::Command>>> {
         self.data.extras
-    }
-
-    /// The automaton's name; empty if it has none.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn name(&self) -> &str {
-        self.data.extras.as_ref().and_then(|extras| extras.settings()).map_or("", |settings| &settings.name)
     }
 
     pub(crate) fn batch(&self) -> u32 {

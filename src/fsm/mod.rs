@@ -93,7 +93,7 @@
 //! | `stop` inside an input or `flush` | this call completes; no `Transition`; `Exit` with the state returned, `flush`, death. What is queued is dropped |
 //! | `stop` from outside | the same after the input in hand |
 //! | `kill` | death after the input in hand: no `Exit`, no `flush` |
-//! | a panic anywhere | death, [`End::Panicked`]: no `Exit`, no `flush`; automaton and queue are dropped |
+//! | a panic anywhere | death, [`End::Panicked`]: no `Exit` (unless it was there), no `flush`; automaton and queue are dropped |
 //! | last [`Address`] dropped | as `drain` |
 //! | `raise`, `postpone`, timers in `Exit` | dropped |
 //! | death | state, automaton, batch and inbox are dropped; then guards are released; then death notices come; then `ended()` resolves |
@@ -163,7 +163,7 @@ pub use runner::{Builder, Home, HomeRef, Runner, Task};
 pub use slots::Timer;
 pub use supervisor::{Child, Door, Restart, Strategy, SupervisedChild, Supervision, Supervisor};
 pub use threads::Threads;
-pub use ticker::every;
+pub use ticker::{Every, every};
 pub use timers::Timers;
 pub use virtual_time::{VirtualTime, World};
 pub use watching::Watch;

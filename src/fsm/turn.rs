@@ -429,3 +429,6 @@ impl<A: Automaton> Cell<A> {
         });
     }
 }
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;

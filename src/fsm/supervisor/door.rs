@@ -28,7 +28,8 @@ use std::task::Waker;
 /// The stable address of a supervised child: an [`Address`] that leads to whoever lives behind it now.
 ///
 /// Between two lives, before the first and after the last a post is refused with [`Dead`](Rejected::Dead), and handed back: a door
-/// stores nothing. `drain`, `stop`, `kill`, `ended` and `watch` concern the present life, and the supervisor then does what the
+/// stores nothing. Who asks for its end, or watches it, before the first life is told [`Killed`](End::Killed) at once, as of one that is
+/// dead: wait for [`present`](Self::present). `drain`, `stop`, `kill`, `ended` and `watch` concern the present life, and the supervisor then does what the
 /// child's [`Restart`](super::Restart) says. A post through a door costs a lock more.
 ///
 /// Made by [`Supervisor::child`](super::Supervisor::child); by hand only for a child of a supervisor that is itself born again.
