@@ -274,11 +274,16 @@ fn look_for_mutants(options: &Options) -> ExitCode {
     }
     let chosen = if options.fast { mutants::fast() } else { Ok(all) };
     let stories = if options.fast { Ok(Vec::new()) } else { stories::numbered() };
-    let (all, stories) = match (chosen, stories) {
+    let is_asked_for = |name: &str| options.mutant.as_deref().is_none_or(|wanted| wanted == name);
+    let (mut all, stories) = match (chosen, stories) {
         (Ok(all), Ok(stories)) => (all, stories),
         (Err(why), _) => return wrong(&why),
         (_, Err(why)) => return wrong(&why.to_string()),
     };
+    all.retain(|(name, _)| is_asked_for(name));
+    if all.is_empty() {
+        return wrong("no such mutant; --mutants lists them all");
+    }
     // What a mutant panics with is its report's.
     std::panic::set_hook(Box::new(|_| ()));
     let next = AtomicUsize::new(0);

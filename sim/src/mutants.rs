@@ -22,7 +22,7 @@ pub struct Found {
     pub name: &'static str,
     /// What it does.
     pub does: &'static str,
-    /// The rule that was broken first from the first base; `None` if none was.
+    /// The rule that was broken first from the first base that finds one; `None` if none does.
     pub rule: Option<String>,
     /// The stories that fail.
     pub stories: Vec<String>,
@@ -41,8 +41,9 @@ impl Found {
     #[must_use]
     pub fn line(&self) -> String {
         let Found { name, does, rule, stories, seeds } = self;
-        let (rule, all) = (rule.as_deref().unwrap_or("open"), self.is_found_from_all());
-        let number = |at: usize| seeds.get(at).filter(|_| all).map_or_else(|| "-".to_owned(), u64::to_string);
+        let rule = rule.as_deref().unwrap_or("open");
+        // Those in vain would stand behind the others.
+        let number = |at: usize| seeds.get(at).map_or_else(|| "-".to_owned(), u64::to_string);
         let (median, worst) = (number(BASES.len() / 2), number(BASES.len() - 1));
         format!("| `{name}` | {does} | {rule} | {median} | {worst} | {} |", stories.join(", "))
     }
@@ -64,7 +65,7 @@ pub fn look(
     let mut found = Found { name, does, rule: None, stories, seeds: Vec::new() };
     for base in BASES {
         let broken = |nth: u64| Case::new(base + nth, lasts).run().broken.map(|violation| (nth + 1, violation));
-        let Some((seeds, violation)) = (0..most).find_map(broken) else { break };
+        let Some((seeds, violation)) = (0..most).find_map(broken) else { continue };
         found.seeds.push(seeds);
         found.rule.get_or_insert_with(|| rule(violation.rule, &violation.what));
     }
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mutant_that_is_not_found_from_every_base_has_no_median() {
+    fn a_base_that_finds_nothing_stands_behind_those_that_do() {
         let found = |seeds: Vec<u64>| Found {
             name: "x",
             does: "Y.",
@@ -222,6 +223,7 @@ mod tests {
             seeds,
         };
         assert_eq!(found(vec![1, 2, 3, 4, 9]).line(), "| `x` | Y. | R1 | 3 | 9 | a |");
+        assert_eq!(found(vec![1, 2, 7]).line(), "| `x` | Y. | R1 | 7 | - | a |");
         assert_eq!(found(vec![1, 2]).line(), "| `x` | Y. | R1 | - | - | a |");
         assert!(!found(vec![1, 2]).is_found_from_all());
     }

@@ -28,7 +28,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
       --fast                   only the half that shows soonest; each must be found by seeds alone, from five bases
   --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser
-      --mutant M               of all but --mutants: with this one in place
+      --mutant M               with this one in place; with --mutants: only this one is looked for
 
 Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
 A reader that closes stdout, as `head` does, misses what follows, and changes nothing else.
@@ -128,7 +128,7 @@ const COMMANDS: [(&str, &[&str]); 9] = [
     ("--bench-seed", &["--from", "--milliseconds"]),
     ("--sweep", &["--mutant"]),
     ("--stories", &[]),
-    ("--mutants", &["--seeds", "--milliseconds", "--fast"]),
+    ("--mutants", &["--seeds", "--milliseconds", "--fast", "--mutant"]),
     ("--scenario", &["--seed", "--seeds", "--trace", "--html", "--mutant"]),
     ("--minimize", &["--seed", "--milliseconds", "--html", "--mutant"]),
     ("--seed", &["--milliseconds", "--trace", "--until", "--break", "--unaimed", "--html", "--mutant"]),
@@ -183,7 +183,7 @@ mod tests {
             "--scenario x --seeds 40 --mutant y",
             "--scenario x --seed 3 --html y",
             "--seed 1 --unaimed --html x",
-            "--mutants --seeds 3",
+            "--mutants --seeds 3 --mutant x",
             "--bench",
             "--stories",
             "--bench-seed --from 3 --milliseconds 9",
@@ -215,7 +215,6 @@ mod tests {
             ("--scenario x --until 5", "--until"),
             ("--seed 1 --trace --html x", "--html"),
             ("--mutants --from 5", "--from"),
-            ("--mutants --mutant x", "--mutant"),
             ("--bench --mutant x", "--mutant"),
             ("--stories --mutant x", "--mutant"),
         ] {
