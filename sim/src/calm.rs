@@ -1,9 +1,9 @@
 //! After the faults: what a healthy part of the cluster comes to, and by when.
 //!
 //! ```text
-//!   faults end ──> a core is drawn: a majority ──> led by one of its own ──> a fresh commit ──> clients at rest
-//!                  the others are down, cut off,    ──> each peer answers for itself ──> all equal
-//!                  stuck, or deaf and still talking ──> quiet for ten timeouts ──> everyone heals ──> all equal
+//!   one is left behind ──> faults end ──> a core is drawn: a majority ──> led by one of its own ──> a fresh commit
+//!             the others are down, cut off, stuck,    ──> clients at rest ──> each peer answers for itself ──> all equal
+//!             or deaf and still talking               ──> quiet for ten timeouts ──> everyone heals ──> all equal
 //! ```
 //! Healthy is: the core's nodes are up, their disks answer in 20 ms, each packet among them arrives within a quarter of the
 //! least timeout, and at most one in twenty is lost. Bounds are counted in `T_max`, the longest timeout that is drawn. Who
@@ -17,7 +17,7 @@ use crate::plan::{MS, Shape};
 use crate::stream::{Purpose, Ratio, fate, stream};
 use crate::world::World;
 use rsm::fsm::VirtualTime;
-use rsm::raft::consensus::{Consensus, Role};
+use rsm::raft::consensus::{Consensus, Mode, Progress, Role};
 use rsm::raft::{LogId, NodeId, Term, Time};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -88,6 +88,7 @@ pub(crate) fn run(time: &VirtualTime, world: &mut World, go: Go<'_>) -> Option<C
 
 impl Phase<'_> {
     fn run(mut self) -> Option<Calm> {
+        self.leave_behind()?;
         self.mend()?;
         self.draw_core();
         if self.core.len() <= self.world.nodes.len() / 2 {
@@ -104,6 +105,7 @@ impl Phase<'_> {
         self.agree("log that all have applied", CATCH_UP)?;
         self.be_quiet()?;
         self.heal();
+        self.interrupt()?;
         self.agree("log that all members have applied", 2 * CATCH_UP)?;
         let parts = |time: Duration| time.as_nanos() as u64 * PARTS / self.t_max;
         Some(Calm { led: parts(led), fresh: parts(fresh) })
@@ -131,6 +133,45 @@ impl Phase<'_> {
 
     fn agree(&mut self, what: &str, catch_up: u64) -> Option<()> {
         self.until(self.hard() + catch_up, what, |phase| phase.is_equal())
+    }
+
+    /// The last fault: somebody hears nobody for a while. Who does not ask before it stands is in a later term then.
+    fn leave_behind(&mut self) -> Option<()> {
+        let mut draws = stream(self.world.seed, Purpose::Calm, 2);
+        if self.world.swarm.pre_vote && !draws.chance(1, 4) {
+            return Some(());
+        }
+        let all = self.world.nodes.len();
+        self.cut(all, &Shape::Isolate(draws.below(all as u64) as usize));
+        self.pass(Time(self.time.now().0 + 2 * self.t_max))
+    }
+
+    /// All come back, and the first of them who is brought a snapshot loses power half-way, for so long that nobody waits.
+    fn interrupt(&mut self) -> Option<()> {
+        let end = Time(self.time.now().0 + 4 * self.t_max);
+        while self.time.now() < end && !self.is_equal() {
+            if let Some(id) = self.who_is_brought_a_snapshot() {
+                self.world.freeze(id);
+                self.pass(Time(self.time.now().0 + 2 * self.t_max))?;
+                self.world.thaw(id);
+                self.core = self.sound().into_iter().collect(); // it may have found its disk damaged
+                return Some(());
+            }
+            if !(self.go)(self.time, self.world) {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn who_is_brought_a_snapshot(&self) -> Option<usize> {
+        let is_brought = |progress: &Progress| matches!(progress.mode, Mode::Snapshot { said: true, .. });
+        let of = |_: &Consensus, role: &Role| match role {
+            Role::Leader(leader) => leader.progress().find(|(_, progress)| is_brought(progress)).map(|(to, _)| to),
+            Role::Newborn(_) | Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => None,
+        };
+        let to = self.world.leader().and_then(|leader| self.world.nodes[leader].look(of).flatten());
+        to.map(|to| to.0 as usize).filter(|&to| self.world.nodes[to].process.is_some())
     }
 
     /// No fault any more; what was to last goes on until it is over.
@@ -212,19 +253,19 @@ impl Phase<'_> {
         let mut draws = stream(self.world.seed, Purpose::Calm, 1);
         let is_born = |&id: &usize| self.world.nodes[id].look(|core, _| core.is_born()) == Some(true);
         let (all, needed) = (self.world.nodes.len(), self.world.nodes.len() / 2 + 1);
-        if !sound.iter().all(is_born) || sound.len() <= needed || draws.chance(1, 4) {
+        if !sound.iter().all(is_born) || sound.len() <= needed || draws.chance(1, 8) {
             return;
         }
         let spared = draws.below((sound.len() - needed) as u64 + 1) as usize;
         let may_babble = self.world.swarm.pre_vote && self.world.swarm.check_quorum;
-        let mode = match draws.below(6) {
+        let mode = match draws.below(7) {
             0 => Frozen::Down,
             1 => Frozen::Cut,
             2..=3 => Frozen::Stuck,
             _ if may_babble => Frozen::Babbling,
             _ => Frozen::Cut,
         };
-        let leader = self.world.leader().filter(|_| draws.chance(1, 2));
+        let leader = self.world.leader().filter(|_| draws.chance(3, 4));
         for nth in 0..spared {
             let drawn = draws.below(self.core.len() as u64) as usize;
             let one = self.core.iter().nth(drawn).copied();

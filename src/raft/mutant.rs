@@ -109,7 +109,7 @@ mod switch {
         CommitUntold "commit-untold" "A heartbeat carries no commit.",
         ConflictUnanswered "conflict-unanswered" "An append that does not attach is not answered.",
         LossUnnoticed "loss-unnoticed" "A leader does not notice that an append was lost.",
-        SnapshotUnoffered "snapshot-unoffered" "Who lacks what was cut is offered no snapshot.",
+        SnapshotUnoffered "snapshot-unoffered" "Who lacks what was cut waits for a snapshot that nobody sends.",
         TransferStays "transfer-stays" "A snapshot that could not be brought is not offered again.",
         ReadAskedOnce "read-asked-once" "A leader is asked once for where to read.",
         TicketTriedOnce "ticket-tried-once" "What was not answered is not proposed again.",

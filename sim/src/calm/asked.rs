@@ -1,7 +1,7 @@
 //! Each peer of a healthy core answers for itself, whatever became of its own session and its questions before.
 //!
 //! ```text
-//!   each peer ── propose, in the session of its own ──> again until it is done      four times, one after the other
+//!   each peer ── propose, in the session of its own ──> again until it is done      some times, one after the other
 //!             └─ read, with the leader's word for it ─> done at once: who asks again is answered
 //! ```
 
@@ -12,8 +12,10 @@ use rsm::sync::lock::Lock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// So often each is asked for each.
-const TIMES: u64 = 4;
+/// So often each is asked for changes.
+const CHANGES: u64 = 4;
+/// So often each is asked for reads: where packets are lost, some of those questions are.
+const READS: u64 = 16;
 /// In so many longest timeouts a read is asked for so often that not all of it is lost.
 const PATIENCE: u64 = 8;
 
@@ -30,7 +32,8 @@ type Told = Arc<Lock<Vec<(usize, Call, bool)>>>;
 impl Phase<'_> {
     pub(super) fn be_asked(&mut self) -> Option<()> {
         let (told, elections) = (Told::default(), self.elections());
-        let all = self.core.iter().flat_map(|&id| [Call::Change, Call::Read].map(|call| ((id, call), TIMES)));
+        let calls = [(Call::Change, CHANGES), (Call::Read, READS)];
+        let all = self.core.iter().flat_map(|&id| calls.map(|(call, times)| ((id, call), times)));
         let mut wanted: BTreeMap<(usize, Call), u64> = all.collect();
         wanted.keys().for_each(|&(id, call)| self.ask(id, call, &told));
         let is_patient = PATIENCE * self.t_max <= self.world.timeout();

@@ -338,7 +338,7 @@ fn replicate(
     while progress.may_send(options.window_appends, full) {
         let previous = progress.next.previous();
         let Some(term) = core.log.term_at(previous) else {
-            if mutate!(SnapshotUnoffered, progress.is_worth_entries(), false) {
+            if progress.is_worth_entries() {
                 mark!("snapshot-offered");
                 progress.begin_snapshot(core.log.snapshot());
                 break;
@@ -380,7 +380,7 @@ fn replicate(
         progress.on_sent(end, weight);
     }
     if let Mode::Snapshot { at, said } = &mut progress.mode
-        && !std::mem::replace(said, true)
+        && mutate!(SnapshotUnoffered, !std::mem::replace(said, true), false)
     {
         effects.push(Effect::SendSnapshot { to: peer.to, at: *at, term: core.term, track: progress.track });
     }
