@@ -83,7 +83,7 @@ const _: () =
 // SAFETY: a shared countdown gives its closure to the one thread that reaches zero (C1), which is sending it. What it returns
 // stays there.
 unsafe impl<F: Send> Sync for Countdown<F> {}
-// SAFETY: the closure goes with it.
+// SAFETY: by itself: the closure goes with it.
 unsafe impl<F: Send> Send for Countdown<F> {}
 
 impl<F: UnwindSafe> UnwindSafe for Countdown<F> {}

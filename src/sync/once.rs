@@ -111,7 +111,7 @@ const _: () = assert!(
 // SAFETY: `&T` on several threads takes `T: Sync`; a value that is made on one thread and dropped or taken on another, `T: Send`.
 // It is written before READY, by the one who runs, and read after (O1).
 unsafe impl<T: Send + Sync> Sync for Once<T> {}
-// SAFETY: the value goes with it.
+// SAFETY: by itself: the value goes with it.
 unsafe impl<T: Send> Send for Once<T> {}
 
 impl<T: UnwindSafe> UnwindSafe for Once<T> {}
@@ -133,7 +133,7 @@ impl<T> Once<T> {
     /// The value, if it is there. Never waits: one load and a test, the code of std's `OnceLock::get`.
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        // SAFETY: it is READY.
+        // SAFETY: O1: it is READY.
         if self.is_set() { Some(unsafe { self.value() }) } else { None }
     }
 
@@ -165,7 +165,7 @@ impl<T> Once<T> {
         if !self.is_set() {
             let Ok(_) = self.init_ever(|| Ok::<T, Infallible>(make()));
         }
-        // SAFETY: it is READY, or was just made so.
+        // SAFETY: O1, O2: it is READY, or was just made so.
         unsafe { self.value() }
     }
 
@@ -273,7 +273,7 @@ impl<T> Once<T> {
     pub fn take(&mut self) -> Option<T> {
         self.get()?;
         self.word.store(Word::EMPTY.0, Relaxed);
-        // SAFETY: it was READY, so the value is there; now it is EMPTY, and by `&mut` nobody was in between: it is read once.
+        // SAFETY: O1, O2: it was READY, so the value is there; now it is EMPTY, and by `&mut` nobody was in between: it is read once.
         Some(self.value.with_mut(|value| unsafe { value.cast::<T>().read() }))
     }
 
@@ -285,7 +285,7 @@ impl<T> Once<T> {
     /// The value of a once that is not shared, to change it.
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.get()?;
-        // SAFETY: it is READY, so the value is there, and `&mut self` is the only way to it.
+        // SAFETY: O1, O2: it is READY, so the value is there, and `&mut self` is the only way to it.
         Some(self.value.with_mut(|value| unsafe { &mut *value.cast::<T>() }))
     }
 

@@ -96,13 +96,13 @@ pub struct Ticket<T> {
     slot: Option<NonNull<Slot<T>>>,
 }
 
-// SAFETY: the value goes from the sender's thread to the receiver's, which `T: Send` permits; nothing else of it is shared.
+// SAFETY: T3: the value goes from the sender's thread to the receiver's, which `T: Send` permits; nothing else of it is shared.
 unsafe impl<T: Send> Send for Sender<T> {}
-// SAFETY: as above; by `&self` a sender reads the state and nothing else.
+// SAFETY: by itself: by `&self` a sender reads the state and nothing else.
 unsafe impl<T: Send> Sync for Sender<T> {}
-// SAFETY: as above.
+// SAFETY: T3, as above.
 unsafe impl<T: Send> Send for Ticket<T> {}
-// SAFETY: as above; by `&self` a ticket reads the state and nothing else.
+// SAFETY: by itself: by `&self` a ticket reads the state and nothing else.
 unsafe impl<T: Send> Sync for Ticket<T> {}
 
 impl<T> Slot<T> {
@@ -148,7 +148,7 @@ impl<T> Sender<T> {
         let slot = ManuallyDrop::new(self).slot;
         // SAFETY: T1, the sender has not set its bit, so the box stands.
         let this = unsafe { slot.as_ref() };
-        // SAFETY: until VALUE is set, the value's place is the sender's alone.
+        // SAFETY: T3: until VALUE is set, the value's place is the sender's alone.
         this.value.with_mut(|place| unsafe { *place = Some(value) });
         match Slot::resolve(slot, Last::Value) {
             None => Ok(()),
@@ -292,7 +292,7 @@ impl<T> Ticket<T> {
 fn free<T>(slot: Box<Slot<T>>) -> Option<T> {
     // SAFETY: T1, the box is ours alone.
     let sleeper = slot.sleeper.with_mut(|place| unsafe { (*place).take() });
-    // SAFETY: as above.
+    // SAFETY: T1, as above.
     let value = slot.value.with_mut(|place| unsafe { (*place).take() });
     // In a model the memory stays, so that who comes too late is found by the checker and not by a crash.
     #[cfg(rsm_loom)]

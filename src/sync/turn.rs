@@ -74,11 +74,11 @@ pub struct TurnGuard<'a, T> {
 
 // SAFETY: T1: one visitor at a time reaches the value, so sharing the turn does no more than move the value between threads.
 unsafe impl<T: Send> Sync for Turn<T> {}
-// SAFETY: the value goes with it.
+// SAFETY: by itself: the value goes with it.
 unsafe impl<T: Send> Send for Turn<T> {}
 // SAFETY: a guard is the only way to the value while it lives (T1), like a `&mut T`, and its drop may come from any thread.
 unsafe impl<T: Send> Send for TurnGuard<'_, T> {}
-// SAFETY: a shared guard lends out no more than `&T`.
+// SAFETY: T1: the value is this guard's, and shared it lends out no more than `&T`.
 unsafe impl<T: Sync> Sync for TurnGuard<'_, T> {}
 
 impl<T> Turn<T> {
@@ -120,7 +120,7 @@ impl<T> Turn<T> {
 
     /// The value of a turn that is not shared.
     pub fn get_mut(&mut self) -> &mut T {
-        // SAFETY: `&mut self`: there is no guard and nobody enters meanwhile.
+        // SAFETY: by itself: `&mut self` says that there is no guard, and that nobody enters meanwhile.
         self.value.with_mut(|value| unsafe { &mut *value })
     }
 

@@ -85,13 +85,13 @@ pub struct Guard<'a, T: ?Sized, Q: Strategy = Fifo> {
 // SAFETY: only the owner reaches `value`, and there is one owner at a time (W7), so a shared lock does no more than move the value
 // between threads.
 unsafe impl<T: ?Sized + Send, Q: Strategy> Sync for Lock<T, Q> {}
-// SAFETY: the value goes with it; nobody waits in a lock that can be moved.
+// SAFETY: by itself: the value goes with it; nobody waits in a lock that can be moved.
 unsafe impl<T: ?Sized + Send, Q: Strategy> Send for Lock<T, Q> {}
 // As parking_lot's: a lock that is moved into a closure that panics goes with it, and its inner parts are no question of the value.
 // Shared it is not `RefUnwindSafe`: nothing is poisoned, so who catches the panic may find the value half changed, and says by
 // `AssertUnwindSafe` that it may.
 impl<T: ?Sized + UnwindSafe, Q: Strategy> UnwindSafe for Lock<T, Q> {}
-// SAFETY: a shared guard lends out no more than `&T`.
+// SAFETY: W7: the value is this guard's, and shared it lends out no more than `&T`.
 unsafe impl<T: ?Sized + Sync, Q: Strategy> Sync for Guard<'_, T, Q> {}
 
 impl<T> Lock<T> {
@@ -249,7 +249,7 @@ impl<T: ?Sized, Q: Strategy> Lock<T, Q> {
 
     /// The value of a lock that is not shared.
     pub fn get_mut(&mut self) -> &mut T {
-        // SAFETY: `&mut self`: there is no guard and nobody locks meanwhile.
+        // SAFETY: by itself: `&mut self` says that there is no guard, and that nobody locks meanwhile.
         self.value.with_mut(|value| unsafe { &mut *value })
     }
 
@@ -330,7 +330,7 @@ impl<T: ?Sized, Q: Strategy> Deref for Guard<'_, T, Q> {
 impl<T: ?Sized, Q: Strategy> DerefMut for Guard<'_, T, Q> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`; `&mut self` is the only way in through us.
+        // SAFETY: W7, as in `deref`; `&mut self` is the only way in through us.
         self.lock.value.with_mut(|value| unsafe { &mut *value })
     }
 }

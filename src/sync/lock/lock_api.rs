@@ -37,7 +37,7 @@ unsafe impl<Q: Strategy> RawMutex for Lock<(), Q> {
 
     #[inline]
     unsafe fn unlock(&self, _: GuardNoSend) {
-        // SAFETY: the caller holds the lock by a guard forgotten in `raw`, and gives that up here.
+        // SAFETY: W7: the caller owns the lock by a guard that was forgotten above, and gives that up here.
         unsafe { self.force_unlock() };
     }
 
@@ -46,15 +46,15 @@ unsafe impl<Q: Strategy> RawMutex for Lock<(), Q> {
     }
 }
 
-// SAFETY: as above.
+// SAFETY: W7, as above.
 unsafe impl<Q: Strategy> RawMutexFair for Lock<(), Q> {
     unsafe fn unlock_fair(&self, _: GuardNoSend) {
-        // SAFETY: as in `unlock`.
+        // SAFETY: W7, as in `unlock`.
         unsafe { self.force_unlock_fair() };
     }
 }
 
-// SAFETY: as above.
+// SAFETY: W7, as above.
 unsafe impl<Q: Strategy> RawMutexTimed for Lock<(), Q> {
     type Duration = Duration;
     type Instant = Instant;

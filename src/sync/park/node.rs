@@ -79,10 +79,10 @@ struct Notes {
 const _: () = assert!(size_of::<Waiter>() <= 72, "a waiter fits in 72 bytes");
 const _: () = assert!(align_of::<Waiter>() >= 2, "the lowest bit of a node's address is the queue's bit");
 
-// SAFETY: the fields are reached under the rules N1 to N5, which hand them from thread to thread; what they hold (a thread's
+// SAFETY: N1 to N5: the fields are reached under these rules, which hand them from thread to thread; what they hold (a thread's
 // handle, a waker) may be sent.
 unsafe impl Send for Waiter {}
-// SAFETY: as above; a shared node is only ever changed by the one whom N1 to N5 name.
+// SAFETY: N1 to N5, as above: a shared node is only ever changed by the one whom they name.
 unsafe impl Sync for Waiter {}
 
 impl Waiter {
@@ -148,19 +148,19 @@ impl Waiter {
 
     /// What it wants. Under the bit, or by the popper.
     pub(crate) fn want(&self) -> u32 {
-        // SAFETY: changed only by the owner before it links, hence not while anybody may ask.
+        // SAFETY: N5: changed only by the owner before it links, hence not while anybody may ask.
         self.notes.with(|notes| unsafe { (*notes).want })
     }
 
     /// When it began to wait. Under the bit.
     pub(crate) fn since(&self) -> u64 {
-        // SAFETY: as in `want`.
+        // SAFETY: N5, as in `want`.
         self.notes.with(|notes| unsafe { (*notes).since })
     }
 
     /// It begins to wait now. By the owner, before it links.
     pub(super) fn set_since(&self, since: u64) {
-        // SAFETY: while it is not linked the node is its owner's alone.
+        // SAFETY: N1, N5: while it is not linked the node is its owner's alone.
         self.notes.with_mut(|notes| unsafe { (*notes).since = since });
     }
 
@@ -185,7 +185,7 @@ impl Waiter {
 
     /// Whether waking it wakes this task. Under the bit.
     pub(super) fn will_wake(&self, waker: &Waker) -> bool {
-        // SAFETY: under the bit nobody changes the notes of a linked node but the holder.
+        // SAFETY: N1: under the bit nobody changes the notes of a linked node but the holder.
         self.notes.with(|notes| match unsafe { &(*notes).who } {
             Some(Sleeper::Task(mine)) => mine.will_wake(waker),
             Some(Sleeper::Thread(_)) | None => false,

@@ -126,13 +126,13 @@ impl<'a> Ring<'a> {
     pub(crate) fn oldest(&self) -> Option<&'a Waiter> {
         // SAFETY: Q1: a tail that is not null is a linked node, which lives until it is unlinked under the bit (N3).
         let tail = unsafe { self.tail.as_ref() }?;
-        // SAFETY: the ring is closed, so its tail's `next` is a linked node, too.
+        // SAFETY: Q1, N3: the ring is closed, so its tail's `next` is a linked node, which lives, too.
         unsafe { tail.next().as_ref() }
     }
 
     /// Who came last.
     pub(crate) fn newest(&self) -> Option<&'a Waiter> {
-        // SAFETY: as in `oldest`.
+        // SAFETY: Q1, N3, as in `oldest`.
         unsafe { self.tail.as_ref() }
     }
 
@@ -187,7 +187,7 @@ impl<'a> Ring<'a> {
         } else {
             // SAFETY: `next` is linked, beside this node, so it lives (N3).
             unsafe { &*next }.set_prev(prev);
-            // SAFETY: `prev` likewise.
+            // SAFETY: N3: so is `prev`.
             unsafe { &*prev }.set_next(next);
             if ptr::eq(self.tail, node) {
                 self.tail = prev;
@@ -216,7 +216,7 @@ impl Drop for Ring<'_> {
 /// A popped node. Its owner waits for the verdict, so it lives until `tell`.
 pub(crate) struct Pop(*const Waiter);
 
-// SAFETY: a popped node may be told its verdict by any thread.
+// SAFETY: N2: who has a popped node has it to himself, so any thread may tell it its verdict.
 unsafe impl Send for Pop {}
 
 impl Pop {
@@ -230,10 +230,10 @@ impl Pop {
     pub(crate) fn tell(self, verdict: Verdict) -> Option<Sleeper> {
         let who = self.node().swap_who(None);
         probe::model_yield();
-        // SAFETY: it was popped, and this is by value: no verdict was told before.
+        // SAFETY: N2: it was popped, and this is by value: no verdict was told before.
         unsafe { Waiter::tell(self.0, verdict) };
         if probe::has(Mutant::TouchAfterTell) {
-            // SAFETY: none: a fault that a model switches on. In a model no thread runs between the two, so the node is still there.
+            // SAFETY: by itself: a fault, against N2, that a model switches on. No thread of a model runs in between: the node is there.
             unsafe { (*self.0).next() };
         }
         probe::model_yield();
@@ -276,7 +276,7 @@ impl Popped {
     }
 
     fn tell_first(&mut self) -> Option<Sleeper> {
-        // SAFETY: as in `push`.
+        // SAFETY: N2, N3, as in `push`.
         let first = unsafe { self.first.as_ref() }?;
         self.first = first.prev();
         Pop(first).tell(self.verdict)

@@ -79,14 +79,14 @@ pub struct WriteGuard<'a, T: ?Sized> {
     owns: PhantomData<*mut T>,
 }
 
-// SAFETY: readers on several threads have `&T` at a time, which `T: Sync` permits; a writer may move the value, which `T: Send`
-// permits.
+// SAFETY: R1: either readers on several threads have `&T` at a time, which `T: Sync` permits, or one writer may move the value, which
+// `T: Send` permits.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
-// SAFETY: the value goes with it; nobody waits in a lock that can be moved.
+// SAFETY: by itself: the value goes with it; nobody waits in a lock that can be moved.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
 // As for a `Lock`, which says why it is no more.
 impl<T: ?Sized + UnwindSafe> UnwindSafe for RwLock<T> {}
-// SAFETY: a shared guard lends out no more than `&T`.
+// SAFETY: R1: the value is this guard's, and shared it lends out no more than `&T`.
 unsafe impl<T: ?Sized + Sync> Sync for WriteGuard<'_, T> {}
 
 impl<T> RwLock<T> {
@@ -185,7 +185,7 @@ impl<T: ?Sized> RwLock<T> {
 
     /// The value of a lock that is not shared.
     pub fn get_mut(&mut self) -> &mut T {
-        // SAFETY: `&mut self`: there is no guard and nobody comes in meanwhile.
+        // SAFETY: by itself: `&mut self` says that there is no guard, and that nobody comes in meanwhile.
         self.value.with_mut(|value| unsafe { &mut *value })
     }
 
@@ -228,8 +228,7 @@ impl<T: ?Sized> Deref for ReadGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: a reader's guard is made only for who is counted in, and leaves when it is dropped; meanwhile R1 keeps writers
-        // out.
+        // SAFETY: R1 keeps writers out: a reader's guard is made only for who is counted in, and leaves when it is dropped.
         self.lock.value.with(|value| unsafe { &*value })
     }
 }
@@ -239,8 +238,8 @@ impl<T: ?Sized> Deref for WriteGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: a writer's guard is made only for who has set WRITER, or was given it; meanwhile R1 keeps everyone else out,
-        // and `&self` our own writes.
+        // SAFETY: R1 keeps everyone else out, and `&self` our own writes: a writer's guard is made only for who has set WRITER, or
+        // was given it.
         self.lock.value.with(|value| unsafe { &*value })
     }
 }
@@ -248,7 +247,7 @@ impl<T: ?Sized> Deref for WriteGuard<'_, T> {
 impl<T: ?Sized> DerefMut for WriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`; `&mut self` is the only way in through us.
+        // SAFETY: R1, as in `deref`; `&mut self` is the only way in through us.
         self.lock.value.with_mut(|value| unsafe { &mut *value })
     }
 }

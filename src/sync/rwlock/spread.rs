@@ -21,6 +21,8 @@
 //! accesses one of the two writes comes first, and the other side's look after it sees it. With Acquire and Release alone both
 //! writes may still be on their way while both look (a store buffer), hence SeqCst. In the same way two readers that leave by two
 //! slots cannot both overlook that they were the last.
+//!
+//! - R9 A lock's pointer goes once, from null to as many slots as each lock of the process has, and they stay until it is dropped.
 
 use super::super::probe::model_fence;
 use super::super::shim::{AtomicPtr, AtomicU32, Ordering, const_fn, cpus, local, next_number};
@@ -133,9 +135,9 @@ impl Spread {
         if first.is_null() {
             return None;
         }
-        // SAFETY: `install` has made `count()` slots there, of which ours is one.
+        // SAFETY: R9: `install` has made `count()` slots there, of which ours is one.
         let ours = unsafe { first.add(mine()) };
-        // SAFETY: likewise, and they stay until the lock is dropped.
+        // SAFETY: R9: it is there, and they stay until the lock is dropped.
         Some(unsafe { &*ours })
     }
 
@@ -144,7 +146,7 @@ impl Spread {
         if first.is_null() {
             return &[];
         }
-        // SAFETY: as in `mine`.
+        // SAFETY: R9: so many slots are there, and stay until the lock is dropped.
         unsafe { std::slice::from_raw_parts(first, count()) }
     }
 
@@ -167,7 +169,7 @@ impl Spread {
         let first = Box::into_raw(slots).cast::<Slot>();
         // ORDERING: Release pairs with the Acquire in `first` (model `rwlock_spread_install`).
         if self.slots.compare_exchange(ptr::null_mut(), first, Ordering::Release, Ordering::Relaxed).is_err() {
-            // SAFETY: made above, and shown to nobody.
+            // SAFETY: by itself: made above, and shown to nobody.
             unsafe { free(first) };
         }
     }
@@ -176,7 +178,7 @@ impl Spread {
 /// # Safety
 /// `first` comes from `install`, nobody else reaches it, and it is not freed twice.
 unsafe fn free(first: *mut Slot) {
-    // SAFETY: `install` has made them as a boxed slice of `count()`.
+    // SAFETY: R9: `install` has made them as a boxed slice of `count()`, and who calls us is the last to know them.
     drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(first, count())) });
 }
 
@@ -187,7 +189,7 @@ impl Drop for Spread {
         }
         let first = self.first();
         if !first.is_null() {
-            // SAFETY: guards borrow the lock, so no reader is left, nor anyone who could find the slots.
+            // SAFETY: R9: guards borrow the lock, so no reader is left, nor anyone who could find the slots.
             unsafe { free(first) };
         }
     }

@@ -155,8 +155,8 @@ impl<T: ?Sized> Deref for UpgradableGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this guard is made only for who has set UPGRADER, or was given it, and leaves when it is dropped; meanwhile R1
-        // keeps writers out.
+        // SAFETY: R1 keeps writers out: this guard is made only for who has set UPGRADER, or was given it, and leaves when it is
+        // dropped.
         self.lock.value.with(|value| unsafe { &*value })
     }
 }

@@ -30,6 +30,8 @@
 //! - R8 The queue's bit free, no WRITER, DRAIN or HEIR, nobody giving up => the oldest waiter is a writer, or wants UPGRADER which
 //!   another has. So a reader, upgradable or not, never waits for readers alone: somebody in front of it waits to write, or for
 //!   the upgradable reader that is in.
+//!
+//! R9 is of the slots: see `spread`.
 
 use std::io::Write;
 
