@@ -90,6 +90,21 @@ pub struct Sender<T> {
 /// It is a future too, for any executor, and [`Unpin`]. What has been taken is gone: ask again and it is `Closed`.
 /// Who waits for it, or polls it, last is the one who is woken: a task that has polled it polls again if a thread has given up
 /// since.
+///
+/// It may be sent, and so may the sender, if the value may be:
+///
+/// ```
+/// fn send<T: Send>(_: T) {}
+/// send(rsm::sync::oneshot::channel::<std::cell::Cell<u32>>());
+/// ```
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(rsm::sync::oneshot::channel::<std::rc::Rc<u32>>().0);
+/// ```
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(rsm::sync::oneshot::channel::<std::rc::Rc<u32>>().1);
+/// ```
 #[must_use = "a ticket that is dropped gives its value up"]
 pub struct Ticket<T> {
     /// None once it has resolved and been told.

@@ -46,7 +46,11 @@ use std::ops::{Deref, DerefMut};
 ///
 /// It may be shared if its value may be sent:
 ///
-/// ```compile_fail
+/// ```
+/// fn share<T: Sync>(_: T) {}
+/// share(rsm::sync::turn::Turn::new(std::cell::Cell::new(1)));
+/// ```
+/// ```compile_fail,E0277
 /// fn share<T: Sync>(_: T) {}
 /// share(rsm::sync::turn::Turn::new(std::rc::Rc::new(1)));
 /// ```
@@ -60,7 +64,12 @@ pub struct Turn<T> {
 ///
 /// It may be shared only if the value may:
 ///
-/// ```compile_fail
+/// ```
+/// fn share<T: Sync>(_: T) {}
+/// let turn = rsm::sync::turn::Turn::new(1);
+/// share(turn.try_enter().unwrap());
+/// ```
+/// ```compile_fail,E0277
 /// fn share<T: Sync>(_: T) {}
 /// let turn = rsm::sync::turn::Turn::new(std::cell::Cell::new(1));
 /// share(turn.try_enter().unwrap());

@@ -35,6 +35,13 @@ pub struct Stage {
 ///
 /// One that is dropped at once guards nothing, so the compiler says so:
 ///
+/// ```
+/// #![deny(unused_must_use)]
+/// # fn main() -> Result<(), rsm::sync::Draining> {
+/// let stage = rsm::sync::drain::Drain::new().stage("workers")?;
+/// let _guard = stage.guard("one")?;
+/// # Ok(()) }
+/// ```
 /// ```compile_fail
 /// #![deny(unused_must_use)]
 /// # fn main() -> Result<(), rsm::sync::Draining> {

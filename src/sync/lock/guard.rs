@@ -48,7 +48,11 @@ use std::time::{Duration, Instant};
 ///
 /// It may be shared if its value may be sent, and not otherwise:
 ///
-/// ```compile_fail
+/// ```
+/// fn share<T: Sync>(_: T) {}
+/// share(rsm::sync::lock::Lock::new(std::cell::Cell::new(1)));
+/// ```
+/// ```compile_fail,E0277
 /// fn share<T: Sync>(_: T) {}
 /// share(rsm::sync::lock::Lock::new(std::rc::Rc::new(1)));
 /// ```
@@ -62,15 +66,19 @@ pub struct Lock<T: ?Sized, Q: Strategy = Fifo> {
 
 /// The owner's way to the value. Dropping it unlocks, by a panic, too.
 ///
-/// It stays on its thread, and is shared only if the value may be:
+/// It may be shared if the value may be, and stays on its thread:
 ///
-/// ```compile_fail
+/// ```
+/// fn share<T: Sync>(_: T) {}
+/// let lock = rsm::sync::lock::Lock::new(1);
+/// share(lock.lock());
+/// ```
+/// ```compile_fail,E0277
 /// fn send<T: Send>(_: T) {}
 /// let lock = rsm::sync::lock::Lock::new(1);
 /// send(lock.lock());
 /// ```
-///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn share<T: Sync>(_: T) {}
 /// let lock = rsm::sync::lock::Lock::new(std::cell::Cell::new(1));
 /// share(lock.lock());

@@ -47,7 +47,11 @@ use std::time::{Duration, Instant};
 ///
 /// It may be shared if its value may be sent and shared:
 ///
-/// ```compile_fail
+/// ```
+/// fn share<T: Sync>(_: T) {}
+/// share(rsm::sync::rwlock::RwLock::new(1));
+/// ```
+/// ```compile_fail,E0277
 /// fn share<T: Sync>(_: T) {}
 /// share(rsm::sync::rwlock::RwLock::new(std::cell::Cell::new(1)));
 /// ```
@@ -57,6 +61,19 @@ pub struct RwLock<T: ?Sized> {
 }
 
 /// A reader's way to the value; there may be others. Dropping it leaves, from whatever thread.
+///
+/// So it may be sent, if the value may be shared:
+///
+/// ```
+/// fn send<T: Send>(_: T) {}
+/// let lock = rsm::sync::rwlock::RwLock::new(1);
+/// send(lock.read());
+/// ```
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// let lock = rsm::sync::rwlock::RwLock::new(std::cell::Cell::new(1));
+/// send(lock.read());
+/// ```
 #[must_use = "the reader leaves when its guard is dropped"]
 pub struct ReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -65,9 +82,14 @@ pub struct ReadGuard<'a, T: ?Sized> {
 
 /// The writer's way to the value. Dropping it leaves, by a panic, too.
 ///
-/// It stays on its thread:
+/// It may be shared if the value may be, and stays on its thread:
 ///
-/// ```compile_fail
+/// ```
+/// fn share<T: Sync>(_: T) {}
+/// let lock = rsm::sync::rwlock::RwLock::new(1);
+/// share(lock.write());
+/// ```
+/// ```compile_fail,E0277
 /// fn send<T: Send>(_: T) {}
 /// let lock = rsm::sync::rwlock::RwLock::new(1);
 /// send(lock.write());

@@ -29,6 +29,15 @@ use std::time::{Duration, Instant};
 /// prices.write().push(30);
 /// assert!(shops.into_iter().all(|shop| [30, 60].contains(&shop.join().unwrap())));
 /// ```
+///
+/// It may be sent, and shared, if the value may be both:
+///
+/// ```compile_fail,E0277
+/// use rsm::sync::rwlock::{ReadOnly, RwLock};
+///
+/// fn send<T: Send>(_: T) {}
+/// send(ReadOnly::of(&std::sync::Arc::new(RwLock::new(std::cell::Cell::new(1)))));
+/// ```
 pub struct ReadOnly<T: ?Sized> {
     lock: Arc<RwLock<T>>,
 }

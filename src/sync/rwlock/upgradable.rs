@@ -50,7 +50,11 @@ use std::time::{Duration, Instant};
 ///
 /// It reads; to write it must become the writer:
 ///
-/// ```compile_fail
+/// ```
+/// let lock = rsm::sync::rwlock::RwLock::new(1);
+/// *lock.upgradable_read().upgrade() = 2;
+/// ```
+/// ```compile_fail,E0594
 /// let lock = rsm::sync::rwlock::RwLock::new(1);
 /// *lock.upgradable_read() = 2;
 /// ```
