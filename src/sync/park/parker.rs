@@ -51,14 +51,42 @@ impl Word {
 /// that comes early is kept, so no wake is lost; two that come early are one.
 ///
 /// ```
-/// use rsm::sync::park::Parker;
+/// use rsm::sync::lock::Lock;
+/// use rsm::sync::park::{Parker, Unparker};
+/// use std::thread;
 ///
+/// /// The newest of what comes in: its reader misses older ones, and never that there is a new one.
+/// struct Newest<T> {
+///     value: Lock<Option<T>>,
+///     reader: Unparker,
+/// }
+///
+/// impl<T> Newest<T> {
+///     fn put(&self, value: T) {
+///         *self.value.lock() = Some(value);
+///         self.reader.unpark();
+///     }
+///
+///     fn next(&self, parker: &Parker) -> T {
+///         loop {
+///             let value = self.value.lock().take();
+///             match value {
+///                 Some(value) => return value,
+///                 None => parker.park(), // returns at once if one was put in since we looked
+///             }
+///         }
+///     }
+/// }
+///
+/// // Ten thermometers report; the display shows what came last.
 /// let parker = Parker::new();
-/// let unparker = parker.unparker();
-/// let worker = std::thread::spawn(move || unparker.unpark());
-/// parker.park(); // returns at once if the worker was faster
-/// worker.join().unwrap();
-/// assert!(!parker.try_park()); // the token is used up
+/// let newest = Newest { value: Lock::new(None), reader: parker.unparker() };
+/// thread::scope(|scope| {
+///     for _ in 0..10 {
+///         scope.spawn(|| (0..=20).for_each(|degrees| newest.put(degrees)));
+///     }
+///     while newest.next(&parker) < 20 { /* shows it */ }
+/// });
 /// ```
 pub struct Parker {
     token: Arc<Token>,
