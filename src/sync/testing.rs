@@ -1,5 +1,6 @@
 //! What the floor's tests share: a waker that counts, and the smallest executor.
 
+use super::park::Queue;
 use super::shim::{AtomicU64, Ordering::Relaxed};
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -32,6 +33,18 @@ impl Wakes {
 /// Polls once.
 pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(waker))
+}
+
+/// Whether this thread does not hold the bit of that queue: another that does frees it soon.
+pub(crate) fn is_outside(queue: &Queue) -> bool {
+    let looks = 0..1_000_000;
+    looks.into_iter().any(|_| {
+        let held = queue.is_held();
+        if held {
+            std::thread::yield_now();
+        }
+        !held
+    })
 }
 
 /// Runs a future on this thread.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sync::testing::{Wakes, block_on, poll};
+use crate::sync::testing::{Wakes, block_on, is_outside, poll};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Poll, Waker};
@@ -122,6 +122,27 @@ fn the_last_answer_of_a_door_counts_and_each_is_given_on_the_thread_that_enters(
     let mut numbers = numbers.into_inner();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=2000).collect::<Vec<_>>(), "G1: one after the other");
+}
+
+#[test]
+fn no_door_is_asked_under_the_bit() {
+    static GATE: Gate = Gate::new();
+    fn door(_: u32) -> Door {
+        assert!(is_outside(&GATE.queue), "Q3: no door is asked under the bit");
+        Door::Shut
+    }
+    thread::scope(|scope| {
+        let workers = [false, false, true].map(|task| {
+            scope.spawn(move || {
+                (0..300).for_each(|_| _ = if task { block_on(GATE.enter_async(door)) } else { GATE.enter(door) });
+            })
+        });
+        while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            GATE.open();
+            thread::yield_now();
+        }
+    });
+    assert_eq!(GATE.pending(), 0);
 }
 
 #[test]

@@ -404,6 +404,7 @@ impl<Q: Strategy> Drop for Heirship<'_, Q> {
 
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests {
+    use super::super::super::testing::is_outside;
     use super::super::{Fifo, Lifo};
     use super::*;
 
@@ -431,5 +432,32 @@ mod tests {
         }
         assert_eq!(popped::<Fifo>(long_ago), [(0, true), (1, true), (2, true)]);
         assert_eq!(popped::<Lifo>(long_ago), [(0, true), (1, true), (2, true)]);
+    }
+
+    /// Of a newcomer, of one that finds the lock free at its second look, of an heir. (An owner's runs before its unlock begins.)
+    fn changes_run_outside<Q: Strategy>(lock: &Raw<Q>) {
+        std::thread::scope(|scope| {
+            for who in 0..3 {
+                scope.spawn(move || {
+                    let change = |payload| {
+                        assert!(is_outside(&lock.queue), "Q3: no change runs under the bit");
+                        payload + 1
+                    };
+                    for round in 0..500 {
+                        assert!(lock.lock_with(&change, Deadline::NEVER));
+                        // So that others link meanwhile.
+                        (0..100).take_while(|_| lock.look().pending() < 2).for_each(|_| std::thread::yield_now());
+                        if (who + round) % 2 == 0 { lock.unlock() } else { lock.unlock_fair() }
+                    }
+                });
+            }
+        });
+        assert_eq!((lock.look().payload(), lock.look().pending()), (1500, 0));
+    }
+
+    #[test]
+    fn no_change_of_a_users_runs_under_the_bit() {
+        changes_run_outside(&Raw::<Fifo>::new(0));
+        changes_run_outside(&Raw::<Lifo>::new(0));
     }
 }

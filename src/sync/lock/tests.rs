@@ -1,6 +1,7 @@
 use super::*;
 use crate::sync::TimedOut;
 use crate::sync::shim::{AtomicU32, Ordering::Relaxed};
+use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 /// Waits, as a test may, until so many threads are queued.
@@ -251,6 +252,18 @@ fn a_mark_in_the_payload_is_there_only_while_its_owner_is_in() {
 }
 
 #[test]
+fn a_lock_of_either_order_may_be_a_static() {
+    static FIFO: Lock<u32> = Lock::with_payload(1, 5);
+    static LIFO: Lock<u32, Lifo> = Lock::lifo(2);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (*FIFO.lock() += 1, *LIFO.lock_with(|owners| owners + 1) += 1));
+        }
+    });
+    assert_eq!((*FIFO.lock(), FIFO.payload(), *LIFO.lock(), LIFO.payload()), (5, 5, 6, 4));
+}
+
+#[test]
 fn a_value_without_a_size_of_its_own_is_locked_by_reference() {
     let lock: Box<Lock<[u32]>> = Box::new(Lock::new([1, 2, 3]));
     lock.lock()[1] += 5;
@@ -263,19 +276,23 @@ fn a_value_without_a_size_of_its_own_is_locked_by_reference() {
 #[test]
 fn a_token_of_somebody_elses_ends_no_wait() {
     let lock = Lock::new(0);
-    let mut first = lock.lock();
+    // Dropped by hand: if this fails, another has unlocked it.
+    let mut first = ManuallyDrop::new(lock.lock());
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let waits = scope.spawn(|| {
             // Whoever sleeps now wakes at once, though nobody has said that the lock is free.
             std::thread::current().unpark();
             *lock.lock() += 1;
         });
-        until_pending(&lock, 1);
-        *first = 41;
+        while lock.pending() == 0 {
+            assert!(!waits.is_finished(), "it waits");
+            std::thread::yield_now();
+        }
+        **first = 41;
         // Long enough for one who does not look again.
         (0..1000).for_each(|_| std::thread::yield_now());
-        assert_eq!((*first, lock.pending()), (41, 1), "it waits on");
-        drop(first);
+        assert_eq!((**first, lock.pending()), (41, 1), "it waits on");
+        drop(ManuallyDrop::into_inner(first));
     });
     assert_eq!(*lock.lock(), 42);
 }

@@ -69,7 +69,7 @@ impl Queue {
 
     /// Whether somebody holds the bit.
     #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
-    pub(super) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         self.word.load(Ordering::Relaxed).addr() & BIT != 0
     }
 

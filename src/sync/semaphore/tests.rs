@@ -251,3 +251,16 @@ fn a_wake_that_panics_keeps_no_one_of_a_crowd_from_its_grant() {
         .filter_map(|mut future| matches!(poll(future.as_mut(), &waker), Poll::Ready(Ok(_))).then_some(()));
     assert_eq!(granted.count(), 70);
 }
+
+#[test]
+fn a_semaphore_of_either_order_may_be_a_static() {
+    static FIFO: Semaphore = Semaphore::new(1);
+    static LIFO: Semaphore<Lifo> = Semaphore::lifo(1);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| drop((FIFO.acquire(1).unwrap(), LIFO.acquire(1).unwrap())));
+        }
+    });
+    assert_eq!([FIFO.available(), LIFO.available()], [1, 1]);
+    assert_eq!([FIFO.pending(), LIFO.pending()], [0, 0]);
+}
