@@ -1,4 +1,5 @@
 use crate::{MOMENT, block_on, poll_and_drop, rounds, together};
+use rsm::sync::cancel::Cancel;
 use rsm::sync::drain::Drain;
 use rsm::sync::event::Event;
 use rsm::sync::oneshot;
@@ -6,6 +7,7 @@ use rsm::sync::park::Parker;
 use rsm::sync::{Closed, WaitError};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// One set goes round: who passes passes it on, and those who give up take it along in no case.
 #[test]
@@ -117,6 +119,62 @@ fn a_ticket_always_resolves() {
         }
     });
     assert_eq!(Arc::strong_count(&value), 1, "T3");
+}
+
+/// Two manual events by turns: each round all pass the one, and it is reset before the other is set.
+#[test]
+fn a_manual_event_lets_all_pass_until_it_is_reset() {
+    const WAITERS: u32 = 3;
+    let events = [Event::manual(), Event::manual()];
+    let (passed, all_passed) = (AtomicU32::new(0), Event::new());
+    together(WAITERS + 1, move |thread| {
+        for round in 0..rounds() / 4 {
+            let event = &events[round as usize % 2];
+            if thread == WAITERS {
+                event.set();
+                all_passed.wait();
+                assert_eq!(passed.load(Relaxed), WAITERS * (round + 1), "each has passed, once");
+                assert!(event.reset(), "nobody else resets");
+                continue;
+            }
+            match (thread + round) % 3 {
+                0 => event.wait(),
+                1 => block_on(event.wait_async()),
+                _ => while event.wait_timeout(MOMENT).is_err() {},
+            }
+            if passed.fetch_add(1, Relaxed) + 1 == WAITERS * (round + 1) {
+                all_passed.set();
+            }
+        }
+    });
+}
+
+/// A tree grows, sheds leaves and is cancelled: from then on all that is in it, or comes, is cancelled.
+#[test]
+fn a_tree_that_grows_is_cancelled_whole() {
+    for _ in 0..rounds() / 50 {
+        let top = Cancel::new();
+        let branches = [top.child(), top.child(), top.child()];
+        together(4, move |thread| {
+            let Some(branch) = branches.get(thread as usize) else {
+                std::thread::yield_now();
+                return top.cancel();
+            };
+            let mut leaf = branch.child();
+            for round in 0.. {
+                match round % 3 {
+                    0 => leaf = leaf.child_until(Instant::now() + MOMENT),
+                    1 => leaf = branch.child(),
+                    _ => {}
+                }
+                if leaf.wait_timeout(MOMENT).is_ok() && branch.is_cancelled() {
+                    break;
+                }
+            }
+            block_on(branch.child().cancelled());
+            assert!(branch.child().child().is_cancelled(), "C1: born cancelled");
+        });
+    }
 }
 
 /// Three stages of two workers each end one after the other.

@@ -2,9 +2,13 @@ use crate::{MOMENT, block_on, meet_others, rounds, together};
 use rsm::sync::barrier::Barrier;
 use rsm::sync::countdown::Countdown;
 use rsm::sync::gate::{Door, Gate};
+use rsm::sync::latch::Latch;
+use rsm::sync::meter::Meter;
 use rsm::sync::once::Once;
+use rsm::sync::renew::Renew;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 const THREADS: u32 = 4;
 
@@ -110,4 +114,78 @@ fn a_closure_runs_once_after_all_have_counted_down() {
         }
     });
     assert_eq!(ran.load(Relaxed), rounds(), "C1");
+}
+
+#[test]
+fn a_latch_opens_after_all_have_counted_down() {
+    let all = Arc::new((0..rounds() / 4).map(|_| (Latch::new(2), AtomicU32::new(0))).collect::<Vec<_>>());
+    let lasts = Arc::new(AtomicU32::new(0));
+    let (shared, counted) = (all.clone(), lasts.clone());
+    together(THREADS, move |thread| {
+        for (latch, work) in &*shared {
+            match thread {
+                0 | 1 => {
+                    work.fetch_add(1, Relaxed);
+                    counted.fetch_add(u32::from(latch.decrement(1)), Relaxed);
+                    continue;
+                }
+                2 => latch.wait_timeout(MOMENT).unwrap_or_else(|_| latch.wait()),
+                _ => block_on(latch.wait_async()),
+            }
+            assert_eq!(work.load(Relaxed), 2, "L1: it sees what all did");
+        }
+    });
+    assert_eq!(lasts.load(Relaxed) as usize, all.len(), "of two one is the last");
+}
+
+/// Values are made, fail to be made and are thrown away: between two that are thrown away one is made, and who has one keeps it.
+#[test]
+fn a_value_is_made_once_between_two_renewals() {
+    let all = Arc::new((Renew::<u32>::new(), AtomicU32::new(0), AtomicU32::new(0)));
+    let shared = all.clone();
+    together(THREADS, move |thread| {
+        let (renew, made, thrown_away) = &*shared;
+        let make = || {
+            meet_others(made.load(Relaxed));
+            made.fetch_add(1, Relaxed) + 1
+        };
+        let mut last = 0;
+        for round in 0..rounds() / 2 {
+            let value = match (thread + round) % 6 {
+                0 => renew.renew().inspect(|_| _ = thrown_away.fetch_add(1, Relaxed)),
+                1 => renew.get_or_try_init(|| Err(())).ok(),
+                2 => renew.get_or_init_timeout(MOMENT, make).ok(),
+                3 => renew.try_get(),
+                _ => Some(renew.get_or_init(make)),
+            };
+            let Some(value) = value else { continue };
+            assert!(last <= *value, "N2: no older one comes again");
+            last = *value;
+        }
+    });
+    let (renew, made, thrown_away) = &*all;
+    let left = u32::from(renew.get().is_some());
+    assert_eq!(made.load(Relaxed), thrown_away.load(Relaxed) + left, "N1");
+}
+
+/// One in a millisecond, and eight at once, whoever asks and waits.
+#[test]
+fn no_more_pass_a_meter_than_its_rate_and_its_burst_allow() {
+    let meter = Meter::new(1_000, Duration::from_secs(1), 8);
+    let passed = Arc::new(AtomicU64::new(0));
+    let counted = passed.clone();
+    let start = Meter::now();
+    together(THREADS, move |thread| {
+        for round in 0..rounds() / 10 {
+            let passes = match (thread + round) % 128 {
+                0 => meter.pass(1).is_ok(),
+                1..16 => meter.pass_timeout(1, MOMENT).is_ok(),
+                _ => meter.try_pass(Meter::now(), 1).is_ok(),
+            };
+            counted.fetch_add(u64::from(passes), Relaxed);
+        }
+    });
+    let span_ms = (Meter::now().0 - start.0) / 1_000_000;
+    let passed = passed.load(Relaxed);
+    assert!(0 < passed && passed <= span_ms + 1 + 8, "G1: {passed} in {span_ms} ms");
 }

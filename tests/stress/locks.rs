@@ -81,9 +81,10 @@ fn readers_see_a_writers_work_whole() {
                 4 => {
                     let reader = shared.upgradable_read();
                     let seen = *reader;
-                    let writer = reader.upgrade();
-                    assert_eq!(*writer, seen, "no writer comes between");
-                    Some(writer)
+                    let upgraded = if round % 2 == 0 { Ok(reader.upgrade()) } else { reader.upgrade_timeout(MOMENT) };
+                    let now = upgraded.as_ref().map_or_else(|reader| **reader, |writer| **writer);
+                    assert_eq!(now, seen, "R4: no writer comes between");
+                    upgraded.ok()
                 }
                 _ => {
                     let pair = shared.read();
@@ -107,14 +108,46 @@ fn readers_see_a_writers_work_whole() {
     assert_eq!((lock.pending(), lock.readers(), *lock.read()), (0, 0, (writes, writes)));
 }
 
+/// The payload counts owners, and those who change it by the way in the free lock.
+#[test]
+fn a_payload_counts_all_who_change_it() {
+    let lock = Arc::new(Lock::new(()));
+    let changes = Arc::new(AtomicU32::new(0));
+    let (shared, counted) = (lock.clone(), changes.clone());
+    together(4, move |thread| {
+        for round in 0..rounds() {
+            let payload = shared.payload();
+            let changed = match (thread + round) % 4 {
+                0 => shared.lock_with_timeout(MOMENT, |payload| payload + 1).is_ok(),
+                1 => {
+                    let owner = shared.lock();
+                    let found = owner.payload();
+                    meet_others(round / 4);
+                    assert_eq!(owner.unlock_with(|payload| payload + 1), found, "W5: nobody changes it beside the owner");
+                    true
+                }
+                _ => shared.replace_payload(payload, payload + 1),
+            };
+            counted.fetch_add(u32::from(changed), Relaxed);
+        }
+    });
+    assert_eq!((lock.payload(), lock.pending()), (changes.load(Relaxed), 0), "W5");
+}
+
+const PERMITS: u32 = 5;
+
 #[test]
 fn permits_are_neither_lost_nor_doubled() {
-    const PERMITS: u32 = 5;
-    let semaphore = Arc::new(Semaphore::new(PERMITS));
+    hold(Semaphore::new(PERMITS));
+    hold(Semaphore::lifo(PERMITS));
+}
+
+fn hold<Q: Strategy + Send + Sync + 'static>(semaphore: Semaphore<Q>) {
+    let semaphore = Arc::new(semaphore);
     let held = AtomicU32::new(0);
     let shared = semaphore.clone();
     together(6, move |thread| {
-        for round in 0..rounds() {
+        for round in 0..rounds() / 2 {
             let want = 1 + round % 3;
             let permit = match (thread + round) % 6 {
                 0 | 1 => shared.acquire(want).ok(),
@@ -134,6 +167,27 @@ fn permits_are_neither_lost_nor_doubled() {
         }
     });
     assert_eq!((semaphore.available(), semaphore.pending()), (PERMITS, 0), "S1: all are back");
+}
+
+/// Permits trickle in up to a number, and are taken out of the world, beside those who use them.
+#[test]
+fn permits_that_are_added_are_used_or_taken_out() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let counts = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
+    let (shared, counted) = (semaphore.clone(), counts.clone());
+    together(4, move |thread| {
+        let [added, taken_out] = &*counted;
+        for round in 0..rounds() / 2 {
+            match thread {
+                0 => _ = added.fetch_add(shared.release_capped(2, PERMITS), Relaxed),
+                1 => _ = taken_out.fetch_add(shared.forget_permits(1 + round % 2), Relaxed),
+                _ => drop(shared.acquire_timeout(thread - 1, MOMENT)),
+            }
+            meet_others(round);
+        }
+    });
+    let [added, taken_out] = [&counts[0], &counts[1]].map(|count| count.load(Relaxed));
+    assert_eq!((semaphore.available(), semaphore.pending()), (added - taken_out, 0), "S1");
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod locks;
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -27,14 +27,16 @@ fn rounds() -> u32 {
     once * times
 }
 
-/// Runs `thread` on so many threads at once, each with its number, and fails if they do not end.
+/// Runs `thread` on so many threads that begin at once, each with its number, and fails if they do not end.
 fn together(threads: u32, thread: impl Fn(u32) + Send + Sync + 'static) {
     let thread = Arc::new(thread);
+    let all_there = Arc::new(Barrier::new(threads as usize));
     let (done, all) = channel();
     let running: Vec<_> = (0..threads)
         .map(|number| {
-            let (thread, done) = (thread.clone(), done.clone());
+            let (thread, done, all_there) = (thread.clone(), done.clone(), all_there.clone());
             thread::spawn(move || {
+                all_there.wait();
                 thread(number);
                 drop(done);
             })
