@@ -241,9 +241,16 @@ fn note_panics() {
 
 /// Runs the models in `run` with every waiter overdue, or none.
 pub fn with_overdue(overdue: Overdue, run: impl FnOnce()) {
+    /// By whatever way out, as the next test of this thread is without it.
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            OVERDUE.set(Overdue::Never);
+        }
+    }
     OVERDUE.set(overdue);
+    let _restore = Restore;
     run();
-    OVERDUE.set(Overdue::Never);
 }
 
 /// Holds that the models of this test have come by each of these places.

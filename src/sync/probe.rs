@@ -17,6 +17,8 @@ pub enum Mutant {
     WokenBeforeCas,
     /// `sync/lock`: the lock is inherited in two steps.
     InheritTwice,
+    /// `sync/lock`: who unlocks does not see that the lock is owed: it frees it, as by subtracting its bit.
+    OwedOverlooked,
     /// `sync/rwlock`: a writer that gives up does not see to the readers behind it.
     QuitWithoutReaders,
     /// `sync/rwlock`: one who waits for those inside to leave does not look again before it sleeps.

@@ -360,6 +360,11 @@ fn an_inheritance_in_two_steps_is_found() {
 }
 
 #[test]
+fn an_unlock_that_overlooks_what_is_owed_is_found() {
+    finds(Mutant::OwedOverlooked, || with_overdue(Overdue::Always, lock_lock));
+}
+
+#[test]
 fn a_waiter_that_does_not_look_again_is_found() {
     finds(Mutant::NoSecondLook, lock_lock);
 }

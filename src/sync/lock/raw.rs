@@ -303,6 +303,7 @@ impl<Q: Strategy> Raw<Q> {
         loop {
             let seen = if fair { now.owing() } else { now };
             let next = match has_heir {
+                false if probe::has(Mutant::OwedOverlooked) => seen.free(payload).or(seen.free_owing(payload)),
                 false => seen.free(payload).or(seen.give_warm(payload)),
                 true => seen.free_waking(payload).or(seen.give_cold(payload)),
             };

@@ -148,6 +148,11 @@ impl Word {
         Word(self.0 & !LOCKED).with(payload).when(applies && (self.pending() == 0 || self.has(HEIR)))
     }
 
+    /// `free` that overlooks what is owed, which only a fault does.
+    pub(super) const fn free_owing(self, payload: u32) -> Option<Word> {
+        Word(self.0 & !LOCKED).with(payload).when(self.has(LOCKED) && self.has(OWED) && self.has(HEIR))
+    }
+
     /// `free` with the payload as it is, where nobody waits: the ordinary case, told by one comparison (W1, W3 leave no other flag).
     pub(super) const fn free_alone(self) -> Option<Word> {
         Word(self.0.wrapping_sub(LOCKED)).when(self.0 as u32 == LOCKED as u32)
