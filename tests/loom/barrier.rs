@@ -171,3 +171,57 @@ fn a_future_that_is_dropped_beside_one_who_waits_has_met_it_or_has_not_come() {
         assert_eq!(it.barrier.arrived(), 0);
     });
 }
+
+/// Of three one is there already, one gives up at any moment, and one only tries: all have met, or it alone is there still.
+#[test]
+fn of_three_one_may_give_up() {
+    model("barrier_three_until", 2, || {
+        let barrier = Arc::new(Barrier::new(3));
+        let mut first = Box::pin(barrier.wait_async());
+        assert!(poll(first.as_mut(), &Alarm::new()).is_pending());
+        let clock = thread::spawn(strike);
+        let late = thread::spawn({
+            let barrier = barrier.clone();
+            move || barrier.wait_timeout(SOON)
+        });
+        let tried = barrier.try_wait();
+        clock.join().unwrap();
+        let late = late.join().unwrap();
+        assert_eq!((late.is_ok(), poll(first.as_mut(), &Alarm::new()).is_ready()), (tried, tried), "B2");
+        assert_eq!((late.ok().is_some_and(|last| last), barrier.arrived()), (false, u32::from(!tried)), "B1");
+    });
+}
+
+/// Two try to be the second of two: one is.
+#[test]
+fn of_two_who_try_one_meets_who_waits() {
+    model("barrier_try_try", 3, || {
+        for _ in 0..2 {
+            let it = shared();
+            let mut first = Box::pin(it.barrier.wait_async());
+            assert!(poll(first.as_mut(), &Alarm::new()).is_pending());
+            let other = spawn(&it, |it| it.barrier.try_wait());
+            let mine = it.barrier.try_wait();
+            assert!(mine != other.join().unwrap(), "B2");
+            assert_eq!((poll(first.as_mut(), &Alarm::new()), it.barrier.arrived()), (Poll::Ready(false), 0), "B1");
+        }
+    });
+}
+
+/// One waits for the other, who gives up and comes again.
+#[test]
+fn one_who_gives_up_may_come_again() {
+    model("barrier_until_wait", 2, || {
+        let it = shared();
+        let clock = thread::spawn(strike);
+        let other = spawn(&it, |it| {
+            it.cells[0][1].set(1);
+            it.barrier.wait_timeout(SOON).unwrap_or_else(|TimedOut| it.barrier.wait())
+        });
+        it.cells[0][0].set(1);
+        let mine = it.barrier.wait();
+        assert_eq!(it.cells[0][1].get(), 1, "B3");
+        clock.join().unwrap();
+        assert!(mine != other.join().unwrap() && it.barrier.arrived() == 0, "B2");
+    });
+}

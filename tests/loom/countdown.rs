@@ -6,6 +6,7 @@ use rsm::sync::countdown::{Countdown, Failed, Spent, WaitError};
 use rsm::sync::latch::Latch;
 use rsm::sync::model::{Looks, Mutant, finds, model, model_with, strike};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(1);
@@ -258,5 +259,96 @@ fn a_wait_that_gives_up_meets_the_last_of_two() {
         let runs = counting.map(|counting| counting.join().unwrap());
         assert!(runs[0] != runs[1], "C1");
         assert_eq!(countdown.try_wait(), Some(Ok(())));
+    });
+}
+
+/// One counts up and down again, another down, and one who waits gives up meanwhile.
+#[test]
+fn one_who_counts_up_meets_one_who_gives_up() {
+    model("countdown_inc_until", 2, || {
+        let runs = cells();
+        let counted = runs.clone();
+        let countdown = Arc::new(Countdown::new(1, move |_| counted[0].set(counted[0].get() + 1)));
+        let counting_up = thread::spawn({
+            let countdown = countdown.clone();
+            move || countdown.increment(1).is_ok() && countdown.decrement(1).is_some()
+        });
+        let counting = thread::spawn({
+            let countdown = countdown.clone();
+            move || {
+                strike();
+                countdown.decrement(1).is_some()
+            }
+        });
+        assert!(countdown.wait_timeout(SOON).is_err() || runs[0].get() == 1, "C1");
+        let ran = [counting_up, counting].map(|thread| thread.join().unwrap());
+        assert_eq!((ran[0] != ran[1], countdown.try_wait(), runs[0].get()), (true, Some(Ok(())), 1), "C1");
+    });
+}
+
+/// A closure that panics meets a task that gives up, and one that waits on and is told.
+#[test]
+fn a_panic_in_the_closure_meets_a_future_that_is_dropped() {
+    model_with("countdown_panic_future_drop", 3, &[Looks::Newest], || {
+        let countdown = Arc::new(Countdown::new(1, |_| std::panic::resume_unwind(Box::new("in the closure"))));
+        let [mut dropped, mut told] = [(); 2].map(|()| Box::pin(countdown.wait_async()));
+        let alarm = Alarm::new();
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending() && poll(told.as_mut(), &alarm).is_pending());
+        let counting = thread::spawn({
+            let countdown = countdown.clone();
+            move || {
+                let run = || -> Option<()> { countdown.decrement(1) };
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err()
+            }
+        });
+        drop(dropped);
+        alarm.wait();
+        assert_eq!(poll(told.as_mut(), &alarm), Poll::Ready(Err(Failed)));
+        assert!(counting.join().unwrap());
+    });
+}
+
+/// What a step has left in the payload is seen only with what its thread did before, while others are still to come.
+#[test]
+fn who_finds_a_step_in_the_payload_sees_what_came_before_it() {
+    model("countdown_payload_seen", 3, || {
+        for _ in 0..4 {
+            let cells = cells();
+            let countdown = Arc::new(Countdown::new(2, |_| ()));
+            let counting = thread::spawn({
+                let (cells, countdown) = (cells.clone(), countdown.clone());
+                move || {
+                    cells[0].set(1);
+                    countdown.decrement_with(1, |payload| payload | 1);
+                }
+            });
+            assert!(countdown.payload() == 0 || cells[0].get() == 1);
+            assert!(!countdown.has_run(), "one is still to come");
+            counting.join().unwrap();
+        }
+    });
+}
+
+/// A task gives up at a latch, one tries, and a task waits on: who goes on sees what was done.
+#[test]
+fn a_future_that_is_dropped_at_a_latch_leaves_no_trace() {
+    model("latch_dropped_try", 3, || {
+        let cells = cells();
+        let latch = Arc::new(Latch::new(1));
+        let [mut dropped, mut waits] = [(); 2].map(|()| Box::pin(latch.wait_async()));
+        let alarm = Alarm::new();
+        assert!(poll(dropped.as_mut(), &Alarm::new()).is_pending() && poll(waits.as_mut(), &alarm).is_pending());
+        let counting = thread::spawn({
+            let (cells, latch) = (cells.clone(), latch.clone());
+            move || {
+                cells[0].set(1);
+                latch.decrement(1)
+            }
+        });
+        drop(dropped);
+        assert!(!latch.try_wait() || cells[0].get() == 1, "L1");
+        alarm.wait();
+        assert_eq!((poll(waits.as_mut(), &alarm), cells[0].get()), (Poll::Ready(()), 1), "L1");
+        assert!(counting.join().unwrap());
     });
 }

@@ -422,3 +422,43 @@ fn until_until_set() {
         assert_eq!((passed + u32::from(event.try_wait()), event.pending()), (1, 0), "E2");
     });
 }
+
+/// One sets, one takes the set back, one waits: what was taken back is set anew, and the wait passes once.
+#[test]
+fn set_reset_wait_auto() {
+    model("set_reset_wait_auto", 2, || {
+        let event = Arc::new(Event::new());
+        let setting = thread::spawn({
+            let event = event.clone();
+            move || event.set()
+        });
+        let resetting = thread::spawn({
+            let event = event.clone();
+            move || {
+                if event.reset() {
+                    event.set();
+                }
+            }
+        });
+        event.wait();
+        setting.join().unwrap();
+        resetting.join().unwrap();
+        assert!(!event.is_set() && event.pending() == 0, "E2: one set, one grant");
+    });
+}
+
+/// The last guard goes while another resets: whoever was queued passes, and it is set unless it was reset after that.
+#[test]
+fn last_guard_reset() {
+    model("last_guard_reset", 3, || {
+        let event = Arc::new(Event::manual());
+        let last = event.owned_guard();
+        let mut queued = Box::pin(event.wait_async());
+        assert!(poll(queued.as_mut(), &Alarm::new()).is_pending());
+        let leaving = thread::spawn(move || drop(last));
+        let reset = event.reset();
+        leaving.join().unwrap();
+        assert!(poll(queued.as_mut(), &Alarm::new()).is_ready(), "E4: it was queued before the set");
+        assert_eq!((event.is_set(), event.pending()), (!reset, 0), "E1: it was set once");
+    });
+}

@@ -251,3 +251,32 @@ fn a_door_that_panics_changes_nothing() {
         assert_eq!((it.gate.entries(), it.gate.pending()), (1, 0), "G1");
     });
 }
+
+/// It is shut again while one who waits for it gives up: who has entered is counted, who has not is gone.
+#[test]
+fn one_who_gives_up_meets_a_shutting() {
+    model("gate_until_shut", 2, || {
+        let it = shared(Gate::new());
+        let clock = thread::spawn(strike);
+        let entering = spawn(&it, |it| u32::from(it.gate.enter_timeout(SOON, stay).is_ok()));
+        it.gate.open();
+        let counted = it.gate.shut();
+        clock.join().unwrap();
+        let entered = entering.join().unwrap();
+        assert_eq!((counted, it.gate.pending()), (Some(entered), 0), "G1");
+    });
+}
+
+/// Two give up at the same strike of the clock while one may enter: one has, or it is still open. One preemption, for its time.
+#[test]
+fn of_two_who_give_up_one_has_entered_or_it_is_open() {
+    model("gate_until_until", 1, || {
+        let it = shared(Gate::new());
+        let clock = thread::spawn(strike);
+        let entering = [(); 2].map(|()| spawn(&it, |it| u32::from(it.gate.enter_timeout(SOON, shut).is_ok())));
+        it.gate.open();
+        clock.join().unwrap();
+        let entered = entering.map(|entering| entering.join().unwrap()).iter().sum::<u32>();
+        assert_eq!((entered + u32::from(it.gate.is_open()), it.gate.pending()), (1, 0), "G2");
+    });
+}

@@ -62,11 +62,14 @@ fn lock_lock_once() {
     });
 }
 
+/// One of the three, who are alike, owns it from the beginning.
 fn lock_lock_lock(preemptions: usize) {
     model_with("lock_lock_lock", preemptions, &[Looks::Newest], || {
         let lock = Arc::new(Lock::new(0));
+        let mut first = lock.lock_with(|owners| owners + 1);
         let others = [lock.clone(), lock.clone()].map(|lock| thread::spawn(move || own(&lock)));
-        own(&lock);
+        *first += 1;
+        drop(first);
         others.into_iter().for_each(|other| other.join().unwrap());
         is_at_rest(&lock, 3);
     });

@@ -340,3 +340,33 @@ fn two_runs_that_fail_are_handed_on() {
         assert!(shared.cell.get() <= 3 && shared.once.pending() == 0);
     });
 }
+
+/// Two need the value at once, or one of them fails to make it: it is made once, and both that have it have the same.
+#[test]
+fn of_two_who_need_a_value_one_makes_it() {
+    model_with("renew_make_make", 3, &[Looks::Newest], || {
+        let it = Arc::new((Renew::new(), Cell::new(0)));
+        let make = |it: &(Renew<u32>, Cell)| {
+            *it.0.get_or_init(|| {
+                it.1.set(it.1.get() + 1);
+                it.1.get()
+            })
+        };
+        let other = thread::spawn({
+            let it = it.clone();
+            move || make(&it)
+        });
+        assert_eq!((make(&it), other.join().unwrap(), it.1.get()), (1, 1, 1), "N1");
+    });
+    model_with("renew_fail_make", 3, &[Looks::Newest], || {
+        let renew = Arc::new(Renew::new());
+        let failing = thread::spawn({
+            let renew = renew.clone();
+            move || renew.get_or_try_init(|| Err(7)).map(|value| *value)
+        });
+        let made = *renew.get_or_init(|| 1);
+        let failed = failing.join().unwrap();
+        assert!(failed == Err(7) || failed == Ok(1), "one who fails leaves it empty, or finds what is there");
+        assert_eq!((made, renew.get().as_deref()), (1, Some(&1)));
+    });
+}

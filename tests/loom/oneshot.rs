@@ -18,17 +18,15 @@ type Counted = Arc<()>;
 #[test]
 fn send_recv() {
     model("send_recv", 3, || {
-        for _ in 0..2 {
-            let value = Counted::default();
-            let (sender, ticket) = channel();
-            let sending = thread::spawn({
-                let value = value.clone();
-                move || sender.send(value).expect("the ticket is there")
-            });
-            drop(ticket.wait().expect("it was sent"));
-            sending.join().unwrap();
-            assert_eq!(Arc::strong_count(&value), 1);
-        }
+        let value = Counted::default();
+        let (sender, ticket) = channel();
+        let sending = thread::spawn({
+            let value = value.clone();
+            move || sender.send(value).expect("the ticket is there")
+        });
+        drop(ticket.wait().expect("it was sent"));
+        sending.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
     });
 }
 
@@ -77,12 +75,10 @@ fn a_receiver_that_does_not_wait_for_the_sender_is_found() {
 #[test]
 fn drop_sender() {
     model("drop_sender", 3, || {
-        for _ in 0..2 {
-            let (sender, ticket) = channel::<Counted>();
-            let dropping = thread::spawn(move || drop(sender));
-            assert_eq!(ticket.wait(), Err(Closed));
-            dropping.join().unwrap();
-        }
+        let (sender, ticket) = channel::<Counted>();
+        let dropping = thread::spawn(move || drop(sender));
+        assert_eq!(ticket.wait(), Err(Closed));
+        dropping.join().unwrap();
     });
 }
 
@@ -106,28 +102,26 @@ fn send_drop() {
 #[test]
 fn poll_again_send() {
     model("poll_again_send", 3, || {
-        for _ in 0..2 {
-            let (sender, mut ticket) = channel();
-            let (first, second) = (Alarm::new(), Alarm::new());
-            let sending = thread::spawn(move || sender.send(5).expect("the ticket is there"));
-            let mut polled = poll(Pin::new(&mut ticket), &first);
-            if polled.is_pending() {
-                polled = poll(Pin::new(&mut ticket), &second);
-            }
-            if polled.is_pending() {
-                second.wait();
-                polled = poll(Pin::new(&mut ticket), &first);
-            }
-            assert_eq!(polled, Poll::Ready(Ok(5)));
-            sending.join().unwrap();
+        let (sender, mut ticket) = channel();
+        let (first, second) = (Alarm::new(), Alarm::new());
+        let sending = thread::spawn(move || sender.send(5).expect("the ticket is there"));
+        let mut polled = poll(Pin::new(&mut ticket), &first);
+        if polled.is_pending() {
+            polled = poll(Pin::new(&mut ticket), &second);
         }
+        if polled.is_pending() {
+            second.wait();
+            polled = poll(Pin::new(&mut ticket), &first);
+        }
+        assert_eq!(polled, Poll::Ready(Ok(5)));
+        sending.join().unwrap();
     });
 }
 
 #[test]
 fn poll_drop_send() {
     model("poll_drop_send", 3, || {
-        for _ in 0..3 {
+        for _ in 0..2 {
             let value = Counted::default();
             let (sender, mut ticket) = channel();
             let alarm = Alarm::new();
@@ -147,21 +141,19 @@ fn poll_drop_send() {
 #[test]
 fn poll_wait_send() {
     model("poll_wait_send", 3, || {
-        for _ in 0..2 {
-            let value = Counted::default();
-            let (sender, mut ticket) = channel();
-            let alarm = Alarm::new();
-            let sending = thread::spawn({
-                let value = value.clone();
-                move || sender.send(value).expect("the ticket is there")
-            });
-            match poll(Pin::new(&mut ticket), &alarm) {
-                Poll::Ready(received) => drop(received.expect("it was sent")),
-                Poll::Pending => drop(ticket.wait().expect("it was sent")),
-            }
-            sending.join().unwrap();
-            assert_eq!(Arc::strong_count(&value), 1);
+        let value = Counted::default();
+        let (sender, mut ticket) = channel();
+        let alarm = Alarm::new();
+        let sending = thread::spawn({
+            let value = value.clone();
+            move || sender.send(value).expect("the ticket is there")
+        });
+        match poll(Pin::new(&mut ticket), &alarm) {
+            Poll::Ready(received) => drop(received.expect("it was sent")),
+            Poll::Pending => drop(ticket.wait().expect("it was sent")),
         }
+        sending.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
     });
 }
 
@@ -286,7 +278,7 @@ fn poll_wait_drop_sender() {
 #[test]
 fn poll_drop_drop_sender() {
     model("poll_drop_drop_sender", 3, || {
-        for _ in 0..3 {
+        for _ in 0..2 {
             let (sender, mut ticket) = channel::<Counted>();
             let dropping = thread::spawn(move || drop(sender));
             drop(poll(Pin::new(&mut ticket), &Alarm::new()));

@@ -216,3 +216,27 @@ fn a_token_of_a_dropped_future_goes_to_the_next() {
         assert!(!parker.try_park(), "handed on, once");
     });
 }
+
+/// One is blocked, one only tries: the token is one's of the two, and who tried leaves another if it has taken it.
+#[test]
+fn one_who_tries_takes_the_token_or_leaves_it() {
+    model("park_try_unpark", 2, || {
+        let parker = Arc::new(Parker::new());
+        let unparking = {
+            let unparker = parker.unparker();
+            thread::spawn(move || unparker.unpark())
+        };
+        let trying = {
+            let (parker, unparker) = (parker.clone(), parker.unparker());
+            thread::spawn(move || {
+                if parker.try_park() {
+                    unparker.unpark();
+                }
+            })
+        };
+        parker.park();
+        unparking.join().unwrap();
+        trying.join().unwrap();
+        assert!(!parker.try_park(), "P1: one token");
+    });
+}

@@ -148,9 +148,6 @@ fn a_reader_that_takes_the_place_of_a_waiting_writer_joins_one_who_downgrades() 
             strike();
             read(lock)
         });
-        while lock.pending() == 0 {
-            thread::yield_now();
-        }
         let inside = inside.downgrade();
         behind.join().unwrap();
         drop(inside);
@@ -401,14 +398,19 @@ fn two_readers_by_slots_and_a_writer_are_all_served() {
     });
 }
 
+/// One of the writers, who are alike, is in from the beginning.
 #[test]
 fn two_writers_and_a_reader_by_a_slot_are_all_served() {
     overdue_and_not(|| {
         model("rwlock_spread_write_write_read", 2, || {
             let lock = spread();
-            let writers = [spawn(&lock, write), spawn(&lock, write)];
-            read(&lock);
-            writers.into_iter().for_each(|writer| writer.join().unwrap());
+            let mut first = lock.write();
+            let writer = spawn(&lock, write);
+            let reader = spawn(&lock, read);
+            *first = (1, 1);
+            drop(first);
+            assert!(reader.join().unwrap() >= 1);
+            writer.join().unwrap();
             is_at_rest(&lock, 2);
         });
     });
