@@ -211,6 +211,10 @@ impl<F> Countdown<F> {
     }
 
     /// The payload, at some moment during the call.
+    ///
+    /// Who finds in it what a step has left may conclude that this step was taken, and sees what its thread did before. Nothing
+    /// more, as long as it counts: [`count`](Countdown::count) is another look, at another moment, and a step that leaves the
+    /// payload as it is does not show. From zero on it changes no more; that is before the closure runs, not after it.
     pub fn payload(&self) -> u32 {
         self.count.look().payload()
     }

@@ -123,7 +123,11 @@ fn a_payload_counts_all_who_change_it() {
                     let owner = shared.lock();
                     let found = owner.payload();
                     meet_others(round / 4);
-                    assert_eq!(owner.unlock_with(|payload| payload + 1), found, "W5: nobody changes it beside the owner");
+                    assert_eq!(
+                        owner.unlock_with(|payload| payload + 1),
+                        found,
+                        "W5: nobody changes it beside the owner"
+                    );
                     true
                 }
                 _ => shared.replace_payload(payload, payload + 1),

@@ -8,8 +8,8 @@ mod locks;
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Barrier};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;

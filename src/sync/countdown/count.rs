@@ -30,8 +30,8 @@ impl Count {
     /// The word, at some moment during the call.
     #[inline]
     pub(crate) fn look(&self) -> Word {
-        // ORDERING: Acquire pairs with the Release of who ended it: who sees the end sees all that was done before (model
-        // `countdown_has_run`).
+        // ORDERING: Acquire pairs with the Release of who ended it, and of each step: who sees the end, or what a step has left, sees
+        // what was done before (models `countdown_has_run`, `countdown_payload_seen`).
         Word(self.word.load(Acquire))
     }
 
