@@ -1,4 +1,6 @@
-"""Runs `sync` under what nightly offers, AddressSanitizer, ThreadSanitizer, Miri, and says what could not run.
+"""Runs `sync`, and what of `fsm` has threads, under what nightly offers, and says what could not run.
+
+That is AddressSanitizer, ThreadSanitizer, Miri; the last for `sync` alone, as the others take minutes without it.
 
 ThreadSanitizer wants std built with it (the component `rust-src`): mixed with an ordinary std it reports races in
 correct programs.
@@ -57,6 +59,7 @@ class Tool:
 def tools() -> list[Tool]:
     """The three."""
     over = [["--lib", "sync::"], ["--test", "stress"]]
+    automata = [["--test", "accounts"], ["--test", "pool"]]
     target = ["--target", host()]
     flags = "-Cdebuginfo=1 -Zsanitizer="
     return [
@@ -64,14 +67,14 @@ def tools() -> list[Tool]:
             "AddressSanitizer",
             lambda: "",
             ["test", *target, "--target-dir", "target/asan"],
-            over,
+            over + automata,
             {"RUSTFLAGS": f"{flags}address", "ASAN_OPTIONS": "detect_leaks=1"},
         ),
         Tool(
             "ThreadSanitizer",
             lambda: "" if has_sources() else "std cannot be built with it: rustup +nightly component add rust-src",
             ["test", *target, "-Zbuild-std", "--target-dir", "target/tsan"],
-            over,
+            over + automata,
             {"RUSTFLAGS": f"{flags}thread"},
         ),
         Tool(
@@ -105,7 +108,8 @@ def run(tool: Tool, times: int) -> list[Outcome]:
     for what in tool.runs:
         start = time.monotonic()
         # Not optimized: building is what takes the time.
-        env = os.environ | tool.settings | {"RSM_STRESS": str(times), "CARGO_PROFILE_DEV_OPT_LEVEL": "0"}
+        length = {"RSM_STRESS": str(times), "RSM_STRESS_SECONDS": "60"}
+        env = os.environ | tool.settings | length | {"CARGO_PROFILE_DEV_OPT_LEVEL": "0"}
         command = ["cargo", "+nightly", *tool.command, "-p", "rsm", *what]
         done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         passed = RESULT.search(done.stdout) if done.returncode == 0 else None
