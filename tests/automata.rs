@@ -82,11 +82,6 @@ fn four_automata_in_line_send_a_hundred_thousand_commands_each_and_none_is_lost_
 }
 
 #[test]
-fn in_virtual_time_no_command_is_lost_doubled_or_swapped() {
-    in_virtual_time(0..50, |time| every_command_comes_once_and_in_order_of_its_sender(time, 4, 300));
-}
-
-#[test]
 fn two_hundred_random_programs_at_once_keep_the_order_on_a_pool() {
     let pool = Pool::new(4);
     std::thread::scope(|scope| {

@@ -174,6 +174,45 @@ impl<C: 'static> Address<C> {
 
     /// The same automaton in another language: what is posted there passes through `into`, and `back` undoes it for a command
     /// that is refused. So a child can report in its parent's language. Two small allocations; a post pays one call more.
+    ///
+    /// ```
+    /// use rsm::fsm::{Address, Automaton, Context, Input, Runner, VirtualTime};
+    ///
+    /// struct Shop { sold: u32 }
+    /// enum Order { Sold(u32), Close }
+    /// impl Automaton for Shop {
+    ///     type State = ();
+    ///     type Command = Order;
+    ///     fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+    ///         match input {
+    ///             Input::Command(Order::Sold(count)) => self.sold += count,
+    ///             Input::Command(Order::Close) => context.drain(),
+    ///             Input::Start | Input::Transition { .. } | Input::Drain | Input::Exit => {}
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let time = VirtualTime::new(1);
+    /// let shop = time.spawn(Shop { sold: 0 }, ());
+    /// // For one that knows numbers alone, and nothing of shops.
+    /// let counter: Address<u32> = shop.map(Order::Sold, |order| match order {
+    ///     Order::Sold(count) => count,
+    ///     Order::Close => 0, // never posted there
+    /// });
+    /// counter.post(3)?;
+    /// time.run_until_idle(&mut ());
+    /// assert_eq!(time.look::<Shop, _>(&shop, |shop, ()| shop.sold), Some(3));
+    ///
+    /// // Weakly, it keeps nobody from draining: for registries, and the way back.
+    /// let weak = counter.downgrade();
+    /// assert!(weak.upgrade().is_some_and(|address| address == counter));
+    /// drop(shop.post(Order::Close));
+    /// time.run_until_idle(&mut ());
+    /// assert_eq!(counter.post(4).map_err(|refused| refused.into_inner()), Err(4)); // as it was posted
+    /// drop((shop, counter));
+    /// assert!(weak.upgrade().is_none());
+    /// # Ok::<(), rsm::fsm::Rejected<u32>>(())
+    /// ```
     #[must_use]
     pub fn map<D: Send + 'static>(
         &self,

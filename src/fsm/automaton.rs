@@ -180,6 +180,34 @@ impl Panic {
     }
 
     /// What was thrown, for [`std::panic::resume_unwind`] or a downcast; `None` if another holder of a clone took it before.
+    ///
+    /// ```
+    /// use rsm::fsm::supervisor::TooManyRestarts;
+    /// use rsm::fsm::{Automaton, Child, Context, Door, End, Input, Restart, Runner};
+    /// use rsm::fsm::{Strategy, Supervision, Supervisor, VirtualTime};
+    /// use std::time::Duration;
+    ///
+    /// struct Stillborn;
+    /// impl Automaton for Stillborn {
+    ///     type State = ();
+    ///     type Command = ();
+    ///     fn next(&mut self, (): (), _: Input<Self>, _: &mut Context<Self>) {
+    ///         std::panic::resume_unwind(Box::new("no disk")); // as `panic!`, but in silence
+    ///     }
+    /// }
+    ///
+    /// let second = Duration::from_secs(1);
+    /// let mut supervisor = Supervisor::new(Strategy::OneForOne).intensity(2, second).back_off(second, second * 30);
+    /// let door = Door::new(); // stays the same if the supervisor is itself born again
+    /// supervisor.add(Child::new("log", Restart::Always, || (Stillborn, ())).behind(&door));
+    /// let time = VirtualTime::new(1);
+    /// let supervisor = time.spawn(supervisor, Supervision::Up);
+    /// let Ok(End::Panicked(panic)) = time.block_on(supervisor.ended()) else { panic!("it gives up") };
+    /// assert_eq!(time.now().0, 3_000_000_000); // after waits of one and two seconds
+    /// let why = panic.take().and_then(|thrown| thrown.downcast::<TooManyRestarts>().ok()).expect("a supervisor's");
+    /// assert!(why.child == "log" && matches!(&why.end, End::Panicked(cause) if cause.message() == "no disk"));
+    /// assert!(door.post(()).is_err());
+    /// ```
     #[must_use]
     pub fn take(&self) -> Option<Box<dyn Any + Send>> {
         self.payload.lock().0.take()

@@ -23,6 +23,63 @@ use std::time::Duration;
 /// Everything an automaton may reach for while it handles an input. Nothing else reads a clock.
 ///
 /// Timers, raised and postponed commands belong to the automaton and die with it.
+///
+/// A parent that hears of its child's end, and does not wait for one that is late:
+///
+/// ```
+/// use rsm::fsm::{Address, Automaton, Context, End, Input, Runner, VirtualTime, Watch};
+/// use std::time::Duration;
+///
+/// struct Worker;
+/// impl Automaton for Worker {
+///     type State = ();
+///     type Command = Duration;
+///     fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+///         match input {
+///             Input::Command(Duration::ZERO) => context.blocking(|| { /* write a file */ }),
+///             Input::Command(pause) => _ = context.after(pause, Duration::ZERO),
+///             Input::Drain => context.linger(), // for the timer: without this it would be cancelled
+///             Input::Start | Input::Transition { .. } | Input::Exit => return,
+///         }
+///         if let Input::Command(Duration::ZERO) = input { context.stop() }
+///     }
+/// }
+///
+/// struct Parent { worker: Option<(Address<Duration>, Watch)> }
+/// enum Told { Ended(End), Late }
+/// impl Automaton for Parent {
+///     type State = ();
+///     type Command = Told;
+///     fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+///         match input {
+///             Input::Start => {
+///                 let worker = context.spawn(Worker, ());
+///                 let watch = context.watch(&worker, Told::Ended);
+///                 worker.post(Duration::from_secs(1)).expect("it runs");
+///                 worker.drain();
+///                 self.worker = Some((worker, watch));
+///                 context.after(Duration::from_secs(5), Told::Late);
+///             }
+///             Input::Command(Told::Ended(end)) => {
+///                 assert!(matches!(end, End::Exited) && context.now().0 == 1_000_000_000);
+///                 context.stop();
+///             }
+///             Input::Command(Told::Late) => {
+///                 if let Some((worker, watch)) = self.worker.take() {
+///                     context.unwatch(watch); // whatever becomes of it, we do not want to know
+///                     worker.kill();
+///                 }
+///                 context.stop();
+///             }
+///             Input::Transition { .. } | Input::Drain | Input::Exit => {}
+///         }
+///     }
+/// }
+///
+/// let time = VirtualTime::new(1);
+/// let parent = time.spawn(Parent { worker: None }, ());
+/// assert!(matches!(time.block_on(parent.ended()), Ok(End::Exited)));
+/// ```
 pub struct Context<A: Automaton> {
     /// Typed by the command alone, so that an automaton around another can lend it on.
     data: Data<A::Command>,

@@ -34,6 +34,53 @@ pub trait Runner {
 }
 
 /// Where cells live: what a runner of one's own implements.
+///
+/// One thread for all, which could as well be an event loop that is there already:
+///
+/// ```
+/// use rsm::fsm::{Automaton, Builder, Context, Home, HomeRef, Input, Runner, Task, Threads, Timers};
+/// use std::sync::mpsc::{Sender, channel};
+///
+/// /// All automata stand in line for one thread.
+/// struct Line(HomeRef);
+/// struct Place { tasks: Sender<Task>, timers: Timers }
+///
+/// impl Home for Place {
+///     fn schedule(&self, task: Task) {
+///         // Given back where the thread is gone: dropped, it kills its automaton.
+///         drop(self.tasks.send(task));
+///     }
+///     fn timers(&self) -> &Timers { &self.timers }
+/// }
+/// impl Runner for Line {
+///     fn builder<A: Automaton>(&self, automaton: A, state: A::State) -> Builder<A> {
+///         Builder::on(&self.0, automaton, state)
+///     }
+///     fn block_on<F: Future>(&self, future: F) -> F::Output { Threads.block_on(future) }
+/// }
+///
+/// let (tasks, line) = channel::<Task>();
+/// std::thread::spawn(move || line.into_iter().for_each(Task::run)); // each is one turn
+/// let runner = Line(HomeRef::new(Place { tasks, timers: Timers::thread() }));
+///
+/// struct Sum;
+/// impl Automaton for Sum {
+///     type State = u32;
+///     type Command = u32;
+///     fn next(&mut self, sum: u32, input: Input<Self>, _: &mut Context<Self>) -> u32 {
+///         match input {
+///             Input::Command(number) => sum + number,
+///             Input::Exit => { assert_eq!(sum, 6); sum }
+///             Input::Start | Input::Transition { .. } | Input::Drain => sum,
+///         }
+///     }
+/// }
+/// let sum = runner.spawn(Sum, 0);
+/// [1, 2, 3].into_iter().try_for_each(|number| sum.post(number))?;
+/// sum.drain();
+/// assert!(matches!(runner.block_on(sum.ended()), Ok(rsm::fsm::End::Exited)));
+/// # Ok::<(), rsm::fsm::Rejected<u32>>(())
+/// ```
 pub trait Home: Send + Sync + 'static {
     /// Takes a cell that has something to do, once for each wake, from any thread. Each task must be [run](Task::run), later and
     /// never inside this call; one that is dropped instead kills its automaton.
@@ -251,6 +298,25 @@ impl<A: Automaton> Builder<A> {
 
     /// A post that finds the inbox full displaces the oldest command, which is dropped and counted, instead of being refused.
     /// For news of which only the latest matter. What the system tells (drain, timers, death notices) cannot be displaced.
+    ///
+    /// ```
+    /// # use rsm::fsm::{Automaton, Bounded, Context, Input, Runner, VirtualTime};
+    /// # struct Gauge;
+    /// # impl Automaton for Gauge {
+    /// #     type State = Vec<u32>;
+    /// #     type Command = u32;
+    /// #     fn next(&mut self, mut seen: Vec<u32>, input: Input<Self>, _: &mut Context<Self>) -> Vec<u32> {
+    /// #         if let Input::Command(value) = input { seen.push(value) }
+    /// #         seen
+    /// #     }
+    /// # }
+    /// let time = VirtualTime::new(1);
+    /// let gauge = time.builder(Gauge, Vec::new()).inbox(Bounded(2)).overwrite_oldest().spawn();
+    /// (1..=5).for_each(|value| gauge.post(value).expect("never full"));
+    /// time.run_until_idle(&mut ());
+    /// assert_eq!(time.look::<Gauge, _>(&gauge, |_, seen| seen.clone()), Some(vec![4, 5]));
+    /// assert_eq!(gauge.counters().dropped, 3);
+    /// ```
     pub fn overwrite_oldest(mut self) -> Self {
         self.overwrites = true;
         self

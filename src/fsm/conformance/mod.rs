@@ -69,6 +69,7 @@ macro_rules! automata_conform {
             what_is_postponed_again_keeps_its_place
             a_freed_command_that_changes_the_kind_frees_again_from_the_beginning
             what_is_postponed_waits_for_a_change_of_kind
+            four_senders_keep_their_order
             what_is_due_comes_before_queued_commands_in_order_of_deadline_then_of_arming
             timers_come_in_order_and_never_early
             a_state_timeout_that_is_due_dies_with_its_kind

@@ -235,6 +235,11 @@ pub fn every_command_comes_once_and_in_order_of_its_sender<R: Runner>(runner: &R
     drop(senders);
 }
 
+/// Four automata post a hundred commands each to one: they come in order of each sender, every one once.
+pub fn four_senders_keep_their_order<R: Runner>(runner: &R) {
+    every_command_comes_once_and_in_order_of_its_sender(runner, 4, 100);
+}
+
 struct Counter {
     counts: Arc<Lock<Vec<u32>>>,
     left: u64,

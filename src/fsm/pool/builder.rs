@@ -22,6 +22,42 @@ type Act = dyn Fn(&str, &Panic) + Send + Sync;
 pub(super) type OnStall = dyn Fn(&str, CellId, Duration) + Send + Sync;
 
 /// What can be said of a [`Pool`] before it runs.
+///
+/// ```
+/// use rsm::fsm::{Automaton, Context, Input, Pool, Runner};
+/// use std::time::Duration;
+///
+/// struct Patient;
+/// impl Automaton for Patient {
+///     type State = ();
+///     type Command = &'static str;
+///     fn next(&mut self, (): (), input: Input<Self>, context: &mut Context<Self>) {
+///         match input {
+///             Input::Command(word) => std::panic::resume_unwind(Box::new(word)), // as `panic!`, but in silence
+///             Input::Drain => context.linger(), // for what never comes
+///             Input::Start | Input::Transition { .. } | Input::Exit => {}
+///         }
+///     }
+///     fn label(_: &()) -> &'static str { "Waiting" }
+/// }
+///
+/// let (sender, died) = std::sync::mpsc::channel();
+/// let pool = Pool::builder()
+///     .workers(2)
+///     .on_panic(move |name, panic| drop(sender.send(format!("{name}: {}", panic.message()))))
+///     .on_stall(|name, cell, time| eprintln!("{name} ({cell:?}) has kept a worker for {time:?}"))
+///     .build();
+/// let one = pool.builder(Patient, ()).name("one").spawn();
+/// let other = pool.builder(Patient, ()).name("other").spawn();
+/// one.post("no more").expect("it runs");
+/// assert_eq!(died.recv().as_deref(), Ok("one: no more"));
+///
+/// let late = pool.drain_timeout(Duration::from_millis(20)).expect_err("the other one lingers");
+/// println!("{late}"); // 1 automata are alive: other (idle in Waiting)
+/// assert_eq!((late.count, late.cells[0].name.as_str()), (1, "other"));
+/// other.stop();
+/// pool.drain_timeout(Duration::from_secs(10)).expect("all have ended");
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct PoolBuilder {
     workers: usize,

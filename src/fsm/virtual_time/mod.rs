@@ -83,6 +83,39 @@ impl VirtualTime {
 
     /// A runner that takes its choices from a trace instead of its seed, and stops at the first step that differs:
     /// see [`difference`](Self::difference).
+    ///
+    /// ```
+    /// # use rsm::fsm::{Automaton, Context, Input, Runner, VirtualTime, virtual_time::Trace};
+    /// # struct Echo;
+    /// # impl Automaton for Echo {
+    /// #     type State = u32;
+    /// #     type Command = u32;
+    /// #     fn next(&mut self, sum: u32, input: Input<Self>, context: &mut Context<Self>) -> u32 {
+    /// #         let Input::Command(number) = input else { return sum };
+    /// #         if number != 0 { context.post(number - 1).expect("it runs") }
+    /// #         sum + number
+    /// #     }
+    /// # }
+    /// let program = |time: &VirtualTime, number: u32| {
+    ///     let echo = time.spawn(Echo, 0);
+    ///     echo.post(number).expect("it runs");
+    ///     time.run_until_idle(&mut ());
+    /// };
+    /// let time = VirtualTime::new(7);
+    /// time.keep_trace(); // before the first step
+    /// program(&time, 5);
+    /// let text = time.trace().to_string(); // a line for each step: what one keeps of a failing run
+    ///
+    /// let again = VirtualTime::replay(Trace::parse(&text)?);
+    /// program(&again, 5);
+    /// assert_eq!((again.difference(), again.hash()), (None, time.hash()));
+    ///
+    /// let other = VirtualTime::replay(time.trace());
+    /// program(&other, 6); // not the same program: where do they part?
+    /// let difference = other.difference().expect("one more command comes");
+    /// println!("{difference}");
+    /// # Ok::<(), rsm::fsm::virtual_time::BadTrace>(())
+    /// ```
     #[must_use]
     pub fn replay(trace: Trace) -> VirtualTime {
         VirtualTime::of(Executor::replaying(trace))
