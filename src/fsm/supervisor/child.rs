@@ -6,7 +6,7 @@ use super::roll::Killer;
 use super::state::{Told, What};
 use crate::fsm::address::Address;
 use crate::fsm::automaton::{Automaton, CellId, End, Panic};
-use crate::fsm::cell::Node;
+use crate::fsm::cell::{BATCH, Node};
 use crate::fsm::context::Context;
 use crate::fsm::death::drop_all;
 use crate::fsm::inbox::Keeper;
@@ -46,9 +46,17 @@ pub struct Child<A: Automaton> {
     restart: Restart,
     make: Box<dyn FnMut() -> (A, A::State) + Send>,
     door: Door<A::Command>,
-    capacity: Capacity,
+    shape: Shape,
     keeps: bool,
     patience: Option<Duration>,
+}
+
+/// What is said of each life to its builder.
+#[derive(Clone, Copy)]
+struct Shape {
+    capacity: Capacity,
+    overwrites: bool,
+    batch: u32,
 }
 
 impl<A: Automaton> Child<A> {
@@ -59,9 +67,9 @@ impl<A: Automaton> Child<A> {
         restart: Restart,
         make: impl FnMut() -> (A, A::State) + Send + 'static,
     ) -> Child<A> {
-        let capacity = Capacity::Unbounded;
+        let shape = Shape { capacity: Capacity::Unbounded, overwrites: false, batch: BATCH };
         let (door, patience) = (Door::new(), None);
-        Child { name: name.into(), restart, make: Box::new(make), door, capacity, keeps: false, patience }
+        Child { name: name.into(), restart, make: Box::new(make), door, shape, keeps: false, patience }
     }
 
     /// How long it may take to end once it is told to, before it is killed; as its supervisor's [`patience`](Supervisor::patience)
@@ -80,7 +88,19 @@ impl<A: Automaton> Child<A> {
 
     /// Bounds its inbox.
     pub fn inbox(mut self, capacity: Capacity) -> Self {
-        self.capacity = capacity;
+        self.shape.capacity = capacity;
+        self
+    }
+
+    /// As [`Builder::overwrite_oldest`](crate::fsm::Builder::overwrite_oldest).
+    pub fn overwrite_oldest(mut self) -> Self {
+        self.shape.overwrites = true;
+        self
+    }
+
+    /// As [`Builder::batch`](crate::fsm::Builder::batch).
+    pub fn batch(mut self, commands: u32) -> Self {
+        self.shape.batch = commands;
         self
     }
 
@@ -94,9 +114,9 @@ impl<A: Automaton> Child<A> {
 
     /// For its supervisor, and its door.
     pub(super) fn into_slot(self) -> (Slot, Door<A::Command>) {
-        let Child { name, restart, make, door, capacity, keeps, patience } = self;
+        let Child { name, restart, make, door, shape, keeps, patience } = self;
         let keeper = keeps.then(Keeper::default);
-        let made = Made { name: name.clone(), make, door: door.clone(), capacity, keeper, address: None };
+        let made = Made { name: name.clone(), make, door: door.clone(), shape, keeper, address: None };
         (Slot { nth: 0, name, restart, life: Life::Waits, patience, line: Box::new(made) }, door)
     }
 }
@@ -178,7 +198,7 @@ struct Made<A: Automaton> {
     name: Cow<'static, str>,
     make: Box<dyn FnMut() -> (A, A::State) + Send>,
     door: Door<A::Command>,
-    capacity: Capacity,
+    shape: Shape,
     keeper: Option<Keeper<A::Command>>,
     address: Option<Address<A::Command>>,
 }
@@ -187,7 +207,9 @@ impl<A: Automaton> Made<A> {
     fn spawn(&mut self, context: &mut Context<Supervisor>) -> Address<A::Command> {
         let (automaton, state) = (self.make)();
         // No stage of its own: in which order children end is for their supervisor to say.
-        let builder = context.builder(automaton, state).above(None).name(self.name.clone()).inbox(self.capacity);
+        let builder = context.builder(automaton, state).above(None).name(self.name.clone());
+        let builder = builder.inbox(self.shape.capacity).batch(self.shape.batch);
+        let builder = if self.shape.overwrites { builder.overwrite_oldest() } else { builder };
         match &self.keeper {
             Some(keeper) => builder.kept(keeper).spawn(),
             None => builder.spawn(),

@@ -426,3 +426,41 @@ fn a_door_nobody_lived_behind_yet_is_as_dead_and_is_looked_through_at_who_does()
         drop((present, supervisor));
     });
 }
+
+/// Counts commands and flushes, over all of its lives.
+struct Tally(Arc<Lock<[u32; 2]>>);
+
+impl Automaton for Tally {
+    type State = ();
+    type Command = u32;
+
+    fn next(&mut self, (): (), input: Input<Self>, _: &mut Context<Self>) {
+        if let Input::Command(number) = input {
+            self.0.lock()[0] += number;
+        }
+    }
+
+    fn flush(&mut self, (): &mut (), _: &mut Context<Self>) {
+        self.0.lock()[1] += 1;
+    }
+}
+
+#[test]
+fn what_is_said_of_a_childs_turns_and_inbox_holds_for_each_life() {
+    in_time(|time, _| {
+        let (tally, mut supervisor) = (Arc::new(Lock::new([0; 2])), Supervisor::new(Strategy::OneForOne));
+        let made = tally.clone();
+        let child = Child::new("it", Restart::Always, move || (Tally(made.clone()), ()));
+        let door = supervisor.add(child.inbox(crate::fsm::Bounded(3)).overwrite_oldest().batch(1));
+        let supervisor = time.spawn(supervisor, Supervision::Up);
+        for _ in 0..2 {
+            time.run_for(MS, &mut ());
+            *tally.lock() = [0; 2];
+            (1..=5).for_each(|number| door.post(number).expect("never full"));
+            time.run_for(MS, &mut ());
+            assert_eq!(*tally.lock(), [3 + 4 + 5, 3], "the oldest are displaced; one a turn");
+            door.kill();
+        }
+        drop(supervisor);
+    });
+}

@@ -7,6 +7,9 @@
 //! Every interleaving that threads or a pool could show may appear, and each can be had again: a run is a function of the
 //! program, the seed and the world (F11). No two choices come from one sequence of chance: an automaton or a fault more leaves
 //! the choices for the others as they were. A turn that would have to wait for something panics with the rule.
+//!
+//! A run that fails is kept as its [`Trace`], [replayed](VirtualTime::replay) step by step, and [made small](Trace::shrink): steps are left
+//! out as long as it fails.
 
 use super::address::Address;
 use super::automaton::{Automaton, CellId};
