@@ -88,6 +88,7 @@ pub mod turn;
 pub(crate) mod backoff;
 pub(crate) mod probe;
 pub(crate) mod shim;
+pub(crate) mod spin;
 
 pub use error::{Busy, Closed, Draining, TimedOut, WaitError};
 
@@ -99,3 +100,7 @@ pub(crate) mod testing;
 #[cfg(rsm_loom)]
 #[doc(hidden)]
 pub mod model;
+
+#[cfg(rsm_loom)]
+#[doc(hidden)]
+pub use spin::models as spin_models;

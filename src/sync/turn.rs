@@ -21,7 +21,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-/// A value that one visitor at a time may enter, never waiting. Two bytes beside the value.
+/// A value that one visitor at a time may enter, never waiting. Two bytes behind the value.
 ///
 /// ```
 /// use rsm::sync::lock::Lock;
@@ -54,10 +54,11 @@ use std::ops::{Deref, DerefMut};
 /// fn share<T: Sync>(_: T) {}
 /// share(rsm::sync::turn::Turn::new(std::rc::Rc::new(1)));
 /// ```
+#[repr(C)]
 pub struct Turn<T> {
+    value: UnsafeCell<T>,
     busy: AtomicBool,
     notes: AtomicU8,
-    value: UnsafeCell<T>,
 }
 
 /// The visit: derefs to the value, and ends when dropped.
@@ -94,7 +95,7 @@ impl<T> Turn<T> {
     const_fn! {
         /// A free cell around `value`.
         pub const fn new(value: T) -> Turn<T> {
-            Turn { busy: AtomicBool::new(false), notes: AtomicU8::new(0), value: UnsafeCell::new(value) }
+            Turn { value: UnsafeCell::new(value), busy: AtomicBool::new(false), notes: AtomicU8::new(0) }
         }
     }
 

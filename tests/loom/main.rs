@@ -32,4 +32,5 @@ mod rwlock_pairs;
 mod rwlock_tries;
 mod semaphore;
 mod semaphore_pairs;
+mod spin;
 mod turn;

@@ -1,16 +1,15 @@
-//! The lowest bit of a channel's word, and what is reached behind it alone.
+//! What is reached behind the channel's word alone.
 //!
 //! ```text
-//!   enter: compare-and-swap, Acquire ──> Entered { word } ── inner: chain, spares, sleeper ── leave(word): store, Release
+//!   enter ──> Entered { word } ── inner: chain, spares, sleeper ── leave(word)           one exchange, one store (Spin)
 //! ```
 //! What stands between the two is a few instructions (M4, M5 in [`chain`](super::chain)).
 
 use super::chain::Channel;
 use super::chunk::{Chain, Loose, Spares};
 use super::word::{LIMIT_MAX, Places, Refused, Word};
-use crate::sync::backoff::Backoff;
 use crate::sync::park::Sleeper;
-use crate::sync::shim::Ordering::*;
+use crate::sync::spin;
 
 /// Bytes of messages that are copied into another chunk rather than linked with their own.
 const COPIED_MAX: usize = 1024;
@@ -19,7 +18,7 @@ const COPIED_MAX: usize = 1024;
 #[repr(align(128))]
 pub(super) struct Padded<T>(pub(super) T);
 
-/// What BUSY guards.
+/// What lies behind the word.
 pub(super) struct Inner<T> {
     pub(super) chain: Chain<T>,
     pub(super) spares: Spares<T>,
@@ -27,18 +26,18 @@ pub(super) struct Inner<T> {
     pub(super) places: Places,
 }
 
-/// BUSY is ours. Must be left by [`leave`](Entered::leave), and soon: whoever panics in between stops the channel for ever.
+/// We are in, and must leave soon. Dropped, it leaves the word as it was.
 pub(super) struct Entered<'a, T> {
-    channel: &'a Channel<T>,
+    inside: spin::Entered<'a, Padded<Inner<T>>>,
+    limit: u64,
     pub(super) word: Word,
 }
 
 impl<T> Entered<'_, T> {
-    /// Visits what BUSY guards.
+    /// What lies behind the word.
     #[inline]
-    pub(super) fn inner<R>(&mut self, visit: impl FnOnce(&mut Inner<T>) -> R) -> R {
-        // SAFETY: M5, BUSY is ours, so nobody else is in `inner`; `&mut self` turns our own second visit away.
-        self.channel.inner.0.with_mut(|inner| visit(unsafe { &mut *inner }))
+    pub(super) fn inner(&mut self) -> &mut Inner<T> {
+        &mut self.inside.0
     }
 
     /// Takes the sleeper out, to be woken after leaving, if NAP says that there is one. NAP must fall with it.
@@ -47,14 +46,15 @@ impl<T> Entered<'_, T> {
         if !self.word.is_napping() {
             return None;
         }
-        self.inner(|inner| inner.sleeper.take())
+        self.inner().sleeper.take()
     }
 
-    /// Counts messages that were just put in, frees BUSY, and wakes the receiver if it sleeps.
+    /// Counts messages that were just put in, leaves, and wakes the receiver if it sleeps.
     #[inline]
     pub(super) fn leave_with(mut self, count: u64, reserved: bool) {
         if reserved {
-            self.inner(|inner| inner.places = inner.places.given());
+            let places = &mut self.inner().places;
+            *places = places.given();
         }
         let word = self.word.push(count);
         if word.is_napping() { self.leave_waking(word.awake()) } else { self.leave(word) }
@@ -67,47 +67,20 @@ impl<T> Entered<'_, T> {
         sleeper.into_iter().for_each(Sleeper::wake);
     }
 
-    /// Frees BUSY and changes nothing.
-    pub(super) fn leave_as_it_was(self) {
-        let word = self.word.leave();
-        self.leave(word);
-    }
-
-    /// Frees BUSY and says what the word is from now on.
+    /// Leaves, and says what the word is from now on.
     #[inline]
     pub(super) fn leave(self, word: Word) {
-        // ORDERING: Release gives what we did to the next Acquire of BUSY (model `send_send_take`). A store will do: M5.
-        self.channel.word.0.store(word.0, Release);
+        self.inside.leave_with(word.0);
     }
 }
 
 impl<T> Channel<T> {
-    /// Takes BUSY.
+    /// Goes in.
     #[inline]
     pub(super) fn enter(&self) -> Entered<'_, T> {
-        let word = self.look();
-        if let Some(busy) = word.enter()
-            // ORDERING: Acquire takes what the last holder of BUSY did (model `send_send_take`).
-            && self.word.0.compare_exchange_weak(word.0, busy.0, Acquire, Relaxed).is_ok()
-        {
-            return Entered { channel: self, word };
-        }
-        self.enter_slowly()
-    }
-
-    #[cold]
-    fn enter_slowly(&self) -> Entered<'_, T> {
-        let mut backoff = Backoff::with(6, 10);
-        loop {
-            let word = self.look();
-            if let Some(busy) = word.enter()
-                // ORDERING: Acquire as in `enter` (model `send_send_take`).
-                && self.word.0.compare_exchange_weak(word.0, busy.0, Acquire, Relaxed).is_ok()
-            {
-                return Entered { channel: self, word };
-            }
-            backoff.nap();
-        }
+        let inside = self.inner.enter();
+        let word = Word(inside.payload());
+        Entered { inside, limit: self.limit, word }
     }
 }
 
@@ -118,9 +91,9 @@ impl<T> Entered<'_, T> {
         if self.word.is_closed() {
             return Some(Refused::Closed);
         }
-        let (limit, len) = (self.channel.limit, self.word.len());
+        let (limit, len) = (self.limit, self.word.len());
         // Only a bounded channel has places set aside; an unbounded one does not look.
-        if reserved || limit == LIMIT_MAX || self.inner(|inner| inner.places.have_room(count, len, limit)) {
+        if reserved || limit == LIMIT_MAX || self.inner().places.have_room(count, len, limit) {
             return None;
         }
         Some(Refused::Full)

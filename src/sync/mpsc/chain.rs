@@ -1,12 +1,12 @@
-//! What senders and receiver share, and what one thread at a time may do behind the lowest bit of the channel's [word](super::word).
+//! What senders and receiver share, and what one thread at a time may do behind the channel's [word](super::word).
 //!
 //! ```text
 //!   word    | length | CLOSED | NAP | BUSY |
-//!   inner   chain, spares, sleeper, places           reached under BUSY alone
+//!   inner   chain, spares, sleeper, places           reached by who has BUSY alone
 //! ```
-//! BUSY is a lock of one bit: taken by a compare-and-swap, freed by a plain store of the whole word, since while it is set nobody
-//! else may change any bit. So a send is one read-modify-write. Between the two stand a few instructions: no allocator, no code
-//! of the user's.
+//! BUSY is the bit of a [`Spin`]: taken by a compare-and-swap, freed by a plain store of the whole word, since while it is set
+//! nobody else may change any bit. So a send is one read-modify-write. Between the two stand a few instructions: no allocator, no
+//! code of the user's.
 //!
 //! M1 length = messages in the chain whenever BUSY is clear. M2 NAP => the chain is empty and a sleeper is registered.
 //! M3 first in, first out per sender; BUSY orders all. M4 no message is dropped, nothing allocated, nobody woken under BUSY.
@@ -17,7 +17,7 @@ use super::chunk::{Chain, Loose, SPARES_MAX, Spares, room};
 use super::hand::Hand;
 use super::word::{Places, Refused, Word};
 use crate::sync::park::Sleeper;
-use crate::sync::shim::{AtomicU64, Ordering::*, UnsafeCell};
+use crate::sync::spin::Spin;
 
 /// What the receiver found.
 pub(super) enum Found {
@@ -31,19 +31,16 @@ pub(super) enum Found {
 
 /// What senders and receiver share.
 pub(super) struct Channel<T> {
-    pub(super) word: Padded<AtomicU64>,
-    pub(super) inner: Padded<UnsafeCell<Inner<T>>>,
+    /// On lines of their own, word and inner: so who looks at the word is not in the way of who is in.
+    pub(super) inner: Spin<Padded<Inner<T>>>,
     pub(super) limit: u64,
 }
-
-// SAFETY: messages go from the senders' threads to the receiver's, which `T: Send` permits; `inner` is reached under BUSY alone.
-unsafe impl<T: Send> Sync for Channel<T> {}
 
 impl<T> Channel<T> {
     /// An empty channel for so many messages.
     pub(super) fn new(limit: u64) -> Channel<T> {
         let inner = Inner { chain: Chain::new(), spares: Spares::new(), sleeper: None, places: Places::NEW };
-        Channel { word: Padded(AtomicU64::new(Word::NEW.0)), inner: Padded(UnsafeCell::new(inner)), limit }
+        Channel { inner: Spin::new(Word::NEW.0, Padded(inner)), limit }
     }
 
     /// How many messages may lie here.
@@ -54,7 +51,7 @@ impl<T> Channel<T> {
     /// The word, at some moment during the call.
     #[inline]
     pub(super) fn look(&self) -> Word {
-        Word(self.word.0.load(Relaxed))
+        Word(self.inner.payload())
     }
 
     /// Messages that lie here, at some moment during the call.
@@ -77,10 +74,10 @@ impl<T> Channel<T> {
     pub(super) fn push(&self, message: T, reserved: bool) -> Result<(), (Refused, T)> {
         let mut entered = self.enter();
         if let Some(why) = entered.refuses(1, reserved) {
-            entered.leave_as_it_was();
+            drop(entered);
             return Err((why, message));
         }
-        match entered.inner(|inner| inner.chain.push(message)) {
+        match entered.inner().chain.push(message) {
             Ok(()) => {
                 entered.leave_with(1, reserved);
                 Ok(())
@@ -97,20 +94,20 @@ impl<T> Channel<T> {
         mut message: T,
         reserved: bool,
     ) -> Result<(), (Refused, T)> {
-        let spare = entered.inner(|inner| inner.spares.pop());
+        let spare = entered.inner().spares.pop();
         let mut chunk = match spare {
             Some(spare) => spare,
             None => {
                 // The allocator is not called under BUSY.
-                entered.leave_as_it_was();
+                drop(entered);
                 let fresh = Loose::new(room::<T>());
                 entered = self.enter();
                 if let Some(why) = entered.refuses(1, reserved) {
-                    entered.leave_as_it_was();
+                    drop(entered);
                     return Err((why, message));
                 }
                 // Another sender may have linked one meanwhile.
-                match entered.inner(|inner| inner.chain.push(message)) {
+                match entered.inner().chain.push(message) {
                     Ok(()) => {
                         entered.leave_with(1, reserved);
                         return Ok(());
@@ -121,7 +118,7 @@ impl<T> Channel<T> {
             }
         };
         chunk.push(message);
-        entered.inner(|inner| inner.chain.link(chunk));
+        entered.inner().chain.link(chunk);
         entered.leave_with(1, reserved);
         Ok(())
     }
@@ -131,10 +128,10 @@ impl<T> Channel<T> {
         let len = chunk.len() as u64;
         let mut entered = self.enter();
         if let Some(why) = entered.refuses(len, false) {
-            entered.leave_as_it_was();
+            drop(entered);
             return Err((why, chunk));
         }
-        let emptied = entered.inner(|inner| inner.push_all(chunk));
+        let emptied = entered.inner().push_all(chunk);
         entered.leave_with(len, false);
         Ok(emptied)
     }
@@ -152,16 +149,15 @@ impl<T> Channel<T> {
         let mut entered = self.enter();
         let word = entered.word;
         let Some(taken) = word.take() else {
-            entered.leave_as_it_was();
+            drop(entered);
             return (if word.is_closed() { Found::End } else { Found::Nothing }, None);
         };
-        let (chain, spares, set_aside) = entered.inner(|inner| {
-            inner.spares.refill(hand.spares());
-            let chain = std::mem::replace(&mut inner.chain, Chain::new());
-            let (places, set_aside) = inner.places.take(self.limit);
-            inner.places = places;
-            (chain, inner.spares.len(), set_aside)
-        });
+        let inner = entered.inner();
+        inner.spares.refill(hand.spares());
+        let chain = std::mem::replace(&mut inner.chain, Chain::new());
+        let (places, set_aside) = inner.places.take(self.limit);
+        inner.places = places;
+        let spares = inner.spares.len();
         entered.leave(taken);
         hand.fill(chain, word.len() as usize, spares);
         (Found::Some, set_aside)
@@ -171,13 +167,12 @@ impl<T> Channel<T> {
     pub(super) fn nap(&self, sleeper: Sleeper, hand: &mut Hand<T>) -> bool {
         let mut entered = self.enter();
         let Some(napping) = entered.word.nap() else {
-            entered.leave_as_it_was();
+            drop(entered);
             return false;
         };
-        let old = entered.inner(|inner| {
-            inner.spares.refill(hand.spares());
-            inner.sleeper.replace(sleeper)
-        });
+        let inner = entered.inner();
+        inner.spares.refill(hand.spares());
+        let old = inner.sleeper.replace(sleeper);
         entered.leave(napping);
         drop(old);
         true
@@ -205,7 +200,7 @@ impl<T> Channel<T> {
     pub(super) fn close_and_take(&self) -> Hand<T> {
         let mut entered = self.enter();
         let sleeper = entered.sleeper();
-        let chain = entered.inner(|inner| std::mem::replace(&mut inner.chain, Chain::new()));
+        let chain = std::mem::replace(&mut entered.inner().chain, Chain::new());
         let len = entered.word.len() as usize;
         entered.leave(Word::close_and_take());
         drop(sleeper);
@@ -219,9 +214,10 @@ impl<T> Channel<T> {
         let mut entered = self.enter();
         let full = matches!(entered.refuses(1, false), Some(Refused::Full));
         if full {
-            entered.inner(|inner| inner.places = inner.places.mark());
+            let places = &mut entered.inner().places;
+            *places = places.mark();
         }
-        entered.leave_as_it_was();
+        drop(entered);
         full
     }
 
@@ -229,28 +225,30 @@ impl<T> Channel<T> {
     pub(super) fn reserve(&self) -> Result<(), Refused> {
         let mut entered = self.enter();
         let refused = entered.refuses(1, false);
-        entered.inner(|inner| match refused {
-            None => inner.places = inner.places.set_aside(),
-            Some(Refused::Full) => inner.places = inner.places.mark(),
+        let places = &mut entered.inner().places;
+        match refused {
+            None => *places = places.set_aside(),
+            Some(Refused::Full) => *places = places.mark(),
             Some(Refused::Closed) => {}
-        });
-        entered.leave_as_it_was();
+        }
+        drop(entered);
         refused.map_or(Ok(()), Err)
     }
 
     /// Gives a place that was set aside back.
     pub(super) fn unreserve(&self) {
         let mut entered = self.enter();
-        entered.inner(|inner| inner.places = inner.places.given());
-        entered.leave_as_it_was();
+        let places = &mut entered.inner().places;
+        *places = places.given();
+        drop(entered);
     }
 
     /// Spares kept here.
     #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
     pub(super) fn spares(&self) -> usize {
         let mut entered = self.enter();
-        let spares = entered.inner(|inner| inner.spares.len());
-        entered.leave_as_it_was();
+        let spares = entered.inner().spares.len();
+        drop(entered);
         spares
     }
 }
