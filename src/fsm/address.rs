@@ -149,7 +149,7 @@ impl<C: 'static> Address<C> {
         self.node().counters()
     }
 
-    /// How long those waited who woke it, by a sample. Takes the inbox's lock for a few loads.
+    /// How long those waited who woke it, by a sample. Enters the inbox for a few loads.
     #[must_use]
     pub fn latency(&self) -> Latency {
         self.node().latency()
@@ -237,10 +237,10 @@ impl<C: 'static> Clone for Address<C> {
 impl<C: 'static> Drop for Address<C> {
     fn drop(&mut self) {
         // ORDERING: Release and Acquire put the drain that the last one signals behind all that was done through any address.
-        // Litmus, which loom cannot see as it runs each thread in order: A locks the inbox (a post), then counts itself out; B
-        // counts to zero, then locks the inbox (the drain). With less, B's locking may come before A's in the order of the
-        // lock's word, and A's post would be refused although its address lived.
-        // One that is told to end, or has ended, is spared the drain, and its lock: such a word stays such, however old the look is.
+        // Litmus, which loom cannot see as it runs each thread in order: A enters the inbox (a post), then counts itself out; B
+        // counts to zero, then enters the inbox (the drain). With less, B's entry may come before A's in the order of the
+        // inbox's word, and A's post would be refused although its address lived.
+        // One that is told to end, or has ended, is spared the drain, and the visit: such a word stays such, however old the look is.
         if self.node().addresses().fetch_sub(1, Ordering::AcqRel) == 1 && !self.node().word().is_ending() {
             self.drain();
         }
@@ -317,7 +317,7 @@ impl<C: 'static> WeakAddress<C> {
         };
         let addresses = &port.node().addresses();
         let raise = |count: u32| if count == 0 { None } else { Some(count + 1) };
-        // ORDERING: Relaxed: an address carries nothing but the way to the lock, and 0 is left by no one but the automaton itself, in
+        // ORDERING: Relaxed: an address carries nothing but the way to the inbox, and 0 is left by no one but the automaton itself, in
         // its turn (model `fsm_last_address_against_upgrade`).
         addresses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise).ok()?;
         Some(Address { port })

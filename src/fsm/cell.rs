@@ -3,7 +3,7 @@
 //! ```text
 //!   Address ──> Port<C> ──+                         +── Node <── Task, timers
 //!    posts, notices       +──>      Cell<A>    <────+            turns, signals
-//!                              inbox   Lock, the word in its payload: who may do what, decided in one place
+//!                              inbox   behind the word: who may do what, decided in one place
 //!                              body    Turn: the automaton, its state, its batch; entered by the one that runs it
 //! ```
 //! `Arc` keeps the memory, `addresses` says whether anyone can still post. A cell that is dead holds no code of its user's, so
@@ -13,16 +13,15 @@ mod post;
 
 use super::address::WeakAddress;
 use super::automaton::{Automaton, CellId, End};
-use super::counters::{Counters, Latency, Tallies};
+use super::counters::{Counters, Latency, Tallies, TurnTallies};
 use super::death::{drop_all, wake_all};
 use super::extras::Extras;
-use super::inbox::{Guard, Inbox, Notice, Seat, System, Watcher};
+use super::inbox::{Guard, Guarded, Inbox, Notice, Seat, System, Watcher};
 use super::rejected::Rejected;
 use super::runner::{HomeRef, Task};
 use super::staged::Staged;
-use super::turn::{Limit, Report};
+use super::turn::{Alone, Limit, Report};
 use super::word::{ALERTS, DUE, Duty, Phase, Word};
-use crate::sync::lock::Lock;
 use crate::sync::shim::AtomicU32;
 use crate::sync::turn::Turn;
 use crate::time::Time;
@@ -31,31 +30,34 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::Waker;
 
-/// What is the same for every cell, whatever runs in it.
+/// What is the same for every cell, whatever runs in it. The order is that of [`Cell`].
+#[repr(C)]
 pub(crate) struct Head {
-    pub(crate) id: CellId,
-    pub(crate) home: HomeRef,
-    pub(crate) tallies: Tallies,
-    /// How many addresses there are.
-    pub(crate) addresses: AtomicU32,
     /// How many commands the inbox holds.
     pub(crate) limit: u32,
+    /// How many addresses there are.
+    pub(crate) addresses: AtomicU32,
+    pub(crate) home: HomeRef,
+    pub(crate) id: CellId,
+    pub(crate) tallies: Tallies,
+    pub(crate) turns: TurnTallies,
 }
 
 /// An automaton with all that makes it run.
 ///
-/// In this order: what posters write comes first, what the owner of the turn reads between two inputs last. So they do not
-/// take each other's cache line, although a cell is not aligned to lines.
+/// In this order: what each post writes comes first (the inbox), what changes with each input last (automaton, state, notes),
+/// and the 64 bytes of all else in between. So they do not take each other's cache line, although a cell is not aligned to lines.
 #[repr(C)]
 pub(crate) struct Cell<A: Automaton> {
-    pub(crate) inbox: Lock<Inbox<A::Command>>,
+    pub(crate) inbox: Guarded<A::Command>,
     pub(crate) head: Head,
-    /// Its notes: the flags among [`ALERTS`] that someone, perhaps `next` itself, has set in the word. The word decides; this is what
-    /// the owner of the turn looks at between two inputs, so that it leaves alone the line of the lock.
+    /// Its notes: the flags among [`ALERTS`], and [`DUE`], that someone, perhaps `next` itself, has set in the word. The word decides;
+    /// this is what the owner of the turn looks at between two inputs, and before it goes on with commands in hand, so that it leaves alone the line of the inbox.
     pub(crate) body: Turn<Body<A>>,
 }
 
-/// What the owner of the turn has to itself.
+/// What the owner of the turn has to itself. The order is that of [`Cell`].
+#[repr(C)]
 pub(crate) struct Body<A: Automaton> {
     /// Commands taken from the inbox, the oldest last.
     pub(crate) batch: Vec<A::Command>,
@@ -119,13 +121,11 @@ pub(crate) trait Node: Send + Sync + 'static {
     fn id(&self) -> CellId {
         self.head().id
     }
-    fn counters(&self) -> Counters {
-        self.head().tallies.read()
-    }
+    fn counters(&self) -> Counters;
     fn latency(&self) -> Latency;
     /// The word at some instant of the call.
     fn word(&self) -> Word;
-    /// The word, under the lock: what was done before it became so is seen too.
+    /// The word, from inside: what was done before it became so is seen too.
     fn word_in_order(&self) -> Word;
     /// Drain, stop or kill, by its flag.
     fn signal(&self, flag: u32) -> Duty;
@@ -140,7 +140,7 @@ pub(crate) trait Node: Send + Sync + 'static {
     /// Notes what is to be released at the end; hands it back if it has come.
     fn attach(&self, guard: Guard) -> Option<Guard>;
     /// One turn.
-    fn run(self: Arc<Self>, limit: Limit) -> Report;
+    fn run(self: Arc<Self>, limit: Limit, alone: Alone<'_>) -> Report;
     /// Death without a turn, for nobody will run it.
     fn abandon(self: Arc<Self>);
     /// What it is doing, seen from outside. An idle cell is entered for the look.
@@ -195,25 +195,26 @@ impl<A: Automaton> Cell<A> {
         let extras = if plain { None } else { Some(Box::new(Extras::new(Some(Box::new(settings))))) };
         let live = Some(Live { automaton, state: Some(state), stage: Stage::Born });
         Cell {
-            inbox: Lock::new(inbox),
-            head: Head { id, home, tallies: Tallies::new(), addresses: AtomicU32::new(1), limit },
+            inbox: Guarded::new(inbox),
+            head: Head {
+                limit,
+                addresses: AtomicU32::new(1),
+                home,
+                id,
+                tallies: Tallies::new(),
+                turns: TurnTallies::new(),
+            },
             body: Turn::new(Body { batch: Vec::new(), extras, live }),
         }
     }
 
     /// The inbox of one that nobody knows of yet begins with what its predecessor left.
     pub(crate) fn begin_with(&self, commands: Vec<A::Command>) {
-        let mut inbox = self.inbox.lock();
-        self.head.tallies.posted.add(commands.len() as u32);
-        commands.into_iter().for_each(|command| inbox.push(command));
+        let mut inbox = self.inbox.enter();
+        commands.into_iter().for_each(|command| inbox.push_growing(command));
         let depth = inbox.len();
-        self.head.tallies.depth_max.raise(depth as u32);
-        inbox.unlock_with(|word| Word(word).with_depth(depth).0);
-    }
-
-    /// The word, stable while the caller holds the lock.
-    pub(crate) fn now(&self) -> Word {
-        Word(self.inbox.payload())
+        let next = inbox.word().with_depth(depth);
+        inbox.leave(next);
     }
 }
 
@@ -224,10 +225,18 @@ impl<A: Automaton> Cell<A> {
         self.body.notes().into()
     }
 
+    /// Says in the notes what the word does, for one who is inside the inbox.
+    pub(crate) fn note_alerts(&self, word: Word) {
+        let notes = (word.0 & (ALERTS | DUE)) as u8;
+        if self.body.notes() != notes {
+            self.body.set_notes(notes);
+        }
+    }
+
     /// Queues what the system tells: behind no command, and never refused but by the dead.
     fn tell(&self, what: System<A::Command>) -> Duty {
-        let mut inbox = self.inbox.lock();
-        let word = self.now();
+        let mut inbox = self.inbox.enter();
+        let word = inbox.word();
         if word.is_dead() {
             drop(inbox);
             drop(what);
@@ -235,7 +244,8 @@ impl<A: Automaton> Cell<A> {
         }
         inbox.tell(what);
         let (next, duty) = word.signal(DUE);
-        inbox.unlock_with(|_| next.0);
+        self.note_alerts(next);
+        inbox.leave(next);
         duty
     }
 }
@@ -245,25 +255,30 @@ impl<A: Automaton> Node for Cell<A> {
         &self.head
     }
 
+    fn counters(&self) -> Counters {
+        let inbox = self.inbox.enter();
+        self.head.tallies.read(inbox.len(), &self.head.turns)
+    }
+
     fn latency(&self) -> Latency {
-        self.inbox.lock().latency()
+        self.inbox.enter().latency()
     }
 
     fn word(&self) -> Word {
-        self.now()
+        self.inbox.word()
     }
 
     fn word_in_order(&self) -> Word {
-        Word(self.inbox.lock().payload())
+        self.inbox.enter().word()
     }
 
     fn signal(&self, flag: u32) -> Duty {
-        let mut inbox = self.inbox.lock();
-        let (next, duty) = self.now().signal(flag);
-        // Under the lock: a turn that begins later sees it; one that goes on sees it soon, or by the word at its end.
-        self.body.set_notes((next.0 & ALERTS) as u8);
+        let mut inbox = self.inbox.enter();
+        let (next, duty) = inbox.word().signal(flag);
+        // In here: a turn that begins later sees it; one that goes on sees it soon, or by the word at its end.
+        self.note_alerts(next);
         let waiting = inbox.take_waiting();
-        inbox.unlock_with(|_| next.0);
+        inbox.leave(next);
         wake_all(waiting); // there will be no room: they are refused
         duty
     }
@@ -273,20 +288,20 @@ impl<A: Automaton> Node for Cell<A> {
     }
 
     fn linger(&self) {
-        let inbox = self.inbox.lock();
-        let next = self.now().linger();
-        inbox.unlock_with(|_| next.0);
+        let inbox = self.inbox.enter();
+        let next = inbox.word().linger();
+        inbox.leave(next);
     }
 
     fn linger_no_more(&self) {
-        let inbox = self.inbox.lock();
-        let next = self.now().linger_no_more();
-        inbox.unlock_with(|_| next.0);
+        let inbox = self.inbox.enter();
+        let next = inbox.word().linger_no_more();
+        inbox.leave(next);
     }
 
     fn watch(&self, watcher: Watcher) -> Option<(Watcher, End)> {
-        let mut inbox = self.inbox.lock();
-        match inbox.end(self.now().phase()) {
+        let mut inbox = self.inbox.enter();
+        match inbox.end(inbox.word().phase()) {
             Some(end) => Some((watcher, end)),
             None => {
                 let gone = inbox.watch(watcher);
@@ -298,16 +313,16 @@ impl<A: Automaton> Node for Cell<A> {
     }
 
     fn attach(&self, guard: Guard) -> Option<Guard> {
-        let mut inbox = self.inbox.lock();
-        if self.now().is_dead() {
+        let mut inbox = self.inbox.enter();
+        if inbox.word().is_dead() {
             return Some(guard);
         }
         inbox.attach(guard);
         None
     }
 
-    fn run(self: Arc<Self>, limit: Limit) -> Report {
-        self.turn(limit)
+    fn run(self: Arc<Self>, limit: Limit, alone: Alone<'_>) -> Report {
+        self.turn(limit, alone)
     }
 
     fn abandon(self: Arc<Self>) {
@@ -315,8 +330,8 @@ impl<A: Automaton> Node for Cell<A> {
     }
 
     fn look(self: Arc<Self>) -> Look {
-        let inbox = self.inbox.lock();
-        let word = self.now();
+        let inbox = self.inbox.enter();
+        let word = inbox.word();
         let Some(running) = word.look() else {
             return match word.phase() {
                 Phase::Queued | Phase::Idle => Look::Queued,
@@ -324,7 +339,7 @@ impl<A: Automaton> Node for Cell<A> {
                 Phase::Exited | Phase::Killed | Phase::Panicked => Look::Dead,
             };
         };
-        inbox.unlock_with(|_| running.0);
+        inbox.leave(running);
         let label = self.look_inside();
         Look::Idle(label)
     }
@@ -345,6 +360,7 @@ impl<A: Automaton> Node for Cell<A> {
 const _: () = {
     use super::automaton::Input;
     use super::context::Context;
+    use std::mem::offset_of;
 
     /// Eight bytes of automaton and state.
     struct Small(#[expect(dead_code, reason = "only its size counts")] u32);
@@ -360,7 +376,11 @@ const _: () = {
         }
     }
     assert!(
-        size_of::<Cell<Small>>() <= 144,
-        "a million idle automata are 192 bytes each, counts and allocator included"
+        size_of::<Cell<Small>>() <= 136,
+        "a million idle automata are 176 bytes each, counts and allocator included"
     );
+    const LINE: usize = 64;
+    let posters = offset_of!(Cell<Small>, head);
+    let owner = offset_of!(Cell<Small>, body) + offset_of!(Body<Small>, live);
+    assert!(posters + LINE <= owner, "a post and an input never write to the same line");
 };

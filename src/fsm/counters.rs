@@ -3,7 +3,7 @@
 use crate::sync::shim::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// One count, written by whoever holds the cell's lock or its turn, read by anyone. Wraps.
+/// One count, written by whoever is in the cell's inbox or its turn, read by anyone. Wraps.
 pub(crate) struct Tally(AtomicU32);
 
 impl Tally {
@@ -34,38 +34,53 @@ impl Tally {
     }
 }
 
-/// The tallies of one cell: under its lock `posted`, `refused`, `depth_max`; in its turn `processed`, `turns`, `dropped`
-/// (a displaced command is counted by the poster, who holds the lock; the owner adds to it under the lock too).
+/// The tallies of one cell that are written inside its inbox, but none of them by an ordinary post: what is queued is in the inbox's
+/// length. Of `dropped` the owner adds what is left at its death, when nobody posts any more.
+#[repr(C)]
 pub(crate) struct Tallies {
-    pub(crate) posted: Tally,
-    pub(crate) refused: Tally,
-    pub(crate) processed: Tally,
-    pub(crate) turns: Tally,
-    pub(crate) dropped: Tally,
+    /// Commands that were queued and are not any more.
+    pub(crate) unqueued: Tally,
+    /// The most that were queued whenever some were taken.
     pub(crate) depth_max: Tally,
+    pub(crate) refused: Tally,
+    pub(crate) dropped: Tally,
+}
+
+/// The tallies of one cell that are written in its turn.
+#[repr(C)]
+pub(crate) struct TurnTallies {
+    pub(crate) taken: Tally,
+    pub(crate) processed: Tally,
 }
 
 impl Tallies {
     pub(crate) fn new() -> Tallies {
-        Tallies {
-            posted: Tally::new(),
-            refused: Tally::new(),
-            processed: Tally::new(),
-            turns: Tally::new(),
-            dropped: Tally::new(),
-            depth_max: Tally::new(),
-        }
+        Tallies { unqueued: Tally::new(), depth_max: Tally::new(), refused: Tally::new(), dropped: Tally::new() }
     }
 
-    pub(crate) fn read(&self) -> Counters {
+    /// So many are taken out of as many as are queued.
+    pub(crate) fn unqueue(&self, count: usize, queued: usize) {
+        self.unqueued.add(count as u32);
+        self.depth_max.raise(queued as u32);
+    }
+
+    /// All counts of a cell, of whose commands so many are queued.
+    pub(crate) fn read(&self, queued: usize, turns: &TurnTallies) -> Counters {
+        let queued = queued as u32;
         Counters {
-            posted: self.posted.get(),
+            posted: self.unqueued.get().wrapping_add(queued),
             refused: self.refused.get(),
-            processed: self.processed.get(),
-            turns: self.turns.get(),
+            processed: turns.processed.get(),
+            turns: turns.taken.get(),
             dropped: self.dropped.get(),
-            depth_max: self.depth_max.get(),
+            depth_max: self.depth_max.get().max(queued),
         }
+    }
+}
+
+impl TurnTallies {
+    pub(crate) fn new() -> TurnTallies {
+        TurnTallies { taken: Tally::new(), processed: Tally::new() }
     }
 }
 

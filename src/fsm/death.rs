@@ -3,7 +3,7 @@
 //! ```text
 //!   posts refused ──> state, automaton, batch, inbox dropped ──> Dead ──> guards released ──> notices posted ──> `ended()` resolved
 //! ```
-//! All that is dropped is the user's, so it happens outside the lock (F4), each thing under a `catch_unwind` of its own: a panic
+//! All that is dropped is the user's, so it happens outside the inbox (F4), each thing under a `catch_unwind` of its own: a panic
 //! in one `Drop` keeps neither the others from being dropped nor the watchers from being told. A `Drop` that panics while a
 //! panic unwinds aborts the process, as everywhere in Rust.
 
@@ -12,7 +12,7 @@ use super::cell::{Body, Cell, Node};
 use super::extras::Extras;
 use super::inbox::{Keeper, Watcher};
 use super::spans;
-use super::word::{Phase, Word};
+use super::word::Phase;
 use crate::sync::turn::TurnGuard;
 use std::collections::VecDeque;
 use std::mem;
@@ -81,10 +81,11 @@ impl<A: Automaton> Cell<A> {
 
     /// Refuses every post from here on, and takes out what is queued, and where to keep it.
     fn close(&self) -> (Chunks<A::Command>, Option<Keeper<A::Command>>) {
-        let mut inbox = self.inbox.lock();
+        let mut inbox = self.inbox.enter();
+        self.head.tallies.unqueue(inbox.len(), inbox.len());
         let (queued, keeper, waiting) = (inbox.empty(), inbox.take_keeper(), inbox.take_waiting());
-        let next = Word(inbox.payload()).close().with_depth(0);
-        inbox.unlock_with(|_| next.0);
+        let next = inbox.word().close().with_depth(0);
+        inbox.leave(next);
         wake_all(waiting);
         (queued, keeper)
     }
@@ -110,10 +111,10 @@ impl<A: Automaton> Cell<A> {
             End::Killed => Phase::Killed,
             End::Panicked(_) => Phase::Panicked,
         };
-        let mut inbox = self.inbox.lock();
+        let mut inbox = self.inbox.enter();
         let settled = inbox.settle(end);
-        let next = Word(inbox.payload()).die(phase);
-        inbox.unlock_with(|_| next.0);
+        let next = inbox.word().die(phase);
+        inbox.leave(next);
         drop_all(settled.system);
         drop_all(settled.guards);
         let (cells, tickets): (Vec<_>, Vec<_>) =

@@ -1,4 +1,4 @@
-//! What a cell keeps under its lock: the commands posted, what the system tells it, and who wants to know of its end.
+//! What a cell keeps behind its word: the commands posted, what the system tells it, and who wants to know of its end.
 //!
 //! ```text
 //!   chunks [ 1024 ][ 1024 ][..  what a burst adds, the oldest first; given back one by one while it drains
@@ -6,6 +6,10 @@
 //!   system   timers due, death notices: never full, never refused
 //! ```
 //! The rest of [`More`] is boxed at first use: an idle cell has one vector here and a null pointer.
+
+mod guarded;
+
+pub(crate) use guarded::{Guarded, Opened};
 
 use super::automaton::{End, Panic};
 use super::counters::Latency;
@@ -22,7 +26,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 /// Commands of one chunk: as many as these bytes hold, between 256 and 1024. Below that a queue doubles; beyond it grows by chunks,
-/// for a copy of megabytes under the lock would hold up every sender. But small chunks would bring the owner of a turn to the lock
+/// for a copy of megabytes would hold up every sender. But small chunks would bring the owner of a turn here
 /// often, and each time it takes its line, and that of the commands, from the senders.
 const CHUNK_BYTES: usize = 8 << 10;
 
@@ -69,11 +73,11 @@ pub(crate) type Seat = Arc<()>;
 /// One that waits for room.
 struct Waiting {
     seat: Seat,
-    /// Shared, for it is the user's: under the lock it is neither cloned nor dropped (F4).
+    /// Shared, for it is the user's: in here it is neither cloned nor dropped (F4).
     waker: Arc<Waker>,
 }
 
-/// All that lies under a cell's lock.
+/// All that lies behind a cell's word.
 pub(crate) struct Inbox<C> {
     /// The youngest, up to a chunk.
     queue: Vec<C>,
@@ -141,23 +145,64 @@ impl<C> Inbox<C> {
         self.more.as_ref().is_some_and(|more| more.overwrites)
     }
 
+    /// Whether one more goes in as it is.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.len() != self.queue.capacity()
+    }
+
+    /// Whether one more goes in, if the oldest goes first where `limit` are here.
+    pub(crate) fn has_room_within(&self, limit: u32) -> bool {
+        self.has_room() || limit as usize == self.queue.len()
+    }
+
+    /// Puts a command in, for which there is [room](Self::has_room): else the allocator is called while others wait.
     #[inline]
     pub(crate) fn push(&mut self, command: C) {
-        if self.queue.len() == const { chunk_len::<C>() } {
-            self.begin_chunk();
-        }
         self.queue.push(command);
     }
 
-    /// The queue is full: it becomes the youngest of the chunks.
-    #[cold]
-    fn begin_chunk(&mut self) {
+    /// Puts a command in, whatever room there is: for an inbox of which nobody else knows.
+    pub(crate) fn push_growing(&mut self, command: C) {
+        while !self.has_room() {
+            let fresh = Vec::with_capacity(self.wanted());
+            drop(self.make_room(fresh));
+        }
+        self.push(command);
+    }
+
+    /// How long the next queue must be, of one that has no room.
+    pub(crate) fn wanted(&self) -> usize {
+        let first = if size_of::<C>() <= 1024 { 4 } else { 1 };
+        self.queue.capacity().saturating_mul(2).clamp(first, chunk_len::<C>())
+    }
+
+    /// Takes over an empty queue, if there is no room and it has some, and hands back the one that is not needed. One that is a chunk
+    /// already becomes the youngest of the chunks, and is not copied.
+    pub(crate) fn make_room(&mut self, fresh: Vec<C>) -> Vec<C> {
+        if self.has_room() || fresh.capacity() < self.wanted() {
+            return fresh;
+        }
+        let mut full = mem::replace(&mut self.queue, fresh);
+        if full.capacity() < chunk_len::<C>() {
+            self.queue.append(&mut full);
+            return full;
+        }
         let more = self.more();
-        let mut fresh = mem::take(&mut more.spare);
-        fresh.reserve_exact(chunk_len::<C>());
-        more.chunked += chunk_len::<C>();
-        let full = mem::replace(&mut self.queue, fresh);
-        self.more().chunks.push_back(full);
+        more.chunked += full.len();
+        more.chunks.push_back(full);
+        Vec::new()
+    }
+
+    /// Makes room of a chunk that the owner of the turn has emptied, if there is one.
+    pub(crate) fn reuse(&mut self) {
+        if let Some(more) = self.more.as_mut()
+            && more.spare.capacity() != 0
+        {
+            let spare = mem::take(&mut more.spare);
+            let back = self.make_room(spare);
+            self.more().spare = back;
+        }
     }
 
     /// Takes the oldest command out, for one that overwrites. Moves at most one chunk's worth.
@@ -182,7 +227,7 @@ impl<C> Inbox<C> {
         Some(chunk)
     }
 
-    /// Fills an empty batch with the oldest commands; hands back a buffer to be freed after the unlock.
+    /// Fills an empty batch with the oldest commands; hands back a buffer to be freed after leaving.
     pub(crate) fn fill(&mut self, batch: &mut Vec<C>) -> Vec<C> {
         debug_assert!(batch.is_empty(), "what was taken is delivered before more is");
         let Some(chunk) = self.next_chunk() else {
@@ -198,7 +243,7 @@ impl<C> Inbox<C> {
         }
     }
 
-    /// Takes the buffers out that an idle cell must not keep, to be freed after the unlock (F12).
+    /// Takes the buffers out that an idle cell must not keep, to be freed after leaving (F12).
     pub(crate) fn shrink(&mut self) -> impl Sized + use<C> {
         debug_assert!(self.len() == 0, "only an empty inbox rests");
         let more = self.more.as_mut().map(|more| {
@@ -264,7 +309,7 @@ impl<C> Inbox<C> {
     }
 
     /// Has the holder of a seat wait for room: in its place, or behind all others. Hands back a waker that waits no more, to be
-    /// dropped after the unlock.
+    /// dropped after leaving.
     pub(crate) fn wait(&mut self, seat: &Seat, waker: Arc<Waker>) -> Option<Arc<Waker>> {
         let waiting = &mut self.more().waiting;
         match waiting.iter_mut().find(|waiting| Arc::ptr_eq(&waiting.seat, seat)) {
@@ -277,7 +322,7 @@ impl<C> Inbox<C> {
     }
 
     /// The holder of a seat waits no more; hands its waker back.
-    pub(crate) fn leave(&mut self, seat: &Seat) -> Option<Arc<Waker>> {
+    pub(crate) fn leave_seat(&mut self, seat: &Seat) -> Option<Arc<Waker>> {
         let waiting = &mut self.more.as_mut()?.waiting;
         let place = waiting.iter().position(|waiting| Arc::ptr_eq(&waiting.seat, seat))?;
         waiting.remove(place).map(|waiting| waiting.waker)
@@ -290,9 +335,9 @@ impl<C> Inbox<C> {
     }
 
     /// All who wait for room, for there will be none.
-    pub(crate) fn take_waiting(&mut self) -> Vec<Arc<Waker>> {
+    pub(crate) fn take_waiting(&mut self) -> impl Iterator<Item = Arc<Waker>> + use<C> {
         let waiting = self.more.as_mut().map(|more| mem::take(&mut more.waiting)).unwrap_or_default();
-        waiting.into_iter().map(|waiting| waiting.waker).collect()
+        waiting.into_iter().map(|waiting| waiting.waker)
     }
 
     /// What is left at death goes there.
@@ -374,87 +419,4 @@ fn is_long<C>(chunks: &VecDeque<Vec<C>>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn inbox() -> Inbox<u32> {
-        Inbox::new(false, Vec::new(), Vec::new())
-    }
-
-    fn drained(inbox: &mut Inbox<u32>) -> Vec<u32> {
-        let (mut all, mut batch) = (Vec::new(), Vec::new());
-        while inbox.len() != 0 {
-            drop(inbox.fill(&mut batch));
-            all.append(&mut batch);
-        }
-        all
-    }
-
-    #[test]
-    fn commands_come_out_as_they_went_in_across_chunks() {
-        for len in [0, 1, 255, 256, 257, 1_023, 1_024, 1_025, 2_048, 2_049, 9_000] {
-            let mut inbox = inbox();
-            (0..len).for_each(|n| inbox.push(n));
-            assert_eq!(inbox.len(), len as usize);
-            assert_eq!(drained(&mut inbox), (0..len).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn what_is_pushed_while_a_burst_drains_comes_after_it() {
-        let mut inbox = inbox();
-        let (mut next, mut expected, mut batch) = (0, 0, Vec::new());
-        for _ in 0..50 {
-            (0..1_300).for_each(|_| {
-                inbox.push(next);
-                next += 1;
-            });
-            drop(inbox.fill(&mut batch));
-            for command in batch.drain(..) {
-                assert_eq!(command, expected);
-                expected += 1;
-            }
-        }
-        assert_eq!(drained(&mut inbox), (expected..next).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn the_oldest_is_the_one_displaced_also_across_chunks() {
-        let mut inbox = inbox();
-        (0..2_400).for_each(|n| inbox.push(n));
-        (0..2_400).for_each(|n| {
-            assert_eq!(inbox.pop_oldest(), Some(n));
-            inbox.push(2_400 + n);
-            assert_eq!(inbox.len(), 2_400);
-        });
-        assert_eq!(drained(&mut inbox), (2_400..4_800).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn an_idle_inbox_keeps_at_most_eight_elements_and_256_bytes() {
-        for (pushed, kept) in [(4, true), (8, true), (9, false), (300, false), (10_000, false)] {
-            let mut inbox = inbox();
-            (0..pushed).for_each(|n| inbox.push(n));
-            let mut batch = Vec::new();
-            while inbox.len() != 0 {
-                drop(inbox.fill(&mut batch));
-                batch.clear();
-            }
-            assert!(
-                kept == (inbox.is_small() && !is_large::<u32>(batch.capacity())),
-                "F12: a turn that rests without a look leaves nothing large"
-            );
-            drop((inbox.shrink(), shrunk(&mut batch)));
-            let spare = inbox.more.as_ref().map_or(0, |more| more.spare.capacity());
-            let list = inbox.more.as_ref().map_or(0, |more| more.chunks.capacity());
-            assert!(list <= KEPT_LEN, "F12: a list of {list} chunks is kept after {pushed}");
-            let most = inbox.queue.capacity().max(batch.capacity()).max(spare);
-            assert!(most <= KEPT_LEN, "F12: {most} elements are kept after {pushed}");
-            assert_eq!(most != 0, kept, "a small buffer is worth keeping");
-        }
-        assert!(Inbox::<()>::new(true, Vec::new(), Vec::new()).is_small(), "F12: what has no size takes no memory");
-        let mut wide = vec![[0u8; 100]; 4];
-        wide.clear();
-        assert!(shrunk(&mut wide).capacity() != 0, "F12: 400 bytes are kept");
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use super::inbox::{Guard, Inbox, Keeper, Watcher};
 use super::staged::Staged;
 use super::tape::Tape;
 use super::timers::Timers;
-use super::turn::{Limit, Report};
+use super::turn::{Alone, Limit, Report};
 use super::watching::Watching;
 use crate::mix::mix;
 use crate::sync::drain;
@@ -186,16 +186,16 @@ impl Task {
     /// Runs one turn: what the system has to say, up to `batch` commands, `flush`. What is left comes back to the home by
     /// [`schedule`](Home::schedule).
     pub fn run(self) {
-        let _ = self.run_within(Limit::Batch);
+        let _ = self.run_within(Limit::Batch, &|| false);
     }
 
     pub(crate) fn downgrade(&self) -> Weak<dyn Node> {
         Arc::downgrade(self.node())
     }
 
-    pub(crate) fn run_within(mut self, limit: Limit) -> Report {
+    pub(crate) fn run_within(mut self, limit: Limit, alone: Alone<'_>) -> Report {
         let node = self.0.take().expect("a task is emptied by its run alone, which takes it");
-        node.run(limit)
+        node.run(limit, alone)
     }
 
     /// Which cell.

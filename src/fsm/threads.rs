@@ -98,7 +98,7 @@ impl OwnThread {
             let place = std::mem::replace(&mut *self.place.lock(), Place::Empty);
             match place {
                 Place::Task(task) => {
-                    if task.run_within(Limit::Batch).ended {
+                    if task.run_within(Limit::Batch, &|| true).ended {
                         return;
                     }
                 }

@@ -17,7 +17,9 @@ use super::few::Few;
 use super::inbox::{System, shrunk};
 use super::runner::Task;
 use super::spans;
+use super::tape::Tape;
 use super::word::{DRAIN, KILL, Rest, STOP, Word};
+use crate::sync::backoff::Backoff;
 use crate::sync::turn::TurnGuard;
 use crate::time::Time;
 use std::mem;
@@ -34,6 +36,18 @@ pub(crate) enum Limit {
     /// So many.
     Exactly(u32),
 }
+
+/// Whether nobody but this automaton waits for the thread that runs it, as its home sees it.
+pub(crate) type Alone<'a> = &'a dyn Fn() -> bool;
+
+/// A turn that has delivered fewer shows that posters are slow: then a rest would only keep a command waiting.
+const FEW: u32 = 3;
+/// How long a rest is, 0.5 to 1.5 us; and how many follow one another at most.
+const REST_PAUSES: u32 = 32;
+const RESTS: u32 = 8;
+/// Posters are quick if they bring so many during a rest; and so many are worth a look.
+const QUICK: u32 = 16;
+const ENOUGH: u32 = 512;
 
 /// What a turn was, for those who keep a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +82,8 @@ const TRANSITIONS_MAX: u32 = 1_000;
 /// What changes with each input is kept here and not in the cell, which others write to meanwhile.
 struct Visit<'a, A: Automaton> {
     cell: &'a Cell<A>,
+    /// The home's, which lies beside what posters write.
+    tape: Option<&'a Tape>,
     automaton: &'a mut A,
     stage: &'a mut Stage,
     /// `None` while `next` has it, and after its panic.
@@ -81,7 +97,7 @@ struct Visit<'a, A: Automaton> {
 
 /// What a turn took.
 pub(crate) struct Taken<C> {
-    word: Word,
+    killed: bool,
     pub(crate) system: Few<System<C>>,
     /// The word that the turn began with, if it may go to rest without another look at the inbox, as long as nobody has come.
     quiet: Option<Word>,
@@ -89,15 +105,15 @@ pub(crate) struct Taken<C> {
 
 impl<A: Automaton> Cell<A> {
     /// One turn. Whoever has the task runs it, once: so nobody else is inside (F1).
-    pub(crate) fn turn(self: &Arc<Self>, limit: Limit) -> Report {
+    pub(crate) fn turn(self: &Arc<Self>, limit: Limit, alone: Alone<'_>) -> Report {
         let mut guard = self.body.try_enter().expect("F1: one turn at a time: a task exists once");
-        let Taken { word, system, quiet } = self.take(&mut guard);
-        self.head.tallies.turns.add(1);
+        let Taken { killed, system, quiet } = self.take(&mut guard);
+        self.head.turns.taken.add(1);
         let mut context = Context::new(self.clone(), guard.extras.take());
         let mut report = Report::default();
         report.kinds[0] = self.kind(&guard);
         let span = spans::turn(self, &guard, &context);
-        let outcome = if word.has(KILL) {
+        let outcome = if killed {
             drop_all(system); // before watchers are told (F8)
             Outcome::Ended(End::Killed)
         } else {
@@ -106,24 +122,35 @@ impl<A: Automaton> Cell<A> {
             self.visit(&mut guard, &mut context, &mut report, |visit| visit.all(most))
         };
         match outcome {
-            Outcome::Quiet => self.rest(guard, context, report, quiet, span),
+            Outcome::Quiet => {
+                if FEW <= report.commands && guard.batch.is_empty() && alone() {
+                    self.gather();
+                }
+                self.rest(guard, context, report, quiet, span)
+            }
             Outcome::Ended(end) => self.end(guard, context, end, report), // inside the span
         }
     }
 
-    /// Takes what waits: Queued -> Running.
+    /// Takes what waits: Queued -> Running. With commands in hand it is Running already, and does not look at the inbox unless the notes
+    /// say that somebody has asked for something.
     pub(crate) fn take(&self, body: &mut Body<A>) -> Taken<A::Command> {
-        // Running from the moment of locking, so that posters know who is in (`wait_to_post`).
-        let take = |word| Word(word).take().expect("F2: a task is run while its cell is queued");
-        let mut inbox = self.inbox.lock_with(|word| take(word).0);
-        let word = Word(inbox.payload());
-        let system = inbox.take_system();
         let fresh = body.batch.is_empty();
+        if !fresh && self.body.notes() == 0 {
+            return Taken { killed: false, system: Few::None, quiet: None };
+        }
+        let mut inbox = self.inbox.enter();
+        let begun = if fresh { inbox.word().take() } else { inbox.word().resume() };
+        let word = begun.expect("F2: a task is run while its cell is queued, or has commands in hand");
+        self.note_alerts(word);
+        let system = inbox.take_system();
+        let queued = inbox.len();
         let spare = if fresh { inbox.fill(&mut body.batch) } else { Vec::new() };
+        self.head.tallies.unqueue(queued - inbox.len(), queued);
         let next = word.with_depth(inbox.len());
         let quiet = (next.is_quiet() && inbox.is_small()).then_some(next);
         let (waiting, woken) = (inbox.first_waiting(self.head.limit), inbox.take_woken());
-        inbox.unlock_with(|_| next.0);
+        inbox.leave(next);
         drop(spare);
         wake_all(waiting);
         if let Some(woken) = woken {
@@ -132,14 +159,31 @@ impl<A: Automaton> Cell<A> {
         if fresh {
             body.batch.reverse();
         }
-        Taken { word, system, quiet }
+        Taken { killed: word.has(KILL), system, quiet }
+    }
+
+    /// Lets posters that are quick bring more, after a turn that has worked off what there was: each look at the inbox takes its lines,
+    /// and those of the commands, from them.
+    fn gather(&self) {
+        let mut depth = self.inbox.word().depth();
+        for _ in 0..RESTS {
+            if ENOUGH <= depth {
+                return;
+            }
+            Backoff::none().rest(REST_PAUSES);
+            let deeper = self.inbox.word().depth();
+            if deeper < depth + QUICK {
+                return;
+            }
+            depth = deeper;
+        }
     }
 
     /// The turn begins, and how long that took is noted.
     #[cold]
     fn note_wait(&self, woken: Time) {
-        let waited = self.head.home.get().timers().now().since(woken); // F4: not under the lock, for the home may be the user's
-        self.inbox.lock().waited(waited);
+        let waited = self.head.home.get().timers().now().since(woken); // F4: not inside, for the home may be the user's
+        self.inbox.enter().waited(waited);
     }
 
     /// Runs the user's code, and contains its panic.
@@ -153,7 +197,9 @@ impl<A: Automaton> Cell<A> {
         let live = body.live.as_mut().expect("a cell that is dead is in no queue");
         let Live { automaton, state, stage } = live;
         let (batch, taken) = (mem::take(&mut body.batch), state.take());
-        let mut visit = Visit { cell: self, automaton, stage, state: taken, batch, context, commands: 0, processed: 0 };
+        let tape = self.head.home.tape().map(|tape| &**tape);
+        let mut visit =
+            Visit { cell: self, tape, automaton, stage, state: taken, batch, context, commands: 0, processed: 0 };
         let result = catch_unwind(AssertUnwindSafe(|| match act(&mut visit) {
             Ok(()) => Outcome::Quiet,
             Err(Halt::Stop) => visit.exit(),
@@ -162,12 +208,13 @@ impl<A: Automaton> Cell<A> {
         *state = visit.state;
         body.batch = visit.batch;
         report.commands += visit.commands;
-        self.head.tallies.processed.add(visit.processed);
+        self.head.turns.processed.add(visit.processed);
         result.unwrap_or_else(|payload| Outcome::Ended(End::Panicked(Panic::new(payload))))
     }
 
-    /// The end of a turn: to the back of the queue, to rest, or to `Exit`. Its span is closed before the next can begin, but for one
-    /// that lingers: there only the lock says that this was not the last.
+    /// The end of a turn: to the back of the queue, to rest, or to `Exit`. With commands in hand it goes to the back of the queue as it
+    /// is, Running, so that posters have the inbox to themselves meanwhile. Its span is closed before the next can begin, but for one
+    /// that lingers: there only the word says that this was not the last.
     fn rest(
         self: &Arc<Self>,
         mut guard: TurnGuard<'_, Body<A>>,
@@ -178,14 +225,21 @@ impl<A: Automaton> Cell<A> {
     ) -> Report {
         context.tell_wheel();
         report.kinds[1] = self.kind(&guard);
+        if !guard.batch.is_empty() {
+            guard.extras = context.into_extras();
+            drop(guard); // before it is scheduled: the next to take this cell must find nobody inside (F1)
+            span.close();
+            self.head.home.get().schedule(Task::new(self.clone()));
+            return report;
+        }
         let stage = guard.live.as_ref().map_or(Stage::Last, |live| live.stage);
-        let (more, told) = (!guard.batch.is_empty() || context.has_more(), Stage::Draining <= stage);
+        let (more, told) = (context.has_more(), Stage::Draining <= stage);
         if !more {
             context.shrink();
         }
         let mut span = Some(span);
         if !told && let Some(span) = span.take() {
-            span.close(); // outside the lock (F4)
+            span.close(); // outside the inbox (F4)
         }
         if let Some(began) = quiet
             && !more
@@ -193,17 +247,17 @@ impl<A: Automaton> Cell<A> {
         {
             return self.rest_quietly(guard, context, report, began);
         }
-        let mut inbox = self.inbox.lock_with(|word| Word(word).ending().0);
-        let mut done = Word(inbox.payload()).end(more, told).expect("F1: who runs is Running");
+        let mut inbox = self.inbox.enter();
+        let mut done = inbox.word().end(more, told).expect("F1: who runs is Running");
         if done.1 == Rest::Drained && stage == Stage::Draining && context.free_postponed() {
             if let Some(live) = guard.live.as_mut() {
                 live.stage = Stage::Last;
             }
-            done = Word(inbox.payload()).end(true, told).expect("F1: who runs is Running");
+            done = inbox.word().end(true, told).expect("F1: who runs is Running");
         }
         match done {
             (next, Rest::Drained) => {
-                inbox.unlock_with(|_| next.0);
+                inbox.leave(next);
                 let end = match self.visit(&mut guard, &mut context, &mut report, |_| Err(Halt::Stop)) {
                     Outcome::Ended(end) => end,
                     Outcome::Quiet => End::Exited,
@@ -218,7 +272,7 @@ impl<A: Automaton> Cell<A> {
                 guard.extras = context.into_extras();
                 // Left before the word says so: the next to take this cell must find nobody inside (F1).
                 drop(guard);
-                inbox.unlock_with(|_| next.0);
+                inbox.leave(next);
                 drop((spare, span));
                 if rest == Rest::Again {
                     self.head.home.get().schedule(Task::new(self.clone()));
@@ -240,13 +294,13 @@ impl<A: Automaton> Cell<A> {
         guard.extras = context.into_extras();
         drop(guard); // before the word says so, as in `rest`
         let idle = |now: Word| now.end(false, false).expect("F1: who runs is Running");
-        if self.inbox.replace_payload(began.0, idle(began).0.0) {
+        if self.inbox.replace(began, idle(began).0) {
             return report;
         }
-        let mut inbox = self.inbox.lock_with(|word| Word(word).ending().0);
-        let (next, rest) = idle(Word(inbox.payload()));
+        let mut inbox = self.inbox.enter();
+        let (next, rest) = idle(inbox.word());
         let spare = (rest == Rest::Idle).then(|| inbox.shrink());
-        inbox.unlock_with(|_| next.0);
+        inbox.leave(next);
         drop(spare);
         if rest == Rest::Again {
             self.head.home.get().schedule(Task::new(self.clone()));
@@ -263,14 +317,14 @@ impl<A: Automaton> Cell<A> {
             label = self::label::<A>(live.state.as_ref());
         }
         drop(guard);
-        let inbox = self.inbox.lock();
-        let now = Word(inbox.payload());
+        let inbox = self.inbox.enter();
+        let now = inbox.word();
         // One that waits for its end by a turn of its own gets one.
         let (next, rest) = match now.end(false, told).expect("F1: who runs is Running") {
             (_, Rest::Drained) => now.end(true, told).expect("F1: who runs is Running"),
             done => done,
         };
-        inbox.unlock_with(|_| next.0);
+        inbox.leave(next);
         if rest == Rest::Again {
             self.head.home.get().schedule(Task::new(self.clone()));
         }
@@ -361,11 +415,22 @@ impl<A: Automaton> Visit<'_, A> {
         Ok(())
     }
 
-    /// Hands in one input, and the transitions that follow from it (F10).
+    /// Hands in one input, and the transitions that follow from it (F10). Inlined, as the input would be copied on its way: a wait
+    /// for the stores of its parts, longer than all the rest of a short turn.
+    #[inline(always)]
     fn deliver(&mut self, input: Input<A>) -> Result<(), Halt> {
-        let mut input = input;
+        let from = self.call(input);
+        if self.cell.alerts() & (STOP | KILL) == 0 && self.state.as_ref().map(Kind::of) == Some(from) {
+            return Ok(());
+        }
+        self.arrive(from)
+    }
+
+    /// What follows from an input that has changed the kind from that one, or after which somebody has asked for the end.
+    #[cold]
+    fn arrive(&mut self, from: Kind<A::State>) -> Result<(), Halt> {
+        let mut from = from;
         for _ in 0..TRANSITIONS_MAX {
-            let from = self.call(input);
             self.halt()?;
             let to = self.state.as_ref().map(Kind::of);
             if to == Some(from) {
@@ -373,20 +438,33 @@ impl<A: Automaton> Visit<'_, A> {
             }
             self.context.leave_kind();
             spans::transition::<A>(self.state.as_ref());
-            input = Input::Transition { from };
+            from = self.call(Input::Transition { from });
         }
         panic!("a transition was answered by another {TRANSITIONS_MAX} times in a row: `next` does not come to rest")
     }
 
     /// One call of `next`. The state is gone if it panics. Returns the kind before.
+    #[inline(always)]
     fn call(&mut self, input: Input<A>) -> Kind<A::State> {
         self.processed += u32::from(matches!(input, Input::Command(_)));
-        self.cell.note(&input);
+        self.note(&input);
         self.context.begin_call();
         let state = self.state.take().expect("a call hands a state back, or its panic ends the automaton");
         let from = Kind::of(&state);
         self.state = Some(self.automaton.next(state, input, self.context));
         from
+    }
+
+    #[inline]
+    fn note(&self, input: &Input<A>) {
+        let Some(tape) = self.tape else { return };
+        tape.input(match input {
+            Input::Start => 1,
+            Input::Command(_) => 2,
+            Input::Transition { .. } => 3,
+            Input::Drain => 4,
+            Input::Exit => 5,
+        });
     }
 
     fn flush(&mut self) {
@@ -413,20 +491,6 @@ impl<A: Automaton> Visit<'_, A> {
             self.flush();
         }
         Outcome::Ended(if self.cell.alerts() & KILL != 0 { End::Killed } else { End::Exited })
-    }
-}
-
-impl<A: Automaton> Cell<A> {
-    #[inline]
-    fn note(&self, input: &Input<A>) {
-        let Some(tape) = self.head.home.tape() else { return };
-        tape.input(match input {
-            Input::Start => 1,
-            Input::Command(_) => 2,
-            Input::Transition { .. } => 3,
-            Input::Drain => 4,
-            Input::Exit => 5,
-        });
     }
 }
 

@@ -12,8 +12,8 @@
 //!                            | end, work   |    v
 //!                            +-------------+-- Notified          any, at death ---> Exited, Killed, Panicked
 //! ```
-//! It is the payload of the inbox's lock and changes only together with locking or unlocking: a queue and its phase cannot
-//! disagree, and no protocol stands beside the lock's own. Here are the transitions, pure; the cell applies them.
+//! It is the payload of the bit behind which the inbox lies (a `Spin`), and changes only with leaving it: a queue and its phase
+//! cannot disagree, and no protocol stands beside the bit's own. Here are the transitions, pure; the cell applies them.
 
 /// The phase, five flags, and the depth of the inbox.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,9 +26,9 @@ pub(crate) enum Phase {
     Queued,
     /// Nothing to do; in no run queue.
     Idle,
-    /// In a turn.
+    /// In a turn, or between two with commands in hand: then in exactly one run queue, too.
     Running,
-    /// In a turn, and something came since it began.
+    /// So, and something came since it began.
     Notified,
     /// Dead after `Exit`.
     Exited,
@@ -38,7 +38,7 @@ pub(crate) enum Phase {
     Panicked,
 }
 
-/// What the one that made a change must do once it has unlocked.
+/// What the one that made a change must do once it has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Duty {
@@ -75,18 +75,18 @@ pub(crate) const DUE: u32 = 1 << 6;
 pub(crate) const LINGER: u32 = 1 << 7;
 /// What the owner of a turn heeds between two inputs.
 pub(crate) const ALERTS: u32 = DRAIN | STOP | KILL;
-const _: () = assert!(ALERTS <= u8::MAX as u32, "they fit into the notes of a turn");
+const _: () = assert!((ALERTS | DUE) <= u8::MAX as u32, "they fit into the notes of a turn");
 
 const PHASE: u32 = 7;
 /// The bit that the dead phases have, and no other.
 const DEAD: u32 = 4;
-const _: () = assert!(Word::BORN.0 == 0, "the payload of a new lock is 0");
+const _: () = assert!(Word::BORN.0 == 0, "a new word is 0");
 const DEPTH_SHIFT: u32 = 8;
-/// The depth saturates here: what is full is decided by the queue's own length, under the lock.
+/// The depth saturates here: what is full is decided by the queue's own length, inside.
 pub(crate) const DEPTH_MAX: u32 = u32::MAX >> DEPTH_SHIFT;
 
 impl Word {
-    /// A cell at birth; the payload of a new lock.
+    /// A cell at birth.
     pub(crate) const BORN: Word = Word(Phase::Queued as u32);
 
     pub(crate) const fn phase(self) -> Phase {
@@ -118,7 +118,7 @@ impl Word {
         self.0 & (DEAD | DRAIN | STOP | KILL) == 0
     }
 
-    /// Whether it is dead, or told to stop or to die: for good, so a look without the lock suffices.
+    /// Whether it is dead, or told to stop or to die: for good, so a look from outside suffices.
     pub(crate) const fn is_ending(self) -> bool {
         self.is_dead() || self.has(STOP | KILL)
     }
@@ -179,9 +179,9 @@ impl Word {
         }
     }
 
-    /// The owner of a turn ends it: for as long as it holds the lock, the phase says who does.
-    pub(crate) const fn ending(self) -> Word {
-        if self.is_running() { self.with_phase(Phase::Running) } else { self }
+    /// A runner goes on with a cell whose last turn has left commands in hand; the system's inputs go with it.
+    pub(crate) const fn resume(self) -> Option<Word> {
+        if self.is_running() { Some(Word(self.0 & !DUE).with_phase(Phase::Running)) } else { None }
     }
 
     /// Someone looks into an idle cell from outside, and ends as a turn does.

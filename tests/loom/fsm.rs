@@ -70,14 +70,14 @@ struct Model {
 
 impl Model {
     fn new() -> Model {
-        Model::with(Unbounded)
+        Model::with(Unbounded, 128)
     }
 
-    fn with(capacity: Capacity) -> Model {
+    fn with(capacity: Capacity, batch: u32) -> Model {
         let bench = Bench(Arc::new(Inside { task: Lock::new(None), timers: Timers::new() }));
         let heard = Heard::default();
         let ear = Ear { heard: heard.clone(), timer: None };
-        let address = Builder::on(&HomeRef::new(bench.clone()), ear, ()).inbox(capacity).spawn();
+        let address = Builder::on(&HomeRef::new(bench.clone()), ear, ()).inbox(capacity).batch(batch).spawn();
         let model = Model { bench, heard, address };
         model.turn(); // `Start`, and the timer: the models begin with an idle cell
         model
@@ -135,6 +135,31 @@ fn a_post_that_meets_a_drain_is_delivered_or_handed_back() {
     });
 }
 
+/// A turn that leaves commands in hand is not seen in the word: what is asked of it meanwhile is seen in its notes.
+#[test]
+fn what_is_asked_of_one_with_commands_in_hand_is_heard_before_they_are_all_delivered() {
+    model("fsm_in_hand_drain_due", 2, || {
+        let model = Model::with(Unbounded, 1);
+        model.address.post(1).expect("it lives");
+        model.address.post(2).expect("it lives");
+        assert!(model.turn(), "takes both, and delivers one");
+        let (bench, from) = (model.bench.clone(), model.address.clone());
+        let clock = thread::spawn(move || bench.0.timers.fire());
+        let drainer = thread::spawn(move || {
+            from.drain();
+            assert!(from.post(3).is_err(), "F6");
+        });
+        model.turn();
+        clock.join().unwrap();
+        drainer.join().unwrap();
+        model.settle();
+        let heard = model.heard();
+        assert!(heard.starts_with(&[1]) && heard.contains(&2), "F3: {heard:?}");
+        assert!(heard.len() == 2 || heard.contains(&TIMER) && heard.len() == 3, "F7: at most once: {heard:?}");
+        assert_eq!(model.address.mode(), Mode::Ended, "F5: the drain was seen");
+    });
+}
+
 #[test]
 fn a_kill_that_meets_a_post_and_a_turn_ends_it_and_is_told_once() {
     model("fsm_post_kill_turn", 2, || {
@@ -156,7 +181,7 @@ fn a_kill_that_meets_a_post_and_a_turn_ends_it_and_is_told_once() {
 #[test]
 fn one_that_waits_for_room_is_woken_by_the_turn_that_makes_some_or_by_who_gives_up() {
     model_with("fsm_post_async_against_turn", 3, &[Looks::Newest], || {
-        let model = Model::with(Bounded(1));
+        let model = Model::with(Bounded(1), 128);
         model.address.post(1).expect("there is room for one");
         let mut fickle = Box::pin(model.address.post_async(3));
         assert!(common::poll(fickle.as_mut(), &Alarm::new()).is_pending(), "there is none for two");

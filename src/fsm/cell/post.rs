@@ -1,8 +1,9 @@
-//! How a command comes into a cell: what the lock of the inbox decides.
+//! How a command comes into a cell: what the word of its inbox decides.
 //!
 //! ```text
-//!   lock ── open, and below its limit? ──> push; Idle -> Queued: schedule            the ordinary case: no look at anything else
-//!           else ──> drained, dead, full: handed back; or full and overwriting: the oldest goes
+//!   enter ── open, below its limit, and room? ──> push; Idle -> Queued: schedule         the ordinary case: no look at anything else
+//!            else ──> drained, dead, full: handed back; or full and overwriting: the oldest goes
+//!                 ──> no room: leave, allocate, enter again
 //! ```
 
 use super::{Cell, Node, Port};
@@ -10,16 +11,12 @@ use crate::fsm::address::WeakAddress;
 use crate::fsm::automaton::Automaton;
 use crate::fsm::counters::Latency;
 use crate::fsm::death::wake_all;
-use crate::fsm::inbox::{Inbox, Notice, Seat, System};
+use crate::fsm::inbox::{Notice, Opened, Seat, System};
 use crate::fsm::rejected::Rejected;
-use crate::fsm::word::{DEPTH_MAX, Duty, Phase, Refusal};
-use crate::sync::backoff::Backoff;
-use crate::sync::lock;
+use crate::fsm::word::{DEPTH_MAX, Duty, Refusal};
+use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
-
-/// The lock of an inbox, held.
-type InboxGuard<'a, C> = lock::Guard<'a, Inbox<C>>;
 
 impl<A: Automaton> Port<A::Command> for Cell<A> {
     fn node(&self) -> &dyn Node {
@@ -31,16 +28,13 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
     }
 
     fn post(&self, command: A::Command) -> Result<Duty, Rejected<A::Command>> {
-        let mut inbox = self.lock_to_post();
-        let word = self.now();
-        if word.is_open() && word.depth() < self.head.limit.min(DEPTH_MAX) {
+        let mut inbox = self.inbox.enter();
+        let word = inbox.word();
+        if word.is_open() && word.depth() < self.head.limit.min(DEPTH_MAX) && inbox.has_room() {
             // The ordinary case, and as little as may be in it: no look at the queue but the push.
             inbox.push(command);
-            let deeper = word.deeper();
-            self.head.tallies.posted.add(1);
-            self.head.tallies.depth_max.raise(deeper.depth());
-            let (next, duty) = deeper.wake();
-            inbox.unlock_with(|_| next.0);
+            let (next, duty) = word.deeper().wake();
+            inbox.leave(next);
             self.note_post(duty);
             return Ok(duty);
         }
@@ -53,18 +47,25 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
         seat: &mut Option<Seat>,
         waker: &Waker,
     ) -> Result<Duty, Rejected<A::Command>> {
-        let ours = Arc::new(waker.clone()); // F4: not under the lock, for it is the user's.
-        let mut inbox = self.inbox.lock();
-        match self.refusal(&inbox) {
-            Some(refuse) if self.now().refusal().is_some() => return Err(self.refuse(inbox, refuse, command)),
-            None if inbox.is_first(seat.as_ref()) => {
-                let before = seat.take().and_then(|seat| inbox.leave(&seat));
-                let duty = self.accept(inbox, command);
-                drop(before);
-                self.make_way();
-                return Ok(duty);
+        let ours = Arc::new(waker.clone()); // F4: not inside, for it is the user's.
+        let mut unused = Vec::new();
+        let mut inbox = self.inbox.enter();
+        loop {
+            match self.refusal(&inbox) {
+                Some(refuse) if inbox.word().refusal().is_some() => return Err(self.refuse(inbox, refuse, command)),
+                None if inbox.is_first(seat.as_ref()) => {
+                    if !inbox.has_room_within(self.head.limit) {
+                        inbox = self.make_room(inbox, &mut unused);
+                        continue;
+                    }
+                    let before = seat.take().and_then(|seat| inbox.leave_seat(&seat));
+                    let duty = self.accept(inbox, command);
+                    drop(before);
+                    self.make_way();
+                    return Ok(duty);
+                }
+                Some(_) | None => break,
             }
-            Some(_) | None => {}
         }
         let before = inbox.wait(seat.get_or_insert_default(), ours);
         drop(inbox);
@@ -73,7 +74,7 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
     }
 
     fn leave(&self, seat: &Seat) {
-        let waker = self.inbox.lock().leave(seat);
+        let waker = self.inbox.enter().leave_seat(seat);
         drop(waker);
         self.make_way(); // it may have been woken, and the next must not wait for one that is gone
     }
@@ -92,31 +93,30 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
 type Refuse<C> = fn(C) -> Rejected<C>;
 
 impl<A: Automaton> Cell<A> {
-    /// The lock, for a post.
-    #[inline]
-    fn lock_to_post(&self) -> InboxGuard<'_, A::Command> {
-        match self.inbox.try_lock() {
-            Some(inbox) => inbox,
-            None => self.wait_to_post(),
-        }
-    }
-
-    /// The owner of the turn takes and ends within a few instructions, so a poster that meets it there looks again soon. One that
-    /// meets another poster leaves the lock alone for longer, as ever: there will be more of them.
+    /// Has room made for one more: out there, where nobody waits for the allocator. Others may come in meanwhile, so all that was seen
+    /// must be looked at again. `unused` must be dropped after leaving.
     #[cold]
-    fn wait_to_post(&self) -> InboxGuard<'_, A::Command> {
-        let mut backoff = Backoff::with(6, 0);
-        while self.now().phase() == Phase::Running && backoff.spin() {
-            if let Some(inbox) = self.inbox.try_lock() {
-                return inbox;
-            }
+    fn make_room<'a>(
+        &'a self,
+        mut inbox: Opened<'a, A::Command>,
+        unused: &mut Vec<A::Command>,
+    ) -> Opened<'a, A::Command> {
+        inbox.reuse();
+        if inbox.has_room() {
+            return inbox;
         }
-        self.inbox.lock()
+        let wanted = inbox.wanted();
+        drop(inbox);
+        let fresh = Vec::with_capacity(wanted);
+        drop(mem::take(unused));
+        inbox = self.inbox.enter();
+        *unused = inbox.make_room(fresh);
+        inbox
     }
 
     /// Whether a command would be refused now, and how.
-    fn refusal(&self, inbox: &Inbox<A::Command>) -> Option<Refuse<A::Command>> {
-        match self.now().refusal() {
+    fn refusal(&self, inbox: &Opened<'_, A::Command>) -> Option<Refuse<A::Command>> {
+        match inbox.word().refusal() {
             Some(Refusal::Dead) => Some(Rejected::Dead),
             Some(Refusal::Draining) => Some(Rejected::Draining),
             None if self.head.limit as usize <= inbox.len() && !inbox.overwrites() => Some(Rejected::Full),
@@ -124,18 +124,26 @@ impl<A: Automaton> Cell<A> {
         }
     }
 
-    /// A post that is refused, or that finds an inbox which overwrites full, or one deeper than the word can say.
+    /// A post that is refused, or that finds no room, an inbox which overwrites full, or one deeper than the word can say.
     #[cold]
-    fn post_else(&self, inbox: InboxGuard<'_, A::Command>, command: A::Command) -> Result<Duty, Rejected<A::Command>> {
-        match self.refusal(&inbox) {
-            Some(refuse) => Err(self.refuse(inbox, refuse, command)),
-            None => Ok(self.accept(inbox, command)),
+    fn post_else<'a>(
+        &'a self,
+        mut inbox: Opened<'a, A::Command>,
+        command: A::Command,
+    ) -> Result<Duty, Rejected<A::Command>> {
+        let mut unused = Vec::new();
+        loop {
+            match self.refusal(&inbox) {
+                Some(refuse) => return Err(self.refuse(inbox, refuse, command)),
+                None if inbox.has_room_within(self.head.limit) => return Ok(self.accept(inbox, command)),
+                None => inbox = self.make_room(inbox, &mut unused),
+            }
         }
     }
 
     fn refuse(
         &self,
-        inbox: InboxGuard<'_, A::Command>,
+        inbox: Opened<'_, A::Command>,
         refuse: Refuse<A::Command>,
         command: A::Command,
     ) -> Rejected<A::Command> {
@@ -144,26 +152,28 @@ impl<A: Automaton> Cell<A> {
         refuse(command)
     }
 
-    /// Queues a command.
-    fn accept(&self, mut inbox: InboxGuard<'_, A::Command>, command: A::Command) -> Duty {
+    /// Queues a command, for which there is room.
+    fn accept(&self, mut inbox: Opened<'_, A::Command>, command: A::Command) -> Duty {
         let tallies = &self.head.tallies;
-        let displaced = if self.head.limit as usize <= inbox.len() { inbox.pop_oldest() } else { None };
+        let before = inbox.len();
+        let displaced = if self.head.limit as usize <= before { inbox.pop_oldest() } else { None };
+        if displaced.is_some() {
+            tallies.unqueue(1, before);
+            tallies.dropped.add(1);
+        }
         inbox.push(command);
         let depth = inbox.len();
-        tallies.posted.add(1);
-        tallies.depth_max.raise(depth as u32);
-        tallies.dropped.add(u32::from(displaced.is_some()));
-        let (next, duty) = self.now().with_depth(depth).wake();
-        inbox.unlock_with(|_| next.0);
-        drop(displaced); // F4: its `Drop` is the user's, so it comes after the unlock.
+        let (next, duty) = inbox.word().with_depth(depth).wake();
+        inbox.leave(next);
+        drop(displaced); // F4: its `Drop` is the user's, so it comes after leaving.
         self.note_post(duty);
         duty
     }
 
-    /// What is noted of a post once the lock is free. Its wake is timed here: nobody runs the cell before we have scheduled it.
+    /// What is noted of a post after leaving. Its wake is timed here: nobody runs the cell before we have scheduled it.
     #[inline]
     fn note_post(&self, duty: Duty) {
-        if duty == Duty::Schedule && Latency::is_timed(self.head.tallies.turns.get()) {
+        if duty == Duty::Schedule && Latency::is_timed(self.head.turns.taken.get()) {
             self.time_wake();
         }
         if let Some(tape) = self.head.home.tape() {
@@ -173,13 +183,13 @@ impl<A: Automaton> Cell<A> {
 
     #[cold]
     fn time_wake(&self) {
-        let now = self.head.home.get().timers().now(); // F4: not under the lock, for the home may be the user's
-        self.inbox.lock().woken(now);
+        let now = self.head.home.get().timers().now(); // F4: not inside, for the home may be the user's
+        self.inbox.enter().woken(now);
     }
 
     /// Wakes the first who waits for room, if there is some.
     fn make_way(&self) {
-        let first = self.inbox.lock().first_waiting(self.head.limit);
+        let first = self.inbox.enter().first_waiting(self.head.limit);
         wake_all(first);
     }
 }

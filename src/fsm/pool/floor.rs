@@ -45,6 +45,11 @@ impl<T> Floor<T> {
         self.way_in.take(self.places.len(), place)
     }
 
+    /// Whether the worker at this place would find work at once. A few loads.
+    pub(super) fn has_work_for(&self, nth: usize) -> bool {
+        self.places[nth].has_work() || self.way_in.has_work()
+    }
+
     /// The worker at this place has ended a turn: whether it left more behind than it can do next.
     pub(super) fn after_turn(&self, nth: usize) {
         let place = &self.places[nth];

@@ -13,7 +13,7 @@ use crate::fsm::cell::{Head, Look, Node, Port, schedule};
 use crate::fsm::counters::{Counters, Latency};
 use crate::fsm::inbox::{Guard, Notice, Seat, Watcher};
 use crate::fsm::rejected::Rejected;
-use crate::fsm::turn::{Limit, Report};
+use crate::fsm::turn::{Alone, Limit, Report};
 use crate::fsm::word::{Duty, Phase, Word};
 use crate::sync::lock::Lock;
 use crate::sync::shim::AtomicU32;
@@ -216,7 +216,7 @@ impl<C: Send + 'static> Node for Frame<C> {
         None
     }
 
-    fn run(self: Arc<Self>, _: Limit) -> Report {
+    fn run(self: Arc<Self>, _: Limit, _: Alone<'_>) -> Report {
         unreachable!("a door is in no queue")
     }
 

@@ -241,7 +241,7 @@ impl Executor {
                 let cell = task.cell();
                 let report = {
                     let _awake = NoSleep::new();
-                    task.run_within(limit)
+                    task.run_within(limit, &|| false)
                 };
                 (cell, Some((report, place)), world.turned(cell, time))
             }
