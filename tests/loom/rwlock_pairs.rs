@@ -1,6 +1,6 @@
 //! `sync/rwlock`: those who wait to be the upgradable reader, and those who come while the slots are made, two by two.
 
-use crate::rwlock::{Pair, far, is_at_rest, read, shared, spawn, spread, upgrade};
+use crate::rwlock::{Pair, far, is_at_rest, read, shared, spawn, spread, upgrade, write};
 use loom::thread;
 use rsm::sync::model::{model, strike};
 
@@ -35,6 +35,30 @@ fn an_upgradable_reader_waits_for_a_writer_that_stays_upgradable() {
         next.join().unwrap();
         reader.join().unwrap();
         is_at_rest(&lock, 1);
+    });
+}
+
+/// The upgradable reader tries to write beside a reader, and a writer that waits with another reader behind it: it does, or stays.
+#[test]
+fn an_upgrade_that_only_tries_meets_those_who_wait() {
+    model("rwlock_try_upgrade_read_write", 2, || {
+        let lock = shared();
+        let seen = lock.upgradable_read();
+        let writer = spawn(&lock, write);
+        let reader = spawn(&lock, read);
+        let writes = match seen.try_upgrade() {
+            Ok(mut pair) => {
+                *pair = (pair.0 + 1, pair.1 + 1);
+                2
+            }
+            Err(stays) => {
+                assert_eq!(*stays, (0, 0), "R4: nobody writes while it is in");
+                1
+            }
+        };
+        assert!(reader.join().unwrap() <= writes);
+        writer.join().unwrap();
+        is_at_rest(&lock, writes);
     });
 }
 
