@@ -42,10 +42,10 @@ impl<T> Loose<T> {
     /// An empty chunk for so many. Allocates.
     pub(super) fn new(room: usize) -> Loose<T> {
         let layout = Self::layout(room);
-        // SAFETY: the layout is not of size 0, as it holds the head.
+        // SAFETY: by itself: the layout is not of size 0, as it holds the head.
         let Some(chunk) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
         let chunk = chunk.cast::<Chunk<T>>();
-        // SAFETY: it was just allocated, with room and alignment for a head.
+        // SAFETY: by itself: it was just allocated, with room and alignment for a head.
         unsafe { chunk.write(Chunk { next: None, len: 0, room, places: [] }) };
         Loose(chunk)
     }
@@ -61,13 +61,13 @@ impl<T> Loose<T> {
     }
 
     fn head_mut(&mut self) -> &mut Chunk<T> {
-        // SAFETY: as in `head`; `&mut self` is its only user.
+        // SAFETY: C1, as in `head`; `&mut self` is its only user.
         unsafe { self.0.as_mut() }
     }
 
     /// The first place.
     pub(super) fn places(&self) -> NonNull<T> {
-        // SAFETY: the places lie within the allocation, behind the head.
+        // SAFETY: by itself: the places lie within the allocation, behind the head.
         unsafe { self.0.byte_add(offset_of!(Chunk<T>, places)) }.cast()
     }
 
@@ -90,7 +90,7 @@ impl<T> Loose<T> {
     pub(super) fn push(&mut self, message: T) {
         let len = self.len();
         assert!(len < self.room(), "C4: a chunk never grows");
-        // SAFETY: the place is below the room.
+        // SAFETY: C4: the place is below the room.
         let place = unsafe { self.places().add(len) };
         // SAFETY: the place is within the allocation, and holds no message yet (C4).
         unsafe { place.write(message) };
@@ -103,7 +103,7 @@ impl<T> Loose<T> {
         let mut messages = Vec::with_capacity(len);
         // SAFETY: the first `len` places hold messages (C4), which are ours; the vector has room for them.
         unsafe { ptr::copy_nonoverlapping(self.places().as_ptr(), messages.as_mut_ptr(), len) };
-        // SAFETY: so many were just put there.
+        // SAFETY: C4: so many were just put there.
         unsafe { messages.set_len(len) };
         messages
     }
@@ -228,11 +228,11 @@ impl<T> Drop for Chain<T> {
 
 // SAFETY: C1, whoever has it has the messages in it to himself, so they may go where messages may go.
 unsafe impl<T: Send> Send for Loose<T> {}
-// SAFETY: as above.
+// SAFETY: C1, as above.
 unsafe impl<T: Send> Send for Chain<T> {}
-// SAFETY: by a shared reference no message can be reached.
+// SAFETY: by itself: by a shared reference no message can be reached.
 unsafe impl<T: Send> Sync for Loose<T> {}
-// SAFETY: as above.
+// SAFETY: by itself: as above.
 unsafe impl<T: Send> Sync for Chain<T> {}
 
 /// Up to two empty chunks.

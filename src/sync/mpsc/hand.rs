@@ -25,7 +25,7 @@ pub(super) struct Hand<T> {
 
 // SAFETY: whoever has it has the messages in it to himself (C1), so they may go where messages may go.
 unsafe impl<T: Send> Send for Hand<T> {}
-// SAFETY: by a shared reference no message can be reached.
+// SAFETY: by itself: by a shared reference no message can be reached.
 unsafe impl<T: Send> Sync for Hand<T> {}
 
 impl<T> Hand<T> {

@@ -35,6 +35,13 @@ const REST_PAUSES: u32 = 64;
 ///
 /// [`take`](Receiver::take) gives all that is there in one step, [`recv`](Receiver::recv) one message after the other (out of
 /// a batch at hand, so it costs little more). Dropped, it closes the channel and drops what lies in it.
+///
+/// It goes to another thread only if the messages may:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(rsm::sync::mpsc::unbounded::<std::rc::Rc<u32>>().1);
+/// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     hand: Hand<T>,

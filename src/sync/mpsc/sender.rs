@@ -17,6 +17,16 @@ use std::time::{Duration, Instant};
 
 /// The sending side of a channel. Clone it for each thread or task; the channel ends when the last one is dropped.
 ///
+/// It may be sent and shared if the messages may be sent, and so may the receiver:
+///
+/// ```
+/// fn share<T: Send + Sync>(_: T) {}
+/// share(rsm::sync::mpsc::bounded::<std::cell::Cell<u32>>(1));
+/// ```
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(rsm::sync::mpsc::bounded::<std::rc::Rc<u32>>(1).0);
+/// ```
 /// Its futures may be sent if the messages may be:
 ///
 /// ```compile_fail,E0277
