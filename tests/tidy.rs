@@ -313,6 +313,7 @@ fn lowest_floor() -> Vec<(String, String)> {
         let file = name.strip_prefix("src/sync/").expect("it is below that").split(['/', '.']).next();
         machinery.contains(&file.expect("a name has a first part"))
             || ["tests.rs", "models.rs", "schedules.rs"].iter().any(|end| name.ends_with(end))
+            || name.contains("/tests/")
     };
     files("src/sync", ".rs").into_iter().filter(|(name, _)| !is_machinery(name)).collect()
 }
@@ -374,6 +375,27 @@ fn each_invariant_that_code_cites_is_listed_once() {
     for name in &names {
         assert_eq!(rows.iter().filter(|row| *row == name).count(), 1, "{name} is listed twice");
     }
+}
+
+#[test]
+fn each_proof_of_the_lowest_floor_cites_an_invariant_by_its_number_or_stands_by_itself() {
+    let list = std::fs::read_to_string(root().join("docs/invariants.md")).expect("the list is there");
+    let mut bare = Vec::new();
+    for (name, text) in lowest_floor() {
+        let module = name["src/sync/".len()..].split(['/', '.']).next().expect("a name has a first part");
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        for at in (0..lines.len()).filter(|&at| lines[at].starts_with("// SAFETY:")) {
+            let proof =
+                lines[at..].iter().take_while(|line| line.starts_with("//")).copied().collect::<Vec<_>>().join(" ");
+            let cited = proof.split(|next: char| !next.is_alphanumeric()).filter(|word| is_number(word));
+            let is_listed = |number: &str| list.contains(&format!("| sync/{module} {number} |"));
+            let stands = cited.clone().next().is_some() || proof.starts_with("// SAFETY: by itself: ");
+            if !stands || !cited.clone().all(is_listed) {
+                bare.push(format!("{name}:{}: {proof}", at + 1));
+            }
+        }
+    }
+    none_of("a proof cites an invariant of docs/invariants.md, or says that it stands \"by itself\", and why", bare);
 }
 
 /// `R7`, `F12`, `W3`: a capital and a number.

@@ -38,7 +38,7 @@ pub(crate) struct Spin<T> {
 
 // SAFETY: S1: one visitor at a time reaches the value, so sharing it does no more than move the value between threads.
 unsafe impl<T: Send> Sync for Spin<T> {}
-// SAFETY: the value goes with it.
+// SAFETY: by itself: the value goes with it.
 unsafe impl<T: Send> Send for Spin<T> {}
 
 /// The visit: derefs to the value, and leaves when dropped.
