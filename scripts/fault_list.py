@@ -168,6 +168,15 @@ FAULTS = [
         "virtual_time::random_automata_keep_the_order",
     ),
     Fault(
+        "due-not-noted",
+        "what the system tells is not noted for one with commands in hand",
+        "src/fsm/cell.rs",
+        "word.signal(DUE);\n        self.note_alerts(next);\n",
+        "word.signal(DUE);\n",
+        "lib",
+        "what_the_system_tells_overtakes_the_commands_that_a_turn_has_left_in_hand",
+    ),
+    Fault(
         "batch-upside-down",
         "the commands of a batch come in the reverse order",
         "src/fsm/turn.rs",
