@@ -216,6 +216,10 @@ fn printed<R>(run: impl FnOnce(&mut dyn FnMut(&str)) -> R) -> io::Result<R> {
 fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
     let text = fs::read_to_string(path).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
     let scenario = scenario_of(&text).map_err(|why| io::Error::other(format!("{path}: {why}")))?;
+    if let [mark, ..] = scenario.waits_in_vain_for()[..] {
+        let why = format!("{path} waits for `{mark}`, which this build does not count: `cargo sim --scenario` does");
+        return Err(io::Error::other(why));
+    }
     let scenario = match (options.seed, options.seeds) {
         (Some(seed), _) => scenario.with_seed(seed),
         (None, Some(seeds)) => return Ok(play_all(path, &scenario, seeds)),

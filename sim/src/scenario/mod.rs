@@ -19,8 +19,9 @@
 //! | `name R other-than L M` | the first node that is neither |
 //! | `cut A -> B`, `cut A <-> B`, `heal`, `clog A -> B 50ms` | links |
 //! | `drop next KIND [from A] [to B]` | one packet; also `dup`, `delay`, with `by 300ms`; `skip 2` lets two pass |
-//! | `crash A`, `crash A at disk 3`, `kill A`, `restart A`, `wipe A` | processes: a crash loses what was not synced |
-//! | `pause A 2T`, `clock A 2T`, `disk A stuck 2T`, `disk A broken` | what they run on |
+//! | `crash A`, `crash A at disk 3`, `kill A`, `restart A`, `wipe A`, `drain A` | processes: a crash loses what was not synced |
+//! | `crash A lose`, also `tear`, `keep`, with `at disk 3` or without | and nothing of it is left to the seed |
+//! | `pause A 2T`, `clock A 2T`, `disk A stuck 2T`, `disk A full 2T`, `disk A broken` | what they run on |
 //! | `open s at A`, `propose a at A [in s 3] [-> ok]`, `read at A [-> a b]` | clients; an arrow waits for the answer |
 //! | `await a ok` | the answer to what was proposed without an arrow |
 //! | `run to 300ms` | time passes up to there |
@@ -60,6 +61,7 @@ mod record;
 mod tests;
 
 use crate::aim::Aim;
+use crate::marks::place;
 use crate::plan::{MS, Swarm, What};
 use crate::script::{Call, Proposal};
 pub use guards::Guards;
@@ -67,6 +69,7 @@ pub(crate) use head::OPTIONS;
 pub(crate) use moment::Words;
 pub use play::Failed;
 pub(crate) use record::{Record, Recorded};
+use rsm::raft::storage::simulated::Spares;
 use std::fmt;
 
 /// A story.
@@ -77,6 +80,18 @@ pub struct Scenario {
     pub(crate) moments: Vec<(u64, Moment)>,
     /// Each with its line.
     steps: Vec<(usize, Verb)>,
+}
+
+impl Scenario {
+    /// The marks that lines of it wait for and that this build never meets: told here, it would be another story.
+    #[must_use]
+    pub fn waits_in_vain_for(&self) -> Vec<&'static str> {
+        let mark = |moment: &Moment| match moment {
+            Moment::Fault(What::Await(aimed)) => Some(aimed.mark),
+            Moment::Fault(_) | Moment::Call(..) => None,
+        };
+        self.moments.iter().filter_map(|(_, moment)| mark(moment)).filter(|mark| place(mark).is_none()).collect()
+    }
 }
 
 /// What the cluster is.
@@ -132,13 +147,16 @@ enum Verb {
     Clog(Who, Who, u64),
     /// The ends of the link are filled in when the names are known.
     Aim(Aim, Option<Who>, Option<Who>),
-    Crash(Who, Option<u64>),
+    /// At which operation of its disk, and what is spared of what was not synced, if the script says so.
+    Crash(Who, Option<u64>, Option<Spares>),
+    Drain(Who),
     Kill(Who),
     Restart(Who),
     Wipe(Who),
     Pause(Who, u64),
     Clock(Who, u64),
     Stuck(Who, u64),
+    Full(Who, u64),
     Broken(Who),
     Open(String, Who),
     Propose(Proposal, Who, Option<Answer>),

@@ -6,6 +6,7 @@ use crate::aim::{Act, Aim, KINDS};
 use crate::lists::Key;
 use crate::plan::MS;
 use crate::script::Proposal;
+use rsm::raft::storage::simulated::Spares;
 
 /// The least election timeout of a scenario's cluster, in nanoseconds.
 pub(super) const T: u64 = 100 * MS;
@@ -140,7 +141,8 @@ fn verb(line: &str) -> Result<Verb, String> {
             let (aim, from, to) = aim(act, &mut words)?;
             Verb::Aim(aim, from, to)
         }
-        "crash" => Verb::Crash(words.who()?, at_disk(&mut words)?),
+        "crash" => Verb::Crash(words.who()?, at_disk(&mut words)?, spares(&mut words)),
+        "drain" => Verb::Drain(words.who()?),
         "kill" => Verb::Kill(words.who()?),
         "restart" => Verb::Restart(words.who()?),
         "wipe" => Verb::Wipe(words.who()?),
@@ -232,12 +234,19 @@ fn at_disk(words: &mut Words) -> Result<Option<u64>, String> {
     words.number().map(Some)
 }
 
+/// What is left of what was not synced, if the line says it.
+fn spares(words: &mut Words) -> Option<Spares> {
+    let said = [("lose", Spares::Nothing), ("tear", Spares::Pieces), ("keep", Spares::All)];
+    said.into_iter().find(|(word, _)| words.takes(word)).map(|(_, spares)| spares)
+}
+
 fn disk(words: &mut Words) -> Result<Verb, String> {
     let who = words.who()?;
     match words.next()? {
         "stuck" => Ok(Verb::Stuck(who, words.time()?)),
+        "full" => Ok(Verb::Full(who, words.time()?)),
         "broken" => Ok(Verb::Broken(who)),
-        word => Err(format!("stuck or broken expected, not `{word}`")),
+        word => Err(format!("stuck, full or broken expected, not `{word}`")),
     }
 }
 

@@ -182,10 +182,11 @@ impl Play<'_> {
                 aim.to = to.as_ref().map(|who| self.who(who)).transpose()?;
                 self.strike(What::Aim(aim))
             }
-            Verb::Crash(..) | Verb::Kill(_) | Verb::Restart(_) | Verb::Wipe(_) => self.process(verb),
+            Verb::Crash(..) | Verb::Drain(_) | Verb::Kill(_) | Verb::Restart(_) | Verb::Wipe(_) => self.process(verb),
             Verb::Pause(who, lasts) => self.strike(What::Pause { node: self.who(who)?, lasts: *lasts }),
             Verb::Clock(who, by) => self.strike(What::Leap { node: self.who(who)?, by: *by }),
             Verb::Stuck(who, lasts) => self.strike(What::Stuck { node: self.who(who)?, lasts: *lasts }),
+            Verb::Full(who, lasts) => self.strike(What::Full { node: self.who(who)?, lasts: *lasts }),
             Verb::Broken(who) => self.strike(What::Broken { node: self.who(who)?, down: FOR_EVER }),
             Verb::Open(name, at) => self.open(name, at),
             Verb::Propose(proposal, at, answer) => self.propose(proposal, at, *answer),
@@ -196,11 +197,13 @@ impl Play<'_> {
 
     fn process(&mut self, verb: &Verb) -> Result<(), String> {
         match verb {
-            Verb::Crash(who, None) => self.strike(What::Crash { node: self.who(who)?, down: FOR_EVER }),
-            Verb::Crash(who, Some(operations)) => {
-                let node = self.who(who)?;
-                self.strike(What::CrashAtDisk { node, operations: *operations, down: FOR_EVER })
+            Verb::Crash(who, at, spares) => {
+                let (node, down) = (self.who(who)?, FOR_EVER);
+                spares.iter().for_each(|&spares| self.world.nodes[node].disk.set_spares(spares));
+                let at_disk = |operations| What::CrashAtDisk { node, operations, down };
+                self.strike(at.map_or(What::Crash { node, down }, at_disk))
             }
+            Verb::Drain(who) => self.strike(What::Drain { node: self.who(who)?, down: FOR_EVER }),
             Verb::Kill(who) => {
                 let node = self.who(who)?;
                 if self.world.nodes[node].process.is_none() {

@@ -59,6 +59,35 @@ fn a_fault_that_has_no_effect_fails_the_story() {
     }
 }
 
+/// A follower that loses power in a sync has what it had written, or has nothing of it, as the script says.
+#[test]
+fn what_a_crash_spares_is_the_scripts_if_it_says_so() {
+    let left = |word: &str, seed: u64| {
+        let script = format!(
+            "cluster 3 seed {seed}\nrun until leader as L\nname A other-than L\nname B other-than L A\n\
+             propose s at L -> ok\nrun 1T\nkill B\ncrash A at disk 1 {word}\npropose a at L\nrun until A down within 20T\nkill L\nrun 1T\nrestart A\nrestart B\n\
+             run until leader as M within 60T\npropose z at M -> ok\nexpect M holds a"
+        );
+        failure(&script).is_none()
+    };
+    for seed in 1..=4 {
+        assert!(left("keep", seed), "seed {seed}: the sync had not returned, and what was written is there");
+        assert!(!left("lose", seed), "seed {seed}: nothing of it is");
+    }
+    let script = "cluster 3\nrun until leader as L\nname A other-than L\n";
+    for line in ["disk A full 2T", "drain A\nrun until A down within 30T\nrestart A", "crash A tear"] {
+        assert_eq!(failure(&format!("{script}{line}\nrun 5T")), None, "{line}");
+    }
+}
+
+#[test]
+fn a_story_says_which_marks_this_build_never_meets() {
+    let line = |mark: &str| format!("cluster 3\nat 1ms when {mark} 1 crash for 30ms");
+    let of = |mark: &str| Scenario::parse(&line(mark)).expect("it is a story").waits_in_vain_for();
+    assert!(of("crash-of-a-leader").is_empty());
+    assert_eq!(of("cut-durable").is_empty(), crate::marks::ARE_COUNTED);
+}
+
 const LASTS: Duration = Duration::from_secs(2);
 
 #[test]

@@ -17,6 +17,17 @@ pub struct Crash {
     pub lost_names: u64,
 }
 
+/// What the next power failure is to spare of what was not synced, if that is not left to chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spares {
+    /// Nothing.
+    Nothing,
+    /// Parts of sectors, and noise; of the names a prefix of the changes.
+    Pieces,
+    /// All of it.
+    All,
+}
+
 /// What survives of the writes to one file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -33,11 +44,12 @@ enum Fate {
 impl State {
     pub(super) fn crash(&mut self) -> Crash {
         let mut crash = Crash::default();
+        let spares = self.spares.take();
         let (powersafe, draws) = (self.powersafe, &mut self.draws);
         for inode in self.inodes.values_mut() {
-            inode.crash(powersafe, draws, &mut crash);
+            inode.crash(spares, powersafe, draws, &mut crash);
         }
-        crash.lost_names = self.crash_names();
+        crash.lost_names = self.crash_names(spares);
         (self.fuse, self.struck, self.failure) = (None, None, None);
         self.life += 1;
         self.collect();
@@ -45,9 +57,15 @@ impl State {
     }
 
     /// A prefix of the changes survives, or any of them.
-    fn crash_names(&mut self) -> u64 {
+    fn crash_names(&mut self, spares: Option<Spares>) -> u64 {
         let pending = std::mem::take(&mut self.pending_names);
-        let prefix = self.draws.chance(1, 2).then(|| self.draws.below(pending.len() as u64 + 1));
+        let all = pending.len() as u64;
+        let prefix = match spares {
+            None => self.draws.chance(1, 2).then(|| self.draws.below(all + 1)),
+            Some(Spares::Nothing) => Some(0),
+            Some(Spares::Pieces) => Some(self.draws.below(all + 1)),
+            Some(Spares::All) => Some(all),
+        };
         let mut lost = 0;
         for (nth, change) in (0u64..).zip(pending) {
             let survives = prefix.map_or_else(|| self.draws.chance(1, 2), |prefix| nth < prefix);
@@ -84,13 +102,18 @@ impl NameChange {
 }
 
 impl Inode {
-    fn crash(&mut self, powersafe: bool, draws: &mut Draws, crash: &mut Crash) {
+    fn crash(&mut self, spares: Option<Spares>, powersafe: bool, draws: &mut Draws, crash: &mut Crash) {
         let pending = std::mem::take(&mut self.pending);
         if pending.is_empty() && self.is_clean {
             return;
         }
         if !pending.is_empty() {
-            let fate = [Fate::All, Fate::None, Fate::Prefix, Fate::Sectors, Fate::Shreds][draws.below(5) as usize];
+            let drawn = [Fate::All, Fate::None, Fate::Prefix, Fate::Sectors, Fate::Shreds][draws.below(5) as usize];
+            let fate = spares.map_or(drawn, |spares| match spares {
+                Spares::Nothing => Fate::None,
+                Spares::Pieces => Fate::Shreds,
+                Spares::All => Fate::All,
+            });
             let prefix = draws.below(pending.len() as u64 + 1) as usize;
             for (nth, write) in pending.iter().enumerate() {
                 match fate {

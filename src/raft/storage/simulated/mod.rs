@@ -20,7 +20,7 @@ mod ledger;
 #[cfg(test)]
 mod tests;
 
-pub use crash::Crash;
+pub use crash::{Crash, Spares};
 pub use ledger::Ledger;
 
 use super::Disk;
@@ -78,6 +78,7 @@ struct State {
     capacity: u64,
     operations: u64,
     fuse: Option<u64>,
+    spares: Option<Spares>,
     struck: Option<(Operation, String)>,
     failure: Option<(Operation, u64)>,
 }
@@ -116,6 +117,7 @@ impl SimulatedDisk {
             capacity: u64::MAX,
             operations: 0,
             fuse: None,
+            spares: None,
             struck: None,
             failure: None,
         };
@@ -150,6 +152,11 @@ impl SimulatedDisk {
         let mut state = self.state.lock();
         state.fuse = after.map(|after| state.operations + after);
         state.struck = None;
+    }
+
+    /// What the next [`crash`](SimulatedDisk::crash) is to spare of what was not synced. Unless told it is drawn.
+    pub fn set_spares(&self, spares: Spares) {
+        self.state.lock().spares = Some(spares);
     }
 
     /// Where the fuse has cut the power: in which operation, on which file.
@@ -379,7 +386,8 @@ impl Disk for SimulatedDisk {
         let mut state = self.state.lock();
         state.of(file)?;
         let fate = state.begin(Operation::Sync, &file.name)?;
-        let lands = state.draws.chance(1, 2);
+        // Where it is said what is spared, that is for the crash to do.
+        let lands = state.draws.chance(1, 2) && state.spares.is_none();
         let State { inodes, draws, .. } = &mut *state;
         if let Some(inode) = inodes.get_mut(&file.inode) {
             match fate {
@@ -420,7 +428,7 @@ impl Disk for SimulatedDisk {
         let fate = state.begin(Operation::SyncDir, ".")?;
         match fate {
             Fate::Done => state.sync_names(),
-            Fate::Last if state.draws.chance(1, 2) => state.sync_names(),
+            Fate::Last if state.draws.chance(1, 2) && state.spares.is_none() => state.sync_names(),
             Fate::Last | Fate::Fails => {}
         }
         answer(&fate)

@@ -37,6 +37,35 @@ fn what_was_not_synced_survives_whole_in_part_or_not_at_all() {
 }
 
 #[test]
+fn what_a_crash_is_told_to_spare_it_spares_once() {
+    let survives = |spares, seed| {
+        let disk = SimulatedDisk::new(seed);
+        let file = written(&disk, "a", &[7; 20_000]);
+        disk.sync(&file).unwrap();
+        disk.sync_dir().unwrap();
+        disk.write_at(&file, &[8; 20_000], 0).unwrap();
+        written(&disk, "b", &[9; 10]);
+        disk.set_spares(spares);
+        disk.crash();
+        let (old, new) = (disk.content("a").unwrap(), disk.content("b"));
+        let file = disk.open("a", false).unwrap();
+        disk.write_at(&file, &[9; 20_000], 0).unwrap();
+        disk.crash();
+        (old, new, disk.content("a").unwrap())
+    };
+    let mut later = std::collections::BTreeSet::new();
+    for seed in 0..20 {
+        let (old, new, after) = survives(Spares::Nothing, seed);
+        assert_eq!((old, new), (vec![7; 20_000], None));
+        later.insert(after);
+        assert!(matches!(survives(Spares::All, seed), (old, Some(new), _) if old == [8; 20_000] && new == [9; 10]));
+        let (torn, ..) = survives(Spares::Pieces, seed);
+        assert!(torn != [7; 20_000] && torn != [8; 20_000]);
+    }
+    assert!(2 < later.len(), "the crash after it is left to chance");
+}
+
+#[test]
 fn a_name_that_was_not_synced_may_be_lost() {
     let lost = survivals(true, false).iter().filter(|content| content.is_none()).count();
     assert!((20..180).contains(&lost), "{lost} of 200");
