@@ -10,7 +10,7 @@
 use crate::check::Answers;
 use crate::html::Ask;
 use crate::lists::{Change, Key, Lists, Seen};
-use rsm::mix::Draws;
+use rsm::mix::{Draws, mix};
 use rsm::raft::machine::{Caller, SessionId};
 use rsm::raft::peer::{Failure, Outcome, Peer};
 use rsm::sync::lock::Lock;
@@ -276,6 +276,18 @@ impl Client {
     /// What it has asked for when it acted last.
     pub(crate) fn has_asked(&self) -> &[Asked] {
         &self.asked
+    }
+
+    /// The same, as a number.
+    pub(crate) fn names_asked(&self) -> u64 {
+        let number = |doing: Doing| match doing {
+            Doing::Nothing => 0,
+            Doing::Opening => 1,
+            Doing::Reading { key, .. } => mix(2, u64::from(key), 0),
+            Doing::Changing { change, .. } => mix(3, u64::from(change.key), change.number),
+        };
+        let add = |sum, asked: &Asked| mix(mix(sum, asked.node as u64, asked.operation), number(asked.doing), 0);
+        self.asked.iter().fold(0, add)
     }
 
     /// The same, as a picture shows it.

@@ -10,6 +10,7 @@ use crate::client::{Came, Told};
 use crate::event::Event;
 use crate::html;
 use crate::lists::{Change, Key, Lists};
+use crate::trace;
 use crate::world::World;
 use rsm::raft::Time;
 use rsm::raft::machine::{Caller, SessionId};
@@ -217,6 +218,9 @@ impl World {
             if let (Some(client), Some(film)) = (lane, &mut self.film) {
                 self.script.lanes[client] = None;
                 film.told(&Told { client, operation: ticket as u64, outcome });
+            }
+            if self.story.is_some() {
+                self.said.push(trace::answered(ticket, outcome));
             }
             match (self.script.tickets[ticket].clone(), outcome) {
                 (Wanted::Session(name), Ok((_, Came::Opened(session)))) => {

@@ -2,16 +2,23 @@
 //!
 //! ```text
 //!   {"step":7,"at":1000123,"event":"arrive","from":0,"to":2,"number":4,"harm":null,"carries":["Vote"],"digest":"5b1d.."}
-//!   {"step":8,"at":1000123,"turn":"replica","node":2,"inputs":1,"role":"follower","term":3,"last":9,"commit":8,"digest":".."}
+//!   {"step":8,"at":1000123,"turn":"replica","node":2,"role":"follower","term":3,"last":9,"commit":8,"inputs":1,"digest":".."}
+//!   {"step":9,"at":1000130,"event":"client","client":3,"clients":[{"client":3,"operation":5,"asks":1,"for":"append 3.5 to list 2"}],"digest":".."}
+//!   {"step":40,"at":1900222,"turn":"machine",..,"clients":[{"client":3,"operation":5,"told":"index 9: 4 there, the last 0.6"}],..}
 //! ```
+//! What clients ask and are told stands in the step in which it happens; the value 3.5 is that of client 3's operation 5.
 //! `at` is true time in nanoseconds. The hash of a run covers the records of [`VirtualTime`](rsm::fsm::VirtualTime), of
 //! which this is a second reading: with the words that the numbers stand for. `digest` names what was posted in the step.
 
 use crate::aim::kind;
 use crate::check::bodies;
+use crate::client::{Came, Told};
 use crate::event::Event;
+use crate::html::Ask;
+use crate::lists::Seen;
 use crate::net::Harm;
 use crate::scenario::{Moment, Words};
+use crate::script::Outcomes;
 use crate::world::World;
 use rsm::fsm::CellId;
 use rsm::fsm::virtual_time::Record;
@@ -59,6 +66,44 @@ pub(crate) fn event(world: &World, event: &Event) -> String {
             format!("\"event\":\"calls\",\"what\":[{}]", calls.collect::<Vec<_>>().join(","))
         }
     }
+}
+
+/// A client asks a peer.
+pub(crate) fn asks(client: usize, (node, operation, ask): (usize, u64, Ask)) -> String {
+    let words = match ask {
+        Ask::Open => "open a session".to_owned(),
+        Ask::Append(list, value) => format!("append {client}.{value} to list {list}"),
+        Ask::Swap(list, value) => format!("append {client}.{value} to list {list}, if what was seen is the last there"),
+        Ask::Read(list) => format!("read list {list}"),
+    };
+    format!("{{\"client\":{client},\"operation\":{operation},\"asks\":{node},\"for\":\"{words}\"}}")
+}
+
+/// A client is told.
+pub(crate) fn told(Told { client, operation, outcome, .. }: &Told) -> String {
+    format!("{{\"client\":{client},\"operation\":{operation},\"told\":\"{}\"}}", in_words(*outcome))
+}
+
+/// The call of a story that was the nth to be made is answered.
+pub(crate) fn answered(nth: usize, outcome: Outcomes) -> String {
+    format!("{{\"call\":{nth},\"told\":\"{}\"}}", in_words(outcome))
+}
+
+fn in_words(outcome: Outcomes) -> String {
+    match outcome {
+        Ok((index, Came::Opened(_))) => format!("index {index}: a session"),
+        Ok((index, Came::Seen(Seen { len: 0, .. }))) => format!("index {index}: nothing there"),
+        Ok((index, Came::Seen(Seen { len, last }))) => {
+            let (client, operation) = ((last >> 32).saturating_sub(1), last & 0xffff_ffff);
+            format!("index {index}: {len} there, the last {client}.{operation}")
+        }
+        Err(why) => why.word().to_owned(),
+    }
+}
+
+/// What clients have asked and were told in a step; nothing if nothing.
+pub(crate) fn clients(said: &[String]) -> String {
+    if said.is_empty() { String::new() } else { format!(",\"clients\":[{}]", said.join(",")) }
 }
 
 /// A turn of one cell that has just been taken.

@@ -79,6 +79,8 @@ pub struct World {
     pub(crate) now: Time,
     /// What the last step was, in words, if anybody wants to know.
     pub(crate) story: Option<String>,
+    /// What clients have asked and were told in it.
+    pub(crate) said: Vec<String>,
     /// What is seen, if there is to be a picture.
     pub(crate) film: Option<Film>,
 }
@@ -125,6 +127,7 @@ impl World {
             ties,
             now: Time::ZERO,
             story: None,
+            said: Vec::new(),
             film: None,
         };
         world.answers.never(NOBODYS);
@@ -214,6 +217,9 @@ impl World {
         }
         if let Some(film) = &mut self.film {
             self.clients[client].asked().for_each(|(node, operation, ask)| film.asked(client, node, operation, ask));
+        }
+        if self.story.is_some() {
+            self.said.extend(self.clients[client].asked().map(|asked| trace::asks(client, asked)));
         }
         let nobody_hears = peers.is_empty();
         if nobody_hears {
@@ -363,6 +369,14 @@ impl World {
         self.check.lock().keeps(node.id, kept, Kept::most(&self.swarm, node.life, term, applied));
     }
 
+    /// A step is over: what clients have asked and were told is part of it.
+    fn tell_story(&mut self) {
+        if let Some(story) = &mut self.story {
+            story.push_str(&trace::clients(&self.said));
+            self.said.clear();
+        }
+    }
+
     /// A step is over: whatever has changed is on film.
     pub(crate) fn filmed(&mut self) {
         if let Some(mut film) = self.film.take() {
@@ -375,6 +389,9 @@ impl World {
         self.answers.at(self.now.0);
         if let Some(film) = &mut self.film {
             film.told(&told);
+        }
+        if self.story.is_some() {
+            self.said.push(trace::told(&told));
         }
         let committed = self.check.lock().committed();
         if let Some((index, _)) = told.outcome.ok().filter(|(index, _)| committed < *index) {
@@ -408,7 +425,8 @@ impl Around for World {
             spend(Part::Checks, || self.counts());
         }
         let Some((_, event)) = spend(Part::Queue, || self.queue.pop()) else { return [0; 3] };
-        let name = event.name();
+        let acting = if let Event::Client(client) = event { Some(client) } else { None };
+        let mut name = event.name(event.node().map_or(0, |node| self.nodes[node].life));
         if self.story.is_some() {
             self.story = Some(trace::event(self, &event));
         }
@@ -421,9 +439,13 @@ impl Around for World {
         }
         let node = event.node();
         self.on_event(event);
+        if let Some(client) = acting {
+            name = Event::Client(client).name(self.clients[client].names_asked());
+        }
         self.answer_event(node);
         self.collect();
         self.filmed();
+        self.tell_story();
         name
     }
 
@@ -435,6 +457,7 @@ impl Around for World {
         self.turns += 1;
         if self.story.is_some() {
             self.story = Some(trace::turn(self, cell));
+            self.tell_story();
         }
         let node = self.nodes.iter().find(|node| node.cell() == Some(cell));
         if let Some(node) = node {

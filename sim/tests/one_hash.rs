@@ -48,7 +48,9 @@ fn a_trace_has_a_line_for_each_step_and_changes_nothing() {
     for (number, line) in lines.iter().enumerate() {
         assert!(line.starts_with(&format!("{{\"step\":{number},\"at\":")) && line.ends_with("\"}"), "{line}");
     }
-    for words in ["\"event\":\"arrive\"", "\"carries\":[\"Vote\"]", "\"role\":\"leader\"", "\"turn\":\"machine\""] {
+    let words = ["\"event\":\"arrive\"", "\"carries\":[\"Vote\"]", "\"role\":\"leader\"", "\"turn\":\"machine\""];
+    let of_clients = ["\"asks\":0,\"for\":\"append ", "\"told\":\"index "];
+    for words in words.into_iter().chain(of_clients) {
         assert!(lines.iter().any(|line| line.contains(words)), "no line has {words}");
     }
 }
