@@ -124,16 +124,16 @@ function play() {
 }
 function causal(is) {
   view.causal = is;
-  $("by-time").setAttribute("aria-checked", String(!is));
-  $("by-cause").setAttribute("aria-checked", String(is));
+  $("by-time").setAttribute("aria-pressed", String(!is));
+  $("by-cause").setAttribute("aria-pressed", String(is));
   const note = world.notes[view.cursor];
   if (is) look(note.depth - 20, note.depth + 40); else fit();
   select(view.cursor);
 }
 function listAll(is) {
   view.everything = is;
-  $("only-story").setAttribute("aria-checked", String(!is));
-  $("all-events").setAttribute("aria-checked", String(is));
+  $("only-story").setAttribute("aria-pressed", String(!is));
+  $("all-events").setAttribute("aria-pressed", String(is));
   list.filter();
   list.reveal();
 }

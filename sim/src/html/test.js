@@ -59,22 +59,37 @@ function walk(must) {
   press("n");
   must(!first || view.cursor === first.index, "n does not lead to what went wrong first");
   press("End");
+  must(view.cursor === world.notes.length - 1, "End does not lead to the last event");
   press("N");
   must(!first || world.notes[view.cursor].isAnomaly || view.cursor === world.notes.length - 1, "N does not lead back to what went wrong");
   press("0");
-  const span = view.to - view.from;
+  const span = view.to - view.from, near = () => view.to - view.from;
   press("+");
-  must(view.to - view.from < span, "+ does not come closer");
+  press("+");
+  const closer = near();
+  must(closer < span, "+ does not come closer");
   press("-");
+  must(closer < near() && near() < span, "- does not go further away");
+  // From one end to the other and back: wherever the cursor was, one of them moves.
+  for (let nth = 0; nth < 9; nth++) press("ArrowLeft");
+  const left = view.from;
+  press("ArrowRight");
+  must(left < view.from, "the right arrow does not lead to the right");
+  press("ArrowLeft");
+  must(Math.abs(view.from - left) < 1e-6 * span, "the left arrow does not lead back");
+  press("0");
+  must(near() === span, "0 does not show the whole run");
   press("c");
   must(view.causal && picture.end() === world.deepest + 1, "c does not show causes");
+  must($("by-cause").getAttribute("aria-pressed") === "true" && $("by-time").getAttribute("aria-pressed") === "false", "nobody is told that causes are shown");
   press("c");
+  must(!view.causal && $("by-time").getAttribute("aria-pressed") === "true", "c does not lead back to time");
   press(" ");
   must(playing !== null, "space does not play");
   press(" ");
   must(playing === null, "space does not stop");
   press("?");
-  must($("keys").open, "? does not help");
+  must($("keys").open && $("keys").matches(":modal"), "? does not help, or by what Esc does not close");
   $("close").click();
   must(!$("keys").open, "the help does not close");
   press("/");
@@ -92,7 +107,19 @@ function walk(must) {
   button.click();
   must(list.shown().length < world.notes.length, "a kind that is switched off is still listed");
   button.click();
+  const all = list.shown().length, peer = $("peers").querySelector("button"), touches = note => note.tag === CHANGED ? note.node === 0 : note.from === 0 || note.to === 0;
+  peer.click();
+  must(!view.peers[0] && peer.getAttribute("aria-pressed") === "false", "a peer is not switched off");
+  must(list.shown().every(index => ![SENT, CHANGED].includes(world.notes[index].tag) || !touches(world.notes[index])), "a peer that is switched off is still listed");
+  peer.click();
+  must(view.peers[0] && list.shown().length === all, "a peer is not switched on again");
+  $("term").value = "1";
+  $("term").dispatchEvent(new Event("input"));
+  must(list.shown().every(index => !termOf(world.notes[index]) || termOf(world.notes[index]).includes(1)), "another term than the one asked for is listed");
+  press("Escape", $("term"));
+  must(view.term === null && list.shown().length === all, "Esc does not show all terms again");
   press("e");
+  must(!view.everything && $("only-story").getAttribute("aria-pressed") === "true", "e does not lead back to the story");
 }
 
 // What is read stands out from what it stands on.

@@ -306,7 +306,7 @@ fn the_committed_pages_are_of_todays_template() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pictures");
     let shell = shell();
     let (before, after) = shell.split_once(DATA).expect("there is a place for data");
-    let mut pages = 0;
+    let (mut pages, mut sound) = (0, 0);
     for entry in fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("it can be read").path();
         if path.extension().is_none_or(|ending| ending != "html") {
@@ -317,7 +317,12 @@ fn the_committed_pages_are_of_todays_template() {
         let data = data.unwrap_or_else(|| panic!("{name} is of an older template: draw it again"));
         assert_eq!(after_value(data), Some(""), "{name}");
         assert!(data.contains("\"format\":1,") && page.len() <= BYTES_MAX, "{name}");
+        // What each shows: the one is told of a sound crate, the other of one with a fault.
+        let is_sound = !data.contains("\"mutant\":[\"");
+        let verdict = if is_sound { "\"broken\":null" } else { "\"broken\":[\"R8\"," };
+        assert!(data.contains(verdict), "{name} shows another verdict than {verdict}: draw it again");
+        sound += u64::from(is_sound);
         pages += 1;
     }
-    assert_eq!(pages, 2);
+    assert_eq!((pages, sound), (2, 1));
 }
