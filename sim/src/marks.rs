@@ -8,6 +8,9 @@
 //! The crate counts only in a build with `--cfg rsm_marks`, which the alias `cargo sim` sets; without it none
 //! but the simulator's own is ever met, and nothing that waits for another happens.
 
+mod pairs;
+
+pub use pairs::Pairs;
 use rsm::sync::once::Once;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -17,7 +17,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --bench-seed       runs a part of that load, the seed --from (0), for --milliseconds M
   cargo sim --minutes M        runs seeds for so long, on all cores
       --workers N              on so many threads, instead of one for each core
-      --marks                  of many seeds: how often, and in how many of them, each mark was met
+      --marks                  of many seeds: how often, and in how many of them, each mark was met; the rarest pairs
       --floors                 of many seeds: fails if a mark of sim/marks.txt was met too rarely
       --resume FILE            goes on where FILE says, and adds its sums to it
   cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints it as a story, to be kept as a file
@@ -28,7 +28,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
       --fast                   only the half that shows soonest; each must be found by seeds alone, from five bases
   --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser
-      --mutant M               with this one in place; with --mutants: only this one is looked for
+      --mutant M               of seeds, stories and the sweep: with this one in place; with --mutants: only this one
 
 Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
 A reader that closes stdout, as `head` does, misses what follows, and changes nothing else.

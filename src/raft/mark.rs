@@ -185,6 +185,7 @@ mod counters {
         "recovery-meets-half-a-removal",
         "recovery-of-many-segments",
         "recovery-meets-a-torn-record",
+        "recovery-meets-a-hole",
         "recovery-copies-a-tail",
         "recovery-without-a-tail",
         "recovery-finds-a-spare",
@@ -218,6 +219,7 @@ mod counters {
         "proposal-without-room",
         "append-without-room",
         "forward-without-a-leader",
+        "forward-repeated",
         // transfer
         "chunk-of-what-is-held",
         "chunk-of-an-older-snapshot",

@@ -15,7 +15,7 @@ pub(crate) use file::commit;
 use file::{Kept, Past};
 use rsm_sim::calm::Calms;
 use rsm_sim::effects::Effects;
-use rsm_sim::marks::{ARE_COUNTED, Marks};
+use rsm_sim::marks::{ARE_COUNTED, Marks, Pairs};
 use rsm_sim::mutants;
 use rsm_sim::run::{Case, Report};
 use rsm_sim::sums::Sums;
@@ -35,6 +35,7 @@ const ROUND: u64 = 1_000;
 struct Totals {
     sums: Sums,
     marks: Marks,
+    pairs: Pairs,
     calms: Calms,
     effects: Effects,
     /// Those that broke a rule, which are in no sum.
@@ -49,6 +50,7 @@ impl Totals {
         }
         self.sums += report.sums;
         self.marks += &report.marks;
+        self.pairs.note(&report.marks);
         self.effects += &report.effects;
         report.calm.into_iter().for_each(|calm| self.calms.add(calm));
     }
@@ -56,6 +58,7 @@ impl Totals {
     fn add(&mut self, other: Totals) {
         self.sums += other.sums;
         self.marks += &other.marks;
+        self.pairs.add(&other.pairs);
         self.calms.extend(&other.calms);
         self.effects += &other.effects;
         self.broken.extend(other.broken);
@@ -119,7 +122,7 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
     let until = options.minutes.map(|minutes| began + Duration::from_secs(60 * minutes));
     let seeds = options.seeds.unwrap_or(if until.is_some() { u64::MAX } else { SEEDS });
     let (end, before) = (past.next.saturating_add(seeds), past.sums.simulated_ms);
-    let (mut calms, mut effects) = (Calms::default(), Effects::default());
+    let (mut calms, mut effects, mut pairs) = (Calms::default(), Effects::default(), Pairs::default());
     while past.next < end && past.broken.is_empty() && until.is_none_or(|until| Instant::now() < until) {
         let last = end.min(past.next.saturating_add(ROUND));
         let is_over = AtomicBool::new(false);
@@ -130,6 +133,7 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
         past.marks += &totals.marks;
         calms.extend(&totals.calms);
         effects += &totals.effects;
+        pairs.add(&totals.pairs);
         // What is broken is told before anything else can go wrong.
         for report in &totals.broken {
             let what = report.broken.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -146,6 +150,9 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
     if is_clean {
         say!("{effects}");
         effects.mis_aimed().iter().for_each(|line| say!("{line}"));
+        if options.marks {
+            say!("{pairs}");
+        }
     }
     Ok(is_clean && sum_up(options, &past, &calms, past.sums.simulated_ms - before, began.elapsed()))
 }

@@ -98,7 +98,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 self.shared.gauges.installed();
                 self.tell_machine(machine::Command::Install(at));
             }
-            Effect::Placed { token, .. } => self.shared.flight.lock().sent(token),
+            Effect::Placed { token, .. } => _ = self.shared.flight.lock().sent(token),
             Effect::Refused { token, why } => self.refused(token, why, told),
             Effect::Readable { token, index } => {
                 if let Some((until, run)) = self.reads.remove(&token) {

@@ -299,11 +299,9 @@ impl<R> InFlight<R> {
         }
     }
 
-    /// A copy is in a log, or on its way to the leader.
-    pub(crate) fn sent(&mut self, token: Token) {
-        if let Some(ticket) = self.tickets.get_mut(&token) {
-            ticket.sent = true;
-        }
+    /// A copy is in a log, or on its way to the leader. Whether one was before.
+    pub(crate) fn sent(&mut self, token: Token) -> bool {
+        self.tickets.get_mut(&token).is_some_and(|ticket| std::mem::replace(&mut ticket.sent, true))
     }
 
     /// The core did not place it. A promise to the caller only while no copy has left; else it is tried again.

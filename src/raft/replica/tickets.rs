@@ -134,7 +134,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             match self.admit(&entry) {
                 Admitted::New => role = self.step(role, Input::Propose { entry, token }, now),
-                Admitted::Copy => self.shared.flight.lock().sent(token),
+                Admitted::Copy => _ = self.shared.flight.lock().sent(token),
                 Admitted::NoRoom => self.shared.flight.lock().refused(token, Refusal::Full, &mut told),
             }
         }
@@ -194,7 +194,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let mut bytes = 0;
         let mut flight = self.shared.flight.lock();
         for (token, entry) in tickets {
-            flight.sent(token);
+            let again = flight.sent(token);
+            mark!("forward-repeated", again);
             bytes += entry.bytes.len();
             run.push(entry);
             if self.settings.append_bytes_max <= bytes {

@@ -245,6 +245,8 @@ impl<D: Disk> Recovery<'_, D> {
             at += head.record_len();
         }
         let torn = window.get(at, format::RECORD_HEAD)?.is_some_and(|bytes| bytes.iter().any(|&byte| byte != 0));
+        // A later piece of a flush has landed, and an earlier one has not.
+        mark!("recovery-meets-a-hole", !torn && window.shows_more(at));
         if torn {
             mark!("recovery-meets-a-torn-record");
             self.remarks.push(Remark::Torn { file: format::name(segment.head.seq), at });

@@ -75,6 +75,13 @@ impl<'a, D: Disk> Window<'a, D> {
         Ok(())
     }
 
+    /// Whether anything but zeros stands at or behind `at`, as far as it was read already.
+    pub(crate) fn shows_more(&self, at: u64) -> bool {
+        let start = at.checked_sub(self.from).map(|start| start as usize);
+        let read = start.and_then(|start| self.bytes[..self.held].get(start..));
+        read.is_some_and(|bytes| bytes.iter().any(|&byte| byte != 0))
+    }
+
     /// The head of the record there, if one is.
     pub(crate) fn head(&mut self, at: u64) -> io::Result<Option<RecordHead>> {
         let nonce = self.nonce;
