@@ -23,31 +23,74 @@ fn worked() -> Duration {
     nanoseconds.map_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), Duration::from_nanos)
 }
 
+/// The least that anything took in so many rounds: what others do on the machine only adds to it.
+const ROUNDS: usize = 5;
+
+/// What one seed came to: what its run took, and what each part of it did while the clocks of the parts ran.
+struct Measured {
+    report: Report,
+    took: Duration,
+    spent: Vec<(&'static str, Duration)>,
+}
+
+fn measured(seed: u64) -> Measured {
+    let mut least: Option<Measured> = None;
+    for _ in 0..ROUNDS {
+        let began = worked();
+        let report = Case::bench(seed, LASTS).run();
+        let took = worked().saturating_sub(began);
+        let spent = parts::measure(|| drop(Case::bench(seed, LASTS).run()));
+        least = Some(match least {
+            None => Measured { report, took, spent },
+            Some(mut least) => {
+                least.took = least.took.min(took);
+                least.spent.iter_mut().zip(spent).for_each(|(least, now)| least.1 = least.1.min(now.1));
+                least
+            }
+        });
+    }
+    least.expect("there is a round")
+}
+
+/// So many hundredths, rounded to tenths.
+fn tenths(hundredths: u128) -> String {
+    let tenths = (hundredths + 5) / 10;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
 /// Prints the table.
 pub(crate) fn run() -> ExitCode {
-    let all = || (0..SEEDS).map(|seed| Case::bench(seed, LASTS).run());
-    let began = worked();
-    let reports: Vec<Report> = all().collect();
-    let took = worked().saturating_sub(began);
-    let steps: u64 = reports.iter().map(|report| report.sums.steps).sum();
-    let simulated: u64 = reports.iter().map(|report| report.sums.simulated_ms).sum();
-    let broken = reports.iter().find_map(|report| report.broken.as_ref());
-    say!("3 peers, 50 ms heartbeats, 100 operations a second, faults on, one thread");
-    say!("{} cluster-seconds a second", u128::from(simulated) / took.as_millis().max(1));
-    say!("{} steps a cluster-second, {} ns a step", steps * 1_000 / simulated, took.as_nanos() / u128::from(steps));
-    let spent = parts::measure(|| all().for_each(drop));
-    let sum: Duration = spent.iter().map(|(_, time)| *time).sum();
+    let all: Vec<Measured> = (0..SEEDS).map(measured).collect();
+    let took: u128 = all.iter().map(|seed| seed.took.as_nanos()).sum();
+    let of = |count: fn(&Report) -> u64| all.iter().map(|seed| count(&seed.report)).sum::<u64>();
+    let (steps, simulated) = (of(|report| report.sums.steps), of(|report| report.sums.simulated_ms));
+    let operations = of(|report| report.sums.acknowledged + report.sums.reads);
+    say!("3 peers, 50 ms heartbeats, {} operations a second, faults on, one thread", operations * 1_000 / simulated);
+    say!("{} cluster-seconds a second", u128::from(simulated) * 1_000_000 / took.max(1));
+    say!("{} steps a cluster-second, {} ns a step", steps * 1_000 / simulated, took / u128::from(steps));
+    let part = |nth: usize| all.iter().map(|seed| seed.spent[nth].1.as_nanos()).sum::<u128>();
+    let sum = (0..all[0].spent.len()).map(part).sum::<u128>().max(1);
     say!("| part | ns a step | share |\n|---|---|---|");
-    for (name, time) in spent {
+    for (nth, (name, _)) in all[0].spent.iter().enumerate() {
         // The clocks of the parts run on while others have the processor: so it is their shares that count.
-        let share = |of: u128| of * time.as_nanos() / sum.as_nanos().max(1);
-        say!("| {name} | {} | {} % |", share(took.as_nanos() / u128::from(steps)), share(100));
+        let share = |of: u128| of * part(nth) / sum;
+        say!("| {name} | {} | {} % |", share(took / u128::from(steps)), tenths(share(10_000)));
     }
-    match broken {
+    match all.iter().find_map(|seed| seed.report.broken.as_ref()) {
         Some(violation) => {
             say!("breaks {violation}");
             ExitCode::FAILURE
         }
         None => ExitCode::SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tenths;
+
+    #[test]
+    fn shares_are_rounded_and_not_cut_off() {
+        assert_eq!([2_067, 2_000, 4, 5, 10_000].map(tenths), ["20.7", "20.0", "0.0", "0.1", "100.0"]);
     }
 }

@@ -64,7 +64,7 @@ pub(crate) struct Armed {
     lasts: u64,
 }
 
-/// Moments that one seed in four meets, and more than once in its course.
+/// Moments that at least one seed in five meets, most of them more than once in its course.
 const AIMS: [&str; 58] = [
     "vote-granted",
     "grant-held",

@@ -257,7 +257,7 @@ pub enum Shape {
     Mute(usize),
     /// One link, one way.
     Link(usize, usize),
-    /// All but those of one node: the others meet only through it.
+    /// Every other of the rest from its neighbours, but for one that meets everyone: the two halves meet only through it.
     Bridge(usize),
     /// All of whoever leads but those to and from one node, which meets everyone.
     HalfBridge(usize),
@@ -433,7 +433,10 @@ impl Shape {
             Shape::Deaf(node) => to == node,
             Shape::Mute(node) => from == node,
             Shape::Link(one, other) => (from, to) == (one, other),
-            Shape::Bridge(node) => from != node && to != node && from % 2 != to % 2,
+            Shape::Bridge(node) => {
+                let half = |id: usize| (id - usize::from(node < id)) % 2;
+                from != node && to != node && half(from) != half(to)
+            }
             Shape::HalfBridge(node) => {
                 let is_leaders = leader.is_some_and(|leader| from == leader || to == leader);
                 is_leaders && from != node && to != node

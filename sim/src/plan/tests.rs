@@ -58,6 +58,13 @@ fn a_cut_that_flaps_comes_again_with_pauses_between() {
 fn a_bridge_joins_two_halves_that_do_not_meet() {
     let links = Shape::Bridge(4).links(5, None);
     assert!(links.contains(&(0, 1)) && !links.contains(&(0, 2)) && !links.contains(&(0, 4)));
+    for nodes in 3..=7 {
+        let meets = |node: usize, links: &[(usize, usize)]| links.iter().all(|&(from, to)| from != node && to != node);
+        for node in 0..nodes {
+            let links = Shape::Bridge(node).links(nodes, None);
+            assert!(!links.is_empty() && meets(node, &links), "{node} of {nodes}");
+        }
+    }
 }
 
 #[test]
