@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod foreign;
+
 const LONG: Duration = Duration::from_secs(60);
 
 fn until(mut fact: impl FnMut() -> bool) {
