@@ -15,6 +15,9 @@ use std::time::Duration;
 /// From so many seeds on, each mutant is looked for anew.
 pub const BASES: [u64; 5] = [0, 1_000_000, 2_000_000, 3_000_000, 4_000_000];
 
+/// So many stories stand in a line of the table.
+const SHOWN: usize = 5;
+
 /// What came of looking for one mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -45,7 +48,9 @@ impl Found {
         // Those in vain would stand behind the others.
         let number = |at: usize| seeds.get(at).map_or_else(|| "-".to_owned(), u64::to_string);
         let (median, worst) = (number(BASES.len() / 2), number(BASES.len() - 1));
-        format!("| `{name}` | {does} | {rule} | {median} | {worst} | {} |", stories.join(", "))
+        let (first, others) = stories.split_at(stories.len().min(SHOWN));
+        let others = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
+        format!("| `{name}` | {does} | {rule} | {median} | {worst} | {}{others} |", first.join(", "))
     }
 }
 
@@ -226,5 +231,8 @@ mod tests {
         assert_eq!(found(vec![1, 2, 7]).line(), "| `x` | Y. | R1 | 7 | - | a |");
         assert_eq!(found(vec![1, 2]).line(), "| `x` | Y. | R1 | - | - | a |");
         assert!(!found(vec![1, 2]).is_found_from_all());
+        let stories = ["01", "02", "03", "05", "06", "09", "11"].map(str::to_owned).to_vec();
+        let line = Found { stories, ..found(vec![1, 2, 3, 4, 9]) }.line();
+        assert_eq!(line, "| `x` | Y. | R1 | 3 | 9 | 01, 02, 03, 05, 06, and 2 more |");
     }
 }
