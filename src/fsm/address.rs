@@ -299,6 +299,8 @@ trait Upgrade<C: 'static>: Send + Sync {
     fn cell(&self) -> Option<CellId>;
     /// Where its automaton lies, or lay: as long as this lives, no other does.
     fn place(&self) -> *const ();
+    fn living(&self) -> Option<CellId>;
+    fn kill(&self);
 }
 
 impl<C: 'static> WeakAddress<C> {
@@ -349,6 +351,26 @@ impl<C: 'static> WeakAddress<C> {
             Way::Cell(port) => {
                 if let Some(port) = port.upgrade() {
                     schedule(&port, port.notice(make));
+                }
+            }
+        }
+    }
+
+    /// The automaton, while it lives, whether or not an address is left: it may drain.
+    pub(crate) fn living(&self) -> Option<CellId> {
+        match &self.way {
+            Way::Mapped(mapped) => mapped.living(),
+            Way::Cell(port) => port.upgrade().filter(|port| !port.node().word().is_dead()).map(|port| port.node().id()),
+        }
+    }
+
+    /// As [`Address::kill`], whether or not an address is left.
+    pub(crate) fn kill(&self) {
+        match &self.way {
+            Way::Mapped(mapped) => mapped.kill(),
+            Way::Cell(port) => {
+                if let Some(port) = port.upgrade() {
+                    schedule(&port, port.node().signal(KILL));
                 }
             }
         }
@@ -465,6 +487,14 @@ where
 
     fn is_gone(&self) -> bool {
         self.inner.is_gone()
+    }
+
+    fn living(&self) -> Option<CellId> {
+        self.inner.living()
+    }
+
+    fn kill(&self) {
+        self.inner.kill();
     }
 
     fn cell(&self) -> Option<CellId> {

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::news::Board;
-use crate::fsm::{Address, CellId, Mode, WeakAddress};
+use crate::fsm::{Address, CellId, WeakAddress};
 use crate::mix::{Draws, mix};
 use crate::raft::NodeId;
 use crate::raft::consensus::News;
@@ -40,11 +40,10 @@ pub(crate) trait Part: Send {
 
 impl<C: Send + 'static> Part for WeakAddress<C> {
     fn cell(&self) -> Option<CellId> {
-        let part = self.upgrade().filter(|part| part.mode() != Mode::Ended);
-        part.map(|part| part.cell())
+        self.living()
     }
     fn kill(&self) {
-        self.upgrade().inspect(Address::kill);
+        WeakAddress::kill(self);
     }
 }
 
