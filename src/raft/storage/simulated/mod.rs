@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-/// An operation that changes the disk.
+/// What a disk is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// A file is made.
@@ -47,6 +47,8 @@ pub enum Operation {
     Remove,
     /// The names are synced.
     SyncDir,
+    /// Bytes are read, which changes nothing: no fuse counts it.
+    Read,
 }
 
 /// One directory, in memory, that crashes.
@@ -81,6 +83,7 @@ struct State {
     spares: Option<Spares>,
     struck: Option<(Operation, String)>,
     failure: Option<(Operation, u64)>,
+    failed: BTreeMap<Operation, u64>,
 }
 
 /// A change of names, by inode: a rename moves the file that bore the name when it was asked for.
@@ -120,6 +123,7 @@ impl SimulatedDisk {
             spares: None,
             struck: None,
             failure: None,
+            failed: BTreeMap::new(),
         };
         SimulatedDisk { state: Lock::new(state) }
     }
@@ -168,6 +172,12 @@ impl SimulatedDisk {
     /// Makes an operation of this kind fail once, with an input/output error: the next one if `after` is 0.
     pub fn fail(&self, operation: Operation, after: u64) {
         self.state.lock().failure = Some((operation, after));
+    }
+
+    /// How many operations of this kind have failed so.
+    #[must_use]
+    pub fn failed(&self, operation: Operation) -> u64 {
+        self.state.lock().failed.get(&operation).copied().unwrap_or_default()
     }
 
     /// No fuse any more, and nothing that is to fail. Whether something still was to.
@@ -246,16 +256,22 @@ impl State {
             self.struck = Some((operation, name.to_string()));
             return Ok(Fate::Last);
         }
+        Ok(if self.fails(operation) { Fate::Fails } else { Fate::Done })
+    }
+
+    /// Whether this operation is the one that is to fail.
+    fn fails(&mut self, operation: Operation) -> bool {
         match &mut self.failure {
             Some((failing, 0)) if *failing == operation => {
                 self.failure = None;
-                Ok(Fate::Fails)
+                *self.failed.entry(operation).or_default() += 1;
+                true
             }
             Some((failing, after)) if *failing == operation => {
                 *after -= 1;
-                Ok(Fate::Done)
+                false
             }
-            Some(_) | None => Ok(Fate::Done),
+            Some(_) | None => false,
         }
     }
 
@@ -371,6 +387,10 @@ impl Disk for SimulatedDisk {
 
     fn read_at(&self, file: &SimulatedFile, bytes: &mut [u8], at: u64) -> io::Result<usize> {
         let mut state = self.state.lock();
+        state.of(file)?;
+        if state.fails(Operation::Read) {
+            return Err(input_output_error());
+        }
         Ok(state.of(file)?.cache.read(at, bytes))
     }
 

@@ -85,6 +85,20 @@ fn a_failed_sync_loses_what_readers_still_see() {
 }
 
 #[test]
+fn a_read_fails_once_and_the_next_one_sees_what_stands_there() {
+    let disk = SimulatedDisk::new(3);
+    let file = written(&disk, "a", &[7; 10]);
+    disk.fail(Operation::Read, 1);
+    let mut bytes = [0; 10];
+    assert_eq!(disk.read_at(&file, &mut bytes, 0).unwrap(), 10);
+    let operations = disk.operations();
+    assert_eq!(disk.read_at(&file, &mut bytes, 0).unwrap_err().to_string(), "input/output error");
+    assert_eq!(disk.read_at(&file, &mut bytes, 0).unwrap(), 10);
+    assert_eq!((disk.failed(Operation::Read), disk.failed(Operation::Sync)), (1, 0));
+    assert_eq!(disk.operations(), operations, "it changes nothing, so no fuse counts it");
+}
+
+#[test]
 fn the_fuse_strikes_each_operation_in_turn_and_then_all_fails() {
     let act = |disk: &SimulatedDisk| -> io::Result<()> {
         let file = disk.open("a", true)?;
