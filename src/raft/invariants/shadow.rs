@@ -153,6 +153,15 @@ impl Shadow {
                 return Ok(());
             }
             let Some((_, record)) = given.pop_front() else { break };
+            if let Some(part) = part_of(&record, core.log().last().index) {
+                let mut in_part = image.clone();
+                in_part.apply(&part)?;
+                if let Some(found) = as_recovered(&in_part, core) {
+                    self.given_last = found.last().index;
+                    self.durable = found;
+                    return Ok(());
+                }
+            }
             image.apply(&record)?;
         }
         let durable = &self.durable;
@@ -197,6 +206,13 @@ impl Shadow {
             | Message::Hello => Ok(()),
         }
     }
+}
+
+/// The beginning of a record of entries, up to there: where a segment is full the rest of them stands in the next one.
+fn part_of(record: &Record, last: Index) -> Option<Record> {
+    let Record::Entries { after, entries } = record else { return None };
+    let count = last.0.checked_sub(after.0).filter(|count| (1..entries.len() as u64).contains(count))?;
+    Some(Record::Entries { after: *after, entries: entries[..count as usize].to_vec().into() })
 }
 
 /// The image as recovery would tell it to this core: with the mark of a newer snapshot's file, and the term it needs.

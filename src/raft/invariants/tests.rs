@@ -1,5 +1,7 @@
 //! Each rule, kept once and broken once by hand.
 
+mod members;
+
 use super::*;
 use crate::raft::consensus::{Committed, Duty, Effect, Input, Machine, Message, Options, Outcome, Record};
 use crate::raft::mutant::{Fault, choose};
@@ -186,6 +188,19 @@ fn r6_entries_of_an_older_term_are_not_committed_by_a_majority() {
 }
 
 #[test]
+fn r6_a_joint_membership_commits_with_a_majority_of_each_half() {
+    let half = Membership::of_voters((3..6).map(|id| (NodeId(id), "")));
+    let joint = Membership { outgoing: voters(3).members, ..half };
+    let committed = |ids: &[u64]| {
+        let (mut ghost, disk) = (Ghost::default(), image(&[wrote(0, &[2])]));
+        ids.iter().for_each(|&id| ghost.holds(NodeId(id), Term(2), &joint, &disk).unwrap());
+        ghost.len()
+    };
+    assert_eq!(committed(&[0, 1, 2, 3]), Index(0), "one of three in the one half");
+    assert_eq!(committed(&[0, 1, 3, 4]), Index(1));
+}
+
+#[test]
 fn r7_a_commit_that_no_quorum_holds() {
     let ghost = ghost_of(&[1, 2]);
     ghost.knows(Index(0), Index(2), |index| Some(Term(index.0))).unwrap();
@@ -305,6 +320,23 @@ fn r11_a_disk_may_bring_back_more_than_it_announced_and_nothing_else() {
     shadow.give(Seq(1), &wrote(2, &[4]));
     shadow.restart(machine.core()).unwrap();
     assert_eq!(shadow.durable().last(), LogId::new(4, 2), "what was given and did not come back is gone");
+}
+
+#[test]
+fn r11_of_a_record_on_its_way_the_first_entries_may_be_kept_and_no_others() {
+    let back = |terms: &[u64]| {
+        let ((found, records), mut shadow) = (recovered(0, 10), Shadow::default());
+        let durable = records.iter().filter(|record| !matches!(record, Record::Entries { .. }));
+        durable.for_each(|record| shadow.keep(record).unwrap());
+        shadow.give(Seq(1), &wrote(0, terms));
+        let terms = vec![(Index(1), Term(1)), (Index(2), Term(4))];
+        shadow.restart(machine(0, Recovered { terms, ..found }).core())?;
+        assert_eq!(shadow.durable().last(), LogId::new(4, 2));
+        Ok(())
+    };
+    back(&[1, 4, 4]).unwrap();
+    breaks("R11", back(&[1, 3, 4]));
+    breaks("R11", back(&[1]));
 }
 
 #[test]
