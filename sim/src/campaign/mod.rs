@@ -7,12 +7,14 @@
 //! rule stands in it, and nobody goes on until it is mended.
 
 mod file;
+mod progress;
 
 use crate::options::Options;
 use crate::replay;
 use crate::say::say;
 pub(crate) use file::commit;
 use file::{Kept, Past};
+use progress::Progress;
 use rsm_sim::calm::Calms;
 use rsm_sim::effects::Effects;
 use rsm_sim::marks::{ARE_COUNTED, Marks, Pairs};
@@ -77,6 +79,7 @@ struct Shared<'a> {
     end: u64,
     until: Option<Instant>,
     is_over: AtomicBool,
+    progress: &'a Progress,
 }
 
 pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
@@ -123,11 +126,20 @@ fn go(options: &Options, run: Run<'_>) -> io::Result<bool> {
     let seeds = options.seeds.unwrap_or(if until.is_some() { u64::MAX } else { SEEDS });
     let (end, before) = (past.next.saturating_add(seeds), past.sums.simulated_ms);
     let (mut calms, mut effects, mut pairs) = (Calms::default(), Effects::default(), Pairs::default());
+    let progress = Progress::new((seeds != u64::MAX).then_some(seeds), until.map(|until| until - began));
     while past.next < end && past.broken.is_empty() && until.is_none_or(|until| Instant::now() < until) {
         let last = end.min(past.next.saturating_add(ROUND));
         let is_over = AtomicBool::new(false);
-        let (next, totals) =
-            round(&Shared { options, run, next: AtomicU64::new(past.next), end: last, until, is_over });
+        let (next, totals) = round(&Shared {
+            options,
+            run,
+            next: AtomicU64::new(past.next),
+            end: last,
+            until,
+            is_over,
+            progress: &progress,
+        });
+        progress.clear();
         past.next = next;
         past.sums += totals.sums;
         past.marks += &totals.marks;
@@ -167,7 +179,7 @@ fn sum_up(options: &Options, past: &Past, calms: &Calms, simulated_ms: u64, took
     let Past { sums, marks, .. } = past;
     let mut short = if options.floors { marks.short() } else { Vec::new() };
     if options.floors && calms.are_late() {
-        short.push("more than one calm phase in a hundred has no leader in time".to_owned());
+        short.push("more than one calm phase in a hundred has no leader, or no fresh commit, in time".to_owned());
     }
     say!("{calms}");
     if options.marks {
@@ -218,6 +230,7 @@ fn work(shared: &Shared<'_>) -> Totals {
             shared.is_over.store(true, Ordering::Relaxed);
         }
         totals.note(report);
+        shared.progress.one_more();
     }
 }
 
