@@ -36,6 +36,8 @@ pub(crate) fn is_last(seed: u64) -> bool {
 const ROUNDS_MAX: u64 = 24;
 /// The first bound on a leader that all know, which one seed in a hundred may miss.
 pub const ROUNDS: u64 = 6;
+/// The same of a fresh commit.
+pub const FRESH: u64 = 8;
 /// After the last word of a client nothing is left to do but to catch up.
 const CATCH_UP: u64 = 1_000 * MS;
 /// How long it must be quiet.
@@ -417,11 +419,14 @@ impl Calms {
         self.fresh.extend(&other.fresh);
     }
 
-    /// Whether so many miss the first bound on a leader that it is no bad luck.
+    /// Whether so many miss the first bound on a leader, or on a fresh commit, that it is no bad luck.
     #[must_use]
     pub fn are_late(&self) -> bool {
-        let late = self.led.iter().filter(|&&led| ROUNDS * PARTS < led).count();
-        100 <= self.led.len() && self.led.len() < 100 * late
+        let late = |took: &[u64], bound: u64| {
+            let late = took.iter().filter(|&&took| bound * PARTS < took).count();
+            100 <= took.len() && took.len() < 100 * late
+        };
+        late(&self.led, ROUNDS) || late(&self.fresh, FRESH)
     }
 }
 

@@ -10,8 +10,9 @@
 use crate::check::Answers;
 use crate::html::Ask;
 use crate::lists::{Change, Key, Lists, Seen};
+use crate::plan::Swarm;
 use rsm::mix::{Draws, mix};
-use rsm::raft::machine::{Caller, SessionId};
+use rsm::raft::machine::{CLIENT_WINDOW, Caller, SessionId};
 use rsm::raft::peer::{Failure, Outcome, Peer};
 use rsm::sync::lock::Lock;
 use std::collections::BTreeMap;
@@ -27,8 +28,23 @@ pub struct Told {
     pub client: usize,
     /// Which of its operations.
     pub operation: u64,
+    /// Of what kind it is.
+    pub of: Of,
+    /// The number of the call that is answered.
+    pub call: u64,
     /// What: the index of it, and what was seen, or the session.
     pub outcome: Result<(u64, Came), Failure>,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// A session.
+    Session,
+    /// A change, and in whose name, unless it is in its peer's.
+    Change(Option<Caller>),
+    /// What stands in a list.
+    Read,
 }
 
 /// What came of an operation.
@@ -61,9 +77,11 @@ pub enum Kind {
     Idler,
     /// Says again what it has long acknowledged: that takes no effect any more.
     Repeater,
+    /// Acknowledges what it was told only once its window is full: all of it at once.
+    Hoarder,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Writer,
     Kind::Writer,
     Kind::Retrier,
@@ -75,6 +93,7 @@ const KINDS: [Kind; 11] = [
     Kind::Reader,
     Kind::Flooder,
     Kind::Idler,
+    Kind::Hoarder,
 ];
 
 /// So many of them change something at each rest: one of them is the first client.
@@ -126,9 +145,11 @@ pub struct Client {
     said_again: BTreeMap<u64, Done>,
     /// What a swapper has seen last.
     last: (Key, u64),
-    doing: Doing,
+    pub(crate) doing: Doing,
     /// The moment at which it acts is fixed.
     is_due: bool,
+    /// So many bytes more has each of its commands.
+    pad: u16,
     told: Arc<Lock<Vec<Told>>>,
     /// What it did when it acted last.
     asked: Vec<Asked>,
@@ -167,10 +188,10 @@ pub enum Next {
 impl Client {
     /// A client whose choices come from `draws`, its kind among them. A peaceful one costs nobody else his session.
     #[must_use]
-    pub fn new(id: usize, mut draws: Draws, is_peaceful: bool, told: Arc<Lock<Vec<Told>>>) -> Client {
+    pub fn new(id: usize, mut draws: Draws, swarm: &Swarm, told: Arc<Lock<Vec<Told>>>) -> Client {
         let kinds = if id == 0 { BUSY } else { KINDS.len() as u64 };
         let drawn = KINDS[draws.below(kinds) as usize];
-        let kind = if is_peaceful && drawn == Kind::Flooder { Kind::Writer } else { drawn };
+        let kind = if swarm.is_control && drawn == Kind::Flooder { Kind::Writer } else { drawn };
         let (last, doing) = ((0, 0), Doing::Nothing);
         Client {
             id,
@@ -185,6 +206,7 @@ impl Client {
             last,
             doing,
             is_due: true,
+            pad: swarm.pad,
             told,
             asked: Vec::new(),
         }
@@ -231,10 +253,10 @@ impl Client {
                 (peers[first].identity().node.0 as usize, Some((done.opened_by, done.caller.sequence)));
             let doing = Doing::Changing { change: done.change, place: done.place, again: true };
             self.asked.push(Asked { node, operation, doing, session });
-            answers.opened();
+            let (call, of) = (answers.opened(node), Of::Change(Some(done.caller)));
             peers[first].propose_then(Some(done.caller), done.change, move |outcome: Outcome<Seen>| {
                 let outcome = outcome.map(|done| (done.index.0, Came::Seen(done.value)));
-                told.lock().push(Told { client, operation, outcome });
+                told.lock().push(Told { client, operation, of, call, outcome });
             });
         }
         if self.kind == Kind::Amnesiac && self.session.is_some() && self.draws.chance(1, 4) {
@@ -255,9 +277,13 @@ impl Client {
             Kind::Swapper if self.draws.chance(1, 2) => self.read(key, answers),
             _ if self.draws.chance(1, 4) => self.read(key, answers),
             Kind::Swapper => self.change(self.last.0, Some(self.last.1), answers),
-            Kind::Writer | Kind::Retrier | Kind::Plain | Kind::Amnesiac | Kind::Idler | Kind::Repeater => {
-                self.change(key, None, answers)
-            }
+            Kind::Writer
+            | Kind::Retrier
+            | Kind::Plain
+            | Kind::Amnesiac
+            | Kind::Idler
+            | Kind::Repeater
+            | Kind::Hoarder => self.change(key, None, answers),
         };
     }
 
@@ -269,7 +295,7 @@ impl Client {
     fn change(&mut self, key: Key, expected: Option<u64>, answers: &mut Answers) -> Doing {
         self.sequence += 1;
         let number = (self.id as u64 + 1) << 32 | self.operation;
-        let change = Change { key, number, expected };
+        let change = Change { key, number, expected, pad: self.pad };
         Doing::Changing { change, place: answers.changes(change), again: false }
     }
 
@@ -296,10 +322,10 @@ impl Client {
             let ask = match doing {
                 Doing::Nothing => return None,
                 Doing::Opening => Ask::Open,
-                Doing::Changing { change: Change { key, number, expected: None }, .. } => {
+                Doing::Changing { change: Change { key, number, expected: None, .. }, .. } => {
                     Ask::Append(key.into(), number & 0xffff_ffff)
                 }
-                Doing::Changing { change: Change { key, number, expected: Some(_) }, .. } => {
+                Doing::Changing { change: Change { key, number, expected: Some(_), .. }, .. } => {
                     Ask::Swap(key.into(), number & 0xffff_ffff)
                 }
                 Doing::Reading { key, .. } => Ask::Read(key.into()),
@@ -310,40 +336,48 @@ impl Client {
 
     /// Who asks for the present change.
     fn caller(&self, session: SessionId) -> Caller {
-        Caller { session, sequence: self.sequence, low: self.sequence }
+        let sequence = self.sequence;
+        let first_of_window = sequence.saturating_sub(1) / CLIENT_WINDOW * CLIENT_WINDOW + 1;
+        let low = if self.kind == Kind::Hoarder { first_of_window } else { sequence };
+        Caller { session, sequence, low }
     }
 
     fn send(&mut self, peer: &Peer<Lists>, answers: &mut Answers) {
         let (client, operation, told) = (self.id, self.operation, Arc::clone(&self.told));
-        let tell = move |outcome| told.lock().push(Told { client, operation, outcome });
         let session = self.session.map(|_| (self.opened_by, self.sequence));
-        self.asked.push(Asked { node: peer.identity().node.0 as usize, operation, doing: self.doing, session });
-        answers.opened();
-        match (self.doing, self.session) {
-            (Doing::Opening, _) => {
+        let node = peer.identity().node.0 as usize;
+        self.asked.push(Asked { node, operation, doing: self.doing, session });
+        let caller = self.session.map(|session| self.caller(session));
+        let of = match self.doing {
+            Doing::Changing { .. } => Of::Change(caller),
+            Doing::Reading { .. } => Of::Read,
+            Doing::Opening | Doing::Nothing => Of::Session,
+        };
+        let call = answers.opened(node);
+        let tell = move |outcome| told.lock().push(Told { client, operation, of, call, outcome });
+        match self.doing {
+            Doing::Opening => {
                 peer.open_then(move |outcome| {
                     tell(outcome.map(|done| (done.index.0, Came::Opened(done.value))));
                 });
             }
-            (Doing::Changing { change, .. }, session) => {
-                let caller = session.map(|session| self.caller(session));
+            Doing::Changing { change, .. } => {
                 peer.propose_then(caller, change, move |outcome: Outcome<Seen>| {
                     tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
                 });
             }
-            (Doing::Reading { key, .. }, _) => {
+            Doing::Reading { key, .. } => {
                 let see = move |lists: &Lists| lists.see(key);
                 peer.read_then(see, move |outcome: Outcome<Seen>| {
                     tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
                 });
             }
-            (Doing::Nothing, _) => tell(Err(Failure::Invalid)),
+            Doing::Nothing => tell(Err(Failure::Invalid)),
         }
     }
 
     /// An answer has come.
     pub fn on_told(&mut self, told: Told, answers: &mut Answers) -> Next {
-        answers.resolved();
         // From another peer, or from one that had not applied it the first time: then it is the same answer.
         let mut known = self.done.iter().flatten().chain(self.said_again.get(&told.operation));
         let done = known.find(|done| done.operation == told.operation);
@@ -366,7 +400,10 @@ impl Client {
                 self.last = (key, seen.last);
                 if seen.len < floor { Next::Violated { floor, seen: seen.len } } else { Next::Rest }
             }
-            (Doing::Reading { .. } | Doing::Nothing, _) => Next::Rest,
+            (Doing::Reading { .. } | Doing::Nothing, _) => {
+                answers.counts.unread += 1;
+                Next::Rest
+            }
             (Doing::Changing { .. }, Err(Failure::Expired)) => {
                 answers.expired();
                 self.session = None;

@@ -5,6 +5,7 @@
 //! ```
 
 use crate::plan::What;
+use rsm::raft::storage::simulated::Operation;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
@@ -94,7 +95,10 @@ fn kind(what: &What) -> &'static str {
         What::Blackout { .. } => "blackout",
         What::Pause { .. } => "pause",
         What::Stuck { .. } => "stuck",
-        What::Broken { .. } => "broken",
+        What::Broken { operation: Operation::Sync, .. } => "broken",
+        What::Broken { operation: Operation::Read, .. } => "broken-read",
+        What::Broken { .. } => "broken-otherwise",
+        What::Slow { .. } => "slow",
         What::Full { .. } => "full",
         What::Aim(_) => "aim",
         What::Await(_) => AWAIT,

@@ -18,6 +18,8 @@ pub(crate) enum Event {
     Start { node: usize },
     /// A process that stood still goes on.
     Resume { node: usize, life: u64 },
+    /// A state machine that stood still goes on.
+    Quick { node: usize, life: u64 },
     /// A disk that was full has room.
     Room { node: usize },
     /// A client acts.
@@ -35,7 +37,7 @@ impl Event {
             Event::Fault(_) | Event::Room { .. } | Event::Pass => Source::Plan,
             Event::Arrive { from, to, .. } => Source::Link(from, to),
             Event::Flushed { node, .. } => Source::Disk(node),
-            Event::Start { node } | Event::Resume { node, .. } => Source::Process(node),
+            Event::Start { node } | Event::Resume { node, .. } | Event::Quick { node, .. } => Source::Process(node),
             Event::Client(client) => Source::Client(client),
             Event::Calls(_) => Source::Client(0),
         }
@@ -53,6 +55,7 @@ impl Event {
             Event::Flushed { node, seq, .. } => [3, *node as u64, seq.0],
             Event::Start { node } => [4, *node as u64, number],
             Event::Resume { node, life } => [5, *node as u64, *life],
+            Event::Quick { node, life } => [10, *node as u64, *life],
             Event::Room { node } => [7, *node as u64, number],
             Event::Client(client) => [6, *client as u64, number],
             Event::Calls(nth) => [8, *nth as u64, 0],

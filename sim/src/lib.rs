@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::float_arithmetic)]
 
+mod account;
 pub mod aim;
 pub mod calm;
 pub mod check;

@@ -21,7 +21,7 @@ const ITEM_BYTES_MAX: usize = 20;
 pub struct Lists(BTreeMap<Key, Vec<Item>>);
 
 /// A command: a list's last number is a register, which an append writes, and a swap if it holds what is expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Which list.
     pub key: Key,
@@ -29,6 +29,8 @@ pub struct Change {
     pub number: u64,
     /// Only if this stands last; 0 if nothing may stand there.
     pub expected: Option<u64>,
+    /// So many bytes more the command has, which say nothing.
+    pub pad: u16,
 }
 
 /// What stood last in a list before a command, or when it was read, and how many numbers stand there since.
@@ -42,12 +44,14 @@ pub struct Seen {
 
 impl Codec for Change {
     fn encode(&self, out: &mut Vec<u8>) {
-        (self.key, self.number, self.expected).encode(out);
+        (self.key, self.number, self.expected, self.pad).encode(out);
+        out.resize(out.len() + usize::from(self.pad), 0);
     }
 
     fn decode(bytes: &mut &[u8]) -> Option<Change> {
-        let (key, number, expected) = Codec::decode(bytes)?;
-        Some(Change { key, number, expected })
+        let (key, number, expected, pad) = Codec::decode(bytes)?;
+        *bytes = bytes.get(usize::from(pad)..)?;
+        Some(Change { key, number, expected, pad })
     }
 }
 
@@ -124,7 +128,7 @@ mod tests {
     fn a_restored_state_is_the_one_that_was_written() {
         let mut lists = Lists::default();
         for (key, number) in [(1, 10), (2, 20), (1, 11)] {
-            lists.apply(Change { key, number, expected: None }, Applied::new(Index(number), Term(1)));
+            lists.apply(Change { key, number, expected: None, pad: 0 }, Applied::new(Index(number), Term(1)));
         }
         let mut bytes = Vec::new();
         lists.snapshot()(&mut bytes).unwrap();
@@ -136,7 +140,10 @@ mod tests {
     fn a_swap_appends_where_it_finds_what_it_expects() {
         let mut lists = Lists::default();
         let mut swap = |expected, number| {
-            lists.apply(Change { key: 1, number, expected: Some(expected) }, Applied::new(Index(number), Term(1)))
+            lists.apply(
+                Change { key: 1, number, expected: Some(expected), pad: 0 },
+                Applied::new(Index(number), Term(1)),
+            )
         };
         assert_eq!(swap(0, 7), Seen { last: 0, len: 1 });
         assert_eq!(swap(0, 8), Seen { last: 7, len: 1 });

@@ -26,11 +26,12 @@ const FLOORS: &str = include_str!("../marks.txt");
 const MANDATORY_OF_100: u64 = 1;
 
 /// Marks of the simulator's own: what the crate cannot see.
-pub const OWN: [&str; 9] = [
+pub const OWN: [&str; 10] = [
     "crash-before-the-vote-is-durable",
     "crash-before-the-grant-is-sent",
     "crash-of-a-leader",
     "crash-of-a-newborn",
+    "end-by-damage",
     "start-after-a-failed-sync",
     "start-after-lost-names",
     "start-after-a-wipe",

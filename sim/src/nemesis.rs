@@ -9,7 +9,7 @@
 
 use crate::effects::Came;
 use crate::event::Event;
-use crate::marks::{floors, place};
+use crate::marks::{Floor, floors, place};
 use crate::node::Node;
 use crate::plan::{MS, Shape, What};
 use crate::stream::log_uniform;
@@ -65,7 +65,7 @@ pub(crate) struct Armed {
 }
 
 /// Moments that at least one seed in five meets, most of them more than once in its course.
-const AIMS: [&str; 58] = [
+const AIMS: [&str; 57] = [
     "vote-granted",
     "grant-held",
     "request-held",
@@ -98,7 +98,6 @@ const AIMS: [&str; 58] = [
     "conflict-goes-back-far",
     "conflict-old",
     "cut-durable",
-    "cut-many",
     "window-full",
     "read-confirmed",
     "read-before-own-commit",
@@ -135,23 +134,26 @@ pub(crate) struct Held {
     pub(crate) by: u64,
     /// It comes in time, and then again.
     pub(crate) twice: bool,
+    /// Something was said.
+    pub(crate) has_held: bool,
 }
 
 /// Draws one.
 pub(crate) fn draw(draws: &mut Draws) -> Aimed {
     let (rare, common) = (draws.bits(), draws.below(AIMS.len() as u64));
     // Most wait for what is not too rare: who waits in vain strikes nobody.
-    let mark = if draws.chance(7, 8) { AIMS[common as usize] } else { any(rare) };
-    let kth = log_uniform(draws.bits(), 1, 16);
+    let mark = if draws.chance(15, 16) { AIMS[common as usize] } else { any(rare) };
+    let kth = log_uniform(draws.bits(), 1, 6);
     let nth = if draws.chance(2, 3) { 1 } else { kth };
     let answer = draw_answer(draws, true);
     Aimed { mark, nth, answer, lasts: log_uniform(draws.bits(), 2 * MS, 1_000 * MS) }
 }
 
-/// Any mark. One more or one less leaves nearly all draws as they were.
+/// Any mark that something leads to. One more or one less leaves nearly all draws as they were.
 fn any(draw: u64) -> &'static str {
     let weigh = |name: &&'static str| name.bytes().fold(draw, |sum, byte| mix(sum, u64::from(byte), 0));
-    floors().keys().copied().min_by_key(weigh).expect("there are marks")
+    let met = floors().iter().filter(|(_, floor)| **floor != Floor::Never).map(|(name, _)| *name);
+    met.min_by_key(weigh).expect("there are marks")
 }
 
 /// Draws what happens to a node, in the midst of a turn or between two.
@@ -201,21 +203,30 @@ impl World {
     }
 
     fn answer(&mut self, node: Option<usize>, armed: Armed, in_turn: bool) {
-        let has_struck = node.is_some_and(|node| self.answer_at(node, armed, in_turn));
+        let Armed { answer, lasts, .. } = armed;
+        let has_struck = match node.map(|node| (node, answer.what(node, lasts))) {
+            None => false,
+            Some((_, Some(what))) => self.apply(what),
+            // Nothing is said at an event, and what is said in a turn is held once.
+            Some((_, None)) if !in_turn || self.held.is_some() => false,
+            Some((node, None)) => {
+                let twice = answer == Answer::Repeat;
+                self.held = Some(Held { node, by: lasts, twice, has_held: false });
+                return; // until it is seen whether anything is said
+            }
+        };
+        self.has_answered(has_struck);
+    }
+
+    fn has_answered(&mut self, has_struck: bool) {
         self.sums.answered += u64::from(has_struck);
         self.effects.note_awaited(if has_struck { Came::Struck } else { Came::Idle });
     }
 
-    fn answer_at(&mut self, node: usize, armed: Armed, in_turn: bool) -> bool {
-        let Armed { answer, lasts, .. } = armed;
-        match (answer, answer.what(node, lasts)) {
-            (_, Some(what)) => self.apply(what),
-            // Nothing is said at an event.
-            (_, None) if !in_turn => false,
-            (answer, None) => {
-                self.held = Some(Held { node, by: lasts, twice: answer == Answer::Repeat });
-                true
-            }
+    /// A turn is over, and all that was said in it has left.
+    pub(crate) fn holds_no_more(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.has_answered(held.has_held);
         }
     }
 
@@ -249,6 +260,7 @@ impl Event {
             | Event::Flushed { node, .. }
             | Event::Start { node }
             | Event::Resume { node, .. }
+            | Event::Quick { node, .. }
             | Event::Room { node } => Some(node),
             Event::Fault(_) | Event::Client(_) | Event::Calls(_) | Event::Pass => None,
         }

@@ -2,7 +2,7 @@
 
 use crate::check::{Check, Looker, State};
 use crate::lists::Lists;
-use crate::plan::Swarm;
+use crate::plan::{OPERATIONS, Swarm};
 use crate::store::{Handle, SlowLog};
 use crate::stream::{Purpose, fate};
 use bytes::Bytes;
@@ -79,6 +79,12 @@ pub struct Node {
     pub full_until: Time,
     /// None of the process's parts takes a turn before.
     pub paused_until: Time,
+    /// Its state machine takes no turn before.
+    pub slow_until: Time,
+    /// That state machine.
+    pub slow: Option<CellId>,
+    /// For how long it has stood still, or is to, in nanoseconds.
+    pub stands_still: u64,
     /// How many flushes this life has asked for.
     pub flushes: u64,
     /// How many packets have reached this life that it must refuse.
@@ -91,12 +97,16 @@ pub struct Node {
     pub(crate) is_refused: bool,
     /// A bit of its disk has changed.
     pub(crate) is_rotten: bool,
+    /// It has changed since the process began, which starts again so much later if it ends of that.
+    pub(crate) rots: Option<u64>,
     /// The last crash has cost a change of names.
     pub(crate) lost_names: bool,
     /// Its disk failed before the last end of a process.
     pub(crate) has_failed: bool,
-    /// A sync is to fail, and the process starts again so much later.
+    /// The disk is to fail, and the process starts again so much later.
     pub broken: Option<u64>,
+    /// How often former disks of this node have failed, at each of the operations that a disk may fail at.
+    pub(crate) failed_before: [u64; OPERATIONS.len()],
     /// It was told to end, and the process starts again so much later.
     pub drained: Option<u64>,
     /// Some fault will want the disk as it was when the process began.
@@ -124,15 +134,20 @@ impl Node {
             stuck_until,
             full_until,
             paused_until,
+            slow_until: Time::ZERO,
+            slow: None,
+            stands_still: 0,
             flushes,
             strays,
             fuse,
             is_frozen: false,
             is_refused: false,
             is_rotten: false,
+            rots: None,
             lost_names,
             has_failed,
             broken,
+            failed_before: [0; OPERATIONS.len()],
             drained: None,
             former,
             keeps_former: false,
@@ -209,14 +224,37 @@ impl Node {
         self.process.as_ref().map_or_else(Vec::new, |process| process.peer.cells())
     }
 
+    /// For how long it has stood still up to now, in nanoseconds, or its state machine has.
+    #[must_use]
+    pub fn stood(&self, now: Time) -> u64 {
+        let to_come = [self.paused_until, self.slow_until].map(|until| until.0.saturating_sub(now.0));
+        self.stands_still.saturating_sub(to_come.iter().sum())
+    }
+
     /// The process stands still, all parts of it: its disk and its clock go on.
     pub fn pause(&self) {
         self.cells().into_iter().for_each(|cell| self.time.pause(cell));
     }
 
-    /// The process goes on.
-    pub fn resume(&self) {
-        self.cells().into_iter().for_each(|cell| self.time.resume(cell));
+    /// The process goes on, but for a state machine that is slow.
+    pub fn resume(&self, now: Time) {
+        let slow = self.slow.filter(|_| now < self.slow_until);
+        self.cells().into_iter().filter(|cell| Some(*cell) != slow).for_each(|cell| self.time.resume(cell));
+    }
+
+    /// The state machine of the process that runs, all of it: its parts begin as replica, disk, machine, and others.
+    #[must_use]
+    pub fn machine(&self) -> Option<CellId> {
+        let cells = self.cells();
+        let is_whole = cells.last().copied() == self.cell();
+        cells.into_iter().nth_back(2).filter(|_| is_whole)
+    }
+
+    /// How often its disk has failed at each of [`OPERATIONS`].
+    pub(crate) fn failed(&self) -> [u64; OPERATIONS.len()] {
+        let mut failed = self.failed_before;
+        failed.iter_mut().zip(OPERATIONS).for_each(|(times, (_, operation))| *times += self.disk.failed(operation));
+        failed
     }
 
     /// Ends the process, whatever it was doing; says nothing more.
@@ -232,13 +270,16 @@ impl Node {
             // Who stands still takes one more turn, to its death.
             cells.into_iter().for_each(|cell| self.time.resume(cell));
         }
-        (self.fuse, self.broken, self.drained, self.paused_until) = (None, None, None, Time::ZERO);
+        (self.fuse, self.broken, self.drained, self.rots) = (None, None, None, None);
+        (self.paused_until, self.slow_until, self.slow) = (Time::ZERO, Time::ZERO, None);
         self.disk.set_fuse(None);
+        self.disk.mend();
     }
 
     /// Empties the directory.
     pub fn wipe(&mut self) {
         self.wipes += 1;
+        self.failed_before = self.failed();
         self.disk = self.common.disk(Purpose::Wipe, self.id, self.wipes);
         self.common.check.lock().wiped(NodeId(self.id as u64));
     }
@@ -273,6 +314,23 @@ mod tests {
             }
         }
         assert!(4 <= turns.len() && turns.values().all(|&turns| 20 <= turns), "they do go on: {turns:?}");
+    }
+
+    /// Its disk fails, and all of it ends but for a machine that stands still, with reads of clients in hand.
+    #[test]
+    fn a_process_that_lingers_behind_its_state_machine_is_killed_and_answers_everybody() {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let broken = What::Broken { node: 0, operation: OPERATIONS[0].1, after: 0, down: MS };
+        let plan = [(1_000 * MS, What::Slow { node: 0, lasts: 9_000 * MS }), (1_400 * MS, broken)];
+        let plan = plan.map(|(at, what)| Fault { at: Time(at), what }).into();
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, plan, &time);
+        time.run_until(Time(2_000 * MS), &mut world);
+        let machine = world.nodes[0].slow.expect("it stands still");
+        assert_eq!(world.nodes[0].cells(), [machine]);
+        world.end(&time);
+        assert!(world.check.lock().broken().is_none(), "{:?}", world.check.lock().broken());
     }
 
     #[test]

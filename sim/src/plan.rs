@@ -7,12 +7,15 @@
 
 mod kinds;
 
+pub(crate) use kinds::{OPERATIONS, operation_word};
+
 use crate::aim::Aim;
 use crate::nemesis::{self, Aimed, Answer};
 use crate::net::Weather;
 use crate::stream::{Purpose, Ratio, exponential, log_uniform, stream};
-use kinds::{at_leader, clog, crash, cut, down, node, rot, shortage, some_of, spell};
+use kinds::{at_leader, broken, clog, crash, cut, down, node, rot, shortage, some_of, spell};
 use rsm::mix::Draws;
+use rsm::raft::storage::simulated::Operation;
 use rsm::time::Time;
 use std::time::Duration;
 
@@ -64,6 +67,8 @@ pub struct Swarm {
     pub cache_bytes: usize,
     /// The most bytes of a piece of a snapshot on its way.
     pub piece_bytes: u64,
+    /// So many bytes more has each command.
+    pub pad: u16,
     /// Which families of faults are drawn.
     pub families: Families,
     /// Faults come so many times as rarely as they may.
@@ -87,7 +92,7 @@ pub struct Families {
     pub pauses: bool,
     /// Disks are stuck for a while.
     pub stuck: bool,
-    /// A sync fails.
+    /// Disks fail at what they are asked.
     pub broken: bool,
     /// A directory is emptied.
     pub wipes: bool,
@@ -105,6 +110,8 @@ pub struct Families {
     pub leaders: bool,
     /// Rare moments are answered.
     pub aimed: bool,
+    /// State machines lag behind their logs.
+    pub slow: bool,
 }
 
 /// One fault.
@@ -163,6 +170,13 @@ pub enum What {
         /// For how long, in nanoseconds.
         lasts: u64,
     },
+    /// The state machine stands still, and with it whatever waits for it; all other parts of the process go on.
+    Slow {
+        /// Which node.
+        node: usize,
+        /// For how long, in nanoseconds.
+        lasts: u64,
+    },
     /// No disk operation completes for a while.
     Stuck {
         /// Which node.
@@ -170,10 +184,14 @@ pub enum What {
         /// For how long, in nanoseconds.
         lasts: u64,
     },
-    /// The next sync fails, and has lost what it was to keep.
+    /// The disk fails once at what it is asked: a sync has lost what it was to keep, a write lands in part.
     Broken {
         /// Which node.
         node: usize,
+        /// At what.
+        operation: Operation,
+        /// How many of these still succeed.
+        after: u64,
         /// When the node starts again, in nanoseconds.
         down: u64,
     },
@@ -188,7 +206,8 @@ pub enum What {
     Aim(Aim),
     /// A fault that waits for a moment.
     Await(Aimed),
-    /// Power is cut, and of what the disk holds one bit has changed, in a part that is not written any more.
+    /// Of what the disk holds one bit changes, in a part that is not written any more; of a place that is odd, while the
+    /// process runs, else its power is cut before.
     Rot {
         /// Which node.
         node: usize,
@@ -307,10 +326,17 @@ pub fn swarm(seed: u64) -> Swarm {
         append_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
         cache_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
         piece_bytes: log_uniform(draws.bits(), 64, 64 << 10),
+        pad: if is_control { 0 } else { pad(seed) },
         families: families(&mut draws, is_control, all),
         pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
         is_control,
     }
+}
+
+/// Of few seeds commands are so large that segments are soon full.
+fn pad(seed: u64) -> u16 {
+    let mut draws = stream(seed, Purpose::Swarm, 1);
+    if draws.chance(1, 12) { log_uniform(draws.bits(), 256, 8 << 10) as u16 } else { 0 }
 }
 
 /// How many inputs wait at a peer unless a seed draws fewer.
@@ -360,8 +386,12 @@ fn families(draws: &mut Draws, is_control: bool, all: bool) -> Families {
         asides: on(),
         leaders: on(),
         aimed: on(),
+        slow: on(),
     }
 }
+
+/// What is to be waited for is so in the first part of a run, one of so many.
+const EARLIER: u64 = 8;
 
 /// The faults of this seed, in order of time, all before `until`.
 #[must_use]
@@ -370,14 +400,14 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     let has_links = 1 < swarm.nodes;
     // Each family has a stream of its own and a mean time between its faults.
     type Make = fn(&mut Draws, &Swarm) -> What;
-    let families: [(bool, u64, Make); 15] = [
+    let families: [(bool, u64, Make); 16] = [
         (on.cuts && has_links, 500, cut),
         (on.clogs && has_links, 900, clog),
         (on.crashes, 230, crash),
         (on.blackouts, 3_000, |draws, _| What::Blackout { down: down(draws) }),
         (on.pauses, 1_200, |draws, swarm| What::Pause { node: node(draws, swarm), lasts: spell(draws) }),
         (on.stuck, 1_500, |draws, swarm| What::Stuck { node: node(draws, swarm), lasts: spell(draws) }),
-        (on.broken, 2_500, |draws, swarm| What::Broken { node: node(draws, swarm), down: down(draws) }),
+        (on.broken, 900, broken),
         (on.wipes, 4_000, |draws, swarm| What::Wipe { node: node(draws, swarm), down: down(draws) }),
         (on.full, 1_500, |draws, swarm| What::Full { node: node(draws, swarm), lasts: shortage(draws) }),
         (on.leaps, 2_000, |draws, swarm| What::Leap { node: node(draws, swarm), by: spell(draws) }),
@@ -389,6 +419,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
             lasts: spell(draws),
         }),
         (on.leaders, 500, at_leader),
+        (on.slow, 1_200, |draws, swarm| What::Slow { node: node(draws, swarm), lasts: spell(draws) }),
     ];
     let mut faults = Vec::new();
     for (family, (_, mean_ms, make)) in families.into_iter().enumerate().filter(|(_, (is_on, ..))| *is_on) {
@@ -401,6 +432,8 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
             }
             let what = make(&mut draws, swarm);
             flap(&mut draws, at, until, &what, &mut faults);
+            // Who waits from early on waits in vain less often.
+            let at = if matches!(what, What::Await(_)) { Time(at.0 / EARLIER) } else { at };
             faults.push(Fault { at, what });
         }
     }

@@ -276,6 +276,8 @@ impl World {
         self.refusals();
         // Each state is held against the one that is farthest, of those that ended before too, as it ends.
         self.nodes.iter_mut().for_each(crate::node::Node::kill);
+        self.check.lock().all_was_written();
+        self.check.lock().fits_the_reference();
         let farthest = self.check.lock().farthest().cloned();
         if let Some(state) = farthest {
             self.answers.fits(&mut self.check.lock(), &state);
@@ -300,12 +302,26 @@ impl World {
 
     fn sums(&self) -> Sums {
         let (traffic, check, counts) = (self.net.traffic, self.check.lock(), self.answers.counts);
+        // As [`OPERATIONS`](crate::plan::OPERATIONS) lists them.
+        let [
+            failed_syncs,
+            failed_writes,
+            failed_reads,
+            failed_creates,
+            failed_renames,
+            failed_removals,
+            failed_name_syncs,
+        ] = self.nodes.iter().fold([0; 7], |mut sums, node| {
+            sums.iter_mut().zip(node.failed()).for_each(|(sum, times)| *sum += times);
+            sums
+        });
         Sums {
             elections: check.elections,
             commits: check.committed(),
             repeated: check.repeated,
             acknowledged: self.answers.count(),
             reads: counts.reads,
+            unread: counts.unread,
             swapped: counts.swapped,
             unknown: counts.unknown,
             expired: counts.expired,
@@ -322,6 +338,13 @@ impl World {
             struck: self.effects.count(Came::Struck),
             withheld: self.effects.count(Came::Withheld),
             idle: self.effects.count(Came::Idle),
+            failed_syncs,
+            failed_writes,
+            failed_reads,
+            failed_creates,
+            failed_renames,
+            failed_removals,
+            failed_name_syncs,
             ..self.sums
         }
     }

@@ -6,7 +6,7 @@
 //! A client of a seed decides by its answers what comes next; a call of a script comes at its time, whatever has come of
 //! the others. So a run that was recorded is told again without anything that is drawn for clients.
 
-use crate::client::{Came, Told};
+use crate::client::{Came, Of, Told};
 use crate::event::Event;
 use crate::html;
 use crate::lists::{Change, Key, Lists};
@@ -54,7 +54,7 @@ pub(crate) type Outcomes = Result<(u64, Came), Failure>;
 #[derive(Clone, Debug)]
 enum Wanted {
     Session(String),
-    Change(String),
+    Change(String, Option<Caller>),
     Read { list: Key, floor: u64, place: usize },
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Script {
     /// The last ticket of each value.
     latest: BTreeMap<String, usize>,
     came: BTreeMap<usize, Outcomes>,
-    told: Arc<Lock<Vec<(usize, Outcomes)>>>,
+    told: Arc<Lock<Vec<(usize, u64, Outcomes)>>>,
     /// Tickets that are not answered yet, by the lane of a picture that each stands on.
     lanes: Vec<Option<usize>>,
 }
@@ -107,10 +107,10 @@ impl Script {
         self.values.entry(name.to_owned()).or_insert(Value { number, ..Value::default() })
     }
 
-    fn ticket(&mut self, wanted: Wanted) -> (usize, impl FnOnce(Outcomes) + Send + 'static) {
+    fn ticket(&mut self, wanted: Wanted, call: u64) -> (usize, impl FnOnce(Outcomes) + Send + 'static) {
         self.tickets.push(wanted);
         let (ticket, told) = (self.tickets.len() - 1, Arc::clone(&self.told));
-        (ticket, move |came| told.lock().push((ticket, came)))
+        (ticket, move |came| told.lock().push((ticket, call, came)))
     }
 
     /// The first lane that is free.
@@ -150,16 +150,18 @@ impl World {
     pub(crate) fn ask(&mut self, node: usize, call: &Call) -> Result<usize, String> {
         let process = self.nodes[node].process.as_ref().ok_or_else(|| format!("node {node} is down"))?;
         let peer = process.peer.clone();
-        self.answers.at(self.now.0);
+        self.time_is_now();
         let (ticket, shown) = match call {
             Call::Open(name) => {
-                let (ticket, tell) = self.script.ticket(Wanted::Session(name.clone()));
+                let number = self.answers.opened(node);
+                let (ticket, tell) = self.script.ticket(Wanted::Session(name.clone()), number);
                 peer.open_then(move |outcome| tell(outcome.map(|done| (done.index.0, Came::Opened(done.value)))));
                 (ticket, html::Ask::Open)
             }
             Call::Propose(proposal) => {
                 let (caller, change) = self.proposed(proposal)?;
-                let (ticket, tell) = self.script.ticket(Wanted::Change(proposal.value.clone()));
+                let number = self.answers.opened(node);
+                let (ticket, tell) = self.script.ticket(Wanted::Change(proposal.value.clone(), caller), number);
                 self.script.latest.insert(proposal.value.clone(), ticket);
                 peer.propose_then(caller, change, move |outcome: Outcome<_>| {
                     tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
@@ -169,7 +171,8 @@ impl World {
             }
             &Call::Read(list) => {
                 let (floor, place) = (self.answers.floor(list), self.answers.reads(list));
-                let (ticket, tell) = self.script.ticket(Wanted::Read { list, floor, place });
+                let number = self.answers.opened(node);
+                let (ticket, tell) = self.script.ticket(Wanted::Read { list, floor, place }, number);
                 let see = move |lists: &Lists| lists.see(list);
                 peer.read_then(see, move |outcome: Outcome<_>| {
                     tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
@@ -177,7 +180,6 @@ impl World {
                 (ticket, html::Ask::Read(list.into()))
             }
         };
-        self.answers.opened();
         if let Some(film) = &mut self.film {
             film.asked(self.script.lane(ticket), node, ticket as u64, shown);
         }
@@ -199,7 +201,7 @@ impl World {
             return Err(format!("{value} was proposed before, in another name"));
         }
         known.session.clone_from(session);
-        let change = Change { key: *list, number: known.number, expected };
+        let change = Change { key: *list, number: known.number, expected, pad: self.swarm.pad };
         known.sent += 1;
         if known.change.is_none() {
             known.change = Some((change, self.answers.changes(change)));
@@ -210,14 +212,18 @@ impl World {
     /// Answers that have come.
     pub(crate) fn hear(&mut self) {
         let told = std::mem::take(&mut *self.script.told.lock());
-        for (ticket, outcome) in told {
-            self.answers.resolved();
-            self.answers.at(self.now.0);
+        for (ticket, call, outcome) in told {
+            let of = match &self.script.tickets[ticket] {
+                Wanted::Session(_) => Of::Session,
+                Wanted::Change(_, caller) => Of::Change(*caller),
+                Wanted::Read { .. } => Of::Read,
+            };
+            self.answered(call, of, outcome);
             self.script.came.insert(ticket, outcome);
             let lane = self.script.lanes.iter().position(|&lane| lane == Some(ticket));
             if let (Some(client), Some(film)) = (lane, &mut self.film) {
                 self.script.lanes[client] = None;
-                film.told(&Told { client, operation: ticket as u64, outcome });
+                film.told(&Told { client, operation: ticket as u64, of, call, outcome });
             }
             if self.story.is_some() {
                 self.said.push(trace::answered(ticket, outcome));
@@ -226,7 +232,7 @@ impl World {
                 (Wanted::Session(name), Ok((_, Came::Opened(session)))) => {
                     self.script.sessions.entry(name).or_insert(session);
                 }
-                (Wanted::Change(value), outcome) => self.changed(&value, outcome),
+                (Wanted::Change(value, _), outcome) => self.changed(&value, outcome),
                 (Wanted::Read { list, floor, place }, Ok((index, Came::Seen(seen)))) => {
                     self.answers.read(place, index, seen);
                     if seen.len < floor {

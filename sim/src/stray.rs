@@ -105,7 +105,7 @@ fn words(us: Identity, draw: u64) -> Message {
         0 => Message::TimeoutNow { term: Term(u64::MAX >> 2) },
         1 => {
             let caller = Caller { session: SessionId(draw / 5 % 64), sequence: 1 + draw / 320 % 8, low: 1 };
-            let change = Change { key: 0, number: NOBODYS, expected: None };
+            let change = Change { key: 0, number: NOBODYS, expected: None, pad: 0 };
             let entry = Entry::new(Term(0), EntryKind::Command, caller.command(&change.to_bytes()));
             Message::Forward { entries: vec![entry].into() }
         }

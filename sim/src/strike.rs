@@ -44,7 +44,8 @@ impl World {
             What::Blackout { down } => self.black_out(down),
             What::Pause { node, lasts } => self.pause(node, lasts),
             What::Stuck { node, lasts } => self.stick(node, lasts),
-            What::Broken { node, down } => self.break_disk(node, down),
+            What::Broken { node, operation, after, down } => self.break_disk(node, (operation, after), down),
+            What::Slow { node, lasts } => self.slow(node, lasts),
             What::Wipe { node, down } => self.wipe(node, down),
             What::Full { node, lasts } => self.fill(node, lasts),
             What::Rollback { node, down } => self.roll_back(node, down),
@@ -148,13 +149,15 @@ impl World {
         }
     }
 
-    fn break_disk(&mut self, id: usize, down: u64) -> bool {
+    /// Of a node that is down it fails as it starts, if it does.
+    fn break_disk(&mut self, id: usize, (operation, after): (Operation, u64), down: u64) -> bool {
         let node = &mut self.nodes[id];
-        if node.process.is_some() {
+        let can = !node.is_frozen && !node.is_refused && node.disk.struck().is_none();
+        if can {
             node.broken = Some(down);
-            node.disk.fail(Operation::Sync, 0);
+            node.disk.fail(operation, after);
         }
-        node.process.is_some()
+        can
     }
 
     fn roll_back(&mut self, id: usize, down: u64) -> bool {
@@ -225,9 +228,11 @@ impl World {
     fn pause(&mut self, id: usize, lasts: u64) -> bool {
         let end = self.after(lasts);
         let node = &mut self.nodes[id];
+        let before = node.paused_until.max(self.now);
         if node.process.is_none() || !prolong(&mut node.paused_until, end) {
             return false;
         }
+        node.stands_still += end.0 - before.0;
         self.sums.pauses += 1;
         node.pause();
         let life = node.life;
@@ -238,7 +243,29 @@ impl World {
     pub(crate) fn resume(&mut self, id: usize, life: u64) {
         let node = &self.nodes[id];
         if node.life == life && node.paused_until <= self.now {
-            node.resume();
+            node.resume(self.now);
+        }
+    }
+
+    fn slow(&mut self, id: usize, lasts: u64) -> bool {
+        let (now, end) = (self.now, self.after(lasts));
+        let node = &mut self.nodes[id];
+        let before = node.slow_until.max(now);
+        let Some(machine) = node.machine().filter(|_| prolong(&mut node.slow_until, end)) else { return false };
+        // Whoever waits for the one waits as for the other.
+        node.stands_still += end.0 - before.0;
+        node.slow = Some(machine);
+        self.sums.slow += 1;
+        node.time.pause(machine);
+        let life = node.life;
+        self.later(lasts, Event::Quick { node: id, life });
+        true
+    }
+
+    pub(crate) fn quicken(&mut self, id: usize, life: u64) {
+        let node = &mut self.nodes[id];
+        if node.life == life && node.slow_until.max(node.paused_until) <= self.now {
+            node.slow.take().into_iter().for_each(|machine| node.time.resume(machine));
         }
     }
 
@@ -255,24 +282,34 @@ impl World {
         lost <= (self.nodes.len() - 1) / 2
     }
 
-    /// Only where nothing is written any more: what was flushed last cannot be told from a torn write.
+    /// Only where nothing is written any more: what was flushed last cannot be told from a torn write, and a snapshot has
+    /// its name once it is whole.
     fn rot(&mut self, id: usize, place: u64, down: u64) -> bool {
         let node = &self.nodes[id];
         if node.process.is_none() || node.is_rotten || 0 < node.wipes || !self.may_impair(id) {
             return false;
         }
         let mut names = node.disk.list().unwrap_or_default();
-        names.retain(|name| name.ends_with(".log"));
-        names.pop(); // the newest, by its name
+        let newest = names.iter().filter(|name| name.ends_with(".log")).max().cloned();
+        names.retain(|name| {
+            let is_old = name.ends_with(".log") && Some(name) != newest.as_ref();
+            is_old || name.starts_with("snap-") && !name.ends_with(".tmp")
+        });
         if names.is_empty() {
             return false;
         }
-        self.crash(id, down);
-        let node = &mut self.nodes[id];
+        if place.is_multiple_of(2) {
+            self.crash(id, down);
+        } else {
+            self.nodes[id].rots = Some(down);
+        }
+        let (node, place) = (&mut self.nodes[id], place >> 1);
         let name = &names[(place % names.len() as u64) as usize];
         let written = node.disk.content(name).map_or(0, |bytes| bytes.iter().rposition(|&byte| byte != 0).unwrap_or(0));
         node.is_rotten = node.disk.rot(name, (place >> 8) % (written as u64 + 1), (place >> 5) as u8);
-        self.sums.rotten += u64::from(node.is_rotten);
+        let is_snapshot = name.starts_with("snap-");
+        self.sums.rotten += u64::from(node.is_rotten && !is_snapshot);
+        self.sums.rotten_snapshots += u64::from(node.is_rotten && is_snapshot);
         true
     }
 
@@ -328,7 +365,7 @@ impl World {
                 node.disk.kill();
                 self.later(1, Event::Start { node: id });
             }
-            Err(SpawnError::Store(Error::Corrupt(_))) if node.is_rotten => {
+            Err(SpawnError::Store(why)) if node.is_rotten && is_damage(&why) => {
                 // It never serves what it cannot vouch for: from here on it waits for its operator.
                 node.disk.kill();
                 node.is_refused = true;
@@ -341,14 +378,18 @@ impl World {
     /// Nothing hangs over it any more, and it runs.
     pub(crate) fn mend(&mut self, id: usize) {
         let now = self.now;
+        if self.nodes[id].rots.is_some() {
+            self.crash(id, 1); // whatever has rotted is found, or is no more
+        }
         let node = &mut self.nodes[id];
-        (node.fuse, node.full_until, node.paused_until) = (None, now, now);
+        node.stands_still -= node.paused_until.0.saturating_sub(now.0) + node.slow_until.0.saturating_sub(now.0);
+        (node.fuse, node.full_until, node.paused_until, node.slow_until) = (None, now, now, now);
         // A failure that has struck already ends the process as soon as it is heard of; it starts again at once.
         let is_to_come = node.disk.mend();
         node.broken = node.broken.filter(|_| !is_to_come).map(|_| 1);
         node.drained = node.drained.map(|_| 1);
         node.disk.set_capacity(u64::MAX);
-        node.resume();
+        node.resume(now);
         self.start(id);
     }
 
@@ -380,6 +421,10 @@ impl World {
                 node.has_failed = true;
                 down
             }
+            _ if node.rots.is_some() && fault.as_deref().is_some_and(|fault| fault.contains("is damaged")) => {
+                self.marks.hit("end-by-damage");
+                node.rots.unwrap_or_default()
+            }
             _ => {
                 return self.check.lock().break_rule("R23", format!("{id} has ended by itself: {fault:?}"));
             }
@@ -395,10 +440,18 @@ fn is_of_the_disk(fault: &str) -> bool {
     ["the disk failed: input/output error", "an earlier write failed"].iter().any(|words| fault.contains(words))
 }
 
+/// Whether what was read makes no sense.
+fn is_damage(why: &Error) -> bool {
+    match why {
+        Error::Io(why) => why.kind() == ErrorKind::InvalidData,
+        why => matches!(why, Error::Corrupt(_)),
+    }
+}
+
 /// Whether the next start may come without this error: what was read, and makes no sense, will make none then either.
 fn may_pass(why: &Error) -> bool {
     match why {
-        Error::Io(why) => why.kind() != ErrorKind::InvalidData,
+        Error::Io(_) => !is_damage(why),
         why => matches!(why, Error::Poisoned),
     }
 }

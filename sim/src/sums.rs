@@ -60,6 +60,8 @@ sums! {
     acknowledged,
     /// Reads answered.
     reads,
+    /// Reads that were given up.
+    unread,
     /// Swaps that have won.
     swapped,
     /// Changes of which their caller does not know whether they took effect.
@@ -116,16 +118,34 @@ sums! {
     lost_names,
     /// Processes that stood still.
     pauses,
+    /// State machines that stood still.
+    slow,
     /// Disks that were stuck.
     stuck,
     /// Disks that were full.
     full,
-    /// Syncs that failed.
+    /// Processes that have ended since their disk failed.
     broken,
+    /// Syncs that failed.
+    failed_syncs,
+    /// Writes that failed, and landed in part.
+    failed_writes,
+    /// Reads that failed.
+    failed_reads,
+    /// Files that were not made.
+    failed_creates,
+    /// Names that were not changed.
+    failed_renames,
+    /// Names that were not removed.
+    failed_removals,
+    /// Syncs of names that failed.
+    failed_name_syncs,
     /// Directories emptied.
     wipes,
-    /// Disks of which a bit has changed.
+    /// Disks of which a bit of the log has changed.
     rotten,
+    /// Disks of which a bit of a snapshot has changed.
+    rotten_snapshots,
     /// Clocks that have jumped.
     leaps,
     /// Processes that ended in good order.

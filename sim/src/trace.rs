@@ -56,6 +56,7 @@ pub(crate) fn event(world: &World, event: &Event) -> String {
         }
         Event::Flushed { node, seq, .. } => format!("\"event\":\"flushed\",\"node\":{node},\"record\":{}", seq.0),
         Event::Start { node } => format!("\"event\":\"start\",\"node\":{node}"),
+        Event::Quick { node, .. } => format!("\"event\":\"quick\",\"node\":{node}"),
         Event::Resume { node, .. } => format!("\"event\":\"resume\",\"node\":{node}"),
         Event::Room { node } => format!("\"event\":\"room\",\"node\":{node}"),
         Event::Client(client) => format!("\"event\":\"client\",\"client\":{client}"),

@@ -5,8 +5,9 @@
 //!   event          ──> run:    a packet arrives, a flush is over, a client acts, a fault strikes
 //! ```
 
+use crate::account::LOOK;
 use crate::aim::kind;
-use crate::check::{Answers, Check, Control, Kept, bodies};
+use crate::check::{Answers, Check, Control, bodies};
 use crate::client::{Client, Next, Told};
 use crate::effects::Effects;
 use crate::event::Event;
@@ -28,7 +29,7 @@ use crate::trace;
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
 use rsm::raft::consensus::{Consensus, Role};
-use rsm::raft::{Index, NodeId, Seq, Term, Time};
+use rsm::raft::{NodeId, Seq, Time};
 use rsm::sync::lock::Lock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ use std::time::Duration;
 /// The world of one run.
 pub struct World {
     pub(crate) seed: u64,
-    turns: u64,
+    pub(crate) turns: u64,
     pub(crate) swarm: Arc<Swarm>,
     pub(crate) net: Net,
     pub(crate) nodes: Vec<Node>,
@@ -66,7 +67,7 @@ pub struct World {
     pub(crate) aside: (Time, u32),
     /// When the last packet arrives that is on its way.
     pub(crate) last_arrival: Time,
-    queue: Queue<Event>,
+    pub(crate) queue: Queue<Event>,
     clients: Vec<Client>,
     pub(crate) script: Script,
     /// The moment that somebody waits for has come.
@@ -89,12 +90,12 @@ impl World {
     /// Nodes that start at once, clients that begin soon, and a plan.
     #[must_use]
     pub fn new(seed: u64, swarm: Swarm, plan: Vec<Fault>, time: &VirtualTime) -> World {
-        let (swarm, check, sent) = (Arc::new(swarm), Arc::new(Lock::new(Check::default())), Arc::default());
+        let check = Arc::new(Lock::new(Check::new(swarm.sessions_max)));
+        let (swarm, sent) = (Arc::new(swarm), Arc::default());
         let common = Common { seed, swarm: Arc::clone(&swarm), check: Arc::clone(&check), sent: Arc::clone(&sent) };
         let node = |id: usize| Node::new(id, time.with_clock(clock(seed, id, swarm.drift_ppm)), common.clone());
         let told = Arc::new(Lock::new(Vec::new()));
-        let client =
-            |id: usize| Client::new(id, stream(seed, Purpose::Client, id as u64), swarm.is_control, Arc::clone(&told));
+        let client = |id: usize| Client::new(id, stream(seed, Purpose::Client, id as u64), &swarm, Arc::clone(&told));
         let ties = Ties::new(seed, swarm.ties);
         let mut world = World {
             seed,
@@ -162,6 +163,7 @@ impl World {
             Event::Flushed { node, life, seq } => self.flushed(node, life, seq),
             Event::Start { node } => self.start(node),
             Event::Resume { node, life } => self.resume(node, life),
+            Event::Quick { node, life } => self.quicken(node, life),
             Event::Room { node } => self.make_room(node),
             Event::Client(client) => self.act(client),
             Event::Calls(nth) => self.call(nth),
@@ -202,7 +204,7 @@ impl World {
     }
 
     fn act(&mut self, client: usize) {
-        self.answers.at(self.now.0);
+        self.time_is_now();
         if self.is_at_rest && self.clients[client].is_at_rest() {
             return;
         }
@@ -250,7 +252,7 @@ impl World {
         let mut sent = take_all(&self.sent);
         sent.drain(..).for_each(|packet| self.send(packet));
         give_back(&self.sent, sent);
-        self.held = None;
+        self.holds_no_more();
         for node in 0..self.nodes.len() {
             self.ask_disk(node);
             self.ended(node);
@@ -285,8 +287,11 @@ impl World {
             let kinds = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
             record.sent(self.now, (from, to), kinds, self.net.calm_arrival(from, to, self.now), copies);
         }
-        let copies = match self.held.filter(|held| held.node == from) {
-            Some(held) => self.net.hold((from, to), copies, held),
+        let copies = match self.held.as_mut().filter(|held| held.node == from) {
+            Some(held) => {
+                held.has_held |= copies.iter().any(Option::is_some);
+                self.net.hold((from, to), copies, *held)
+            }
             None => copies,
         };
         if let Some(film) = &mut self.film {
@@ -311,62 +316,10 @@ impl World {
     pub(crate) fn gather(&mut self) {
         let told = std::mem::take(&mut *self.told.lock());
         for told in told {
+            self.answered(told.call, told.of, told.outcome);
             self.clients[told.client].on_told(told, &mut self.answers);
         }
         self.hear();
-    }
-
-    /// Every packet was delivered, lost, or is on its way; every fault has come to something, or its time has not come.
-    pub(crate) fn account(&self) {
-        let to_come = self.queue.iter().filter(|event| matches!(event, Event::Fault(_))).count() + self.armed.len();
-        if self.plan.len() as u64 != self.effects.all() + to_come as u64 {
-            let why = format!("{} faults, {to_come} to come: {}", self.plan.len(), self.effects);
-            self.check.lock().break_rule("R20", format!("faults are not accounted for: {why}"));
-        }
-        for (ledger, node) in self.nodes.iter().map(|node| (node.disk.ledger(), node.id)) {
-            if !ledger.balances() {
-                self.check.lock().break_rule("R20", format!("bytes of {node} are not accounted for: {ledger:?}"));
-            }
-        }
-        let traffic = self.net.traffic;
-        let on_way = self.queue.iter().filter(|event| matches!(event, Event::Arrive { .. })).count() as u64;
-        let lost = traffic.missed + traffic.lost + traffic.cut + traffic.crowded;
-        let went = traffic.delivered + lost + on_way;
-        if traffic.sent + traffic.doubled != went {
-            self.check
-                .lock()
-                .break_rule("R20", format!("packets are not accounted for: {traffic:?}, {on_way} on their way"));
-        }
-    }
-
-    /// R20, after a turn of its replica: the inbox each time, what takes longer to see every so often.
-    /// Who has turned away what it had to. Asked when time moves on: then no turn has anything in hand, but of those who stand still.
-    fn counts(&self) {
-        // An emptied directory sends packets of a life that the others do not know.
-        if self.nodes.iter().any(|node| 0 < node.wipes) {
-            return;
-        }
-        for node in self.nodes.iter().filter(|node| node.paused_until < self.now) {
-            if let Some(process) = &node.process
-                && process.peer.replica().depth() == 0
-            {
-                let refused = process.peer.status().refused.iter().map(|(_, count)| count).sum();
-                self.check.lock().counts(node.id, node.strays, refused);
-            }
-        }
-    }
-
-    fn keeps(&self, node: &Node) {
-        let Some(process) = &node.process else { return };
-        let inbox = process.peer.replica().depth();
-        let (kept, term, applied) = if self.turns.is_multiple_of(LOOK) {
-            let status = process.peer.status();
-            let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
-            (Kept { inbox, tickets, sessions, disk }, status.term, status.applied)
-        } else {
-            (Kept { inbox, ..Kept::default() }, Term(0), Index(0))
-        };
-        self.check.lock().keeps(node.id, kept, Kept::most(&self.swarm, node.life, term, applied));
     }
 
     /// A step is over: what clients have asked and were told is part of it.
@@ -386,7 +339,7 @@ impl World {
     }
 
     fn tell(&mut self, told: Told) {
-        self.answers.at(self.now.0);
+        self.answered(told.call, told.of, told.outcome);
         if let Some(film) = &mut self.film {
             film.told(&told);
         }
@@ -503,9 +456,6 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an idle client sleeps.
 const SLEEP: u64 = 700 * MS;
-
-/// After so many turns all is looked at that a peer keeps.
-const LOOK: u64 = 64;
 
 #[cfg(test)]
 mod tests;

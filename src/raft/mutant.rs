@@ -96,6 +96,7 @@ mod switch {
         ApplyUncommitted "apply-uncommitted" "What is durable is applied, committed or not.",
         ReplyForgotten "reply-forgotten" "A session does not keep the reply to what it has applied.",
         ExpiredApplied "expired-applied" "A command of a session that is gone is applied.",
+        EvictsTheNewest "evicts-the-newest" "Where there is no room for another session, the one goes that was named last.",
         LowIgnored "low-ignored" "A command below what its caller has acknowledged is applied.",
         SnapshotWithoutSessions "snapshot-without-sessions" "A snapshot holds no sessions.",
         SnapshotWithoutReplies "snapshot-without-replies" "A snapshot's sessions hold no replies.",

@@ -62,7 +62,7 @@ impl Phase<'_> {
         let told = Arc::clone(told);
         match call {
             Call::Change => {
-                let change = Change { key: 0, number: u64::MAX, expected: Some(u64::MAX) };
+                let change = Change { key: 0, number: u64::MAX, expected: Some(u64::MAX), pad: 0 };
                 let tell = move |outcome: Outcome<_>| told.lock().push((id, call, outcome.is_ok()));
                 process.peer.propose_then(None, change, tell);
             }

@@ -91,6 +91,21 @@ fn cut_a_follower(phase: &mut Phase<'_>) {
 }
 
 #[test]
+fn more_than_one_in_a_hundred_that_is_late_is_too_many() {
+    let are_late = |late: Calm| {
+        let mut calms = Calms::default();
+        (0..199).for_each(|_| calms.add(Calm { led: ROUNDS * PARTS, fresh: FRESH * PARTS }));
+        calms.add(late);
+        let one = calms.are_late();
+        (0..2).for_each(|_| calms.add(late));
+        (one, calms.are_late())
+    };
+    assert_eq!(are_late(Calm { led: 0, fresh: 0 }), (false, false));
+    assert_eq!(are_late(Calm { led: ROUNDS * PARTS + 1, fresh: 0 }), (false, true));
+    assert_eq!(are_late(Calm { led: 0, fresh: FRESH * PARTS + 1 }), (false, true));
+}
+
+#[test]
 fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     let leaderless: Happens = |phase| {
         cut_all(phase);
@@ -114,6 +129,7 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     };
     let stormy: Happens = |phase| {
         be_still(phase);
+        phase.t_max *= 20;
         phase.world.net.heal(Weather { loss: Ratio::new(1, 2), ..Weather::fair(MS / 10, MS / 10) });
     };
     let (led, rest, asked, quiet): (Ask, Ask, Ask, Ask) =

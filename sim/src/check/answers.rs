@@ -4,15 +4,30 @@ use super::{Check, History};
 use crate::lists::{Change, Item, Key, Lists, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was acknowledged, and how many calls are open.
+/// No cluster has more.
+const NODES_MAX: usize = 8;
+
+/// A call.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    node: usize,
+    at: u64,
+    /// For how long its node had stood still by then.
+    stood: u64,
+    is_open: bool,
+}
+
+/// What was acknowledged, and which calls are open.
 #[derive(Debug, Default)]
 pub struct Answers {
     /// Number, list, and the index at which it was applied.
     acknowledged: BTreeMap<u64, (Key, u64)>,
     per_list: BTreeMap<Key, u64>,
     refused: BTreeSet<u64>,
-    opened: u64,
-    resolved: u64,
+    calls: Vec<Made>,
+    now: u64,
+    /// For how long each node has stood still so far.
+    stood: [u64; NODES_MAX],
     history: History,
     /// Reads, changes of what was expected, and what was neither done nor refused.
     pub counts: Counts,
@@ -23,6 +38,8 @@ pub struct Answers {
 pub struct Counts {
     /// Reads that were answered.
     pub reads: u64,
+    /// Reads that were given up.
+    pub unread: u64,
     /// Swaps that have won.
     pub swapped: u64,
     /// Changes of which nobody knows.
@@ -36,18 +53,30 @@ pub struct Counts {
 }
 
 impl Answers {
-    /// A call was made.
-    pub fn opened(&mut self) {
-        self.opened += 1;
+    /// A call is made, to this node. Its number is told.
+    pub fn opened(&mut self, node: usize) -> u64 {
+        self.calls.push(Made { node, at: self.now, stood: self.stood[node], is_open: true });
+        self.calls.len() as u64 - 1
     }
 
-    /// A call was answered, whatever the answer.
-    pub fn resolved(&mut self) {
-        self.resolved += 1;
+    /// R21: a call is answered, whatever the answer, once, and after so long at most, in nanoseconds, in which its node
+    /// did not stand still.
+    pub fn resolved(&mut self, check: &mut Check, call: u64, most: u64) {
+        let made = &mut self.calls[call as usize];
+        let stood = self.stood[made.node] - made.stood;
+        let took = self.now.saturating_sub(made.at);
+        if !std::mem::replace(&mut made.is_open, false) {
+            check.break_rule("R21", format!("call {call} was answered twice: {made:?}"));
+        }
+        if most.saturating_add(stood) < took {
+            check.break_rule("R21", format!("call {call} was answered after {took} ns, {most} at most: {made:?}"));
+        }
     }
 
-    /// What comes now comes at this moment.
-    pub fn at(&mut self, now: u64) {
+    /// What comes now comes at this moment, up to which each node has stood still for so long, in nanoseconds.
+    pub fn at(&mut self, now: u64, stood: impl Iterator<Item = u64>) {
+        self.now = now;
+        self.stood.iter_mut().zip(stood).for_each(|(before, now)| *before = now);
         self.history.at(now);
     }
 
@@ -128,8 +157,8 @@ impl Answers {
 
     /// R21: every call was answered, once.
     pub fn all_resolved(&self, check: &mut Check) {
-        if self.opened != self.resolved {
-            check.break_rule("R21", format!("{} calls were made, {} answered", self.opened, self.resolved));
+        if let Some(made) = self.calls.iter().find(|made| made.is_open) {
+            check.break_rule("R21", format!("a call was never answered: {made:?}"));
         }
     }
 
@@ -165,6 +194,15 @@ pub struct State {
     pub lists: Lists,
 }
 
+/// In the place of a peer's number.
+pub(super) const REFERENCE: u64 = u64::MAX;
+
+impl State {
+    fn name(&self) -> String {
+        if self.who == REFERENCE { "the reference".to_owned() } else { format!("peer {}", self.who) }
+    }
+}
+
 /// R18: two states hold the same of what both have applied.
 pub fn agree(check: &mut Check, one: &State, other: &State) {
     let both = one.applied.min(other.applied);
@@ -176,8 +214,8 @@ pub fn agree(check: &mut Check, one: &State, other: &State) {
     let keys: BTreeSet<Key> = one.lists.iter().chain(other.lists.iter()).map(|(key, _)| key).collect();
     for key in keys {
         if of(one, key) != of(other, key) {
-            let (who, whose) = (one.who, other.who);
-            check.break_rule("R18", format!("the list {key} of peers {who} and {whose} differs up to {both}"));
+            let (who, whose) = (one.name(), other.name());
+            check.break_rule("R18", format!("the list {key} of {who} and {whose} differs up to {both}"));
         }
     }
 }
@@ -190,7 +228,7 @@ mod tests {
 
     fn of(items: &[(Key, u64)]) -> Lists {
         let mut lists = Lists::default();
-        let changes = items.iter().map(|&(key, number)| Change { key, number, expected: None });
+        let changes = items.iter().map(|&(key, number)| Change { key, number, expected: None, pad: 0 });
         changes.zip(1..).for_each(|(change, at)| _ = lists.apply(change, Applied::new(Index(at), Term(1))));
         lists
     }
@@ -231,10 +269,24 @@ mod tests {
     #[test]
     fn a_call_that_is_never_answered_is_found() {
         let mut answers = Answers::default();
-        answers.opened();
+        let call = answers.opened(1);
         assert_eq!(broken(|check| answers.all_resolved(check)), Some("R21"));
-        answers.resolved();
+        assert_eq!(broken(|check| answers.resolved(check, call, 9)), None);
         assert_eq!(broken(|check| answers.all_resolved(check)), None);
+        assert_eq!(broken(|check| answers.resolved(check, call, 9)), Some("R21"), "a second time");
+    }
+
+    #[test]
+    fn r21_a_call_that_is_answered_too_late() {
+        let answered = |at: u64, stood: u64| {
+            let mut answers = Answers::default();
+            answers.at(100, [40, 50].into_iter());
+            let call = answers.opened(1);
+            answers.at(at, [900, 50 + stood].into_iter());
+            broken(|check| answers.resolved(check, call, 9))
+        };
+        assert_eq!((answered(109, 0), answered(110, 0)), (None, Some("R21")));
+        assert_eq!((answered(116, 7), answered(117, 7)), (None, Some("R21")), "its node stood still meanwhile");
     }
 
     #[test]

@@ -28,16 +28,18 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The most that a peer may keep in this life of it, in that term, with so much applied.
+    /// The most that a peer may keep in this life of it, in that term, with so much applied, if its state machine has
+    /// never been farther behind than so many entries.
     ///
     /// Its log reaches back to what the snapshot before the last has left of it, four margins if a peer was behind: four
     /// and a half times the entries between two of them, each in a flush of its own, with as many for commits and marks;
     /// then two for each term, and a segment that each life begins, since one that restarts without a quorum can cut
     /// nothing; and the spare.
     #[must_use]
-    pub fn most(swarm: &Swarm, life: u64, term: Term, applied: Index) -> Kept {
-        let flushes = 9 * swarm.snapshot_entries + 2 * term.0;
-        let segments = life + 2 + (flushes * FLUSH).div_ceil(swarm.segment_bytes);
+    pub fn most(swarm: &Swarm, life: u64, term: Term, applied: Index, lag: u64) -> Kept {
+        // What is not applied is in no snapshot, and stays until the one after the next: so may that of three spells.
+        let flushes = 9 * swarm.snapshot_entries + 2 * term.0 + 6 * lag;
+        let segments = life + 2 + (flushes * (FLUSH + u64::from(swarm.pad))).div_ceil(swarm.segment_bytes);
         let snapshot = 4_096 + 16 * applied.0 + 1_024 * swarm.sessions_max as u64;
         Kept {
             inbox: swarm.inbox + PARTS,
@@ -49,6 +51,13 @@ impl Kept {
 }
 
 impl Check {
+    /// A state machine is so far behind its log; the farthest that it has been in this life is told.
+    pub fn lags(&mut self, who: usize, life: u64, lag: u64) -> u64 {
+        let most = self.lags.entry(who).or_default();
+        *most = if most.0 == life { (life, most.1.max(lag)) } else { (life, lag) };
+        most.1
+    }
+
     /// R20: a peer keeps no more than it may.
     pub fn keeps(&mut self, who: usize, kept: Kept, most: Kept) {
         let within = kept.inbox <= most.inbox
@@ -68,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_peer_that_keeps_more_than_it_may_of_anything_is_found() {
-        let most = Kept::most(&swarm(3), 2, Term(5), Index(100));
+        let most = Kept::most(&swarm(3), 2, Term(5), Index(100), 0);
+        assert!(most.disk < Kept::most(&swarm(3), 2, Term(5), Index(100), 1_000).disk);
         let broken = |kept: Kept| {
             let mut check = Check::default();
             check.keeps(0, kept, most);

@@ -34,6 +34,7 @@ impl Control {
         let all = [
             ("elections", elections, 1),
             ("operations of which nobody knows", counts.unknown, 0),
+            ("reads that were given up", counts.unread, 0),
             ("sessions that were gone", counts.expired, 0),
             ("refusals", counts.refused, 0),
             ("retries", counts.retried, 0),
@@ -66,6 +67,7 @@ mod tests {
         assert_eq!(broken(none, 1, FIRST + 1), Some("control"));
         for counts in [
             Counts { unknown: 1, ..none },
+            Counts { unread: 1, ..none },
             Counts { expired: 1, ..none },
             Counts { refused: 1, ..none },
             Counts { retried: 1, ..none },

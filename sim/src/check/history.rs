@@ -49,7 +49,7 @@ impl History {
 
     /// A change is called; its place is told.
     pub fn changes(&mut self, change: Change) -> usize {
-        let Change { key, number, expected } = change;
+        let Change { key, number, expected, .. } = change;
         let swap = |expected| Call::Swap { expected, new: number, found: expected };
         self.called(key, expected.map_or(Call::Write(number), swap))
     }
@@ -129,7 +129,7 @@ mod tests {
     /// One write of 7 at index 5 from 10 to 20, then a read that says this.
     fn judged(told: u64, read: (u64, u64)) -> [Option<&'static str>; 2] {
         let (mut history, mut lists) = (History::default(), Lists::default());
-        let change = Change { key: 1, number: 7, expected: None };
+        let change = Change { key: 1, number: 7, expected: None, pad: 0 };
         history.at(10);
         let write = history.changes(change);
         history.at(20);
@@ -157,7 +157,7 @@ mod tests {
     fn a_write_must_have_seen_what_stood_at_its_place() {
         for (saw, expected) in [(7, None), (0, Some("R17"))] {
             let (mut history, mut lists) = (History::default(), Lists::default());
-            let changes = [7, 8].map(|number| Change { key: 1, number, expected: None });
+            let changes = [7, 8].map(|number| Change { key: 1, number, expected: None, pad: 0 });
             for (at, change) in (0..).zip(changes) {
                 history.at(20 * at);
                 let write = history.changes(change);
@@ -176,7 +176,7 @@ mod tests {
     fn what_is_told_twice_is_told_the_same() {
         let told = |again: (u64, Seen)| {
             let (mut history, mut check) = (History::default(), Check::default());
-            let write = history.changes(Change { key: 1, number: 7, expected: None });
+            let write = history.changes(Change { key: 1, number: 7, expected: None, pad: 0 });
             history.returned(write, 5, Seen { last: 0, len: 1 });
             history.returned(write, again.0, again.1);
             history.judge(&mut check, 9, &Lists::default());

@@ -11,12 +11,14 @@ mod bounds;
 mod control;
 mod history;
 mod looker;
+mod reference;
 
 pub use answers::{Answers, Counts, State, agree};
 pub use bounds::Kept;
 pub use control::Control;
 pub use history::History;
 pub use looker::Looker;
+pub use reference::Reference;
 
 use crate::marks::quietly;
 use bytes::Bytes;
@@ -35,6 +37,10 @@ pub struct Check {
     /// What each core has said to its disk, and the disk has not been given yet.
     said: BTreeMap<NodeId, VecDeque<(Seq, Record)>>,
     led: Option<Term>,
+    /// How far the state machine of each node has been behind, in which life.
+    lags: BTreeMap<usize, (u64, u64)>,
+    /// What all that is committed comes to.
+    reference: Reference,
     /// Of the states of peers that have ended, the one that has applied most.
     farthest: Option<State>,
     /// How many elections were won.
@@ -44,6 +50,12 @@ pub struct Check {
 }
 
 impl Check {
+    /// Of a cluster that holds so many sessions.
+    #[must_use]
+    pub fn new(sessions_max: usize) -> Check {
+        Check { reference: Reference::new(sessions_max), ..Check::default() }
+    }
+
     /// Notes a verdict. The first rule that is broken counts.
     pub fn note(&mut self, verdict: Verdict) {
         if let Err(violation) = verdict
@@ -80,6 +92,7 @@ impl Check {
     pub fn started(&mut self, core: &Consensus, role: &Role) {
         let verdict = self.watch.started(core, role);
         self.note(verdict);
+        self.reference.follow(self.watch.ghost());
         self.said.remove(&core.me().node);
     }
 
@@ -103,6 +116,7 @@ impl Check {
         }
         let verdict = self.watch.persisted(core, seq);
         self.note(verdict);
+        self.reference.follow(self.watch.ghost());
     }
 
     /// A log is given a record: the next of those that its core has said.
@@ -156,10 +170,14 @@ impl Check {
         let verdict = self.watch.flushed(core, role, effects);
         self.note(verdict);
         let records = effects.iter().filter_map(|effect| match effect {
-            Effect::Persist(seq, record) => Some((*seq, record.clone())),
+            Effect::Persist(seq, record) => Some((*seq, record)),
             _ => None,
         });
-        self.said.entry(core.me().node).or_default().extend(records);
+        let said = self.said.entry(core.me().node).or_default();
+        for (seq, record) in records {
+            self.reference.writes(record);
+            said.push_back((seq, record.clone()));
+        }
     }
 
     fn stepped(&mut self, core: &Consensus, role: &Role) {
@@ -193,8 +211,9 @@ fn opened(packet: &Bytes, to: NodeId) -> impl Iterator<Item = Result<Body, Refus
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rsm::raft::consensus::{Machine, Membership, Options};
-    use rsm::raft::{Recovered, Time};
+    use rsm::raft::consensus::{Machine, Membership, Message, Options};
+    use rsm::raft::wire::{Head, Packer};
+    use rsm::raft::{LogId, Recovered, Time};
 
     /// What a check says of a node of three once this has happened.
     fn told(happens: impl FnOnce(&mut Check, &Consensus, &Role)) -> Option<&'static str> {
@@ -223,6 +242,22 @@ mod tests {
             check.persisted(core, Seq(1));
         };
         assert_eq!(told(kept_back), Some("R3"));
+    }
+
+    #[test]
+    fn r14_r3_what_a_packet_promises_is_read_from_its_bytes() {
+        let departs = |message: Message| {
+            told(|check, core, _| {
+                let head = Head { cluster: ClusterId(5), from: core.me(), to: NodeId(1), to_life: None };
+                let mut packer = Packer::default();
+                packer.begin(&head);
+                packer.put(&Body::from(message));
+                check.departs(core, NodeId(1), &Bytes::copy_from_slice(packer.seal()));
+            })
+        };
+        assert_eq!(departs(Message::Hello), None);
+        assert_eq!(departs(Message::PreVote { asked: Term(1), last: LogId::ZERO }), Some("R14"), "of a newborn");
+        assert_eq!(departs(Message::Attest { bound: Incarnation(7) }), Some("R3"), "nothing is bound");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What went wrong, in words; and words as JSON.
 
-use crate::plan::{MS, Shape, What};
+use crate::plan::{MS, Shape, What, operation_word};
 use std::fmt::Write;
 
 /// A moment that is marked: a fault, or a line of a script.
@@ -96,9 +96,16 @@ fn of_fault(what: &What, nodes: usize, leader: Option<usize>) -> (&'static str, 
         What::Stuck { node, lasts } => {
             ("disk", Some(*node), format!("the disk of peer {node} hangs {}", lasting(*lasts)))
         }
-        What::Broken { node, down } => {
-            ("disk", Some(*node), format!("the next sync of peer {node}'s disk fails; it {}", again(*down)))
+        What::Broken { node, operation, after, down } => {
+            let what = operation_word(*operation);
+            let which = if *after == 0 { "the next".to_owned() } else { format!("after {after} more, the next") };
+            ("disk", Some(*node), format!("{which} {what} of peer {node}'s disk fails; it {}", again(*down)))
         }
+        What::Slow { node, lasts } => (
+            "pause",
+            Some(*node),
+            format!("the state machine of peer {node} stands still {}; all else goes on", lasting(*lasts)),
+        ),
         What::Full { node, lasts } => {
             ("disk", Some(*node), format!("the disk of peer {node} is full {}", lasting(*lasts)))
         }

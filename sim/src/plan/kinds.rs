@@ -4,6 +4,7 @@ use super::{MS, Shape, Swarm, What};
 use crate::nemesis;
 use crate::stream::log_uniform;
 use rsm::mix::Draws;
+use rsm::raft::storage::simulated::Operation;
 
 pub(super) fn node(draws: &mut Draws, swarm: &Swarm) -> usize {
     draws.below(swarm.nodes as u64) as usize
@@ -52,6 +53,31 @@ pub(super) fn crash(draws: &mut Draws, swarm: &Swarm) -> What {
     let (node, down) = (node(draws, swarm), down(draws));
     let operations = draws.below(30);
     if draws.chance(2, 3) { What::CrashAtDisk { node, operations, down } } else { What::Crash { node, down } }
+}
+
+/// What a disk may fail at, as a case names it. The more of it there is, the more of it may succeed before.
+pub(crate) const OPERATIONS: [(&str, Operation); 7] = [
+    ("sync", Operation::Sync),
+    ("write", Operation::Write),
+    ("read", Operation::Read),
+    ("create", Operation::Create),
+    ("rename", Operation::Rename),
+    ("remove", Operation::Remove),
+    ("sync-names", Operation::SyncDir),
+];
+
+/// How a case names what a disk fails at.
+pub(crate) fn operation_word(operation: Operation) -> &'static str {
+    OPERATIONS.iter().find(|(_, known)| *known == operation).map_or("sync", |(word, _)| word)
+}
+
+pub(super) fn broken(draws: &mut Draws, swarm: &Swarm) -> What {
+    let (node, down) = (node(draws, swarm), down(draws));
+    let (nth, after) = (draws.below(9) as usize, draws.bits());
+    // Of syncs there are twice as many: nothing else can be lost so.
+    let (_, operation) = OPERATIONS[nth.saturating_sub(2)];
+    let most = if nth < 5 { 20 } else { 3 };
+    What::Broken { node, operation, after: log_uniform(after, 1, most) - 1, down }
 }
 
 pub(super) fn rot(draws: &mut Draws, swarm: &Swarm) -> What {

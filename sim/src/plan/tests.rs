@@ -33,7 +33,7 @@ fn every_family_and_every_shape_is_drawn_by_some_seed() {
             }
         }
     }
-    assert_eq!(kinds.len(), 16 + 10, "{kinds:?}");
+    assert_eq!(kinds.len(), 17 + 10, "{kinds:?}");
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl What {
             | What::CrashAtDisk { node, .. }
             | What::Pause { node, .. }
             | What::Stuck { node, .. }
+            | What::Slow { node, .. }
             | What::Broken { node, .. }
             | What::Full { node, .. }
             | What::Rot { node, .. }
@@ -75,6 +76,7 @@ impl What {
             | What::Clog { lasts, .. }
             | What::Pause { lasts, .. }
             | What::Stuck { lasts, .. }
+            | What::Slow { lasts, .. }
             | What::Full { lasts, .. }
             | What::Aside { lasts, .. }
             | What::AtLeader { lasts, .. } => Some(lasts),

@@ -33,6 +33,7 @@ fn quiet(nodes: usize) -> Swarm {
         append_bytes: 256 << 10,
         cache_bytes: 16 << 20,
         piece_bytes: 256 << 10,
+        pad: 0,
         families: Families::default(),
         pace: 1,
         is_control: false,
@@ -40,7 +41,7 @@ fn quiet(nodes: usize) -> Swarm {
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 29] = [
+pub(crate) const OPTIONS: [&str; 30] = [
     "loss",
     "double",
     "replay",
@@ -70,6 +71,7 @@ pub(crate) const OPTIONS: [&str; 29] = [
     "append",
     "cache",
     "piece",
+    "pad",
 ];
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -110,6 +112,7 @@ fn value(swarm: &Swarm, option: &str) -> String {
         "window" => swarm.window.to_string(),
         "append" => swarm.append_bytes.to_string(),
         "cache" => swarm.cache_bytes.to_string(),
+        "pad" => swarm.pad.to_string(),
         _ => swarm.piece_bytes.to_string(),
     }
 }
@@ -148,6 +151,7 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
         "append" => swarm.append_bytes = words.number()? as usize,
         "cache" => swarm.cache_bytes = words.number()? as usize,
         "piece" => swarm.piece_bytes = words.number()?,
+        "pad" => swarm.pad = u16::try_from(words.number()?).map_err(|why| why.to_string())?,
         word => return Err(format!("`{word}` is no option of a cluster")),
     }
     Ok(())

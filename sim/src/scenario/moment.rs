@@ -5,8 +5,9 @@ use super::{Exact, Moment, Who};
 use crate::aim::{Act, Aim};
 use crate::marks::floors;
 use crate::nemesis::{Aimed, Answer};
-use crate::plan::{Shape, What};
+use crate::plan::{OPERATIONS, Shape, What, operation_word};
 use crate::script::{Call, Proposal};
+use rsm::raft::storage::simulated::Operation;
 use std::fmt;
 
 /// A moment in words.
@@ -44,7 +45,11 @@ fn fault(what: &What, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         What::AtLeader { answer, .. } => write!(f, "leader {}", answer.words()),
         What::Pause { node, .. } => write!(f, "pause {node}"),
         What::Stuck { node, .. } => write!(f, "disk {node} stuck"),
-        What::Broken { node, .. } => write!(f, "disk {node} broken"),
+        What::Broken { node, operation: Operation::Sync, after: 0, .. } => write!(f, "disk {node} broken"),
+        What::Broken { node, operation, after, .. } => {
+            write!(f, "disk {node} fails {} {after}", operation_word(*operation))
+        }
+        What::Slow { node, .. } => write!(f, "machine {node} slow"),
         What::Full { node, .. } => write!(f, "disk {node} full"),
         What::Rollback { node, .. } => write!(f, "disk {node} forgets"),
         What::Rot { node, place, .. } => write!(f, "disk {node} rots {place}"),
@@ -163,7 +168,12 @@ fn of_words(words: &[&str], time: u64) -> Option<What> {
         ["blackout"] => What::Blackout { down },
         ["pause", node] => What::Pause { node: number(node)?, lasts },
         ["disk", node, "stuck"] => What::Stuck { node: number(node)?, lasts },
-        ["disk", node, "broken"] => What::Broken { node: number(node)?, down },
+        ["disk", node, "broken"] => What::Broken { node: number(node)?, operation: Operation::Sync, after: 0, down },
+        ["disk", node, "fails", operation, after] => {
+            let (_, operation) = *OPERATIONS.iter().find(|(word, _)| *word == operation)?;
+            What::Broken { node: number(node)?, operation, after: after.parse().ok()?, down }
+        }
+        ["machine", node, "slow"] => What::Slow { node: number(node)?, lasts },
         ["disk", node, "full"] => What::Full { node: number(node)?, lasts },
         ["disk", node, "forgets"] => What::Rollback { node: number(node)?, down },
         ["disk", node, "rots", place] => What::Rot { node: number(node)?, place: place.parse().ok()?, down },

@@ -20,6 +20,7 @@ use rsm::fsm::VirtualTime;
 use rsm::raft::Time;
 use rsm::raft::invariants::Violation;
 use rsm::raft::peer::Failure;
+use rsm::raft::storage::simulated::Operation;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -187,7 +188,10 @@ impl Play<'_> {
             Verb::Clock(who, by) => self.strike(What::Leap { node: self.who(who)?, by: *by }),
             Verb::Stuck(who, lasts) => self.strike(What::Stuck { node: self.who(who)?, lasts: *lasts }),
             Verb::Full(who, lasts) => self.strike(What::Full { node: self.who(who)?, lasts: *lasts }),
-            Verb::Broken(who) => self.strike(What::Broken { node: self.who(who)?, down: FOR_EVER }),
+            Verb::Broken(who) => {
+                let (node, operation) = (self.who(who)?, Operation::Sync);
+                self.strike(What::Broken { node, operation, after: 0, down: FOR_EVER })
+            }
             Verb::Open(name, at) => self.open(name, at),
             Verb::Propose(proposal, at, answer) => self.propose(proposal, at, *answer),
             Verb::Read(at, seen) => self.read(at, seen.as_deref()),

@@ -87,7 +87,7 @@ impl Record {
                 Doing::Nothing => return None,
                 Doing::Opening => Call::Open(session(client, asked.operation)),
                 Doing::Reading { key, .. } => Call::Read(key),
-                Doing::Changing { change: Change { key, number, expected }, .. } => Call::Propose(Proposal {
+                Doing::Changing { change: Change { key, number, expected, .. }, .. } => Call::Propose(Proposal {
                     value: value(number),
                     list: key,
                     over: expected.map(&mut value),

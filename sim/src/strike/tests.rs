@@ -27,7 +27,7 @@ fn a_fault_of_what_is_down_or_of_no_link_has_no_effect() {
         What::Blackout { down },
         What::Pause { node, lasts },
         What::Stuck { node, lasts },
-        What::Broken { node, down },
+        What::Slow { node, lasts },
         What::Full { node, lasts },
     ];
     // The first node starts at the end of time 0.
@@ -84,7 +84,10 @@ fn a_failed_sync_excuses_no_other_end() {
         let broken = world.check.lock().broken().map(|violation| violation.rule);
         (world.sums.broken, broken)
     };
-    assert_eq!(ended(|world| assert!(world.apply(What::Broken { node: 1, down: MS }))), (1, None));
+    assert_eq!(
+        ended(|world| assert!(world.apply(What::Broken { node: 1, operation: Operation::Sync, after: 0, down: MS }))),
+        (1, None)
+    );
     let otherwise = |world: &mut World| {
         world.nodes[1].broken = Some(MS);
         world.nodes[1].process.as_ref().expect("it runs").peer.drain();

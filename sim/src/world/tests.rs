@@ -1,4 +1,6 @@
 use super::*;
+use crate::client::{Came, Doing, Of};
+use crate::lists::Seen;
 use crate::plan::{plan, swarm};
 use std::collections::BTreeSet;
 
@@ -67,7 +69,8 @@ fn a_stray_packet_before_a_full_inbox_is_a_lost_one() {
 #[test]
 fn nobody_is_told_of_what_is_not_committed() {
     let (_, mut world) = quiet();
-    world.tell(Told { client: 0, operation: 0, outcome: Ok((9, crate::client::Came::Seen(Default::default()))) });
+    let (call, of) = (world.answers.opened(0), Of::Read);
+    world.tell(Told { client: 0, operation: 0, of, call, outcome: Ok((9, Came::Seen(Seen::default()))) });
     assert_eq!(world.check.lock().broken().map(|violation| violation.rule), Some("R15"));
 }
 
@@ -79,4 +82,18 @@ fn peers_that_are_down_at_the_end_are_judged_too() {
     world.end(&time);
     assert!(0 < world.sums.witnessed);
     assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+}
+
+#[test]
+fn r17_a_read_that_sees_less_than_was_acknowledged_before() {
+    let sees = |len: u64| {
+        let (_, mut world) = quiet();
+        let (place, call) = (world.answers.reads(0), world.answers.opened(0));
+        world.clients[0].doing = Doing::Reading { key: 0, floor: 2, place };
+        let outcome = Ok((0, Came::Seen(Seen { last: 7, len })));
+        world.tell(Told { client: 0, operation: 0, of: Of::Read, call, outcome });
+        let check = world.check.lock();
+        check.broken().map(|violation| violation.rule)
+    };
+    assert_eq!((sees(2), sees(1)), (None, Some("R17")));
 }

@@ -133,7 +133,7 @@ impl<R: Codec + Clone> Sessions<R> {
     }
 
     fn evict(&mut self) {
-        if let Some((_, id)) = self.by_use.pop_first()
+        if let Some((_, id)) = mutate!(EvictsTheNewest, self.by_use.pop_first(), self.by_use.pop_last())
             && let Some(session) = self.held.remove(&id)
         {
             self.by_nonce.remove(&session.nonce);

@@ -1,0 +1,87 @@
+//! What must add up: packets, faults, bytes, calls, and what a peer keeps.
+
+use crate::check::Kept;
+use crate::client::Of;
+use crate::event::Event;
+use crate::node::Node;
+use crate::script::Outcomes;
+use crate::world::World;
+use rsm::raft::{Index, Term};
+
+/// After so many turns all is looked at that a peer keeps.
+pub(crate) const LOOK: u64 = 64;
+
+impl World {
+    /// Every packet was delivered, lost, or is on its way; every fault has come to something, or its time has not come.
+    pub(crate) fn account(&self) {
+        let to_come = self.queue.iter().filter(|event| matches!(event, Event::Fault(_))).count() + self.armed.len();
+        if self.plan.len() as u64 != self.effects.all() + to_come as u64 {
+            let why = format!("{} faults, {to_come} to come: {}", self.plan.len(), self.effects);
+            self.check.lock().break_rule("R20", format!("faults are not accounted for: {why}"));
+        }
+        for (ledger, node) in self.nodes.iter().map(|node| (node.disk.ledger(), node.id)) {
+            if !ledger.balances() {
+                self.check.lock().break_rule("R20", format!("bytes of {node} are not accounted for: {ledger:?}"));
+            }
+        }
+        let traffic = self.net.traffic;
+        let on_way = self.queue.iter().filter(|event| matches!(event, Event::Arrive { .. })).count() as u64;
+        let lost = traffic.missed + traffic.lost + traffic.cut + traffic.crowded;
+        let went = traffic.delivered + lost + on_way;
+        if traffic.sent + traffic.doubled != went {
+            self.check
+                .lock()
+                .break_rule("R20", format!("packets are not accounted for: {traffic:?}, {on_way} on their way"));
+        }
+    }
+
+    /// R22: who has turned away what it had to. Asked when time moves on: then no turn has anything in hand, but of those
+    /// who stand still.
+    pub(crate) fn counts(&self) {
+        // An emptied directory sends packets of a life that the others do not know.
+        if self.nodes.iter().any(|node| 0 < node.wipes) {
+            return;
+        }
+        // Behind a state machine that stands still the process may linger of which the rest has ended.
+        for node in self.nodes.iter().filter(|node| node.paused_until.max(node.slow_until) < self.now) {
+            if let Some(process) = &node.process
+                && process.peer.replica().depth() == 0
+            {
+                let refused = process.peer.status().refused.iter().map(|(_, count)| count).sum();
+                self.check.lock().counts(node.id, node.strays, refused);
+            }
+        }
+    }
+
+    /// R20, after a turn of its replica: the inbox each time, what takes longer to see every so often.
+    pub(crate) fn keeps(&self, node: &Node) {
+        let Some(process) = &node.process else { return };
+        let inbox = process.peer.replica().depth();
+        let mut check = self.check.lock();
+        let (kept, most) = if self.turns.is_multiple_of(LOOK) {
+            let status = process.peer.status();
+            let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
+            let last = node.look(|core, _| core.log().last().index).unwrap_or_default();
+            let lag = check.lags(node.id, node.life, last.0.saturating_sub(status.applied.0));
+            let most = Kept::most(&self.swarm, node.life, status.term, status.applied, lag);
+            (Kept { inbox, tickets, sessions, disk }, most)
+        } else {
+            (Kept { inbox, ..Kept::default() }, Kept::most(&self.swarm, node.life, Term(0), Index(0), 0))
+        };
+        check.keeps(node.id, kept, most);
+    }
+
+    /// What clients do and see is noted with this time.
+    pub(crate) fn time_is_now(&mut self) {
+        let stood = self.nodes.iter().map(|node| node.stood(self.now));
+        self.answers.at(self.now.0, stood);
+    }
+
+    /// R15, R21: a call is answered.
+    pub(crate) fn answered(&mut self, call: u64, of: Of, outcome: Outcomes) {
+        self.time_is_now();
+        let (most, mut check) = (self.timeout(), self.check.lock());
+        self.answers.resolved(&mut check, call, most);
+        check.tells(of, outcome);
+    }
+}
