@@ -143,7 +143,7 @@ impl<C: 'static> Address<C> {
         self.node().id()
     }
 
-    /// What it has seen so far. A few loads.
+    /// What it has seen so far. Enters the inbox for a few loads.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.node().counters()

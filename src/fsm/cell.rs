@@ -335,6 +335,8 @@ impl<A: Automaton> Node for Cell<A> {
         let Some(running) = word.look() else {
             return match word.phase() {
                 Phase::Queued | Phase::Idle => Look::Queued,
+                // Between two turns, with commands in hand.
+                Phase::Running | Phase::Notified if !self.body.is_entered() => Look::Queued,
                 Phase::Running | Phase::Notified => Look::Running,
                 Phase::Exited | Phase::Killed | Phase::Panicked => Look::Dead,
             };

@@ -123,8 +123,10 @@ impl<A: Automaton> Cell<A> {
         };
         match outcome {
             Outcome::Quiet => {
-                if FEW <= report.commands && guard.batch.is_empty() && alone() {
-                    self.gather();
+                let is_done = guard.batch.is_empty() && !context.has_more();
+                if FEW <= report.commands && is_done && self.inbox.word().is_open() {
+                    context.tell_wheel(); // not after the rest
+                    self.gather(alone);
                 }
                 self.rest(guard, context, report, quiet, span)
             }
@@ -164,10 +166,11 @@ impl<A: Automaton> Cell<A> {
 
     /// Lets posters that are quick bring more, after a turn that has worked off what there was: each look at the inbox takes its lines,
     /// and those of the commands, from them.
-    fn gather(&self) {
+    fn gather(&self, alone: Alone<'_>) {
+        let enough = ENOUGH.min(self.head.limit / 2); // beyond that, posters are kept waiting
         let mut depth = self.inbox.word().depth();
         for _ in 0..RESTS {
-            if ENOUGH <= depth {
+            if enough <= depth || self.body.notes() != 0 || !alone() {
                 return;
             }
             Backoff::none().rest(REST_PAUSES);

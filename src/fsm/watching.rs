@@ -41,7 +41,7 @@ pub(crate) trait Tell: Send + Sync {
     fn tell(self: Arc<Self>, end: End);
     /// Drops what would make the command; false if it is gone.
     fn forget(&self) -> bool;
-    /// Whether nobody listens any more. Runs no code of the user's.
+    /// Whether nobody listens any more, as far as can be seen without waiting. Runs no code of the user's.
     fn is_gone(&self) -> bool;
 }
 
@@ -72,7 +72,7 @@ impl<D: Send + 'static, F: FnOnce(End) -> D + Send + 'static> Tell for Watching<
     }
 
     fn is_gone(&self) -> bool {
-        self.watcher.is_gone() || self.tell.lock().is_none()
+        self.watcher.is_gone() || self.tell.try_lock().is_some_and(|tell| tell.is_none())
     }
 }
 

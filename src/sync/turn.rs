@@ -114,6 +114,12 @@ impl<T> Turn<T> {
         entered.is_ok().then(|| TurnGuard { turn: self, visits: PhantomData })
     }
 
+    /// Whether somebody is in, or was a moment ago. One load, which orders nothing.
+    pub(crate) fn is_entered(&self) -> bool {
+        // ORDERING: Relaxed: news, as notes are.
+        self.busy.load(Ordering::Relaxed)
+    }
+
     /// The notes: 0 unless someone has [set](Self::set_notes) them. One load, which orders nothing, inside or not.
     #[inline]
     pub fn notes(&self) -> u8 {

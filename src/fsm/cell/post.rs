@@ -110,7 +110,8 @@ impl<A: Automaton> Cell<A> {
         let fresh = Vec::with_capacity(wanted);
         drop(mem::take(unused));
         inbox = self.inbox.enter();
-        *unused = inbox.make_room(fresh);
+        // F12: one that has ended meanwhile, or is full, keeps no buffer that it does not need.
+        *unused = if self.refusal(&inbox).is_none() { inbox.make_room(fresh) } else { fresh };
         inbox
     }
 

@@ -104,7 +104,7 @@ impl Shared {
         if let Some(section) = self.spares.sections().iter().find(|section| section.cell == cell) {
             return Doing::Blocking(section.since.elapsed());
         }
-        // One at no place has given it away, or is between two turns with commands in hand.
+        // One at no place has given it away.
         let place = self.floor.places.iter().position(|place| place.cell() == Some(cell));
         Doing::Turn(place.map_or(Duration::ZERO, |nth| self.floor.stalls.since(nth).elapsed()))
     }

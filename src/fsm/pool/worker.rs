@@ -76,7 +76,7 @@ fn turns(shared: &Shared, worker: &mut Worker<'_, Task>, mine: Option<Seat>) {
     shared.floor.after_turn(nth);
     while let Some(task) = worker.next() {
         shared.floor.places[nth].note(task.cell().0);
-        let _ = task.run_within(Limit::Batch, &|| !shared.floor.has_work_for(nth));
+        let _ = task.run_within(Limit::Batch, &|| !shared.floor.has_work_beside(nth));
         if seat() != mine {
             return;
         }

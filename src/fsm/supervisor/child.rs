@@ -228,7 +228,7 @@ impl<A: Automaton> Line for Made<A> {
                 return Birth::Lives;
             }
         };
-        // Under the lock, so that whoever finds it dead finds the turns it had.
+        // Inside, so that whoever finds it dead finds the turns it had.
         if address.port().node().word_in_order().is_dead() && address.counters().turns == 0 {
             return Birth::Refused; // dead without a turn, and nobody else knew of it
         }

@@ -1,7 +1,7 @@
 use super::*;
 use Phase::{Exited, Idle, Killed, Notified, Panicked, Queued, Running};
 
-/// What may happen to a cell; the last two only to one in a turn.
+/// What may happen to a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
     Post,
