@@ -62,7 +62,7 @@ impl World {
             let status = process.peer.status();
             let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
             let last = node.look(|core, _| core.log().last().index).unwrap_or_default();
-            let lag = check.lags(node.id, node.life, last.0.saturating_sub(status.applied.0));
+            let lag = check.lags(node.id, last.0.saturating_sub(status.applied.0));
             let most = Kept::most(&self.swarm, node.life, status.term, status.applied, lag);
             (Kept { inbox, tickets, sessions, disk }, most)
         } else {

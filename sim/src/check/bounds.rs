@@ -51,11 +51,12 @@ impl Kept {
 }
 
 impl Check {
-    /// A state machine is so far behind its log; the farthest that it has been in this life is told.
-    pub fn lags(&mut self, who: usize, life: u64, lag: u64) -> u64 {
+    /// A state machine is so far behind its log; the farthest that it has ever been is told: what was not applied in one
+    /// life is still there in the next.
+    pub fn lags(&mut self, who: usize, lag: u64) -> u64 {
         let most = self.lags.entry(who).or_default();
-        *most = if most.0 == life { (life, most.1.max(lag)) } else { (life, lag) };
-        most.1
+        *most = lag.max(*most);
+        *most
     }
 
     /// R20: a peer keeps no more than it may.

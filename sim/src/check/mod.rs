@@ -37,8 +37,8 @@ pub struct Check {
     /// What each core has said to its disk, and the disk has not been given yet.
     said: BTreeMap<NodeId, VecDeque<(Seq, Record)>>,
     led: Option<Term>,
-    /// How far the state machine of each node has been behind, in which life.
-    lags: BTreeMap<usize, (u64, u64)>,
+    /// How far the state machine of each node has been behind.
+    lags: BTreeMap<usize, u64>,
     /// What all that is committed comes to.
     reference: Reference,
     /// Of the states of peers that have ended, the one that has applied most.
