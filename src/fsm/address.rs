@@ -3,16 +3,17 @@
 use super::automaton::{CellId, End, Mode};
 use super::cell::{Node, Port, schedule};
 use super::counters::{Counters, Latency};
-use super::inbox::{Notice, Seat, Watcher};
+use super::inbox::{Notice, Watcher};
 use super::posting::Posting;
 use super::rejected::Rejected;
-use super::word::{DRAIN, Duty, KILL, STOP};
+use super::word::{DRAIN, KILL, STOP};
 use crate::sync::oneshot::{self, Ticket};
 use crate::sync::shim::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
-use std::task::Waker;
+
+mod mapped;
 
 /// Where commands of type `C` go: an automaton, named by what it understands and not by what it is.
 ///
@@ -219,7 +220,7 @@ impl<C: 'static> Address<C> {
         into: impl Fn(D) -> C + Send + Sync + 'static,
         back: impl Fn(C) -> D + Send + Sync + 'static,
     ) -> Address<D> {
-        Address::another(Arc::new(Mapped { inner: self.port.clone(), ways: Arc::new(Ways { into, back }) }))
+        Address::another(Arc::new(mapped::Mapped::new(self.port.clone(), into, back)))
     }
 
     /// Releases `guard` when this automaton is gone; at once if it is.
@@ -413,100 +414,5 @@ impl<C: 'static> Hash for WeakAddress<C> {
 impl<C: 'static> fmt::Debug for WeakAddress<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WeakAddress")
-    }
-}
-
-/// There and back between two languages.
-struct Ways<I, B> {
-    into: I,
-    back: B,
-}
-
-/// A cell seen in another language. Addresses of it are counted by the cell, like all others.
-struct Mapped<C: 'static, I, B> {
-    inner: Arc<dyn Port<C>>,
-    ways: Arc<Ways<I, B>>,
-}
-
-/// The same, weakly.
-struct WeakMapped<C: 'static, I, B> {
-    inner: WeakAddress<C>,
-    ways: Arc<Ways<I, B>>,
-}
-
-impl<C, D, I, B> Port<D> for Mapped<C, I, B>
-where
-    C: 'static,
-    D: Send + 'static,
-    I: Fn(D) -> C + Send + Sync + 'static,
-    B: Fn(C) -> D + Send + Sync + 'static,
-{
-    fn node(&self) -> &dyn Node {
-        self.inner.node()
-    }
-
-    fn into_node(self: Arc<Self>) -> Arc<dyn Node> {
-        self.inner.clone().into_node()
-    }
-
-    fn post(&self, command: D) -> Result<Duty, Rejected<D>> {
-        self.inner.post((self.ways.into)(command)).map_err(|rejected| rejected.map(&self.ways.back))
-    }
-
-    fn post_or_wait(&self, command: D, seat: &mut Option<Seat>, waker: &Waker) -> Result<Duty, Rejected<D>> {
-        let posted = self.inner.post_or_wait((self.ways.into)(command), seat, waker);
-        posted.map_err(|rejected| rejected.map(&self.ways.back))
-    }
-
-    fn leave(&self, seat: &Seat) {
-        self.inner.leave(seat);
-    }
-
-    fn notice(&self, make: Notice<D>) -> Duty {
-        let ways = self.ways.clone();
-        self.inner.notice(Box::new(move || make().map(&ways.into)))
-    }
-
-    fn weak(self: Arc<Self>) -> WeakAddress<D> {
-        let weak = WeakMapped { inner: self.inner.clone().weak(), ways: self.ways.clone() };
-        WeakAddress { way: Way::Mapped(Arc::new(weak)) }
-    }
-}
-
-impl<C, D, I, B> Upgrade<D> for WeakMapped<C, I, B>
-where
-    C: 'static,
-    D: Send + 'static,
-    I: Fn(D) -> C + Send + Sync + 'static,
-    B: Fn(C) -> D + Send + Sync + 'static,
-{
-    fn upgrade(&self) -> Option<Address<D>> {
-        let inner = self.inner.upgrade()?;
-        Some(Address::another(Arc::new(Mapped { inner: inner.port.clone(), ways: self.ways.clone() })))
-    }
-
-    fn is_gone(&self) -> bool {
-        self.inner.is_gone()
-    }
-
-    fn living(&self) -> Option<CellId> {
-        self.inner.living()
-    }
-
-    fn kill(&self) {
-        self.inner.kill();
-    }
-
-    fn cell(&self) -> Option<CellId> {
-        self.inner.cell()
-    }
-
-    fn place(&self) -> *const () {
-        self.inner.place()
-    }
-
-    fn notice(&self, make: Notice<D>) {
-        let ways = self.ways.clone();
-        self.inner.notice(Box::new(move || make().map(&ways.into)));
     }
 }

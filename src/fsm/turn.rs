@@ -6,8 +6,7 @@
 //!                 | kill              v                      v  | kind changed                        | drained
 //!                 +───────────────> death <── flush <── Exit    Transition            Exit <──────────+
 //! ```
-//! One `catch_unwind` stands around all of the user's code in a turn. It is sound to go on after it, as state and automaton are
-//! never seen again.
+//! One `catch_unwind` stands around all of the user's code in a turn. It is sound to go on: state and automaton are never seen again.
 
 use super::automaton::{Automaton, End, Input, Kind, Panic};
 use super::cell::{Body, Cell, Live, Stage};
