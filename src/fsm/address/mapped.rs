@@ -4,7 +4,7 @@
 //!   Address<D> ── into: D -> C ──> Port<C>        back: C -> D, for what is refused
 //! ```
 
-use super::{Address, Upgrade, WeakAddress, Way};
+use super::{Address, Upgrade, Way, WeakAddress};
 use crate::fsm::automaton::CellId;
 use crate::fsm::cell::{Node, Port};
 use crate::fsm::inbox::{Notice, Seat};
