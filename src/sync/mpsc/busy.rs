@@ -57,14 +57,13 @@ impl<T> Entered<'_, T> {
             *places = places.given();
         }
         let word = self.word.push(count);
-        if word.is_napping() { self.leave_waking(word.awake()) } else { self.leave(word) }
-    }
-
-    #[cold]
-    fn leave_waking(mut self, word: Word) {
-        let sleeper = self.sleeper();
-        self.leave(word);
-        sleeper.into_iter().for_each(Sleeper::wake);
+        if word.is_napping() {
+            let sleeper = self.inner().sleeper.take();
+            self.leave(word.awake());
+            wake(sleeper);
+        } else {
+            self.leave(word);
+        }
     }
 
     /// Leaves, and says what the word is from now on.
@@ -72,6 +71,13 @@ impl<T> Entered<'_, T> {
     pub(super) fn leave(self, word: Word) {
         self.inside.leave_with(word.0);
     }
+}
+
+/// Out of line, and without the visit: whatever takes that by address has it written to the stack at each send, and the next exchange
+/// waits for these stores.
+#[cold]
+fn wake(sleeper: Option<Sleeper>) {
+    sleeper.into_iter().for_each(Sleeper::wake);
 }
 
 impl<T> Channel<T> {
