@@ -105,6 +105,8 @@ pub struct Node {
     pub(crate) has_failed: bool,
     /// The disk is to fail, and the process starts again so much later.
     pub broken: Option<u64>,
+    /// How often its disks had failed when the process began.
+    pub(crate) failures_before: u64,
     /// How often former disks of this node have failed, at each of the operations that a disk may fail at.
     pub(crate) failed_before: [u64; OPERATIONS.len()],
     /// It was told to end, and the process starts again so much later.
@@ -147,6 +149,7 @@ impl Node {
             lost_names,
             has_failed,
             broken,
+            failures_before: 0,
             failed_before: [0; OPERATIONS.len()],
             drained: None,
             former,
@@ -161,6 +164,7 @@ impl Node {
     /// Why the peer does not start.
     pub fn start(&mut self) -> Result<(), SpawnError> {
         (self.life, self.flushes, self.strays) = (self.life + 1, 0, 0);
+        self.failures_before = self.failures();
         let Common { seed, swarm, check, sent } = self.common.clone();
         let (id, node) = (self.id, NodeId(self.id as u64));
         let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();
@@ -250,6 +254,11 @@ impl Node {
         cells.into_iter().nth_back(2).filter(|_| is_whole)
     }
 
+    /// How often its disks have failed, all told.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failed().into_iter().sum()
+    }
+
     /// How often its disk has failed at each of [`OPERATIONS`].
     pub(crate) fn failed(&self) -> [u64; OPERATIONS.len()] {
         let mut failed = self.failed_before;
@@ -331,6 +340,26 @@ mod tests {
         assert_eq!(world.nodes[0].cells(), [machine]);
         world.end(&time);
         assert!(world.check.lock().broken().is_none(), "{:?}", world.check.lock().broken());
+    }
+
+    /// Its disk is mended while the end that comes of a failure has not come yet, and another failure was to come.
+    #[test]
+    fn a_failure_that_has_struck_is_not_forgotten_for_one_to_come() {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let broken = || What::Broken { node: 0, operation: OPERATIONS[0].1, after: 0, down: MS };
+        let plan = [(1_000 * MS, What::Slow { node: 0, lasts: 9_000 * MS }), (1_400 * MS, broken())];
+        let plan = plan.map(|(at, what)| Fault { at: Time(at), what }).into();
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, plan, &time);
+        time.run_until(Time(2_000 * MS), &mut world);
+        assert!(world.nodes[0].failures() == 1 && world.nodes[0].process.is_some(), "it has failed, and not ended");
+        assert!(world.apply(broken()));
+        world.mend(0);
+        time.run_until(Time(3_000 * MS), &mut world);
+        assert_eq!((world.sums.broken, world.nodes[0].life), (1, 2));
+        assert!(world.check.lock().broken().is_none(), "{:?}", world.check.lock().broken());
+        world.end(&time);
     }
 
     #[test]

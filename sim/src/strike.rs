@@ -384,9 +384,10 @@ impl World {
         let node = &mut self.nodes[id];
         node.stands_still -= node.paused_until.0.saturating_sub(now.0) + node.slow_until.0.saturating_sub(now.0);
         (node.fuse, node.full_until, node.paused_until, node.slow_until) = (None, now, now, now);
-        // A failure that has struck already ends the process as soon as it is heard of; it starts again at once.
-        let is_to_come = node.disk.mend();
-        node.broken = node.broken.filter(|_| !is_to_come).map(|_| 1);
+        // A failure that has struck already ends the process as soon as it is heard of, another behind it or not; it starts
+        // again at once.
+        node.disk.mend();
+        node.broken = node.broken.filter(|_| node.failures_before < node.failures()).map(|_| 1);
         node.drained = node.drained.map(|_| 1);
         node.disk.set_capacity(u64::MAX);
         node.resume(now);

@@ -180,11 +180,10 @@ impl SimulatedDisk {
         self.state.lock().failed.get(&operation).copied().unwrap_or_default()
     }
 
-    /// No fuse any more, and nothing that is to fail. Whether something still was to.
-    pub fn mend(&self) -> bool {
+    /// No fuse any more, and nothing that is to fail.
+    pub fn mend(&self) {
         let mut state = self.state.lock();
-        state.fuse = None;
-        state.failure.take().is_some()
+        (state.fuse, state.failure) = (None, None);
     }
 
     /// How many operations there were: makings, writes, syncs, renames, removals, syncs of the directory.
