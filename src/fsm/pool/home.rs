@@ -206,12 +206,7 @@ impl Shared {
     fn panicked(&self, name: &str, panic: Panic) {
         match &self.on_panic {
             OnPanic::Nothing => {}
-            OnPanic::Call(act) => {
-                // The hook has printed it. A payload whose drop panics would end the worker.
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| act(name, &panic))) {
-                    std::mem::forget(payload);
-                }
-            }
+            OnPanic::Call(act) => contained(|| act(name, &panic)),
             OnPanic::Strict => {
                 let mut strict = self.strict.lock();
                 strict.panic.get_or_insert(panic);
