@@ -67,7 +67,8 @@ pub(crate) fn run() -> ExitCode {
     let operations = of(|report| report.sums.acknowledged + report.sums.reads);
     say!("3 peers, 50 ms heartbeats, {} operations a second, faults on, one thread", operations * 1_000 / simulated);
     say!("{} cluster-seconds a second", u128::from(simulated) * 1_000_000 / took.max(1));
-    say!("{} steps a cluster-second, {} ns a step", steps * 1_000 / simulated, took / u128::from(steps));
+    let (a_second, an_operation) = (steps * 1_000 / simulated, steps / operations.max(1));
+    say!("{a_second} steps a cluster-second, {an_operation} an operation, {} ns a step", took / u128::from(steps));
     let part = |nth: usize| all.iter().map(|seed| seed.spent[nth].1.as_nanos()).sum::<u128>();
     let sum = (0..all[0].spent.len()).map(part).sum::<u128>().max(1);
     say!("| part | ns a step | share |\n|---|---|---|");

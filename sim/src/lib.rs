@@ -22,6 +22,7 @@ mod event;
 pub mod html;
 pub mod lin;
 pub mod lists;
+mod load;
 pub mod marks;
 pub mod minimize;
 pub mod mutants;

@@ -4,10 +4,9 @@ use crate::calm::{self, Calm};
 use crate::effects::{Came, Effects};
 use crate::html::{self, About, Film};
 use crate::marks::{self, Marks};
-use crate::net::Weather;
-use crate::plan::{Families, Fault, INBOX, MS, Swarm, TICKETS, What, plan, swarm};
+use crate::plan::{Fault, MS, Swarm, What, plan, swarm};
 use crate::scenario::Record;
-use crate::stream::{Purpose, Ratio, fate, stream};
+use crate::stream::{Purpose, fate, stream};
 use crate::sums::Sums;
 use crate::trace;
 use crate::world::World;
@@ -89,26 +88,6 @@ impl Case {
     pub fn unaimed(mut self) -> Case {
         self.plan.retain(|fault| !matches!(fault.what, What::Await(_)));
         self
-    }
-
-    /// The load by which speed is measured: three peers, heartbeats of 50 ms, 100 operations a second, faults.
-    #[must_use]
-    pub fn bench(seed: u64, lasts: Duration) -> Case {
-        let mut swarm = swarm(seed);
-        let loss = Ratio::new(1, 50);
-        let (delay_min, delay_mean) = (MS / 2, 2 * MS);
-        swarm.weather = Weather { loss, double: loss, ..Weather::fair(delay_min, delay_mean) };
-        (swarm.nodes, swarm.clients, swarm.rest) = (3, 8, 70 * MS);
-        (swarm.heartbeat, swarm.election) = (Duration::from_millis(50), Duration::from_millis(300));
-        (swarm.pre_vote, swarm.check_quorum, swarm.window) = (true, true, 64);
-        (swarm.append_bytes, swarm.cache_bytes, swarm.piece_bytes) = (64 << 10, 1 << 20, 64 << 10);
-        (swarm.snapshot_entries, swarm.disk_mean, swarm.sessions_max) = (1_000, MS, 64);
-        swarm.is_control = false;
-        (swarm.tickets, swarm.inbox, swarm.pace) = (TICKETS, INBOX, 1);
-        let on = Families { cuts: true, crashes: true, clogs: true, pauses: true, ..Families::default() };
-        swarm.families = on;
-        let plan = plan(seed, &swarm, Time::ZERO.after(lasts));
-        Case { seed, swarm, plan, lasts }
     }
 
     /// Runs it.
