@@ -45,6 +45,8 @@ const QUIET: u64 = 10;
 /// So many are elected at most while it is quiet and packets are lost: of a follower's heartbeats three in a row at least,
 /// each with a chance of one in twenty.
 const ELECTED: u64 = 3;
+/// What is on its way when the faults end arrives within so long, or never: some replays take minutes.
+const LATE: u64 = 3_000 * MS;
 /// So many packets may answer what was sent before and comes very late.
 const STALE: u64 = 16;
 /// Distances are told in so many parts of `T_max`.
@@ -188,7 +190,9 @@ impl Phase<'_> {
         let fair = Weather::fair(before.delay_min.min(election / 64), before.delay_mean.min(election / 32));
         let loss = if lossy { Ratio::new(1, 20) } else { Ratio::default() };
         let weather = Weather { loss, is_fifo: before.is_fifo, ..fair };
-        let last_arrival = world.last_arrival;
+        let late = Time(world.now.0 + LATE);
+        world.net.lose_what_comes_after(late);
+        let last_arrival = world.last_arrival.min(late);
         // Who was told to end does so in a second.
         let patience = if world.nodes.iter().any(|node| node.drained.is_some()) { 1_100 * MS } else { 50 * MS };
         world.aside.0 = Time::ZERO;

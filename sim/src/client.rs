@@ -99,6 +99,9 @@ const KINDS: [Kind; 12] = [
 /// So many of them change something at each rest: one of them is the first client.
 const BUSY: u64 = 7;
 
+/// Where entries have a limit of their own, one change in so many is about as large.
+const LARGE: u64 = 4;
+
 /// What a client is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doing {
@@ -150,6 +153,8 @@ pub struct Client {
     is_due: bool,
     /// So many bytes more has each of its commands.
     pad: u16,
+    /// Of what no peer takes more; then some of its commands are as large, a little less, or more.
+    limit: Option<u64>,
     told: Arc<Lock<Vec<Told>>>,
     /// What it did when it acted last.
     asked: Vec<Asked>,
@@ -207,6 +212,7 @@ impl Client {
             doing,
             is_due: true,
             pad: swarm.pad,
+            limit: (swarm.entry_bytes != usize::MAX).then_some(swarm.entry_bytes as u64),
             told,
             asked: Vec::new(),
         }
@@ -295,7 +301,9 @@ impl Client {
     fn change(&mut self, key: Key, expected: Option<u64>, answers: &mut Answers) -> Doing {
         self.sequence += 1;
         let number = (self.id as u64 + 1) << 32 | self.operation;
-        let change = Change { key, number, expected, pad: self.pad };
+        let pad = self.limit.filter(|_| self.draws.chance(1, LARGE));
+        let pad = pad.map_or(self.pad, |limit| self.draws.below(limit * 3 / 2) as u16);
+        let change = Change { key, number, expected, pad };
         Doing::Changing { change, place: answers.changes(change), again: false }
     }
 
@@ -409,6 +417,11 @@ impl Client {
                 self.session = None;
                 Next::Rest
             }
+            // Of every peer, whenever it is asked.
+            (Doing::Changing { change, .. }, Err(Failure::TooLarge)) => {
+                answers.too_large(change.number);
+                Next::Rest
+            }
             (Doing::Changing { change, .. }, Err(why)) if self.kind == Kind::Plain => {
                 if why.may_have_applied() {
                     answers.unknown();
@@ -450,5 +463,22 @@ impl Client {
         }
         self.doing = Doing::Nothing;
         Next::Rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::swarm;
+    use crate::stream::{Purpose, stream};
+
+    #[test]
+    fn every_kind_of_client_is_met_and_the_first_is_a_busy_one() {
+        let kind =
+            |seed, id| Client::new(id, stream(seed, Purpose::Client, id as u64), &swarm(seed), Arc::default()).kind;
+        for wanted in KINDS {
+            assert!((0..60).any(|seed| kind(seed, 1) == wanted), "{wanted:?}");
+        }
+        assert!((0..60).all(|seed| KINDS[..BUSY as usize].contains(&kind(seed, 0))));
     }
 }

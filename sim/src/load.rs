@@ -2,12 +2,12 @@
 //!
 //! Three peers, heartbeats of 50 ms, sixteen clients to whom some hundred operations a second are answered, and faults:
 //! of a hundred packets two are lost and two come twice; links are cut each 5 seconds, and one is clogged each 9; a node
-//! loses power each 2.3 seconds, and one stands still each 12. With faults ten times as often, as in seeds that are drawn,
+//! loses power each 2.1 seconds, and one stands still each 12. With faults ten times as often, as in seeds that are drawn,
 //! hardly anybody is answered: that load is cheaper by far, and says nothing of what an operation costs.
 
 use crate::calm;
 use crate::net::Weather;
-use crate::plan::{Families, INBOX, MS, TICKETS, plan, swarm};
+use crate::plan::{Families, INBOX, MS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES, plan, swarm};
 use crate::run::Case;
 use crate::stream::Ratio;
 use rsm::time::Time;
@@ -35,7 +35,8 @@ impl Case {
         (swarm.append_bytes, swarm.cache_bytes, swarm.piece_bytes) = (64 << 10, 1 << 20, 64 << 10);
         (swarm.snapshot_entries, swarm.disk_mean, swarm.sessions_max) = (1_000, MS, 64);
         (swarm.is_control, swarm.pad, swarm.segment_bytes) = (false, 0, 256 << 10);
-        (swarm.tickets, swarm.inbox, swarm.pace) = (TICKETS, INBOX, PACE);
+        (swarm.tickets, swarm.inbox, swarm.pace, swarm.timeout) = (TICKETS, INBOX, PACE, TIMEOUT);
+        (swarm.snapshot_bytes, swarm.window_bytes, swarm.entry_bytes) = (SNAPSHOT_BYTES, WINDOW_BYTES, usize::MAX);
         let on = Families { cuts: true, crashes: true, clogs: true, pauses: true, ..Families::default() };
         swarm.families = on;
         let plan = plan(seed, &swarm, Time::ZERO.after(lasts));

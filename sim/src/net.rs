@@ -13,6 +13,7 @@ use crate::nemesis::Held;
 use crate::plan::MS;
 use crate::stream::{Purpose, Ratio, exponential, fate, log_uniform};
 use bytes::Bytes;
+use rsm::mix::mix;
 use rsm::time::Time;
 use std::collections::BTreeSet;
 
@@ -27,7 +28,7 @@ pub struct Weather {
     pub loss: Ratio,
     /// How many come twice.
     pub double: Ratio,
-    /// How many have one bit flipped.
+    /// How many have a bit flipped, or some of up to 32 in a row.
     pub flip: Ratio,
     /// How many lose their end.
     pub truncate: Ratio,
@@ -56,7 +57,7 @@ impl Weather {
 /// What waits longer than this for its link to be free is lost.
 const BACKLOG: u64 = 1_000 * MS;
 /// The longest time after which a packet is said again.
-const REPLAY: u64 = 3_000 * MS;
+const REPLAY: u64 = 120_000 * MS;
 
 /// What has happened to packets. Sent + doubled = delivered + missed + lost + cut + crowded + on their way: `World` checks
 /// it.
@@ -99,6 +100,8 @@ struct Link {
     newest_delivered: u64,
     /// Copies that were made.
     copies: u64,
+    /// Those that were made before all was to arrive soon.
+    early: u64,
     /// The numbers of those on their way, while they are counted.
     on_way: Vec<u64>,
     /// Of those that will arrive, the ones that must not.
@@ -123,6 +126,9 @@ pub struct Copy {
 pub enum Harm {
     /// This bit is flipped, counted modulo the packet's length.
     Flip(u64),
+    /// Some of up to 32 bits in a row are flipped: the high half says where they begin, the low half which. The sum of a
+    /// packet finds every such burst; of those that are longer it misses one in four thousand millions.
+    Burst(u64),
     /// So many bytes are left of it, counted modulo its length.
     Truncate(u64),
 }
@@ -138,6 +144,13 @@ impl Harm {
                 spoiled[(bit / 8) as usize] ^= 1 << (bit % 8);
                 spoiled.into()
             }
+            Harm::Burst(draw) => {
+                let (mut spoiled, first, bits) = (packet.to_vec(), (draw >> 32) % (len * 8), (draw as u32) | 1);
+                let flipped = (0..32).filter(|nth| bits >> nth & 1 == 1).map(|nth| first + nth);
+                let inside = flipped.take_while(|&bit| bit < len * 8);
+                inside.for_each(|bit| spoiled[(bit / 8) as usize] ^= 1 << (bit % 8));
+                spoiled.into()
+            }
             Harm::Truncate(left) => packet.slice(..(left % len) as usize),
         }
     }
@@ -146,6 +159,7 @@ impl Harm {
     pub(crate) fn name(self) -> u64 {
         match self {
             Harm::Flip(bit) => bit | 1 << 63,
+            Harm::Burst(draw) => mix(1, draw, 0),
             Harm::Truncate(left) => !(left | 1 << 63),
         }
     }
@@ -159,6 +173,8 @@ pub struct Net {
     weather: Weather,
     links: Vec<Link>,
     aims: Vec<Aim>,
+    /// What was on its way arrives until then, or never.
+    patience: Time,
     /// Who is listened to, and how many packets they have sent to each other.
     among: Option<(BTreeSet<usize>, u64)>,
     /// What has happened so far.
@@ -170,7 +186,8 @@ impl Net {
     #[must_use]
     pub fn new(seed: u64, nodes: usize, weather: Weather) -> Net {
         let links = vec![Link::default(); nodes * nodes];
-        Net { seed, nodes, weather, links, aims: Vec::new(), among: None, traffic: Traffic::default() }
+        let (aims, patience, traffic) = (Vec::new(), Time::MAX, Traffic::default());
+        Net { seed, nodes, weather, links, aims, patience, among: None, traffic }
     }
 
     fn link(&mut self, from: usize, to: usize) -> &mut Link {
@@ -191,6 +208,18 @@ impl Net {
     pub fn heal(&mut self, weather: Weather) {
         self.weather = weather;
         self.mend_links();
+    }
+
+    /// What is on its way arrives before `end`, or never.
+    pub(crate) fn lose_what_comes_after(&mut self, end: Time) {
+        self.patience = end;
+        for link in &mut self.links {
+            (link.early, link.last_arrival) = (link.copies, link.last_arrival.min(end));
+        }
+    }
+
+    fn is_too_late(&self, from: usize, to: usize, copy: Copy) -> bool {
+        self.patience < copy.at && copy.copy <= self.links[from * self.nodes + to].early
     }
 
     /// Whether packets are lost by chance.
@@ -299,7 +328,7 @@ impl Net {
         let holds = |ratio: Ratio, which: u64| ratio != Ratio::default() && ratio.holds(draw(which));
         let (lost, doubled) = (holds(weather.loss, 0), holds(weather.double, 1));
         let harm = if holds(weather.flip, 2) {
-            Some(Harm::Flip(draw(3)))
+            Some(if draw(14).is_multiple_of(2) { Harm::Flip(draw(3)) } else { Harm::Burst(draw(3)) })
         } else {
             holds(weather.truncate, 8).then(|| Harm::Truncate(draw(9)))
         };
@@ -321,7 +350,7 @@ impl Net {
             let is_replay = holds(weather.replay, 11);
             self.traffic.replayed += u64::from(is_replay);
             let usual = self.delay(name, draw(6), holds(weather.late, 7)) * 4;
-            let after = if is_replay { log_uniform(draw(12), REPLAY / 60, REPLAY) } else { usual };
+            let after = if is_replay { log_uniform(draw(12), REPLAY / 2_400, REPLAY) } else { usual };
             self.crowd(from, to, draw(13)).map(|copy| (Time(arrival.0.saturating_add(after)), copy, None))
         } else {
             None
@@ -396,20 +425,24 @@ impl Net {
     /// Whether this copy gets lost before it arrives.
     #[must_use]
     pub fn is_crowded_out(&self, from: usize, to: usize, copy: Copy) -> bool {
-        self.links[from * self.nodes + to].crowded_out.contains(&copy.copy)
+        self.links[from * self.nodes + to].crowded_out.contains(&copy.copy) || self.is_too_late(from, to, copy)
     }
 
     /// A copy arrives at a node that is up, or at one that is not, or it got lost on the way. Whether it is delivered.
     pub fn arrive(&mut self, from: usize, to: usize, copy: Copy, up: bool) -> bool {
-        let is_here = self.forget(from, to, copy.copy);
+        let (is_too_late, is_here) = (self.is_too_late(from, to, copy), self.forget(from, to, copy.copy));
         let traffic = &mut self.traffic;
+        if is_here && is_too_late {
+            traffic.lost += 1;
+            return false;
+        }
         if !is_here || !up {
             *(if is_here { &mut traffic.missed } else { &mut traffic.crowded }) += 1;
             return false;
         }
         traffic.delivered += 1;
         match copy.harm {
-            Some(Harm::Flip(_)) => traffic.flipped += 1,
+            Some(Harm::Flip(_) | Harm::Burst(_)) => traffic.flipped += 1,
             Some(Harm::Truncate(_)) => traffic.truncated += 1,
             None => {}
         }

@@ -178,8 +178,9 @@ impl Node {
             .seed(own_seed)
             .heartbeat(swarm.heartbeat)
             .election(swarm.election)
-            .timeout(crate::world::TIMEOUT)
+            .timeout(swarm.timeout)
             .snapshot_entries(swarm.snapshot_entries)
+            .snapshot_bytes(swarm.snapshot_bytes)
             .segment_bytes(swarm.segment_bytes)
             .sessions_max(swarm.sessions_max)
             .piece_bytes(swarm.piece_bytes)
@@ -188,7 +189,8 @@ impl Node {
             .tune(move |options| {
                 (options.pre_vote, options.check_quorum) = (swarm.pre_vote, swarm.check_quorum);
                 (options.window_appends, options.append_bytes_max) = (swarm.window, swarm.append_bytes);
-                options.cache_bytes = swarm.cache_bytes;
+                (options.cache_bytes, options.window_bytes) = (swarm.cache_bytes, swarm.window_bytes);
+                options.entry_bytes_max = options.entry_bytes_max.min(swarm.entry_bytes);
             })
             .observer(Looker::new(node, own_seed, Arc::clone(&check)))
             .send(move |to, _, bytes| sent.lock().push(Sent { from: id, to: to as usize, bytes }))

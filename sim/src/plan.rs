@@ -6,113 +6,22 @@
 //! ```
 
 mod kinds;
+mod swarm;
 
 pub(crate) use kinds::{OPERATIONS, operation_word};
+pub use swarm::{Families, Swarm, swarm};
+pub(crate) use swarm::{INBOX, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES};
 
 use crate::aim::Aim;
 use crate::nemesis::{self, Aimed, Answer};
-use crate::net::Weather;
-use crate::stream::{Purpose, Ratio, exponential, log_uniform, stream};
+use crate::stream::{Purpose, exponential, log_uniform, stream};
 use kinds::{at_leader, broken, clog, crash, cut, down, node, rot, shortage, some_of, spell};
 use rsm::mix::Draws;
 use rsm::raft::storage::simulated::Operation;
 use rsm::time::Time;
-use std::time::Duration;
 
 /// A millisecond, in nanoseconds.
 pub const MS: u64 = 1_000_000;
-
-/// The sizes and options of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Swarm {
-    /// How many peers.
-    pub nodes: usize,
-    /// The least election timeout.
-    pub election: Duration,
-    /// The heartbeat.
-    pub heartbeat: Duration,
-    /// A snapshot is taken after so many entries.
-    pub snapshot_entries: u64,
-    /// Bytes of a segment of the log.
-    pub segment_bytes: u64,
-    /// How many sessions are held.
-    pub sessions_max: usize,
-    /// How many clients, each with one operation at a time.
-    pub clients: usize,
-    /// How long a client rests between two operations, on average, in nanoseconds.
-    pub rest: u64,
-    /// How many proposals, and how many reads, may be open at a peer.
-    pub tickets: usize,
-    /// How many inputs wait at a peer.
-    pub inbox: usize,
-    /// What the network does.
-    pub weather: Weather,
-    /// The mean latency of a disk operation, in nanoseconds.
-    pub disk_mean: u64,
-    /// A write that is cut short leaves alone what lies beside it.
-    pub powersafe: bool,
-    /// Whether events at equal times come in an order of the seed's own.
-    pub ties: bool,
-    /// Drift of the clocks: at most this many millionths.
-    pub drift_ppm: i64,
-    /// Who would stand for election asks first.
-    pub pre_vote: bool,
-    /// A leader that no quorum answers gives up.
-    pub check_quorum: bool,
-    /// The most appends on their way to one peer.
-    pub window: usize,
-    /// The most bytes of entries in one append.
-    pub append_bytes: usize,
-    /// What a peer keeps of its log in memory, beyond what is not durable.
-    pub cache_bytes: usize,
-    /// The most bytes of a piece of a snapshot on its way.
-    pub piece_bytes: u64,
-    /// So many bytes more has each command.
-    pub pad: u16,
-    /// Which families of faults are drawn.
-    pub families: Families,
-    /// Faults come so many times as rarely as they may.
-    pub pace: u64,
-    /// Nothing goes wrong: what is not as it should be then is the simulator's fault, or the protocol's.
-    pub is_control: bool,
-}
-
-/// Families of faults that a run may have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Families {
-    /// Links are cut, in every shape of partition.
-    pub cuts: bool,
-    /// Links are clogged.
-    pub clogs: bool,
-    /// Processes are killed and started again.
-    pub crashes: bool,
-    /// All processes lose power at once.
-    pub blackouts: bool,
-    /// Processes stand still for a while.
-    pub pauses: bool,
-    /// Disks are stuck for a while.
-    pub stuck: bool,
-    /// Disks fail at what they are asked.
-    pub broken: bool,
-    /// A directory is emptied.
-    pub wipes: bool,
-    /// Disks are full for a while.
-    pub full: bool,
-    /// Clocks jump forward.
-    pub leaps: bool,
-    /// Old bytes rot.
-    pub rot: bool,
-    /// Processes are told to end.
-    pub drains: bool,
-    /// Clients reach only some of the peers.
-    pub asides: bool,
-    /// Whoever leads is struck.
-    pub leaders: bool,
-    /// Rare moments are answered.
-    pub aimed: bool,
-    /// State machines lag behind their logs.
-    pub slow: bool,
-}
 
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,110 +195,6 @@ pub enum Shape {
     Ring,
 }
 
-/// The sizes and options of this seed.
-#[must_use]
-pub fn swarm(seed: u64) -> Swarm {
-    let mut draws = stream(seed, Purpose::Swarm, 0);
-    let is_control = draws.chance(1, 16);
-    let all = draws.chance(1, 16);
-    let nodes = [1, 2, 3, 3, 3, 4, 5, 5, 7][draws.below(9) as usize];
-    let election_max = if draws.chance(1, 12) { 1_000 * MS } else { 250 * MS };
-    let election = log_uniform(draws.bits(), 40 * MS, election_max);
-    // Of many clients each is the slower.
-    let clients = log_uniform(draws.bits(), 1, 16);
-    let mut small = |among: u64, most: u64, usual: usize| {
-        let drawn = log_uniform(draws.bits(), 1, most) as usize;
-        if draws.chance(1, among) && !is_control { drawn } else { usual }
-    };
-    let (tickets, inbox) = (small(4, 8, TICKETS), small(8, 16, INBOX / 64) * 64);
-    let disk_max = if is_control { election / 160 } else { 5 * MS };
-    Swarm {
-        nodes,
-        election: Duration::from_nanos(election),
-        heartbeat: Duration::from_nanos(election / (3 + draws.below(5))),
-        snapshot_entries: log_uniform(draws.bits(), 3, 60),
-        segment_bytes: [128 << 10, 256 << 10][draws.below(2) as usize],
-        // Without faults none is evicted: there are as many as clients and peers.
-        sessions_max: 4 + draws.below(60) as usize + if is_control { 16 + nodes } else { 0 },
-        clients: clients as usize,
-        rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(4),
-        tickets,
-        inbox,
-        weather: weather(&mut draws, election, is_control),
-        disk_mean: log_uniform(draws.bits(), MS / 50, disk_max),
-        powersafe: draws.chance(1, 2),
-        ties: draws.chance(1, 2),
-        drift_ppm: [0, 50, 500, 50_000][draws.below(4) as usize],
-        pre_vote: !draws.chance(1, 8) || is_control,
-        check_quorum: !draws.chance(1, 8) || is_control,
-        window: log_uniform(draws.bits(), 1, 64) as usize,
-        append_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
-        cache_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
-        piece_bytes: log_uniform(draws.bits(), 64, 64 << 10),
-        pad: if is_control { 0 } else { pad(seed) },
-        families: families(&mut draws, is_control, all),
-        pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
-        is_control,
-    }
-}
-
-/// Of few seeds commands are so large that segments are soon full.
-fn pad(seed: u64) -> u16 {
-    let mut draws = stream(seed, Purpose::Swarm, 1);
-    if draws.chance(1, 12) { log_uniform(draws.bits(), 256, 8 << 10) as u16 } else { 0 }
-}
-
-/// How many inputs wait at a peer unless a seed draws fewer.
-pub(crate) const INBOX: usize = 16_384;
-/// The same, of open proposals, and of open reads.
-pub(crate) const TICKETS: usize = 65_536;
-
-/// A network in which an election can succeed: its mean delay is a small part of the least timeout.
-fn weather(draws: &mut Draws, election: u64, is_control: bool) -> Weather {
-    if is_control {
-        // No draw of a delay is a twentieth of it.
-        let mean = log_uniform(draws.bits(), MS / 100, election / 160);
-        return Weather { is_fifo: draws.chance(1, 8), ..Weather::fair(mean / 4, mean) };
-    }
-    let mean = log_uniform(draws.bits(), MS / 10, election / 12);
-    let mut some = |most: u64, among: u32| {
-        let on = draws.chance(1, 2);
-        let of = draws.below(most) as u32;
-        if on { Ratio::new(of, among) } else { Ratio::default() }
-    };
-    let (loss, double, replay) = (some(300, 1_000), some(200, 1_000), some(200, 1_000));
-    let (flip, truncate, late) = (some(10, 1_000), some(10, 1_000), some(4, 1_000));
-    let spread = if draws.chance(1, 3) { log_uniform(draws.bits(), 2, 10) } else { 1 };
-    let is_fifo = draws.chance(1, 8);
-    let (crowd, bytes) = (log_uniform(draws.bits(), 2, 32), log_uniform(draws.bits(), 20_000, 2_000_000));
-    let crowd_max = draws.chance(1, 3).then_some(crowd as usize);
-    let bandwidth = draws.chance(1, 3).then_some(bytes);
-    let fair = Weather::fair(mean / 4, mean);
-    Weather { loss, double, replay, flip, truncate, late, spread, is_fifo, crowd_max, bandwidth, ..fair }
-}
-
-fn families(draws: &mut Draws, is_control: bool, all: bool) -> Families {
-    let mut on = || (draws.chance(1, 2) || all) && !is_control;
-    Families {
-        cuts: on(),
-        clogs: on(),
-        crashes: on(),
-        blackouts: on(),
-        pauses: on(),
-        stuck: on(),
-        broken: on(),
-        wipes: on(),
-        full: on(),
-        leaps: on(),
-        rot: on(),
-        drains: on(),
-        asides: on(),
-        leaders: on(),
-        aimed: on(),
-        slow: on(),
-    }
-}
-
 /// What is to be waited for is so in the first part of a run, one of so many.
 const EARLIER: u64 = 8;
 
@@ -403,7 +208,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     let families: [(bool, u64, Make); 16] = [
         (on.cuts && has_links, 500, cut),
         (on.clogs && has_links, 900, clog),
-        (on.crashes, 230, crash),
+        (on.crashes, 210, crash),
         (on.blackouts, 3_000, |draws, _| What::Blackout { down: down(draws) }),
         (on.pauses, 1_200, |draws, swarm| What::Pause { node: node(draws, swarm), lasts: spell(draws) }),
         (on.stuck, 1_500, |draws, swarm| What::Stuck { node: node(draws, swarm), lasts: spell(draws) }),
@@ -418,7 +223,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
             nodes: some_of(draws, swarm),
             lasts: spell(draws),
         }),
-        (on.leaders, 500, at_leader),
+        (on.leaders, 400, at_leader),
         (on.slow, 1_200, |draws, swarm| What::Slow { node: node(draws, swarm), lasts: spell(draws) }),
     ];
     let mut faults = Vec::new();

@@ -305,6 +305,7 @@ impl World {
             unknown: counts.unknown,
             expired: counts.expired,
             refused: counts.refused,
+            too_large: counts.too_large,
             packets: traffic.sent,
             lost: traffic.lost,
             doubled: traffic.doubled,

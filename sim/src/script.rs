@@ -39,6 +39,8 @@ pub(crate) struct Proposal {
     pub(crate) over: Option<String>,
     /// The session, and the number in it.
     pub(crate) session: Option<(String, u64)>,
+    /// It has so many bytes more, and not as many as all others of the run.
+    pub(crate) pad: Option<u16>,
 }
 
 /// The name of what stands in an empty list.
@@ -188,7 +190,7 @@ impl World {
 
     /// What a proposal stands for, and in whose name.
     fn proposed(&mut self, proposal: &Proposal) -> Result<(Option<Caller>, Change), String> {
-        let Proposal { value, list, over, session } = proposal;
+        let Proposal { value, list, over, session, pad } = proposal;
         let caller = |(name, sequence): &(String, u64)| {
             let session = self.script.sessions.get(name).ok_or_else(|| format!("no session {name} was opened"))?;
             Ok::<_, String>(Caller { session: *session, sequence: *sequence, low: *sequence })
@@ -201,7 +203,7 @@ impl World {
             return Err(format!("{value} was proposed before, in another name"));
         }
         known.session.clone_from(session);
-        let change = Change { key: *list, number: known.number, expected, pad: self.swarm.pad };
+        let change = Change { key: *list, number: known.number, expected, pad: pad.unwrap_or(self.swarm.pad) };
         known.sent += 1;
         if known.change.is_none() {
             known.change = Some((change, self.answers.changes(change)));

@@ -70,6 +70,8 @@ sums! {
     expired,
     /// Changes refused: they never took effect.
     refused,
+    /// Of those, for their size.
+    too_large,
     /// Runs that ended with a calm phase.
     calm,
     /// Operations held against their place in the log.

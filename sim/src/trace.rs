@@ -46,6 +46,7 @@ pub(crate) fn event(world: &World, event: &Event) -> String {
             let harm = match copy.harm {
                 None => "null".to_owned(),
                 Some(Harm::Flip(bit)) => format!("{{\"flip\":{bit}}}"),
+                Some(Harm::Burst(draw)) => format!("{{\"burst\":{draw}}}"),
                 Some(Harm::Truncate(left)) => format!("{{\"truncate\":{left}}}"),
             };
             let kinds = bodies(bytes, NodeId(*to as u64)).map(|body| format!("\"{}\"", kind(&body)));

@@ -33,7 +33,6 @@ use rsm::raft::{NodeId, Seq, Time};
 use rsm::sync::lock::Lock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The world of one run.
 pub struct World {
@@ -243,7 +242,7 @@ impl World {
 
     /// After so long, in nanoseconds, a ticket is given up, whatever the clock of its peer.
     pub(crate) fn timeout(&self) -> u64 {
-        TIMEOUT.as_nanos() as u64 * 20 / 19 + 2 * self.swarm.heartbeat.as_nanos() as u64
+        self.swarm.timeout.as_nanos() as u64 * 20 / 19 + 2 * self.swarm.heartbeat.as_nanos() as u64
     }
 
     /// What cells have done since the last look.
@@ -450,9 +449,6 @@ fn give_back<T>(shared: &Lock<Vec<T>>, empty: Vec<T>) {
         }
     }
 }
-
-/// How long a peer tries what it was asked for.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an idle client sleeps.
 const SLEEP: u64 = 700 * MS;

@@ -71,6 +71,7 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("unknown", sums.unknown),
         ("expired", sums.expired),
         ("refused", sums.refused),
+        ("too large", sums.too_large),
         ("witnessed", sums.witnessed),
     ];
     assert!(30 <= sums.at_start, "power that fails in a start: {sums}");

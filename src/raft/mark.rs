@@ -206,6 +206,7 @@ mod counters {
         "read-waits-to-be-applied",
         "read-overdue-at-the-machine",
         "snapshot-begun",
+        "snapshot-begun-for-its-bytes",
         "snapshot-without-room",
         // replica
         "retry-met-in-flight",

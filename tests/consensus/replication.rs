@@ -159,6 +159,24 @@ fn a_window_bounds_what_is_on_its_way() {
 }
 
 #[test]
+fn an_entry_larger_than_an_append_is_to_be_waits_for_room_in_the_window_or_goes_alone() {
+    let small = |options: &mut rsm::raft::consensus::Options| {
+        (options.window_appends, options.append_bytes_max, options.window_bytes) = (9, 40, 100);
+    };
+    let mut leader = Solo::with(3, Disk::born(0, 3, 3, &[]), small);
+    leader.stand();
+    leader.hear(1, support::solo::vote_reply(4, true));
+    leader.hear(1, matched(4, 1, 1));
+    let sent = |sent: &[(u64, rsm::raft::consensus::Message)]| sent.iter().filter(|(to, _)| *to == 1).count();
+    let (small, large, huge) = ("1".repeat(20), "2".repeat(80), "3".repeat(300));
+    assert_eq!(sent(&leader.propose(&small, 0)), 1);
+    assert_eq!(sent(&leader.propose(&large, 1)), 0, "together they weigh more than a window");
+    assert_eq!(sent(&leader.hear(1, matched(4, 1, 2))), 1);
+    assert_eq!(sent(&leader.propose(&huge, 2)), 0);
+    assert_eq!(sent(&leader.hear(1, matched(4, 1, 3))), 1, "it never fits, and must go all the same");
+}
+
+#[test]
 fn what_was_lost_is_sent_again_though_nobody_conflicts() {
     let mut leader = Solo::leader(3, 4, &[]);
     leader.hear(1, matched(4, 1, 1));

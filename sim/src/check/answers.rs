@@ -48,6 +48,8 @@ pub struct Counts {
     pub expired: u64,
     /// Changes that were refused.
     pub refused: u64,
+    /// Of those, since they were too large.
+    pub too_large: u64,
     /// Operations that were tried again.
     pub retried: u64,
 }
@@ -115,6 +117,12 @@ impl Answers {
     pub fn refused(&mut self, number: u64) {
         self.counts.refused += 1;
         self.refused.insert(number);
+    }
+
+    /// The same, for its size.
+    pub fn too_large(&mut self, number: u64) {
+        self.counts.too_large += 1;
+        self.refused(number);
     }
 
     /// A number that nobody was ever to propose.

@@ -95,13 +95,13 @@ fn links_are_as_slow_as_their_own_factor_says() {
 fn a_replay_comes_long_after() {
     let replay = Ratio::new(1, 2);
     let (net, delivered) = arrivals(Weather { replay, ..weather(0, 50) }, 1_000);
-    let late = delivered.iter().filter(|copy| REPLAY / 60 < copy.at.0).count() as u64;
+    let late = delivered.iter().filter(|copy| REPLAY / 2_400 < copy.at.0).count() as u64;
     assert_eq!(late, net.traffic.replayed);
     assert!(100 < late && delivered.iter().all(|copy| copy.at.0 < REPLAY + 10 * MS));
 }
 
 #[test]
-fn what_is_truncated_is_shorter_than_it_was_and_what_is_flipped_differs_in_a_bit() {
+fn what_is_truncated_is_shorter_than_it_was_and_what_is_flipped_differs_in_a_few_bits_in_a_row() {
     let packet = Bytes::from_static(b"packet");
     for draw in 0..100 {
         let left = Harm::Truncate(draw).done_to(&packet);
@@ -109,9 +109,26 @@ fn what_is_truncated_is_shorter_than_it_was_and_what_is_flipped_differs_in_a_bit
         let flipped = Harm::Flip(draw).done_to(&packet);
         let bits: u32 = packet.iter().zip(&flipped).map(|(one, other)| (one ^ other).count_ones()).sum();
         assert_eq!((flipped.len(), bits), (packet.len(), 1));
-        assert_ne!(Harm::Truncate(draw).name(), Harm::Flip(draw).name());
+        let draw = draw << 32 | 0x8000_0000;
+        let burst = Harm::Burst(draw).done_to(&packet);
+        let is_flipped = |bit: &usize| (packet[bit / 8] ^ burst[bit / 8]) >> (bit % 8) & 1 == 1;
+        let (first, flipped) = ((draw >> 32) as usize % 48, (0..48).filter(is_flipped).collect::<Vec<_>>());
+        assert_eq!(flipped, [first, first + 31].into_iter().filter(|&bit| bit < 48).collect::<Vec<_>>());
+        let names = [Harm::Truncate(draw), Harm::Flip(draw), Harm::Burst(draw)].map(Harm::name);
+        assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2]);
     }
     let (flip, truncate) = (Ratio::new(1, 4), Ratio::new(1, 4));
     let traffic = arrivals(Weather { flip, truncate, ..weather(0, 0) }, 1_000).0.traffic;
     assert!(200 < traffic.flipped && 150 < traffic.truncated, "{traffic:?}");
+}
+
+#[test]
+fn what_is_on_its_way_when_all_is_to_arrive_soon_comes_by_then_or_never() {
+    let mut net = Net::new(9, 2, Weather { is_fifo: true, ..Weather::fair(20 * MS, 0) });
+    let before = net.send(0, 1, Time(0), LEN)[0].expect("it is fair weather");
+    net.lose_what_comes_after(Time(10 * MS));
+    let after = net.send(0, 1, Time(1), LEN)[0].expect("it is fair weather");
+    assert!(net.is_crowded_out(0, 1, before) && !net.arrive(0, 1, before, true));
+    assert!(!net.is_crowded_out(0, 1, after) && net.arrive(0, 1, after, true));
+    assert_eq!((net.traffic.lost, net.traffic.delivered), (1, 1));
 }

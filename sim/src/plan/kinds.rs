@@ -30,13 +30,19 @@ pub(super) fn some_of(draws: &mut Draws, swarm: &Swarm) -> u32 {
 
 /// Mostly short, seldom so long that everything has changed meanwhile.
 pub(super) fn down(draws: &mut Draws) -> u64 {
-    let most = if draws.chance(1, 10) { 8_000 * MS } else { 1_500 * MS };
+    let most = if draws.chance(1, 16) { 30_000 * MS } else { 1_500 * MS };
     log_uniform(draws.bits(), MS, most)
 }
 
 /// The same.
 pub(super) fn spell(draws: &mut Draws) -> u64 {
     let most = if draws.chance(1, 10) { 6_000 * MS } else { 1_500 * MS };
+    log_uniform(draws.bits(), 20 * MS, most)
+}
+
+/// The same, and now and then for as long as most runs last.
+pub(super) fn long_spell(draws: &mut Draws) -> u64 {
+    let most = if draws.chance(1, 16) { 20_000 * MS } else { 1_500 * MS };
     log_uniform(draws.bits(), 20 * MS, most)
 }
 
@@ -107,5 +113,5 @@ pub(super) fn cut(draws: &mut Draws, swarm: &Swarm) -> What {
         9 => Shape::Chain,
         _ => Shape::Ring,
     };
-    What::Cut { shape, lasts: spell(draws) }
+    What::Cut { shape, lasts: long_spell(draws) }
 }

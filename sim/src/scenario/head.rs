@@ -3,7 +3,7 @@
 use super::parse::{T, Words};
 use super::{Exact, Head};
 use crate::net::Weather;
-use crate::plan::{Families, INBOX, MS, Swarm, TICKETS};
+use crate::plan::{Families, INBOX, MS, SNAPSHOT_BYTES, Swarm, TICKETS, TIMEOUT, WINDOW_BYTES};
 use crate::stream::Ratio;
 use std::fmt;
 use std::time::Duration;
@@ -15,7 +15,9 @@ fn quiet(nodes: usize) -> Swarm {
         nodes,
         election: Duration::from_nanos(T),
         heartbeat: Duration::from_nanos(T / 5),
+        timeout: TIMEOUT,
         snapshot_entries: 1_000,
+        snapshot_bytes: SNAPSHOT_BYTES,
         segment_bytes: 128 << 10,
         sessions_max: 64,
         clients: 0,
@@ -30,6 +32,8 @@ fn quiet(nodes: usize) -> Swarm {
         pre_vote: true,
         check_quorum: true,
         window: 256,
+        window_bytes: WINDOW_BYTES,
+        entry_bytes: usize::MAX,
         append_bytes: 256 << 10,
         cache_bytes: 16 << 20,
         piece_bytes: 256 << 10,
@@ -41,7 +45,7 @@ fn quiet(nodes: usize) -> Swarm {
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 30] = [
+pub(crate) const OPTIONS: [&str; 34] = [
     "loss",
     "double",
     "replay",
@@ -72,6 +76,10 @@ pub(crate) const OPTIONS: [&str; 30] = [
     "cache",
     "piece",
     "pad",
+    "timeout",
+    "snapshot-bytes",
+    "window-bytes",
+    "entry",
 ];
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -113,6 +121,10 @@ fn value(swarm: &Swarm, option: &str) -> String {
         "append" => swarm.append_bytes.to_string(),
         "cache" => swarm.cache_bytes.to_string(),
         "pad" => swarm.pad.to_string(),
+        "timeout" => time(swarm.timeout),
+        "snapshot-bytes" => swarm.snapshot_bytes.to_string(),
+        "window-bytes" => swarm.window_bytes.to_string(),
+        "entry" => swarm.entry_bytes.to_string(),
         _ => swarm.piece_bytes.to_string(),
     }
 }
@@ -152,6 +164,10 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
         "cache" => swarm.cache_bytes = words.number()? as usize,
         "piece" => swarm.piece_bytes = words.number()?,
         "pad" => swarm.pad = u16::try_from(words.number()?).map_err(|why| why.to_string())?,
+        "timeout" => swarm.timeout = Duration::from_nanos(words.time()?),
+        "snapshot-bytes" => swarm.snapshot_bytes = words.number()?,
+        "window-bytes" => swarm.window_bytes = words.number()? as usize,
+        "entry" => swarm.entry_bytes = words.number()? as usize,
         word => return Err(format!("`{word}` is no option of a cluster")),
     }
     Ok(())

@@ -20,13 +20,14 @@ impl fmt::Display for Words<'_> {
             Moment::Call(node, Call::Open(name)) => write!(f, "open {name} at {node}"),
             Moment::Call(node, Call::Read(0)) => write!(f, "read at {node}"),
             Moment::Call(node, Call::Read(list)) => write!(f, "read {list} at {node}"),
-            Moment::Call(node, Call::Propose(Proposal { value, list, over, session })) => {
+            Moment::Call(node, Call::Propose(Proposal { value, list, over, session, pad })) => {
                 write!(f, "propose {value} at {node}")?;
                 if *list != 0 {
                     write!(f, " to {list}")?;
                 }
                 over.iter().try_for_each(|over| write!(f, " over {over}"))?;
-                session.iter().try_for_each(|(name, sequence)| write!(f, " in {name} {sequence}"))
+                session.iter().try_for_each(|(name, sequence)| write!(f, " in {name} {sequence}"))?;
+                pad.iter().try_for_each(|pad| write!(f, " pad {pad}"))
             }
         }
     }

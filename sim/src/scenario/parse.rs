@@ -264,7 +264,9 @@ pub(super) fn proposal(words: &mut Words) -> Result<(Proposal, Who), String> {
     let list = if words.takes("to") { list(words)? } else { 0 };
     let over = if words.takes("over") { Some(words.name()?) } else { None };
     let session = if words.takes("in") { Some((words.name()?, words.number()?)) } else { None };
-    Ok((Proposal { value, list, over, session }, at))
+    let pad = if words.takes("pad") { Some(words.number()?) } else { None };
+    let pad = pad.map(u16::try_from).transpose().map_err(|why| why.to_string())?;
+    Ok((Proposal { value, list, over, session, pad }, at))
 }
 
 /// A list, by its number.

@@ -50,7 +50,7 @@ impl Record {
         let late = |copy: Copy| copy.at.since(calm).as_nanos() as u64;
         let act = match copies {
             [None, None] => Act::Drop,
-            [Some(Copy { harm: Some(Harm::Flip(bit)), .. }), _] => Act::Flip(bit),
+            [Some(Copy { harm: Some(Harm::Flip(bit) | Harm::Burst(bit)), .. }), _] => Act::Flip(bit),
             // One that is refused as well.
             [Some(Copy { harm: Some(Harm::Truncate(_)), .. }), _] => Act::Flip(0),
             [Some(one), Some(other)] => Act::Double(other.at.since(one.at).as_nanos() as u64),
@@ -67,8 +67,8 @@ impl Record {
         self.packets.push((now, Aim { from: Some(from), to: Some(to), kind, skip, act }));
     }
 
-    /// The calls, by names.
-    fn calls(&self) -> Vec<(u64, Moment)> {
+    /// The calls, by names. So many bytes more has each that does not say otherwise.
+    fn calls(&self, usual: u16) -> Vec<(u64, Moment)> {
         let (mut sessions, mut values) = (BTreeMap::new(), BTreeMap::new());
         let mut session = |client: usize, operation: u64| {
             let next = sessions.len();
@@ -87,11 +87,12 @@ impl Record {
                 Doing::Nothing => return None,
                 Doing::Opening => Call::Open(session(client, asked.operation)),
                 Doing::Reading { key, .. } => Call::Read(key),
-                Doing::Changing { change: Change { key, number, expected, .. }, .. } => Call::Propose(Proposal {
+                Doing::Changing { change: Change { key, number, expected, pad }, .. } => Call::Propose(Proposal {
                     value: value(number),
                     list: key,
                     over: expected.map(&mut value),
                     session: asked.session.map(|(operation, sequence)| (session(client, operation), sequence)),
+                    pad: (pad != usual).then_some(pad),
                 }),
             };
             Some((at.0 + others, Moment::Call(asked.node, call)))
@@ -121,7 +122,7 @@ impl Case {
     pub fn recorded(&self) -> Recorded {
         let (report, record) = self.run_recorded();
         let mut moments: Vec<(u64, Moment)> = self.plan.iter().map(of_fault).collect();
-        moments.extend(record.calls());
+        moments.extend(record.calls(self.swarm.pad));
         moments.sort_by_key(|(at, _)| *at);
         let end = Time::ZERO.after(self.lasts).0;
         let is_calm = end < report.ended.0 && report.broken.is_some();

@@ -112,6 +112,7 @@ fn every_moment_is_read_as_it_was_written() {
         "when cut-durable 3 crash-at-disk 2 for 30ms",
         "read at 2",
         "propose b at 1 to 3 over a in s 9",
+        "propose b at 1 in s 9 pad 700",
     ] {
         let text = format!("cluster 3 seed 1\nat 1.000001ms {line}");
         assert_eq!(Scenario::parse(&text).map(|scenario| scenario.to_string()), Ok(text));

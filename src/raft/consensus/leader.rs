@@ -355,7 +355,6 @@ fn replicate(
             progress.on_uncached();
         }
         let prev = LogId { term, index: previous };
-        progress.told = progress.told.max(core.commit.min(progress.matched));
         let commit = core.commit.min(progress.matched);
         let mut append = Append { term: core.term, track: progress.track, prev, entries: Entries::NONE, commit };
         let has_entries = progress.next <= core.log.last().index && progress.is_worth_entries();
@@ -363,6 +362,7 @@ fn replicate(
         if has_entries && progress.next < core.log.cached_from() {
             mark!("append-read-from-disk");
             effects.push(load(core, peer, append, progress.next));
+            progress.told = progress.told.max(commit);
             progress.on_sent(progress.next, options.append_bytes_max);
             continue;
         }
@@ -375,6 +375,11 @@ fn replicate(
             *batch = Some((from, entries.clone(), sum));
             (append.entries, weight) = (entries, sum);
         }
+        // One entry alone may be more than an append is to be.
+        if !progress.has_room(weight, options.window_bytes) {
+            break;
+        }
+        progress.told = progress.told.max(commit);
         let end = Index(progress.next.0 + append.entries.len() as u64);
         effects.push(Effect::Send { to: peer.to, incarnation: peer.incarnation, message: Message::Append(append) });
         progress.on_sent(end, weight);

@@ -18,9 +18,9 @@ pub struct Options {
     pub election: Duration,
     /// How long a commit may wait for an append to ride on. A tenth of the heartbeat.
     pub commit_delay: Duration,
-    /// The most bytes of entries in one append. 256 KiB.
+    /// The most bytes of entries in one append; a larger entry goes alone. 256 KiB.
     pub append_bytes_max: usize,
-    /// The most bytes of entries on their way to one peer. 4 MiB.
+    /// The most bytes of entries on their way to one peer, unless one append alone is more. 4 MiB.
     pub window_bytes: usize,
     /// The most appends on their way to one peer. 256.
     pub window_appends: usize,

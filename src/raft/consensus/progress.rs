@@ -102,6 +102,11 @@ impl Progress {
         }
     }
 
+    /// Whether an append of this weight fits beside what is on its way, or goes alone.
+    pub(super) fn has_room(&self, weight: usize, weight_max: usize) -> bool {
+        self.on_way.is_empty() || self.on_way_weight.saturating_add(weight) <= weight_max
+    }
+
     /// Whether it is worth entries: after a probe in vain, none.
     pub(super) fn is_worth_entries(&self) -> bool {
         match self.mode {

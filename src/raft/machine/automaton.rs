@@ -304,6 +304,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         let write = snapshot::prepare(&held.state, &self.sessions, snapshots, self.applied, members);
         drop(held);
         mark!("snapshot-begun");
+        mark!("snapshot-begun-for-its-bytes", self.since.0 < self.policy.entries);
         self.since = (0, 0);
         let writer = Writer { write: Some(Box::new(write)), machine: context.weak() };
         let writer = context.builder(writer, ()).name("snapshot").guard(self.shared.guard()).spawn();

@@ -1,0 +1,260 @@
+//! The sizes and options of a run: which families of faults are on, how large things are.
+//!
+//! ```text
+//!   seed ──> one in sixteen: nothing goes wrong, the control       one in sixteen: everything is on
+//!        └─> else each family with a chance of one half, each size of its order of magnitude
+//! ```
+//! What is small is crossed within a simulated second, where a usual limit is never met.
+
+use super::MS;
+use crate::net::Weather;
+use crate::stream::{Purpose, Ratio, log_uniform, stream};
+use rsm::mix::Draws;
+use std::time::Duration;
+
+/// The sizes and options of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swarm {
+    /// How many peers.
+    pub nodes: usize,
+    /// The least election timeout.
+    pub election: Duration,
+    /// The heartbeat.
+    pub heartbeat: Duration,
+    /// How long a peer tries what it was asked for.
+    pub timeout: Duration,
+    /// A snapshot is taken after so many entries.
+    pub snapshot_entries: u64,
+    /// The same, after so many bytes of commands.
+    pub snapshot_bytes: u64,
+    /// Bytes of a segment of the log.
+    pub segment_bytes: u64,
+    /// How many sessions are held.
+    pub sessions_max: usize,
+    /// How many clients, each with one operation at a time.
+    pub clients: usize,
+    /// How long a client rests between two operations, on average, in nanoseconds.
+    pub rest: u64,
+    /// How many proposals, and how many reads, may be open at a peer.
+    pub tickets: usize,
+    /// How many inputs wait at a peer.
+    pub inbox: usize,
+    /// What the network does.
+    pub weather: Weather,
+    /// The mean latency of a disk operation, in nanoseconds.
+    pub disk_mean: u64,
+    /// A write that is cut short leaves alone what lies beside it.
+    pub powersafe: bool,
+    /// Whether events at equal times come in an order of the seed's own.
+    pub ties: bool,
+    /// Drift of the clocks: at most this many millionths.
+    pub drift_ppm: i64,
+    /// Who would stand for election asks first.
+    pub pre_vote: bool,
+    /// A leader that no quorum answers gives up.
+    pub check_quorum: bool,
+    /// The most appends on their way to one peer.
+    pub window: usize,
+    /// The most bytes of entries on their way to one peer.
+    pub window_bytes: usize,
+    /// The most bytes of one entry. If it is not the log's own limit, clients ask for more now and then.
+    pub entry_bytes: usize,
+    /// The most bytes of entries in one append.
+    pub append_bytes: usize,
+    /// What a peer keeps of its log in memory, beyond what is not durable.
+    pub cache_bytes: usize,
+    /// The most bytes of a piece of a snapshot on its way.
+    pub piece_bytes: u64,
+    /// So many bytes more has each command.
+    pub pad: u16,
+    /// Which families of faults are drawn.
+    pub families: Families,
+    /// Faults come so many times as rarely as they may.
+    pub pace: u64,
+    /// Nothing goes wrong: what is not as it should be then is the simulator's fault, or the protocol's.
+    pub is_control: bool,
+}
+
+/// Families of faults that a run may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Families {
+    /// Links are cut, in every shape of partition.
+    pub cuts: bool,
+    /// Links are clogged.
+    pub clogs: bool,
+    /// Processes are killed and started again.
+    pub crashes: bool,
+    /// All processes lose power at once.
+    pub blackouts: bool,
+    /// Processes stand still for a while.
+    pub pauses: bool,
+    /// Disks are stuck for a while.
+    pub stuck: bool,
+    /// Disks fail at what they are asked.
+    pub broken: bool,
+    /// A directory is emptied.
+    pub wipes: bool,
+    /// Disks are full for a while.
+    pub full: bool,
+    /// Clocks jump forward.
+    pub leaps: bool,
+    /// Old bytes rot.
+    pub rot: bool,
+    /// Processes are told to end.
+    pub drains: bool,
+    /// Clients reach only some of the peers.
+    pub asides: bool,
+    /// Whoever leads is struck.
+    pub leaders: bool,
+    /// Rare moments are answered.
+    pub aimed: bool,
+    /// State machines lag behind their logs.
+    pub slow: bool,
+}
+
+/// The sizes and options of this seed.
+#[must_use]
+pub fn swarm(seed: u64) -> Swarm {
+    let mut draws = stream(seed, Purpose::Swarm, 0);
+    let is_control = draws.chance(1, 16);
+    let all = draws.chance(1, 16);
+    let nodes = [1, 2, 3, 3, 3, 4, 5, 5, 7][draws.below(9) as usize];
+    let election_max = if draws.chance(1, 16) { 2_000 * MS } else { 250 * MS };
+    let election = log_uniform(draws.bits(), 45 * MS, election_max);
+    // Of many clients each is the slower.
+    let clients = log_uniform(draws.bits(), 1, 32);
+    let mut small = |among: u64, most: u64, usual: usize| {
+        let drawn = log_uniform(draws.bits(), 1, most) as usize;
+        if (draws.chance(1, among) || all) && !is_control { drawn } else { usual }
+    };
+    let (tickets, inbox) = (small(4, 8, TICKETS), small(8, 16, INBOX / 64) * 64);
+    let limits = limits(seed, is_control, all);
+    let disk_max = if is_control { election / 160 } else { 5 * MS };
+    Swarm {
+        nodes,
+        election: Duration::from_nanos(election),
+        heartbeat: Duration::from_nanos(election / (3 + draws.below(5) + limits.more_beats)),
+        timeout: limits.timeout,
+        snapshot_entries: limits.snapshot_entries.unwrap_or(log_uniform(draws.bits(), 3, 60)),
+        snapshot_bytes: limits.snapshot_bytes,
+        segment_bytes: [128 << 10, 256 << 10][draws.below(2) as usize],
+        // Without faults none is evicted: there are as many as clients and peers.
+        sessions_max: 4 + draws.below(60) as usize + if is_control { 16 + nodes } else { 0 },
+        clients: clients as usize,
+        rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(3),
+        tickets,
+        inbox,
+        weather: weather(&mut draws, election, is_control, all),
+        disk_mean: log_uniform(draws.bits(), MS / 50, disk_max),
+        powersafe: draws.chance(1, 2),
+        ties: draws.chance(1, 2),
+        drift_ppm: [0, 50, 500, 50_000][draws.below(4) as usize],
+        pre_vote: !draws.chance(1, 8) || is_control,
+        check_quorum: !draws.chance(1, 8) || is_control,
+        window: log_uniform(draws.bits(), 1, 64) as usize,
+        window_bytes: limits.window_bytes,
+        entry_bytes: limits.entry_bytes,
+        append_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
+        cache_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
+        piece_bytes: log_uniform(draws.bits(), 64, 64 << 10),
+        pad: if is_control || limits.entry_bytes != usize::MAX { 0 } else { pad(seed) },
+        families: families(&mut draws, is_control, all),
+        pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
+        is_control,
+    }
+}
+
+/// Limits that most seeds never meet.
+struct Limits {
+    timeout: Duration,
+    snapshot_entries: Option<u64>,
+    snapshot_bytes: u64,
+    window_bytes: usize,
+    entry_bytes: usize,
+    /// So many heartbeats more come in an election timeout.
+    more_beats: u64,
+}
+
+fn limits(seed: u64, is_control: bool, all: bool) -> Limits {
+    let mut draws = stream(seed, Purpose::Swarm, 2);
+    let mut some = |among: u64, low: u64, high: u64| {
+        let drawn = log_uniform(draws.bits(), low, high);
+        ((draws.chance(1, among) || all) && !is_control).then_some(drawn)
+    };
+    // Where nothing goes wrong the longest first election is awaited.
+    let usual = if is_control { TIMEOUT * 10 } else { TIMEOUT };
+    Limits {
+        timeout: some(4, 200 * MS, 5_000 * MS).map_or(usual, Duration::from_nanos),
+        snapshot_entries: some(6, 60, 1_000),
+        snapshot_bytes: some(4, 256, 32 << 10).unwrap_or(SNAPSHOT_BYTES),
+        window_bytes: some(3, 64, 64 << 10).map_or(WINDOW_BYTES, |bytes| bytes as usize),
+        entry_bytes: some(6, 96, 1_024).map_or(usize::MAX, |bytes| bytes as usize),
+        more_beats: some(12, 1, 3).unwrap_or_default(),
+    }
+}
+
+/// Of few seeds commands are so large that segments are soon full.
+fn pad(seed: u64) -> u16 {
+    let mut draws = stream(seed, Purpose::Swarm, 1);
+    if draws.chance(1, 12) { log_uniform(draws.bits(), 256, 8 << 10) as u16 } else { 0 }
+}
+
+/// How long a peer tries what it was asked for unless a seed draws another time.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
+/// After so many bytes a snapshot is taken, unless a seed draws fewer: never.
+pub(crate) const SNAPSHOT_BYTES: u64 = 64 << 20;
+/// So many bytes are on their way to one peer unless a seed draws fewer.
+pub(crate) const WINDOW_BYTES: usize = 4 << 20;
+/// How many inputs wait at a peer unless a seed draws fewer.
+pub(crate) const INBOX: usize = 16_384;
+/// The same, of open proposals, and of open reads.
+pub(crate) const TICKETS: usize = 65_536;
+
+/// A network in which an election can succeed: its mean delay is a small part of the least timeout.
+fn weather(draws: &mut Draws, election: u64, is_control: bool, all: bool) -> Weather {
+    if is_control {
+        // No draw of a delay is a twentieth of it.
+        let mean = log_uniform(draws.bits(), MS / 100, election / 160);
+        return Weather { is_fifo: draws.chance(1, 8), ..Weather::fair(mean / 4, mean) };
+    }
+    let mean = log_uniform(draws.bits(), MS / 10, election / 12);
+    let mut some = |most: u64, among: u32| {
+        let on = draws.chance(1, 2) || all;
+        let of = draws.below(most) as u32;
+        if on { Ratio::new(of, among) } else { Ratio::default() }
+    };
+    let (loss, double, replay) = (some(300, 1_000), some(200, 1_000), some(200, 1_000));
+    let (flip, truncate, late) = (some(10, 1_000), some(10, 1_000), some(4, 1_000));
+    let spread = if draws.chance(1, 3) || all { log_uniform(draws.bits(), 2, 10) } else { 1 };
+    let is_fifo = draws.chance(1, 8);
+    let (crowd, bytes) = (log_uniform(draws.bits(), 2, 32), log_uniform(draws.bits(), 20_000, 2_000_000));
+    let crowd_max = (draws.chance(1, 3) || all).then_some(crowd as usize);
+    let bandwidth = (draws.chance(1, 3) || all).then_some(bytes);
+    let fair = Weather::fair(mean / 4, mean);
+    Weather { loss, double, replay, flip, truncate, late, spread, is_fifo, crowd_max, bandwidth, ..fair }
+}
+
+fn families(draws: &mut Draws, is_control: bool, all: bool) -> Families {
+    let mut on = || (draws.chance(1, 2) || all) && !is_control;
+    Families {
+        cuts: on(),
+        clogs: on(),
+        crashes: on(),
+        blackouts: on(),
+        pauses: on(),
+        stuck: on(),
+        broken: on(),
+        wipes: on(),
+        full: on(),
+        leaps: on(),
+        rot: on(),
+        drains: on(),
+        asides: on(),
+        leaders: on(),
+        aimed: on(),
+        slow: on(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

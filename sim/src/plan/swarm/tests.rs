@@ -1,0 +1,118 @@
+use super::*;
+use std::collections::BTreeSet;
+
+const SEEDS: u64 = 2_000;
+
+/// The least and the most that any of these draws, in this order of its parts.
+fn range(of: impl Fn(&Swarm) -> u64) -> (u64, u64) {
+    let all: BTreeSet<u64> = (0..SEEDS).map(|seed| of(&swarm(seed))).collect();
+    (*all.first().expect("there are some"), *all.last().expect("there are some"))
+}
+
+/// How many of these it holds of.
+fn count(holds: impl Fn(&Swarm) -> bool) -> u64 {
+    (0..SEEDS).filter(|&seed| holds(&swarm(seed))).count() as u64
+}
+
+fn ms(time: Duration) -> u64 {
+    time.as_millis() as u64
+}
+
+#[test]
+fn every_size_is_drawn_small_and_large() {
+    let of = |size: fn(&Swarm) -> u64, least: u64, most: u64| {
+        let (low, high) = range(size);
+        assert!(low <= least && most <= high, "{low} to {high}, where {least} to {most} are to be met");
+    };
+    of(|swarm| swarm.nodes as u64, 1, 7);
+    of(|swarm| ms(swarm.election), 51, 1_700);
+    of(|swarm| (swarm.election.as_nanos() / swarm.heartbeat.as_nanos()) as u64, 3, 10);
+    of(|swarm| ms(swarm.timeout), 250, 4_000);
+    of(|swarm| swarm.snapshot_entries, 4, 800);
+    of(|swarm| swarm.snapshot_bytes, 300, SNAPSHOT_BYTES);
+    of(|swarm| swarm.segment_bytes, 128 << 10, 256 << 10);
+    of(|swarm| swarm.sessions_max as u64, 4, 60);
+    of(|swarm| swarm.clients as u64, 1, 31);
+    of(|swarm| swarm.rest / MS, 1, 200);
+    of(|swarm| swarm.tickets as u64, 1, TICKETS as u64);
+    of(|swarm| swarm.inbox as u64, 64, INBOX as u64);
+    of(|swarm| swarm.disk_mean, MS / 40, 4 * MS);
+    of(|swarm| swarm.drift_ppm as u64, 0, 50_000);
+    of(|swarm| swarm.window as u64, 1, 60);
+    of(|swarm| swarm.window_bytes as u64, 70, WINDOW_BYTES as u64);
+    of(|swarm| swarm.entry_bytes as u64, 100, usize::MAX as u64);
+    of(|swarm| swarm.append_bytes as u64, 70, 60 << 10);
+    of(|swarm| swarm.cache_bytes as u64, 70, 60 << 10);
+    of(|swarm| swarm.piece_bytes, 70, 60 << 10);
+    of(|swarm| u64::from(swarm.pad), 0, 7 << 10);
+    of(|swarm| swarm.pace, 1, 5);
+    of(|swarm| swarm.weather.delay_mean, MS / 50, 20 * MS);
+    of(|swarm| swarm.weather.spread, 1, 9);
+    of(|swarm| swarm.weather.crowd_max.unwrap_or_default() as u64, 0, 30);
+    of(|swarm| swarm.weather.bandwidth.unwrap_or_default(), 0, 1_800_000);
+    let of_1000 = |ratio: fn(&Weather) -> Ratio, most: u64| {
+        let (low, high) = range(|swarm| u64::from(ratio(&swarm.weather).of_1000()));
+        assert!(low == 0 && most <= high, "{low} to {high}");
+    };
+    of_1000(|weather| weather.loss, 290);
+    of_1000(|weather| weather.double, 190);
+    of_1000(|weather| weather.replay, 190);
+    of_1000(|weather| weather.flip, 9);
+    of_1000(|weather| weather.truncate, 9);
+    of_1000(|weather| weather.late, 3);
+}
+
+#[test]
+fn every_switch_is_on_in_some_seeds_and_off_in_others() {
+    let switches: [fn(&Swarm) -> bool; 23] = [
+        |swarm| swarm.powersafe,
+        |swarm| swarm.ties,
+        |swarm| swarm.pre_vote,
+        |swarm| swarm.check_quorum,
+        |swarm| swarm.weather.is_fifo,
+        |swarm| swarm.families.cuts,
+        |swarm| swarm.families.clogs,
+        |swarm| swarm.families.crashes,
+        |swarm| swarm.families.blackouts,
+        |swarm| swarm.families.pauses,
+        |swarm| swarm.families.stuck,
+        |swarm| swarm.families.broken,
+        |swarm| swarm.families.wipes,
+        |swarm| swarm.families.full,
+        |swarm| swarm.families.leaps,
+        |swarm| swarm.families.rot,
+        |swarm| swarm.families.drains,
+        |swarm| swarm.families.asides,
+        |swarm| swarm.families.leaders,
+        |swarm| swarm.families.aimed,
+        |swarm| swarm.families.slow,
+        |swarm| swarm.is_control,
+        |swarm| swarm.entry_bytes == usize::MAX,
+    ];
+    for (nth, switch) in switches.into_iter().enumerate() {
+        let on = count(switch);
+        assert!((80..SEEDS - 80).contains(&on), "switch {nth} is on in {on} of {SEEDS}");
+    }
+}
+
+/// Everything that can be switched on is on at once, now and then, and never in a control.
+#[test]
+fn all_that_goes_wrong_goes_wrong_at_once_in_some_seeds_and_nothing_in_others() {
+    let is_all = |swarm: &Swarm| {
+        let (on, weather) = (swarm.families, &swarm.weather);
+        let families = on.cuts && on.clogs && on.crashes && on.wipes && on.rot && on.aimed && on.slow;
+        families && weather.crowd_max.is_some() && weather.bandwidth.is_some() && 1 < weather.spread
+    };
+    let is_small = |swarm: &Swarm| {
+        swarm.tickets <= 8 && swarm.inbox <= 1_024 && swarm.entry_bytes <= 1_024 && swarm.snapshot_bytes <= 32 << 10
+    };
+    assert!(80 < count(|swarm| is_all(swarm) && is_small(swarm)), "{}", count(is_all));
+    let is_quiet = |swarm: &Swarm| {
+        let fair = Weather {
+            is_fifo: swarm.weather.is_fifo,
+            ..Weather::fair(swarm.weather.delay_min, swarm.weather.delay_mean)
+        };
+        swarm.families == Families::default() && swarm.weather == fair && swarm.entry_bytes == usize::MAX
+    };
+    assert_eq!(count(|swarm| swarm.is_control && !is_quiet(swarm)), 0);
+}
