@@ -181,6 +181,13 @@ fn switch(words: &mut Words<'_>) -> Result<bool, String> {
     }
 }
 
+fn some(words: &mut Words<'_>) -> Result<u64, String> {
+    match words.number()? {
+        0 => Err("at least one seed".to_owned()),
+        seeds => Ok(seeds),
+    }
+}
+
 /// Of a thousand packets.
 fn ratio(words: &mut Words<'_>) -> Result<Ratio, String> {
     match words.number()? {
@@ -197,10 +204,11 @@ impl Head {
         if !(1..=7).contains(&nodes) {
             return Err("a cluster has one to seven nodes".to_owned());
         }
-        let mut head = Head { seed: 0, swarm: quiet(nodes) };
+        let mut head = Head { seed: 0, seeds: 1, swarm: quiet(nodes) };
         while words.peek().is_some() {
             match words.next()? {
                 "seed" => head.seed = words.number()?,
+                "seeds" => head.seeds = some(&mut words)?,
                 option => set(&mut head.swarm, option, &mut words)?,
             }
         }
@@ -212,7 +220,7 @@ impl Head {
         let Swarm { clients, rest, families, pace, is_control, .. } = quiet(swarm.nodes);
         let mut swarm = Swarm { clients, rest, families, pace, is_control, ..swarm.clone() };
         swarm.weather.spread = swarm.weather.spread.max(1);
-        Head { seed, swarm }
+        Head { seed, seeds: 1, swarm }
     }
 
     /// This option is as in a quiet cluster.

@@ -61,20 +61,29 @@ struct Play<'a> {
 }
 
 impl Scenario {
-    /// Tells the story.
+    /// Tells the story, with each of its seeds.
     ///
     /// # Errors
-    /// The first line that does not hold, or during which a rule was broken.
+    /// The first line that does not hold with one of them, or during which a rule was broken.
     pub fn play(&self) -> Result<(), Failed> {
         self.play_counted().0
     }
 
-    /// Tells the story; what came of it, and the marks that it has met.
+    /// Tells the story, with each of its seeds until it fails with one; what came of it, and the marks that it has met.
     pub fn play_counted(&self) -> (Result<(), Failed>, Marks) {
-        self.tell(false, &mut |_| (), None)
+        let (&Head { seed, seeds, .. }, mut all) = (&self.head, Marks::default());
+        for seed in (0..seeds).map(|nth| seed.wrapping_add(nth)) {
+            let (told, met) = self.clone().with_seed(seed).tell(false, &mut |_| (), None);
+            all += &met;
+            if let Err(failed) = told {
+                let why = if seeds == 1 { failed.why } else { format!("{} (with seed {seed})", failed.why) };
+                return (Err(Failed { why, ..failed }), all);
+            }
+        }
+        (Ok(()), all)
     }
 
-    /// Tells the story, and hands out a line for each of its steps.
+    /// Tells the story with its first seed, and hands out a line for each of its steps.
     ///
     /// # Errors
     /// As [`play`](Scenario::play).
@@ -82,7 +91,7 @@ impl Scenario {
         self.tell(true, &mut each, None).0
     }
 
-    /// Tells the story, whose script is `text`, and draws a page that shows it.
+    /// Tells the story, whose script is `text`, with its first seed, and draws a page that shows it.
     pub fn picture(&self, text: &str, mut about: About) -> (Result<(), Failed>, String) {
         let (mut film, lines) = (Film::new(self.head.swarm.nodes), text.lines().collect::<Vec<_>>());
         let (told, _) = self.tell(false, &mut |_| (), Some((&mut film, &lines)));
@@ -103,7 +112,7 @@ impl Scenario {
         mut film: Option<(&mut Film, &[&str])>,
     ) -> (Result<(), Failed>, Marks) {
         marks::reset();
-        let Scenario { head: Head { seed, swarm }, moments, steps } = self;
+        let Scenario { head: Head { seed, swarm, .. }, moments, steps } = self;
         let time = VirtualTime::new(stream(*seed, Purpose::Executor, 0).bits());
         let (plan, calls) = in_turn(moments);
         let mut world = World::new(*seed, swarm.clone(), plan, &time);

@@ -166,10 +166,10 @@ impl Scenario {
         &mut self.head.swarm
     }
 
-    /// With another seed for what no line says.
+    /// With another seed for what no line says, and with that one alone.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Scenario {
-        self.head.seed = seed;
+        (self.head.seed, self.head.seeds) = (seed, 1);
         self
     }
 

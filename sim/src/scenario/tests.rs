@@ -13,6 +13,7 @@ fn a_line_that_is_none_is_told_with_its_number() {
         ("", "empty", "cluster"),
         ("cluster 9", "line 1", "seven"),
         ("cluster 3\n\nrun 5", "line 3", "`5`"),
+        ("cluster 3 seeds 0", "line 1", "at least one"),
         ("cluster 3\ndance", "line 2", "`dance`"),
         ("cluster 3\ndrop next Vote form 1", "line 2", "`form`"),
         ("cluster 3\nheal all", "line 2", "too many"),
@@ -40,6 +41,16 @@ fn what_does_not_hold_fails_at_its_line() {
         let failed = failure(&format!("{script}{line}")).unwrap_or_else(|| panic!("{line} holds"));
         assert!(4 <= failed.line && failed.why.contains(word), "{line}: {failed}");
     }
+}
+
+#[test]
+fn a_story_with_many_seeds_fails_if_it_does_with_one_of_them_and_says_with_which() {
+    let told = |seeds: &str| failure(&format!("cluster 3 {seeds}\nrun until leader as L\nexpect 0 leads"));
+    let holds = |seed: u64| told(&format!("seed {seed}")).is_none();
+    let last = (1..40).find(|&seed| holds(seed) && !holds(seed + 1)).expect("not all are alike");
+    assert_eq!(told(&format!("seed {last} seeds 1")), None);
+    let failed = told(&format!("seed {last} seeds 2")).expect("the second seed fails");
+    assert!(failed.line == 3 && failed.why.ends_with(&format!("(with seed {})", last + 1)), "{failed}");
 }
 
 #[test]
