@@ -2,7 +2,8 @@
 
 use super::bench::{Bench, entries, fails, mark, put, read, state};
 use crate::raft::consensus::Record;
-use crate::raft::storage::simulated::Operation;
+use crate::raft::mutant::{Fault, choose};
+use crate::raft::storage::simulated::{Operation, Spares};
 use crate::raft::storage::{Error, Reader, SimulatedDisk, Storage, Wal, WalOptions, format};
 use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ fn power_fails_in_a_rotation() -> Result<u64, Error> {
         while wal.prepare().unwrap() {}
         wal.idle().unwrap();
         bench.disk.set_fuse(Some(after));
+        bench.disk.set_spares(Spares::Pieces);
         let _ = wal.stage(&entries(turn - 1, 1, [text.as_str()])).and_then(|()| wal.flush(Seq(turn)));
         drop(wal);
         bench.disk.crash();
@@ -48,6 +50,12 @@ fn power_fails_in_a_rotation() -> Result<u64, Error> {
 fn power_that_fails_in_a_seal_spoils_nothing_that_was_before_it() {
     let named = power_fails_in_a_rotation().unwrap();
     assert!(10 <= named, "{named} times the next segment had its name");
+}
+
+#[test]
+fn an_anchor_that_is_left_where_the_seal_comes_goes_with_it() {
+    let _anchor_stays = choose(Fault::AnchorSealed);
+    assert!(matches!(power_fails_in_a_rotation(), Err(Error::Corrupt(_))));
 }
 
 #[test]
