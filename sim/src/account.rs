@@ -85,3 +85,35 @@ impl World {
         check.tells(of, outcome);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutants::cause;
+    use crate::plan::{Families, Fault, MS, What, swarm};
+    use rsm::fsm::VirtualTime;
+    use rsm::raft::Time;
+
+    /// What does not add up of a second of three nodes to which nothing happens, once this has been done to its books.
+    fn wrong(spoil: impl FnOnce(&mut World)) -> Option<String> {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(1_000 * MS), &mut world);
+        spoil(&mut world);
+        world.account();
+        let check = world.check.lock();
+        check.broken().map(cause).filter(|(rule, _)| rule == "R20").map(|(_, words)| words)
+    }
+
+    #[test]
+    fn r20_books_that_do_not_add_up() {
+        assert_eq!(wrong(|_| ()), None);
+        let of = |words: Option<String>, what: &str| assert!(words.unwrap_or_default().starts_with(what), "{what}");
+        of(wrong(|world| world.net.traffic.sent += 1), "packets are not accounted for");
+        of(wrong(|world| world.net.traffic.lost += 1), "packets are not accounted for");
+        let fault = Fault { at: Time(MS), what: What::Leap { node: 0, by: MS } };
+        of(wrong(|world| world.plan.push(fault)), "faults are not accounted for");
+    }
+}

@@ -1,6 +1,7 @@
 //! One seed, from its first step to its verdict.
 
 use crate::calm::{self, Calm};
+use crate::check::Check;
 use crate::effects::{Came, Effects};
 use crate::html::{self, About, Film};
 use crate::marks::{self, Marks};
@@ -207,6 +208,13 @@ struct Went {
     is_stopped: bool,
 }
 
+/// R20: a run takes no more steps than that.
+fn has_an_end(check: &mut Check, steps: u64, most: u64) {
+    if most < steps {
+        check.break_rule("R20", format!("{steps} steps, and no end"));
+    }
+}
+
 /// Runs a world to its end.
 fn go(
     time: &VirtualTime,
@@ -231,9 +239,7 @@ fn go(
         if let (Some(each), Some(story)) = (&mut each, &world.story) {
             each(&trace::line(&record, story));
         }
-        if most < *steps {
-            world.check.lock().break_rule("R20", format!("{steps} steps, and no end"));
-        }
+        has_an_end(&mut world.check.lock(), *steps, most);
         *is_stopped = stop.is_here(world, record.number);
         !*is_stopped
     };
@@ -333,6 +339,16 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn r20_a_run_that_goes_on_and_on() {
+        let after = |steps: u64| {
+            let mut check = Check::default();
+            has_an_end(&mut check, steps, 9);
+            check.broken().map(|violation| violation.rule)
+        };
+        assert_eq!((after(9), after(10)), (None, Some("R20")));
+    }
 
     #[test]
     fn a_run_that_panics_says_how_far_it_has_come() {

@@ -49,7 +49,12 @@ fn a_trace_has_a_line_for_each_step_and_changes_nothing() {
         assert!(line.starts_with(&format!("{{\"step\":{number},\"at\":")) && line.ends_with("\"}"), "{line}");
     }
     let words = ["\"event\":\"arrive\"", "\"carries\":[\"Vote\"]", "\"role\":\"leader\"", "\"turn\":\"machine\""];
-    let of_clients = ["\"asks\":1,\"for\":\"open a session\"", "\"for\":\"append ", "\"told\":\"index "];
+    let of_clients = [
+        "\"clients\":[{\"client\":",
+        "\"asks\":1,\"for\":\"open a session\"",
+        "\"for\":\"append ",
+        "\"told\":\"index ",
+    ];
     for words in words.into_iter().chain(of_clients) {
         assert!(lines.iter().any(|line| line.contains(words)), "no line has {words}");
     }

@@ -19,6 +19,26 @@ fn clients_do_not_ask_who_may_never_answer() {
     }
 }
 
+/// A first formation needs all who are awaited: one whose disk was found damaged attests nobody.
+#[test]
+fn who_can_never_be_born_is_asked_for_nothing() {
+    let core = |at: u64| {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(at), &mut world);
+        world.nodes[2].kill();
+        world.nodes[2].is_refused = true;
+        let go: Go<'_> = &mut |_, _| true;
+        let mut phase = Phase { time: &time, world: &mut world, go, t_max: 0, core: BTreeSet::new() };
+        phase.draw_core();
+        phase.core
+    };
+    assert_eq!(core(5), BTreeSet::new(), "nobody was born before");
+    assert_eq!(core(3_000 * MS), BTreeSet::from([0, 1]));
+}
+
 /// Whether one leads throughout, and whether a rule is broken: three nodes lose so much, or their leader is cut off.
 fn quiet(loss: Ratio, is_cut: bool) -> (bool, bool) {
     let mut swarm = swarm(3);

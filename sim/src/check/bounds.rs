@@ -77,6 +77,14 @@ mod tests {
     use crate::plan::swarm;
 
     #[test]
+    fn what_was_not_applied_in_one_life_lies_in_the_next() {
+        let mut check = Check::default();
+        assert_eq!((check.lags(0, 9), check.lags(1, 2)), (9, 2));
+        check.crashed(rsm::raft::NodeId(0));
+        assert_eq!((check.lags(0, 1), check.lags(1, 3)), (9, 3));
+    }
+
+    #[test]
     fn a_peer_that_keeps_more_than_it_may_of_anything_is_found() {
         let most = Kept::most(&swarm(3), 2, Term(5), Index(100), 0);
         assert!(most.disk < Kept::most(&swarm(3), 2, Term(5), Index(100), 1_000).disk);

@@ -23,7 +23,7 @@ pub use history::History;
 pub use shadow::{Image, Shadow};
 pub use watch::Watch;
 
-use super::consensus::{Consensus, Membership, Progress, Role};
+use super::consensus::{Consensus, Kept, Membership, Progress, Role};
 use super::{Index, LogId, NodeId, Term};
 use std::fmt;
 
@@ -179,11 +179,13 @@ pub fn state(core: &Consensus, role: &Role) -> Verdict {
 /// # Errors
 /// What grows.
 pub fn bounds(core: &Consensus) -> Verdict {
-    let members = core.membership().ids().count();
-    let kept = core.kept();
+    within(&core.kept(), core.membership().ids().count(), core.options().cache_bytes)
+}
+
+/// R20 of what a core keeps among so many members, with a cache of so many bytes.
+fn within(kept: &Kept, members: usize, cache: usize) -> Verdict {
     holds("R20", kept.answers == 0, || format!("{} answers left unsaid", kept.answers))?;
     holds("R20", kept.owed <= members && kept.told <= members, || format!("answers owed to strangers: {kept:?}"))?;
-    let cache = core.options().cache_bytes;
     holds("R20", kept.cached <= cache || kept.oldest_needed, || format!("cache over {cache}: {kept:?}"))
 }
 

@@ -1,5 +1,6 @@
 //! Each rule, kept once and broken once by hand.
 
+mod bounds;
 mod members;
 
 use super::*;
@@ -465,15 +466,4 @@ fn r19_a_snapshot_that_is_installed_without_its_log() {
     behind.flush(Time(0), &mut effects);
     assert!(effects.contains(&Effect::Install { at }), "{effects:?}");
     watch.flushed(behind.core(), behind.role(), &effects).unwrap();
-}
-
-#[test]
-fn r20_answers_that_are_left_unsaid() {
-    let (mut machine, _) = speaker();
-    bounds(machine.core()).unwrap();
-    let entry = Entry::new(Term(0), EntryKind::Command, "x".into());
-    machine.step(Input::Propose { entry, token: crate::raft::Token(1) }, Time(0));
-    breaks("R20", bounds(machine.core()));
-    machine.flush(Time(0), &mut Vec::new());
-    bounds(machine.core()).unwrap();
 }

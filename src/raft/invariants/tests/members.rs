@@ -36,4 +36,5 @@ fn r13_a_membership_is_judged_as_it_is_written() {
     };
     writes(voters(4)).unwrap();
     breaks("R13", writes(voters(5)));
+    breaks("R13", quorums_meet(&voters(20), &voters(21))); // more than can be tried
 }

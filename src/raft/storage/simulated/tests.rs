@@ -192,5 +192,6 @@ fn every_byte_that_was_written_is_durable_lost_or_pending() {
         assert!(after.balances() && after.pending == 0 && 5_000 <= after.durable, "{after:?}");
         seen = seen.plus(after);
     }
+    assert!(!Ledger { lost: seen.lost + 1, ..seen }.balances(), "a byte that is lost twice is seen");
     assert!(300_000 < seen.lost && 1_200_000 < seen.durable, "{seen:?}");
 }
