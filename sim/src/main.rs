@@ -290,14 +290,13 @@ fn look_for_mutants(options: &Options) -> ExitCode {
     }
     // What a mutant panics with is its report's.
     std::panic::set_hook(Box::new(|_| ()));
-    let next = AtomicUsize::new(0);
+    let (next, most) = (AtomicUsize::new(0), options.seeds.unwrap_or(200));
     let work = || {
         let mut found: Vec<(usize, Found)> = Vec::new();
         loop {
             // ORDERING: Relaxed: each number is handed out once, whatever the order.
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(&mutant) = all.get(at) else { return found };
-            let most = options.seeds.unwrap_or(200);
             let came = mutants::look(mutant, &stories, most, options.lasts).expect("it is listed");
             eprintln!("{}", came.line());
             found.push((at, came));
@@ -313,11 +312,16 @@ fn look_for_mutants(options: &Options) -> ExitCode {
     say!("| mutant | what it does | found by | median seeds | worst of {} | and by stories |", mutants::BASES.len());
     say!("|---|---|---|---|---|---|");
     found.iter().for_each(|(_, found)| say!("{}", found.line()));
-    let is_found = |found: &Found| {
-        if options.fast { found.is_found_from_all() } else { found.rule.is_some() || !found.stories.is_empty() }
-    };
-    let open = found.iter().filter(|(_, found)| !is_found(found));
-    let open: Vec<&str> = open.map(|(_, found)| found.name).collect();
-    say!("{} mutants, {} open: {}", found.len(), open.len(), open.join(" "));
-    if open.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let is_wanting = |found: &Found| if options.fast { !found.is_found_from_all() } else { found.is_open() };
+    let count = |is: &dyn Fn(&Found) -> bool| found.iter().filter(|(_, found)| is(found)).count();
+    let (open, rare) = (count(&Found::is_open), count(&|found| !found.is_found_from_most()));
+    // As the page of what is verified has it, which is held against its table.
+    say!("\nOf these {}, {open} are open; three bases of five do not find {rare} in {most} seeds.", found.len());
+    let wanting = found.iter().map(|(_, found)| found).filter(|found| is_wanting(found));
+    let wanting: Vec<&str> = wanting.map(|found| found.name).collect();
+    if wanting.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    say!("not found as they should be: {}", wanting.join(" "));
+    ExitCode::FAILURE
 }

@@ -40,11 +40,23 @@ impl Found {
         self.seeds.len() == BASES.len()
     }
 
+    /// Whether most bases find one.
+    #[must_use]
+    pub fn is_found_from_most(&self) -> bool {
+        BASES.len() / 2 < self.seeds.len()
+    }
+
+    /// Whether nothing finds it: no seed, and no story.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.rule.is_none() && self.stories.is_empty()
+    }
+
     /// Its line of a table.
     #[must_use]
     pub fn line(&self) -> String {
         let Found { name, does, rule, stories, seeds } = self;
-        let rule = rule.as_deref().unwrap_or("open");
+        let rule = rule.as_deref().unwrap_or(if stories.is_empty() { "open" } else { "stories" });
         // Those in vain would stand behind the others.
         let number = |at: usize| seeds.get(at).map_or_else(|| "-".to_owned(), u64::to_string);
         let (median, worst) = (number(BASES.len() / 2), number(BASES.len() - 1));
@@ -233,7 +245,15 @@ mod tests {
         assert_eq!(found(vec![1, 2, 3, 4, 9]).line(), "| `x` | Y. | R1 | 3 | 9 | a |");
         assert_eq!(found(vec![1, 2, 7]).line(), "| `x` | Y. | R1 | 7 | - | a |");
         assert_eq!(found(vec![1, 2]).line(), "| `x` | Y. | R1 | - | - | a |");
-        assert!(!found(vec![1, 2]).is_found_from_all());
+        assert!(!found(vec![1, 2]).is_found_from_all() && !found(vec![1, 2]).is_found_from_most());
+        assert!(found(vec![1, 2, 7]).is_found_from_most());
+        let told = Found { rule: None, ..found(Vec::new()) };
+        assert_eq!(told.line(), "| `x` | Y. | stories | - | - | a |");
+        let open = Found { stories: Vec::new(), ..told.clone() };
+        assert_eq!(
+            (open.line().as_str(), open.is_open(), told.is_open()),
+            ("| `x` | Y. | open | - | - |  |", true, false)
+        );
         let stories = ["01", "02", "03", "05", "06", "09", "11"].map(str::to_owned).to_vec();
         let line = Found { stories, ..found(vec![1, 2, 3, 4, 9]) }.line();
         assert_eq!(line, "| `x` | Y. | R1 | 3 | 9 | 01, 02, 03, 05, 06, and 2 more |");
