@@ -53,6 +53,59 @@ fn every_story_names_a_mutant_and_a_mark_that_there_are() {
     }
 }
 
+/// What `cargo sim --mutants` prints stands there as it is: a row for each mutant of the crate, in their order, and the
+/// sentence below says how many they are, and how many of them most bases do not find.
+#[test]
+fn the_table_of_mutants_has_a_row_for_each_and_no_other() {
+    let (crate_, page) = (include_str!("../../src/raft/mutant.rs"), include_str!("../../docs/verification.md"));
+    let (_, listed) = crate_.split_once("faults! {").expect("they are declared there");
+    let listed = listed.split_once("\n    }").expect("to its end").0;
+    let declared = listed.lines().filter_map(|line| match line.split('"').collect::<Vec<_>>()[..] {
+        [_, name, _, does, _] => Some((format!("`{name}`"), does)),
+        _ => None,
+    });
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| mutant |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    let named = rows.iter().map(|row| (row[0].to_owned(), row[1]));
+    assert!(60 <= rows.len() && declared.eq(named), "{} rows, or another order", rows.len());
+    let unfound = rows.iter().filter(|row| row[3] == "-").count();
+    let open = rows.iter().filter(|row| row[2] == "open").count();
+    let sentence =
+        format!("Of these {}, {open} are open; three bases of five do not find {unfound} in 200 seeds", rows.len());
+    assert!(page.contains(&sentence), "the page must say: {sentence}");
+}
+
+/// Each bug of others that is told has a row on their page, with what tells it, and each that is not waits on the page of
+/// what is checked.
+#[test]
+fn the_page_of_bugs_of_others_leads_to_every_story_and_names_what_waits() {
+    let page = include_str!("../../docs/bugs-of-others.md");
+    let checked = include_str!("../../docs/verification.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let rows: Vec<(&str, &str)> = rows.filter(|(number, _)| number.parse::<u64>().is_ok()).collect();
+    assert!(checked.contains(&format!("lists {} bugs", rows.len())), "{} rows", rows.len());
+    for (name, _) in stories().iter().filter(|(name, _)| name.starts_with("bug-")) {
+        let number = name["bug-".len()..].split('-').next().expect("it has a number").trim_start_matches('0');
+        let row = rows.iter().find(|row| row.0 == number).unwrap_or_else(|| panic!("no row of {name}"));
+        assert!(row.1.contains(&format!("(../sim/scenarios/{name}.txt)")), "{name} is not in its row");
+    }
+    assert_eq!(
+        page.matches("(../sim/scenarios/bug-").count(),
+        stories().iter().filter(|s| s.0.starts_with("bug-")).count()
+    );
+    for (number, row) in rows {
+        let here = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last part");
+        let waits = here.strip_prefix("waits for ");
+        let waiting = checked.lines().find(|line| line.starts_with("| ") && line.contains(&format!(" {number} (")));
+        assert_eq!(waits, waiting.map(|line| line[2..].split(" | ").next().expect("a first part")), "{number}");
+    }
+}
+
 /// Under its mutant it breaks R8, in a build that has mutants: `python3 scripts/shrink.py` shows the like of all.
 #[test]
 fn the_story_that_is_left_of_a_seed_holds_and_is_short() {
