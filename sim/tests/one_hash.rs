@@ -18,12 +18,13 @@ fn simulated(arguments: &[&str]) -> String {
 
 #[test]
 fn two_processes_come_to_one_hash_over_a_hundred_thousand_steps() {
-    let seed = "11";
-    let arguments = ["--seed", seed, "--milliseconds", "20000"];
+    let run = |seed: u64| Case::new(seed, Duration::from_secs(20)).run();
+    let long = (11..40).map(run).find(|report| 100_000 <= report.sums.steps);
+    let report = long.expect("of so many seeds one takes as many steps, whatever is drawn");
+    let seed = report.seed.to_string();
+    let arguments = ["--seed", &seed, "--milliseconds", "20000"];
     let (one, other) = (simulated(&arguments), simulated(&arguments));
     assert_eq!(one, other);
-    let report = Case::new(11, Duration::from_secs(20)).run();
-    assert!(100_000 <= report.sums.steps, "{} steps only", report.sums.steps);
     assert!(one.starts_with(&format!("hash {:032x}\n", report.hash)), "{one} but here {:032x}", report.hash);
 }
 
