@@ -17,7 +17,7 @@ pub(crate) fn one(seed: u64, lasts: Duration) -> Report {
 }
 
 /// How long this thread has had a processor, where the system tells that; elsewhere, what time it is.
-fn worked() -> Duration {
+pub(crate) fn worked() -> Duration {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanoseconds = told.and_then(|told| told.split(' ').next()?.parse().ok());
     nanoseconds.map_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), Duration::from_nanos)

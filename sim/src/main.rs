@@ -19,7 +19,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -156,15 +156,16 @@ fn verdict(report: &Report, again: &str) -> ExitCode {
     }
 }
 
-/// For so long a seed is made small.
+/// For so long a seed is made small, of the time for which this thread has a processor: what others do costs it nothing.
 const PATIENCE: Duration = Duration::from_secs(50);
 
 fn make_small(options: &Options, seed: u64) -> io::Result<ExitCode> {
-    let (began, of) = (Instant::now(), with_mutant(options));
+    let (began, of) = (bench::worked(), with_mutant(options));
+    let spent = || bench::worked().saturating_sub(began);
     let case = Case::new(seed, options.lasts);
     // What a candidate panics with is its verdict's.
     std::panic::set_hook(Box::new(|_| ()));
-    let Minimized { scenario, rule, before, runs, of_ten } = match minimize(&case, || PATIENCE < began.elapsed()) {
+    let Minimized { scenario, rule, before, runs, of_ten } = match minimize(&case, || PATIENCE < spent()) {
         Ok(small) => small,
         Err(Whole::Holds) => {
             say!("seed {seed} breaks no rule");
@@ -177,7 +178,7 @@ fn make_small(options: &Options, seed: u64) -> io::Result<ExitCode> {
         }
     };
     let mutant = options.mutant.as_ref().map(|name| format!(" under the mutant {name}")).unwrap_or_default();
-    let (now, took) = (scenario.events(), began.elapsed().as_secs());
+    let (now, took) = (scenario.events(), spent().as_secs());
     let text = format!(
         "# Seed {seed}{mutant} breaks {rule}; what is left of it when made small\n\
          # {now} faults and calls of {before}, found in {runs} runs; {rule} breaks with {of_ten} of the seeds 1 to 10\n\
