@@ -378,6 +378,14 @@ fn each_invariant_that_code_cites_is_listed_once() {
 }
 
 #[test]
+fn each_rule_of_a_cluster_is_broken_once_by_hand_in_a_test_named_for_it() {
+    let judges = |name: &str| name.starts_with("sim/src/") || name.starts_with("src/raft/invariants/");
+    let judges: Vec<String> = rust().into_iter().filter(|(name, _)| judges(name)).map(|(_, text)| text).collect();
+    let is_broken = |rule: &u64| judges.iter().any(|text| text.contains(&format!("fn r{rule}_")));
+    none_of("no test is named for R", (1..=23).filter(|rule| !is_broken(rule)).map(|rule| rule.to_string()).collect());
+}
+
+#[test]
 fn each_proof_of_the_lowest_floor_cites_an_invariant_by_its_number_or_stands_by_itself() {
     let list = std::fs::read_to_string(root().join("docs/invariants.md")).expect("the list is there");
     let mut bare = Vec::new();

@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_panics_says_how_far_it_has_come() {
+    fn r23_a_run_that_panics_and_how_far_it_has_come() {
         let case = Case::new(3, Duration::from_secs(1));
         let mut lines = 0;
         let report = case.trace(Stop::default(), |_| {

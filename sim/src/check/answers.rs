@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_number_that_was_applied_is_found() {
+    fn r16_a_refused_number_that_was_applied() {
         let mut answers = Answers::default();
         answers.refused(7);
         assert_eq!(broken(|check| answers.fits(check, &state(0, 5, &[(1, 7)]))), Some("R16"));
