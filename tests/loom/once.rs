@@ -7,6 +7,7 @@ use rsm::sync::model::{Looks, Mutant, finds, model, model_with, strike};
 use rsm::sync::once::{Once, TrySetError};
 use rsm::sync::renew::Renew;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(1);
@@ -272,6 +273,39 @@ fn a_task_that_is_dropped_with_the_run_hands_it_on() {
         drop(next);
         failing.join().unwrap();
         assert_eq!((last.join().unwrap(), shared.once.get(), shared.once.pending()), (7, Some(&7), 0));
+    });
+}
+
+/// A task waits to bring a value and is dropped while another makes one, perhaps after it was told so.
+#[test]
+fn a_task_that_would_bring_a_value_is_dropped_while_one_is_made() {
+    model("once_set_dropped_init", 3, || {
+        let shared = Shared::new();
+        let making = spawn(&shared, |it| *it.once.get_or_init(|| it.make(7)));
+        let mut setting = Box::pin(shared.once.set_async(1));
+        let set = poll(setting.as_mut(), &Alarm::new());
+        drop(setting);
+        let value = if set == Poll::Ready(Ok(())) { 1 } else { 7 };
+        assert_eq!((making.join().unwrap(), shared.once.get(), shared.once.pending()), (value, Some(&value), 0));
+    });
+}
+
+/// The deadline comes while another makes the value: who would make it has it, or has changed nothing.
+#[test]
+fn one_who_would_make_the_value_gives_up_while_it_is_made() {
+    model("once_init_until_init", 3, || {
+        let shared = Shared::new();
+        let making = spawn(&shared, |it| {
+            let make = || {
+                strike();
+                it.make(7)
+            };
+            *it.once.get_or_init(make)
+        });
+        let made = shared.once.get_or_init_timeout(SOON, || shared.make(1)).copied();
+        let value = making.join().unwrap();
+        assert!(made == Ok(value) || (made, value) == (Err(TimedOut), 7));
+        assert_eq!((shared.once.get(), shared.cell.get(), shared.once.pending()), (Some(&value), 1, 0));
     });
 }
 

@@ -4,8 +4,10 @@ use rsm::sync::countdown::Countdown;
 use rsm::sync::gate::{Door, Gate};
 use rsm::sync::once::Once;
 use rsm::sync::renew::Renew;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::task::{Context, Waker};
 
 /// So many threads with their numbers.
 fn threads(count: u32, thread: impl Fn(u32) + Clone + Send + 'static) {
@@ -16,13 +18,14 @@ fn threads(count: u32, thread: impl Fn(u32) + Clone + Send + 'static) {
     together((0..count).map(thread).collect());
 }
 
-/// Four try to make a value and the first three fail; two merely wait, as a thread and as a task; two give up.
+/// Four try to make a value and the first three fail; two merely wait, as a thread and as a task; two give up, and so does a task that
+/// would have tried.
 #[test]
 fn of_four_who_try_the_last_one_makes_the_value() {
     explore("once_fails_thrice", || {
         let all = Arc::new((Once::<u32>::new(), AtomicU32::new(0)));
         let seen = all.clone();
-        threads(8, move |number| {
+        threads(9, move |number| {
             let (once, tries) = &*all;
             match number {
                 0..4 => {
@@ -34,6 +37,11 @@ fn of_four_who_try_the_last_one_makes_the_value() {
                 }
                 4 => assert_eq!(once.wait(), &3),
                 5 => assert_eq!(shuttle::future::block_on(once.wait_async()), &3),
+                6 => {
+                    let mut trying = pin!(once.get_or_init_async(std::future::pending));
+                    let _ = trying.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    shuttle::thread::yield_now();
+                }
                 _ => drop(once.wait_timeout(SOON).map(|value| assert_eq!(value, &3))),
             }
         });

@@ -75,7 +75,7 @@ fn a_token_goes_to_and_fro() {
         for round in 0..rounds() {
             match round % 3 {
                 0 => mine.park(),
-                1 => block_on(mine.park_async()),
+                1 => poll_and_drop(mine.park_async()).unwrap_or_else(|| block_on(mine.park_async())),
                 _ => while !mine.park_timeout(MOMENT) {},
             }
             other.unpark();
@@ -139,7 +139,7 @@ fn a_manual_event_lets_all_pass_until_it_is_reset() {
             }
             match (thread + round) % 3 {
                 0 => event.wait(),
-                1 => block_on(event.wait_async()),
+                1 => poll_and_drop(event.wait_async()).unwrap_or_else(|| block_on(event.wait_async())),
                 _ => while event.wait_timeout(MOMENT).is_err() {},
             }
             if passed.fetch_add(1, Relaxed) + 1 == WAITERS * (round + 1) {
@@ -165,7 +165,7 @@ fn a_tree_that_grows_is_cancelled_whole() {
                 match round % 3 {
                     0 => leaf = leaf.child_until(Instant::now() + MOMENT),
                     1 => leaf = branch.child(),
-                    _ => {}
+                    _ => _ = poll_and_drop(leaf.cancelled()),
                 }
                 if leaf.wait_timeout(MOMENT).is_ok() && branch.is_cancelled() {
                     break;
@@ -194,7 +194,7 @@ fn stages_end_in_their_order() {
             if thread % 2 == 0 {
                 guard.wait_draining()
             } else {
-                block_on(guard.draining())
+                poll_and_drop(guard.draining()).unwrap_or_else(|| block_on(guard.draining()));
             }
             assert!(ended.fetch_add(1, Relaxed) / 2 >= thread / 2, "D1: the stages before are over");
             drop(guard);

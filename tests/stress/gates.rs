@@ -1,4 +1,4 @@
-use crate::{MOMENT, block_on, meet_others, rounds, together};
+use crate::{MOMENT, block_on, meet_others, poll_and_drop, rounds, together};
 use rsm::sync::barrier::Barrier;
 use rsm::sync::countdown::Countdown;
 use rsm::sync::gate::{Door, Gate};
@@ -52,10 +52,11 @@ fn a_gate_that_each_shuts_lets_one_in_at_a_time() {
         let (gate, inside, passed) = &*all;
         let shut = |_| Door::Shut;
         for round in 0..rounds() {
-            let entered = match (thread + round) % 4 {
+            let entered = match (thread + round) % 5 {
                 0 => block_on(gate.enter_async(shut)) == 1,
                 1 => gate.enter_timeout(MOMENT, shut).is_ok(),
                 2 => gate.try_enter(shut).is_some(),
+                3 => poll_and_drop(gate.enter_async(shut)).is_some(),
                 _ => gate.enter(shut) == 1,
             };
             if entered {
@@ -82,7 +83,10 @@ fn a_value_is_made_once_however_many_runs_fail() {
                 other => Err(other),
             };
             match thread {
-                0 => assert_eq!(block_on(once.wait_async()), &1),
+                0 => {
+                    poll_and_drop(once.get_or_init_async(std::future::pending));
+                    assert_eq!(block_on(once.wait_async()), &1);
+                }
                 1 => drop(once.wait_timeout(MOMENT).map(|value| assert_eq!(value, &1))),
                 _ => drop(once.get_or_try_init(make).map(|value| assert_eq!(value, &1))),
             }
@@ -106,6 +110,7 @@ fn a_closure_runs_once_after_all_have_counted_down() {
     together(THREADS + 1, move |thread| {
         for countdown in &*all {
             if thread == THREADS {
+                poll_and_drop(countdown.wait_async());
                 assert_eq!(countdown.wait_timeout(MOMENT).or_else(|_| countdown.wait()), Ok(()));
             } else if let Some(outcome) = countdown.decrement_with(1, |payload| payload + 10) {
                 assert_eq!(outcome, 10 * THREADS + 1);
@@ -130,7 +135,7 @@ fn a_latch_opens_after_all_have_counted_down() {
                     continue;
                 }
                 2 => latch.wait_timeout(MOMENT).unwrap_or_else(|_| latch.wait()),
-                _ => block_on(latch.wait_async()),
+                _ => poll_and_drop(latch.wait_async()).unwrap_or_else(|| block_on(latch.wait_async())),
             }
             assert_eq!(work.load(Relaxed), 2, "L1: it sees what all did");
         }

@@ -282,6 +282,24 @@ fn a_task_that_is_dropped_with_the_run_it_was_handed_hands_it_on() {
     assert_eq!((poll(next.as_mut(), &next_waker), once.get()), (Poll::Ready(Ok(())), Some(&2)));
 }
 
+/// Each of them waits to run, is told that there is a value, and is dropped before it hears of it.
+#[test]
+fn a_task_that_is_dropped_after_another_has_made_the_value_changes_nothing() {
+    let once: Once<u32> = Once::new();
+    let mut setting = Box::pin(once.set_async(1));
+    let mut making = Box::pin(once.get_or_init_async(async || 2));
+    let mut trying = Box::pin(once.get_or_try_init_async(async || Err(())));
+    once.get_or_init(|| {
+        let waker = std::task::Waker::noop();
+        assert!(poll(setting.as_mut(), waker).is_pending());
+        assert!(poll(making.as_mut(), waker).is_pending());
+        assert!(poll(trying.as_mut(), waker).is_pending());
+        7
+    });
+    drop((setting, making, trying));
+    assert_eq!((once.get(), once.pending()), (Some(&7), 0));
+}
+
 #[test]
 fn a_make_of_a_task_that_panics_hands_the_run_on() {
     let once: Once<u32> = Once::new();

@@ -62,8 +62,11 @@ impl<'a, T> Policy for Running<'a, T> {
         None // it was empty, or the run was handed over
     }
 
-    fn give_back(&self, _: Verdict) {
-        self.0.fail();
+    fn give_back(&self, verdict: Verdict) {
+        match verdict {
+            Verdict::Granted => self.0.fail(),     // the run was ours
+            Verdict::Woken | Verdict::Closed => {} // it has a value: all were told
+        }
     }
 }
 
