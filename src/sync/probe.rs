@@ -37,6 +37,8 @@ pub enum Mutant {
     TurnLoadStore,
     /// `sync/turn`: leaving orders nothing.
     TurnRelaxedLeave,
+    /// `sync/spin`: entering is a load, then a store.
+    SpinLoadStore,
 }
 
 /// Whether this fault is switched on.
@@ -63,6 +65,19 @@ pub(crate) fn look(word: &AtomicU64) -> u64 {
     #[cfg(rsm_loom)]
     if super::model::looks_are_new() {
         return word.fetch_or(0, Ordering::Relaxed);
+    }
+    word.load(Ordering::Relaxed)
+}
+
+/// As [`look`], at a word that others leave by a store: loom lets a store come between the halves of an exchange, which would then
+/// bring back what was there before. One that fails stores nothing.
+#[inline(always)]
+pub(crate) fn look_beside_stores(word: &AtomicU64) -> u64 {
+    #[cfg(rsm_loom)]
+    if super::model::looks_are_new() {
+        return word
+            .compare_exchange(u64::MAX, u64::MAX, Ordering::Relaxed, Ordering::Relaxed)
+            .unwrap_or_else(|now| now);
     }
     word.load(Ordering::Relaxed)
 }

@@ -39,8 +39,9 @@
 //! Who releases may look at the semaphore once more after its permits have gone to another, to serve the next in line. So a permit
 //! in hand is no leave to free the semaphore: its owner must know that all who release have returned (an [`Arc`](std::sync::Arc) does).
 //!
-//! S1 permits + held = issued. S2 the queue's bit being free and pending > 0: the next waiter wants more than there is, or
-//! a `settle` is on its way. S3 closed => pending falls to 0 and stays.
+//! S1 permits + held = issued. S2 the queue's bit being free and pending > 0: the next waiter, as it was when last looked for, wants
+//! more than there is, or a `settle` is on its way. (Newest first, who came last keeps those behind it waiting until it has what it
+//! wants, also once one of them is overdue: that is looked at when permits come back, or somebody gives up.) S3 closed => pending falls to 0 and stays.
 
 pub(crate) mod word;
 
@@ -135,7 +136,7 @@ impl<Q: Strategy> Semaphore<Q> {
     /// One look at the word, and an exchange if there is a chance.
     #[inline]
     fn take_alone(&self, count: u32) -> bool {
-        let now = self.word.load(Relaxed);
+        let now = probe::look(&self.word);
         Word(now).take_alone(count).is_some_and(|next| {
             // ORDERING: Acquire takes what was done with the permits before (model `acquire_release`).
             self.word.compare_exchange(now, next.0, Acquire, Relaxed).is_ok()

@@ -22,6 +22,7 @@
 pub mod models;
 
 use super::backoff::Backoff;
+use super::probe::{self, Mutant};
 use super::shim::{AtomicU64, Ordering::*, UnsafeCell};
 use std::marker::PhantomData;
 use std::mem;
@@ -53,19 +54,24 @@ pub(crate) struct Entered<'a, T> {
 impl<T> Spin<T> {
     /// Nobody is in. The payload is even, here and below: its lowest bit is not its own.
     pub(crate) fn new(payload: u64, value: T) -> Spin<T> {
+        debug_assert!(payload & BUSY == 0, "S1: the lowest bit is not the payload's");
         Spin { word: AtomicU64::new(payload), value: UnsafeCell::new(value) }
     }
 
     /// The payload, at some moment during the call; by one load, which orders nothing.
     #[inline]
     pub(crate) fn payload(&self) -> u64 {
-        self.word.load(Relaxed) & !BUSY
+        probe::look_beside_stores(&self.word) & !BUSY
     }
 
-    /// Enters if that can be done at once.
+    /// Enters if nobody was in at this look.
     #[inline]
-    fn try_enter(&self) -> Option<Entered<'_, T>> {
-        let payload = self.word.load(Relaxed);
+    fn try_enter(&self, payload: u64) -> Option<Entered<'_, T>> {
+        if probe::has(Mutant::SpinLoadStore) && payload & BUSY == 0 {
+            // ORDERING: none, in a fault that a model switches on: in two steps another may enter between them.
+            self.word.store(payload | BUSY, Relaxed);
+            return Some(Entered { spin: self, payload, visits: PhantomData });
+        }
         let is_free = payload & BUSY == 0
             // ORDERING: Acquire takes what the last visitor did: S2 (model `spin_enter_leave`).
             && self.word.compare_exchange_weak(payload, payload | BUSY, Acquire, Relaxed).is_ok();
@@ -75,7 +81,7 @@ impl<T> Spin<T> {
     /// Enters.
     #[inline]
     pub(crate) fn enter(&self) -> Entered<'_, T> {
-        match self.try_enter() {
+        match self.try_enter(probe::look_beside_stores(&self.word)) {
             Some(entered) => entered,
             None => self.enter_slowly(),
         }
@@ -85,7 +91,7 @@ impl<T> Spin<T> {
     fn enter_slowly(&self) -> Entered<'_, T> {
         let mut backoff = Backoff::with(6, 10);
         loop {
-            if let Some(entered) = self.try_enter() {
+            if let Some(entered) = self.try_enter(probe::look_beside_stores(&self.word)) {
                 return entered;
             }
             backoff.nap();
@@ -95,6 +101,7 @@ impl<T> Spin<T> {
     /// Enters and leaves in one step, with the payload `to`; false if somebody is in, or the payload is not `from`.
     #[inline]
     pub(crate) fn replace(&self, from: u64, to: u64) -> bool {
+        debug_assert!((from | to) & BUSY == 0, "S1: the lowest bit is not the payload's");
         // ORDERING: Acquire and Release, as of a visit (model `spin_replace`).
         self.word.compare_exchange(from, to, AcqRel, Relaxed).is_ok()
     }

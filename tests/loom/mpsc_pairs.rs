@@ -11,10 +11,10 @@ use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(1);
 
-/// Two senders give up while one place comes free, the one when the clock strikes, the other at once. One preemption, for its time.
+/// Two senders give up while one place comes free, the one when the clock strikes, the other at once.
 #[test]
 fn two_senders_that_give_up_lose_no_place() {
-    model("bounded_until_until_recv", 1, || {
+    model("bounded_until_until_recv", 2, || {
         let (sender, mut receiver) = bounded(1);
         sender.send(0).expect("there is room");
         let sending = [1, 2].map(|number| {

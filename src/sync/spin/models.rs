@@ -27,6 +27,19 @@ pub fn enter_leave() {
     });
 }
 
+/// S1: two leave one payload for another in one step, twice: one of them does, each time.
+pub fn replace_replace() {
+    model("spin_replace_replace", 3, || {
+        let spin = Arc::new(Spin::new(0, ()));
+        let replaced = |spin: &Spin<()>| (0..6).filter(|round| spin.replace(2 * round, 2 * round + 2)).count();
+        let other = {
+            let spin = spin.clone();
+            thread::spawn(move || replaced(&spin))
+        };
+        assert_eq!((replaced(&spin) + other.join().unwrap(), spin.payload()), (6, 12), "S1");
+    });
+}
+
 /// S2, of a step that enters and leaves in one: it sees what came before the payload that it replaces, and what came before it is
 /// seen by whoever finds the payload that it has left.
 pub fn replace() {
