@@ -132,7 +132,7 @@ impl<F: FnOnce(u32) -> R, R> Countdown<F> {
     /// Counts down. Reaching zero it runs the closure, here and now, and returns what that returned; whoever waits goes on then.
     ///
     /// # Panics
-    /// Below zero; nothing has changed then. And if the closure does: whoever waits is told that it has [`Failed`].
+    /// Below zero, and at zero, by 0 too: nothing has changed then. And if the closure does: whoever waits is told that it has [`Failed`].
     pub fn decrement(&self, count: u32) -> Option<R> {
         self.decrement_with(count, |payload| payload)
     }

@@ -62,7 +62,7 @@ impl Latch {
     /// Counts down. Says whether this call has reached zero.
     ///
     /// # Panics
-    /// Below zero. Nothing has changed then.
+    /// Below zero, and at zero, by 0 too. Nothing has changed then.
     pub fn decrement(&self, count: u32) -> bool {
         self.count.decrement(count, |payload| payload, State::Done).is_some()
     }

@@ -7,6 +7,7 @@
 //!   overdue       written before the state, read after it
 //!   state         QUEUED ── popped ──> WOKEN, GRANTED, CLOSED       the popper's last touch (N2)
 //! ```
+//! Whoever calls a method is where its line says, under the bit or the popper: its SAFETY comment builds on that.
 
 use super::super::probe::{self, Mutant};
 use super::super::shim::thread::Thread;

@@ -126,7 +126,7 @@ impl Parker {
 
     /// Blocks until there is a token and takes it (true), or until the time is over (false).
     pub fn park_timeout(&self, time: Duration) -> bool {
-        wait(&ForToken(&self.token), Deadline::after(time)).is_some()
+        self.try_park() || wait(&ForToken(&self.token), Deadline::after(time)).is_some()
     }
 
     /// Blocks until there is a token and takes it (true), or until that instant (false).

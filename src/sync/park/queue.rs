@@ -7,8 +7,10 @@
 //!  +---------------------------------+---+
 //! ```
 //! - Q1 The ring is empty iff the tail is null.
-//! - Q2 Oldest to newest is the order of first linking.
-//! - Q3 B is held for a bounded number of instructions, and nothing of the user's runs meanwhile: no closure, no waker.
+//! - Q2 Oldest to newest is the order of first linking; of waiters that were woken together, and link again, any order among
+//!   themselves.
+//! - Q3 B is held for a bounded number of instructions, and nothing of the user's runs meanwhile: no closure, no waker. (A sender
+//!   before a full channel looks into it meanwhile, and lets who is inside go on first: bounded, too, but for preemption, as in Q4.)
 //! - Q4 Who holds B may be preempted; everybody else then yields a few times, and after that sleeps 50 us between two looks: so it
 //!   goes on within a time slice, and even if all who wait for B have a higher priority, as real-time classes do. (A lock-free
 //!   ring was not chosen: pops are rare, and a removal from the middle, by a timeout, is where such rings go wrong.)
@@ -122,7 +124,8 @@ impl<'a> Ring<'a> {
         !node.next().is_null()
     }
 
-    /// Who has waited longest.
+    /// Who has waited longest. What is found here and below is lent until the bit is free, or its node popped: after that its owner
+    /// may leave (N3), though `'a` is longer.
     pub(crate) fn oldest(&self) -> Option<&'a Waiter> {
         // SAFETY: Q1: a tail that is not null is a linked node, which lives until it is unlinked under the bit (N3).
         let tail = unsafe { self.tail.as_ref() }?;

@@ -59,7 +59,8 @@ pub(crate) trait Policy {
         Backoff::steady()
     }
 
-    /// What is to be done at this word: pure, called under the bit.
+    /// What is to be done at this word, called under the bit: a function of what it finds, that changes at most a mark of the
+    /// primitive's own, and calls nothing of a user's.
     fn decide(&self, word: u64) -> Decision;
 
     /// The word without this waiter, who gives up: pure, called under the bit.

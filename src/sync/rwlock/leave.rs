@@ -93,7 +93,7 @@ impl Raw {
     #[inline]
     fn let_go(&self, now: Word, next: Word) -> bool {
         // ORDERING: Release hands what was done inside to the Acquire of who comes in (models `rwlock_read_write`,
-        // `rwlock_write_write`); from a reader it says that it reads no more (`rwlock_upgrade`). It is also what the granted
+        // `rwlock_write_write`); from a reader it says that it reads no more (model `rwlock_upgrade`). It is also what the granted
         // readers see, by way of their state.
         let gone = self.exchange(now, next, Ordering::Release).is_ok();
         if gone && next.is_drained() {

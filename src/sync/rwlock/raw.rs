@@ -102,7 +102,7 @@ impl Raw {
         let mut now = self.look();
         while let Some(next) = change(now) {
             // ORDERING: SeqCst, before the look at the slots; litmus in `spread`. Its Acquire pairs with the Release in `let_go`
-            // (models `rwlock_read_write`, `rwlock_write_write`, `rwlock_upgrade`) and in `spread_out` (`rwlock_spread_install`).
+            // (models `rwlock_read_write`, `rwlock_write_write`, `rwlock_upgrade`), and in `spread_out`.
             match self.exchange(now, next, Ordering::SeqCst) {
                 Ok(()) => return true,
                 Err(seen) => now = seen,
