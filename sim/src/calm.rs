@@ -353,7 +353,7 @@ impl Phase<'_> {
         // A heartbeat and its answer; the leader's clock may be fast, and one may be under way at either end.
         let pulses = QUIET * self.t_max * 21 / 20 / self.world.swarm.heartbeat.as_nanos() as u64 + 2;
         let about_elections = if is_lossy { 2 * QUIET * (others + 1) * others } else { 0 };
-        let stuck = self.world.nodes.iter().filter(|node| is_stuck(node)).count() as u64;
+        let stuck = self.world.nodes.iter().filter(|node| node.is_stuck_for_ever()).count() as u64;
         let most = 2 * pulses * others + STALE + about_elections + stuck * self.tries() * 4 * others;
         if most < said {
             let (beats, within) = (self.world.swarm.heartbeat, QUIET * self.t_max / MS);
@@ -377,21 +377,15 @@ impl Phase<'_> {
     fn heal(&mut self) {
         self.world.net.mend_links();
         for id in 0..self.world.nodes.len() {
-            if is_stuck(&self.world.nodes[id]) {
+            if self.world.nodes[id].is_stuck_for_ever() {
                 // What such a disk holds up never comes; it is as if it had lost power.
                 self.world.freeze(id);
-                self.world.nodes[id].stuck_until = Time::ZERO;
             }
             self.world.thaw(id);
         }
         self.core = self.sound().into_iter().collect();
         self.world.spoken_to = None;
     }
-}
-
-/// Its disk completes nothing, ever again.
-fn is_stuck(node: &Node) -> bool {
-    node.stuck_until == Time::MAX
 }
 
 /// A node, for whoever must find out why it does not live.

@@ -47,6 +47,7 @@ impl Common {
     fn disk(&self, purpose: Purpose, node: usize, nth: u64) -> Arc<SimulatedDisk> {
         let disk = SimulatedDisk::new(fate(self.seed, purpose, node as u64, nth));
         disk.set_powersafe(self.swarm.powersafe);
+        disk.set_sector(self.swarm.sector);
         Arc::new(disk)
     }
 }
@@ -73,7 +74,7 @@ pub struct Node {
     pub life: u64,
     /// How often its directory was emptied.
     pub wipes: u64,
-    /// No disk operation completes before.
+    /// No disk operation completes before; if that is never, none of this process.
     pub stuck_until: Time,
     /// The disk has no room before.
     pub full_until: Time,
@@ -283,8 +284,17 @@ impl Node {
         }
         (self.fuse, self.broken, self.drained, self.rots) = (None, None, None, None);
         (self.paused_until, self.slow_until, self.slow) = (Time::ZERO, Time::ZERO, None);
+        if self.is_stuck_for_ever() {
+            self.stuck_until = Time::ZERO;
+        }
         self.disk.set_fuse(None);
         self.disk.mend();
+    }
+
+    /// Its disk completes nothing as long as this process lives.
+    #[must_use]
+    pub fn is_stuck_for_ever(&self) -> bool {
+        self.stuck_until == Time::MAX
     }
 
     /// Empties the directory.

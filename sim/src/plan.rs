@@ -8,14 +8,14 @@
 mod kinds;
 mod swarm;
 
-pub(crate) use kinds::{OPERATIONS, operation_word};
+pub(crate) use kinds::{FOR_EVER, OPERATIONS, operation_word};
 pub use swarm::{Families, Swarm, swarm};
 pub(crate) use swarm::{INBOX, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES};
 
 use crate::aim::Aim;
 use crate::nemesis::{self, Aimed, Answer};
 use crate::stream::{Purpose, exponential, log_uniform, stream};
-use kinds::{at_leader, broken, clog, crash, cut, down, node, rot, shortage, some_of, spell};
+use kinds::{at_leader, broken, clog, crash, cut, down, node, rot, shortage, some_of, spell, stuck};
 use rsm::mix::Draws;
 use rsm::raft::storage::simulated::Operation;
 use rsm::time::Time;
@@ -211,7 +211,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
         (on.crashes, 210, crash),
         (on.blackouts, 3_000, |draws, _| What::Blackout { down: down(draws) }),
         (on.pauses, 1_200, |draws, swarm| What::Pause { node: node(draws, swarm), lasts: spell(draws) }),
-        (on.stuck, 1_500, |draws, swarm| What::Stuck { node: node(draws, swarm), lasts: spell(draws) }),
+        (on.stuck, 1_500, stuck),
         (on.broken, 900, broken),
         (on.wipes, 4_000, |draws, swarm| What::Wipe { node: node(draws, swarm), down: down(draws) }),
         (on.full, 1_500, |draws, swarm| What::Full { node: node(draws, swarm), lasts: shortage(draws) }),
@@ -223,7 +223,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
             nodes: some_of(draws, swarm),
             lasts: spell(draws),
         }),
-        (on.leaders, 400, at_leader),
+        (on.leaders, 350, at_leader),
         (on.slow, 1_200, |draws, swarm| What::Slow { node: node(draws, swarm), lasts: spell(draws) }),
     ];
     let mut faults = Vec::new();
@@ -237,6 +237,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
             }
             let what = make(&mut draws, swarm);
             flap(&mut draws, at, until, &what, &mut faults);
+            give_up(&mut draws, at, until, &what, &mut faults);
             // Who waits from early on waits in vain less often.
             let at = if matches!(what, What::Await(_)) { Time(at.0 / EARLIER) } else { at };
             faults.push(Fault { at, what });
@@ -257,6 +258,15 @@ fn flap(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<
     let times = log_uniform(draws.bits(), 2, 16);
     let again = (1..times).map(|nth| Time(at.0 + nth * (lasts + pause))).take_while(|&at| at < until);
     faults.extend(again.map(|at| Fault { at, what: What::Cut { shape: shape.clone(), lasts } }));
+}
+
+/// Who has waited for a disk for long enough kills its process.
+fn give_up(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<Fault>) {
+    if let What::Stuck { node, lasts: FOR_EVER } = *what {
+        let (after, down) = (log_uniform(draws.bits(), 100 * MS, 8_000 * MS), down(draws));
+        let at = Time(at.0 + after);
+        faults.extend((at < until).then_some(Fault { at, what: What::Crash { node, down } }));
+    }
 }
 
 impl Shape {

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::html::Mark;
 use crate::net::prolong;
 use crate::node::Node;
-use crate::plan::{Shape, What};
+use crate::plan::{FOR_EVER, Shape, What};
 use crate::world::World;
 use rsm::raft::consensus::RoleName;
 use rsm::raft::peer::SpawnError;
@@ -123,10 +123,11 @@ impl World {
     }
 
     fn stick(&mut self, id: usize, lasts: u64) -> bool {
-        let end = self.after(lasts);
+        let end = if FOR_EVER <= lasts { Time::MAX } else { self.after(lasts) };
         let node = &mut self.nodes[id];
         let stuck = node.process.is_some() && prolong(&mut node.stuck_until, end);
         self.sums.stuck += u64::from(stuck);
+        self.sums.stuck_for_ever += u64::from(stuck && end == Time::MAX);
         stuck
     }
 
@@ -380,6 +381,9 @@ impl World {
         let now = self.now;
         if self.nodes[id].rots.is_some() {
             self.crash(id, 1); // whatever has rotted is found, or is no more
+        }
+        if self.nodes[id].is_stuck_for_ever() {
+            self.crash(id, 1);
         }
         let node = &mut self.nodes[id];
         node.stands_still -= node.paused_until.0.saturating_sub(now.0) + node.slow_until.0.saturating_sub(now.0);

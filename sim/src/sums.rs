@@ -124,6 +124,8 @@ sums! {
     slow,
     /// Disks that were stuck.
     stuck,
+    /// Of those, until their process was killed.
+    stuck_for_ever,
     /// Disks that were full.
     full,
     /// Processes that have ended since their disk failed.

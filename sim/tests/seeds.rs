@@ -82,6 +82,7 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("failed renames", sums.failed_renames),
         ("failed removals", sums.failed_removals),
         ("failed syncs of names", sums.failed_name_syncs),
+        ("stuck for ever", sums.stuck_for_ever),
         ("rotten logs", sums.rotten),
         ("rotten snapshots", sums.rotten_snapshots),
     ];

@@ -46,6 +46,15 @@ pub(super) fn long_spell(draws: &mut Draws) -> u64 {
     log_uniform(draws.bits(), 20 * MS, most)
 }
 
+/// Whatever lasts so long, about eleven days, has no end.
+pub(crate) const FOR_EVER: u64 = 1_000_000_000 * MS;
+
+/// Some disks are stuck until their process is killed.
+pub(super) fn stuck(draws: &mut Draws, swarm: &Swarm) -> What {
+    let (node, lasts) = (node(draws, swarm), spell(draws));
+    What::Stuck { node, lasts: if draws.chance(1, 8) { FOR_EVER } else { lasts } }
+}
+
 pub(super) fn at_leader(draws: &mut Draws, _: &Swarm) -> What {
     What::AtLeader { answer: nemesis::draw_answer(draws, false), lasts: spell(draws) }
 }

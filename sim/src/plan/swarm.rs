@@ -45,6 +45,8 @@ pub struct Swarm {
     pub disk_mean: u64,
     /// A write that is cut short leaves alone what lies beside it.
     pub powersafe: bool,
+    /// So many bytes has a sector of a disk.
+    pub sector: u64,
     /// Whether events at equal times come in an order of the seed's own.
     pub ties: bool,
     /// Drift of the clocks: at most this many millionths.
@@ -120,7 +122,7 @@ pub fn swarm(seed: u64) -> Swarm {
     let all = draws.chance(1, 16);
     let nodes = [1, 2, 3, 3, 3, 4, 5, 5, 7][draws.below(9) as usize];
     let election_max = if draws.chance(1, 16) { 2_000 * MS } else { 250 * MS };
-    let election = log_uniform(draws.bits(), 45 * MS, election_max);
+    let election = log_uniform(draws.bits(), 40 * MS, election_max);
     // Of many clients each is the slower.
     let clients = log_uniform(draws.bits(), 1, 32);
     let mut small = |among: u64, most: u64, usual: usize| {
@@ -139,7 +141,7 @@ pub fn swarm(seed: u64) -> Swarm {
         snapshot_bytes: limits.snapshot_bytes,
         segment_bytes: [128 << 10, 256 << 10][draws.below(2) as usize],
         // Without faults none is evicted: there are as many as clients and peers.
-        sessions_max: 4 + draws.below(60) as usize + if is_control { 16 + nodes } else { 0 },
+        sessions_max: 4 + draws.below(60) as usize + if is_control { 32 + nodes } else { 0 },
         clients: clients as usize,
         rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(3),
         tickets,
@@ -147,6 +149,7 @@ pub fn swarm(seed: u64) -> Swarm {
         weather: weather(&mut draws, election, is_control, all),
         disk_mean: log_uniform(draws.bits(), MS / 50, disk_max),
         powersafe: draws.chance(1, 2),
+        sector: limits.sector,
         ties: draws.chance(1, 2),
         drift_ppm: [0, 50, 500, 50_000][draws.below(4) as usize],
         pre_vote: !draws.chance(1, 8) || is_control,
@@ -171,6 +174,7 @@ struct Limits {
     snapshot_bytes: u64,
     window_bytes: usize,
     entry_bytes: usize,
+    sector: u64,
     /// So many heartbeats more come in an election timeout.
     more_beats: u64,
 }
@@ -189,6 +193,7 @@ fn limits(seed: u64, is_control: bool, all: bool) -> Limits {
         snapshot_bytes: some(4, 256, 32 << 10).unwrap_or(SNAPSHOT_BYTES),
         window_bytes: some(3, 64, 64 << 10).map_or(WINDOW_BYTES, |bytes| bytes as usize),
         entry_bytes: some(6, 96, 1_024).map_or(usize::MAX, |bytes| bytes as usize),
+        sector: some(2, 1, 1).map_or(512, |_| 4_096),
         more_beats: some(12, 1, 3).unwrap_or_default(),
     }
 }

@@ -27,6 +27,7 @@ fn quiet(nodes: usize) -> Swarm {
         weather: Weather { spread: 1, ..Weather::fair(delay_min, delay_mean) },
         disk_mean: MS / 10,
         powersafe: true,
+        sector: 512,
         ties: false,
         drift_ppm: 0,
         pre_vote: true,
@@ -45,7 +46,7 @@ fn quiet(nodes: usize) -> Swarm {
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 34] = [
+pub(crate) const OPTIONS: [&str; 35] = [
     "loss",
     "double",
     "replay",
@@ -80,6 +81,7 @@ pub(crate) const OPTIONS: [&str; 34] = [
     "snapshot-bytes",
     "window-bytes",
     "entry",
+    "sector",
 ];
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -125,6 +127,7 @@ fn value(swarm: &Swarm, option: &str) -> String {
         "snapshot-bytes" => swarm.snapshot_bytes.to_string(),
         "window-bytes" => swarm.window_bytes.to_string(),
         "entry" => swarm.entry_bytes.to_string(),
+        "sector" => swarm.sector.to_string(),
         _ => swarm.piece_bytes.to_string(),
     }
 }
@@ -168,6 +171,7 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
         "snapshot-bytes" => swarm.snapshot_bytes = words.number()?,
         "window-bytes" => swarm.window_bytes = words.number()? as usize,
         "entry" => swarm.entry_bytes = words.number()? as usize,
+        "sector" => swarm.sector = words.number()?.max(1),
         word => return Err(format!("`{word}` is no option of a cluster")),
     }
     Ok(())

@@ -72,6 +72,22 @@ fn a_fault_that_lasts_no_longer_than_another_has_no_effect() {
 }
 
 #[test]
+fn a_disk_that_is_stuck_for_ever_is_so_until_its_process_is_killed() {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.families) = (3, Families::default());
+    let time = VirtualTime::new(3);
+    let mut world = World::new(3, swarm, Vec::new(), &time);
+    time.run_until(Time(1_000 * MS), &mut world);
+    assert!(world.apply(What::Stuck { node: 1, lasts: FOR_EVER }));
+    let before = world.nodes[1].flushes;
+    time.run_until(Time(60_000 * MS), &mut world);
+    assert!(world.nodes[1].flushes <= before + 1, "one at a time, and that one is never over");
+    assert!(world.apply(What::Crash { node: 1, down: MS }));
+    time.run_until(Time(65_000 * MS), &mut world);
+    assert!(1 < world.nodes[1].flushes && !world.is_broken(), "of the next life");
+}
+
+#[test]
 fn a_failed_sync_excuses_no_other_end() {
     let ended = |end: fn(&mut World)| {
         let mut swarm = swarm(3);

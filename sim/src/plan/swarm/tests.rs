@@ -64,8 +64,9 @@ fn every_size_is_drawn_small_and_large() {
 
 #[test]
 fn every_switch_is_on_in_some_seeds_and_off_in_others() {
-    let switches: [fn(&Swarm) -> bool; 23] = [
+    let switches: [fn(&Swarm) -> bool; 24] = [
         |swarm| swarm.powersafe,
+        |swarm| !swarm.powersafe && swarm.sector == 4_096,
         |swarm| swarm.ties,
         |swarm| swarm.pre_vote,
         |swarm| swarm.check_quorum,

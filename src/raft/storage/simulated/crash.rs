@@ -2,7 +2,7 @@
 //!
 //! Each file with writes that were not synced meets one of five fates, and so do the names.
 
-use super::inode::{Inode, SECTOR, Write};
+use super::inode::{Inode, Sectors, Write};
 use super::{NameChange, State};
 use crate::mix::Draws;
 
@@ -45,9 +45,9 @@ impl State {
     pub(super) fn crash(&mut self) -> Crash {
         let mut crash = Crash::default();
         let spares = self.spares.take();
-        let (powersafe, draws) = (self.powersafe, &mut self.draws);
+        let (sectors, draws) = (self.sectors, &mut self.draws);
         for inode in self.inodes.values_mut() {
-            inode.crash(spares, powersafe, draws, &mut crash);
+            inode.crash(spares, sectors, draws, &mut crash);
         }
         crash.lost_names = self.crash_names(spares);
         (self.fuse, self.struck, self.failure) = (None, None, None);
@@ -102,7 +102,7 @@ impl NameChange {
 }
 
 impl Inode {
-    fn crash(&mut self, spares: Option<Spares>, powersafe: bool, draws: &mut Draws, crash: &mut Crash) {
+    fn crash(&mut self, spares: Option<Spares>, sectors: Sectors, draws: &mut Draws, crash: &mut Crash) {
         let pending = std::mem::take(&mut self.pending);
         if pending.is_empty() && self.is_clean {
             return;
@@ -125,7 +125,7 @@ impl Inode {
                         self.ledger.settle(write.len(), lands);
                     }
                     Fate::Sectors | Fate::Shreds => {
-                        crash.torn += u64::from(self.tear(write, fate == Fate::Shreds, powersafe, draws));
+                        crash.torn += u64::from(self.tear(write, fate == Fate::Shreds, sectors, draws));
                     }
                 }
             }
@@ -136,9 +136,9 @@ impl Inode {
     }
 
     /// Lets some sectors of a write through, or parts of them. Whether it is then neither there nor not there.
-    fn tear(&mut self, write: &Write, shred: bool, powersafe: bool, draws: &mut Draws) -> bool {
+    fn tear(&mut self, write: &Write, shred: bool, sectors: Sectors, draws: &mut Draws) -> bool {
         let (mut whole, mut missing) = (false, false);
-        for (at, bytes) in write.sectors() {
+        for (at, bytes) in write.sectors(sectors.bytes) {
             match draws.below(if shred { 3 } else { 2 }) {
                 0 => {
                     self.ledger.settle(bytes.len(), false);
@@ -150,7 +150,7 @@ impl Inode {
                     whole = true;
                 }
                 _ => {
-                    self.shred(at, bytes, powersafe, draws);
+                    self.shred(at, bytes, sectors, draws);
                     (whole, missing) = (true, true);
                 }
             }
@@ -159,16 +159,16 @@ impl Inode {
     }
 
     /// The beginning of a piece lands, behind it noise. Without powersafe overwrite the noise fills the whole sector.
-    fn shred(&mut self, at: u64, bytes: &[u8], powersafe: bool, draws: &mut Draws) {
+    fn shred(&mut self, at: u64, bytes: &[u8], sectors: Sectors, draws: &mut Draws) {
         let landed = draws.below(bytes.len() as u64) as usize;
         self.ledger.settle(landed, true);
         self.ledger.settle(bytes.len() - landed, false);
         let mut bytes = bytes.to_vec();
         bytes[landed..].fill_with(|| draws.bits() as u8);
         self.durable.write(at, &bytes);
-        if !powersafe {
-            let sector = at / SECTOR * SECTOR;
-            bytes.resize((SECTOR as usize).min(self.durable.len() - sector as usize), 0);
+        if !sectors.powersafe {
+            let sector = at / sectors.bytes * sectors.bytes;
+            bytes.resize((sectors.bytes as usize).min(self.durable.len() - sector as usize), 0);
             bytes.fill_with(|| draws.bits() as u8);
             self.durable.write(sector, &bytes);
         }

@@ -5,8 +5,14 @@ use super::ledger::Ledger;
 use crate::mix::Draws;
 use std::sync::Arc;
 
-/// What a disk writes whole or not at all, mostly.
-pub(super) const SECTOR: u64 = 512;
+/// What the platter, or the flash, is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sectors {
+    /// What a disk writes whole or not at all, mostly.
+    pub(super) bytes: u64,
+    /// A write that is cut short leaves alone what lies beside it in them.
+    pub(super) powersafe: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Inode {
@@ -82,10 +88,10 @@ impl Inode {
     }
 
     /// A sync that fails: some sectors landed; all count as clean, so that no later sync writes the others.
-    pub(super) fn lose(&mut self, draws: &mut Draws) {
+    pub(super) fn lose(&mut self, sector: u64, draws: &mut Draws) {
         self.is_clean = false;
         for write in std::mem::take(&mut self.pending) {
-            for (at, bytes) in write.sectors() {
+            for (at, bytes) in write.sectors(sector) {
                 let lands = draws.chance(1, 2);
                 if lands {
                     self.durable.write(at, bytes);
@@ -110,14 +116,14 @@ impl Write {
         self.pieces.iter().map(|piece| piece.bytes().len()).sum()
     }
 
-    /// Its parts that lie in one sector each, and where.
-    pub(super) fn sectors(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.pieces.iter().flat_map(|piece| {
-            let (at, bytes) = (piece.at(), piece.bytes());
-            let end = at + bytes.len() as u64;
-            (at / SECTOR..end.div_ceil(SECTOR)).map(move |sector| {
-                let (from, to) = ((sector * SECTOR).max(at), ((sector + 1) * SECTOR).min(end));
-                (from, &bytes[(from - at) as usize..(to - at) as usize])
+    /// Its parts that lie in one sector of so many bytes each, and where.
+    pub(super) fn sectors(&self, bytes: u64) -> impl Iterator<Item = (u64, &[u8])> {
+        self.pieces.iter().flat_map(move |piece| {
+            let (at, content) = (piece.at(), piece.bytes());
+            let end = at + content.len() as u64;
+            (at / bytes..end.div_ceil(bytes)).map(move |sector| {
+                let (from, to) = ((sector * bytes).max(at), ((sector + 1) * bytes).min(end));
+                (from, &content[(from - at) as usize..(to - at) as usize])
             })
         })
     }

@@ -27,7 +27,7 @@ use super::Disk;
 use crate::mix::Draws;
 use crate::sync::lock::Lock;
 use image::Piece;
-use inode::Inode;
+use inode::{Inode, Sectors};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ struct State {
     /// Of files that are no more.
     gone: Ledger,
     life: u64,
-    powersafe: bool,
+    sectors: Sectors,
     capacity: u64,
     operations: u64,
     fuse: Option<u64>,
@@ -116,7 +116,7 @@ impl SimulatedDisk {
             pending_names: Vec::new(),
             gone: Ledger::default(),
             life: 0,
-            powersafe: true,
+            sectors: Sectors { bytes: 512, powersafe: true },
             capacity: u64::MAX,
             operations: 0,
             fuse: None,
@@ -140,12 +140,21 @@ impl SimulatedDisk {
         self.state.lock().draws = Draws::new(seed);
     }
 
-    /// Whether a write that is cut short leaves alone what lies beside it in its 512-byte sectors. It does, unless told.
+    /// Whether a write that is cut short leaves alone what lies beside it in its sectors. It does, unless told.
     pub fn set_powersafe(&self, powersafe: bool) {
-        self.state.lock().powersafe = powersafe;
+        self.state.lock().sectors.powersafe = powersafe;
     }
 
-    /// How many bytes all files together may have.
+    /// A sector has so many bytes: 512, unless told.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn set_sector(&self, bytes: u64) {
+        assert_ne!(bytes, 0, "a sector holds something");
+        self.state.lock().sectors.bytes = bytes;
+    }
+
+    /// How many bytes all files together may have. Of a write for which there is no room a part may land.
     pub fn set_capacity(&self, bytes: u64) {
         self.state.lock().capacity = bytes;
     }
@@ -317,7 +326,13 @@ impl State {
         pieces: impl FnOnce(usize) -> P,
     ) -> io::Result<()> {
         let growth = (at + len as u64).saturating_sub(self.of(file)?.cache.len() as u64);
-        if growth != 0 && self.capacity.saturating_sub(growth) < self.used() {
+        let room = if growth == 0 { 0 } else { self.capacity.saturating_sub(self.used()) };
+        if room < growth {
+            let fits = (len as u64 + room).saturating_sub(growth);
+            let written = if self.draws.chance(1, 2) { self.draws.below(fits + 1) as usize } else { 0 };
+            if let Some(inode) = self.inodes.get_mut(&file.inode).filter(|_| written != 0) {
+                inode.write(pieces(written));
+            }
             return Err(io::ErrorKind::StorageFull.into());
         }
         let fate = self.begin(Operation::Write, &file.name)?;
@@ -407,11 +422,11 @@ impl Disk for SimulatedDisk {
         let fate = state.begin(Operation::Sync, &file.name)?;
         // Where it is said what is spared, that is for the crash to do.
         let lands = state.draws.chance(1, 2) && state.spares.is_none();
-        let State { inodes, draws, .. } = &mut *state;
+        let State { inodes, draws, sectors, .. } = &mut *state;
         if let Some(inode) = inodes.get_mut(&file.inode) {
             match fate {
                 Fate::Done => inode.sync(),
-                Fate::Fails => inode.lose(draws),
+                Fate::Fails => inode.lose(sectors.bytes, draws),
                 Fate::Last if lands => inode.sync(),
                 Fate::Last => {}
             }

@@ -140,22 +140,40 @@ fn a_full_disk_takes_no_more() {
 }
 
 #[test]
+fn of_what_finds_no_room_a_part_may_land() {
+    let landed = |seed| {
+        let disk = SimulatedDisk::new(seed);
+        disk.set_capacity(10);
+        let file = written(&disk, "a", &[1; 4]);
+        assert_eq!(disk.write_at(&file, &[2; 9], 3).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let bytes = disk.content("a").unwrap();
+        assert!(bytes.len() <= 10 && bytes[..3] == [1; 3] && bytes[4..].iter().all(|&byte| byte == 2), "{bytes:?}");
+        bytes.iter().filter(|&&byte| byte == 2).count()
+    };
+    let all: std::collections::BTreeSet<usize> = (0..200).map(landed).collect();
+    assert_eq!(all.into_iter().collect::<Vec<_>>(), (0..=7).collect::<Vec<_>>());
+}
+
+#[test]
 fn without_powersafe_overwrite_a_torn_write_spoils_its_neighbours() {
-    let spoilt = |powersafe| {
+    let spoilt = |powersafe, sector, neighbour: std::ops::Range<usize>| {
         let spoils = |seed| {
             let disk = SimulatedDisk::new(seed);
             disk.set_powersafe(powersafe);
-            let file = written(&disk, "a", &[7; 512]);
+            disk.set_sector(sector);
+            let file = written(&disk, "a", &[7; 8192]);
             disk.sync(&file).unwrap();
             disk.sync_dir().unwrap();
-            disk.write_at(&file, &[8; 10], 100).unwrap();
+            disk.write_at(&file, &[8; 10], 612).unwrap();
             disk.crash();
-            disk.content("a").unwrap()[..100] != [7; 100]
+            disk.content("a").unwrap()[neighbour.clone()].iter().any(|&byte| byte != 7)
         };
         (0..200).filter(|&seed| spoils(seed)).count()
     };
-    assert_eq!(spoilt(true), 0);
-    assert!(5 < spoilt(false));
+    assert_eq!(spoilt(true, 512, 512..612) + spoilt(true, 4096, 512..612), 0);
+    assert!(5 < spoilt(false, 512, 512..612) && 5 < spoilt(false, 4096, 512..612));
+    assert_eq!(spoilt(false, 512, 0..512) + spoilt(false, 4096, 4096..8192), 0, "beyond its sector it spoils nothing");
+    assert!(5 < spoilt(false, 4096, 0..512), "which may be large");
 }
 
 #[test]

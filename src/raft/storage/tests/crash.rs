@@ -20,7 +20,7 @@ fn crash_test<S: Tended>(mutant: Mutant) -> Result<Tally, String> {
         SOUND,
         packed,
         Setting { align: 512, powersafe: false, ..SOUND },
-        Setting { powersafe: false, ..SOUND },
+        Setting { powersafe: false, sector: 4096, ..SOUND },
         Setting { faults: true, ..SOUND },
         Setting { faults: true, ..packed },
     ];

@@ -76,6 +76,7 @@ impl Tended for Wal<TestDisk> {
 pub(super) struct Setting {
     pub(super) align: u32,
     pub(super) powersafe: bool,
+    pub(super) sector: u64,
     /// Syncs fail, processes die, the disk is small.
     pub(super) faults: bool,
     pub(super) skip_sync: bool,
@@ -83,7 +84,7 @@ pub(super) struct Setting {
 }
 
 pub(super) const SOUND: Setting =
-    Setting { align: 4096, powersafe: true, faults: false, skip_sync: false, skip_sync_dir: false };
+    Setting { align: 4096, powersafe: true, sector: 512, faults: false, skip_sync: false, skip_sync_dir: false };
 
 /// What happened in all the lives.
 #[derive(Clone, Copy, Debug, Default)]
@@ -142,6 +143,7 @@ impl World {
     pub(super) fn new(seed: u64, setting: Setting) -> World {
         let disk = SimulatedDisk::new(seed);
         disk.set_powersafe(setting.powersafe);
+        disk.set_sector(setting.sector);
         let Setting { skip_sync, skip_sync_dir, .. } = setting;
         World {
             disk: Arc::new(TestDisk { disk, skip_sync, skip_sync_dir }),
