@@ -4,12 +4,14 @@
 //!   one is left behind ──> faults end ──> a core is drawn: a majority ──> led by one of its own ──> a fresh commit
 //!             the others are down, cut off, stuck,    ──> clients at rest ──> each peer answers for itself ──> all equal
 //!             or deaf and still talking               ──> quiet for ten timeouts ──> everyone heals ──> all equal
+//!                                                     ──> all are told to end, and do so
 //! ```
 //! Healthy is: the core's nodes are up, their disks answer in 20 ms, each packet among them arrives within a quarter of the
 //! least timeout, and at most one in twenty is lost. Bounds are counted in `T_max`, the longest timeout that is drawn. Who
 //! was wiped and not born again, or has found its disk damaged, is asked for nothing.
 
 mod asked;
+mod drained;
 
 use crate::net::Weather;
 use crate::node::Node;
@@ -111,6 +113,7 @@ impl Phase<'_> {
         self.heal();
         self.interrupt()?;
         self.agree("log that all members have applied", 2 * CATCH_UP)?;
+        self.drain()?;
         let parts = |time: Duration| time.as_nanos() as u64 * PARTS / self.t_max;
         Some(Calm { led: parts(led), fresh: parts(fresh) })
     }

@@ -415,10 +415,14 @@ impl World {
     pub(crate) fn ended(&mut self, id: usize) {
         let node = &mut self.nodes[id];
         let Some(process) = node.process.as_ref().filter(|process| process.peer.has_ended()) else { return };
-        let fault = process.peer.fault();
+        let (fault, left) = (process.peer.fault(), process.peer.status());
         let down = match (node.broken, node.drained) {
             (_, Some(down)) if fault.is_none() => {
-                self.sums.drained += 1;
+                if (left.tickets, left.queue) != (0, 0) {
+                    let why = format!("{id} has ended, and leaves {} tickets, {} inputs", left.tickets, left.queue);
+                    self.check.lock().break_rule("R21", why);
+                }
+                self.sums.drained += u64::from(down != FOR_EVER);
                 down
             }
             (Some(down), _) if fault.as_deref().is_some_and(is_of_the_disk) => {

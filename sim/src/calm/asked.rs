@@ -21,13 +21,13 @@ const PATIENCE: u64 = 8;
 
 /// What a peer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Call {
+pub(super) enum Call {
     Change,
     Read,
 }
 
 /// Who was asked for what, and whether that was done.
-type Told = Arc<Lock<Vec<(usize, Call, bool)>>>;
+pub(super) type Told = Arc<Lock<Vec<(usize, Call, bool)>>>;
 
 impl Phase<'_> {
     pub(super) fn be_asked(&mut self) -> Option<()> {
@@ -57,7 +57,7 @@ impl Phase<'_> {
     }
 
     /// Asks one of them. The change is of what never stands there, so it changes nothing.
-    fn ask(&self, id: usize, call: Call, told: &Told) {
+    pub(super) fn ask(&self, id: usize, call: Call, told: &Told) {
         let Some(process) = &self.world.nodes[id].process else { return };
         let told = Arc::clone(told);
         match call {

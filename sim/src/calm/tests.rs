@@ -156,7 +156,12 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
         (|phase| phase.be_led(), |phase| phase.rest(), |phase| phase.be_asked(), |phase| phase.be_quiet());
     let commit: Ask = |phase| phase.commit_beyond(phase.committed());
     let equal: Ask = |phase| phase.agree("log", CATCH_UP);
-    let all: [(Happens, Ask, &str); 10] = [
+    let end: Ask = |phase| phase.drain();
+    let still: Happens = |phase| {
+        be_still(phase);
+        assert!(phase.world.apply(What::Pause { node: 1, lasts: 9_000 * MS }));
+    };
+    let all: [(Happens, Ask, &str); 11] = [
         (leaderless, led, "no leader of their own that all know among"),
         (strangers, led, "no leader of their own that all know among"),
         (mute, commit, "no fresh commit among"),
@@ -167,12 +172,13 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
         (struck, quiet, "another leads where all was quiet"),
         (stormy, quiet, "were elected where all was quiet"),
         (nothing, quiet, "packets without end"),
+        (still, end, "no end of all who were told to end within"),
     ];
     for (happens, ask, sentence) in all {
         let told = broken(happens, ask).unwrap_or_default();
         assert!(told.starts_with(sentence), "{told:?} instead of {sentence:?}");
     }
-    for ask in [led, commit, rest, asked, equal, quiet] {
+    for ask in [led, commit, rest, asked, equal, quiet, end] {
         assert_eq!(broken(be_still, ask), None);
     }
 }
