@@ -135,6 +135,7 @@ impl Phase<'_> {
     /// Clients have an answer, or none at the deadline; then the same again, which a healthy core answers.
     fn rest(&mut self) -> Option<()> {
         self.world.is_at_rest = true;
+        self.world.wake();
         self.until(3 * self.world.timeout() + self.hard(), "answer to every client", |phase| phase.world.clients_rest())
     }
 

@@ -73,7 +73,7 @@ pub enum Kind {
     Amnesiac,
     /// Opens one session after the other, so that others lose theirs.
     Flooder,
-    /// Is silent for long, then asks again for what it was told before.
+    /// Is silent until its session is gone, or for long, then asks again for what it was told before.
     Idler,
     /// Says again what it has long acknowledged: that takes no effect any more.
     Repeater,
@@ -222,6 +222,11 @@ impl Client {
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         self.doing == Doing::Nothing
+    }
+
+    /// Whether it opens one session after the other.
+    pub(crate) fn is_flooder(&self) -> bool {
+        self.kind == Kind::Flooder
     }
 
     /// A draw of this client's.

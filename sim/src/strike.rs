@@ -272,22 +272,28 @@ impl World {
 
     fn is_beyond_budget(&self, what: &What) -> bool {
         match *what {
-            What::Wipe { node, .. } | What::Rot { node, .. } => !self.may_impair(node),
+            What::Wipe { node, .. } => !self.may_impair(node),
+            What::Rot { node, .. } => !self.may_rot(node),
             _ => false,
         }
     }
 
-    /// At most as many disks as the cluster promises to survive are emptied or rot, in all of the run.
+    /// At most as many disks as the cluster promises to survive are emptied or rot, in all of the run; beyond the budget
+    /// others rot too.
     fn may_impair(&self, id: usize) -> bool {
-        let lost = self.nodes.iter().filter(|node| 0 < node.wipes || node.is_rotten || node.id == id).count();
-        lost <= (self.nodes.len() - 1) / 2
+        let is_lost = |node: &&Node| 0 < node.wipes || node.is_rotten && self.swarm.is_budgeted || node.id == id;
+        self.nodes.iter().filter(is_lost).count() <= (self.nodes.len() - 1) / 2
+    }
+
+    fn may_rot(&self, id: usize) -> bool {
+        !self.swarm.is_budgeted || self.may_impair(id)
     }
 
     /// Only where nothing is written any more: what was flushed last cannot be told from a torn write, and a snapshot has
     /// its name once it is whole.
     fn rot(&mut self, id: usize, place: u64, down: u64) -> bool {
         let node = &self.nodes[id];
-        if node.process.is_none() || node.is_rotten || 0 < node.wipes || !self.may_impair(id) {
+        if node.process.is_none() || node.is_rotten || 0 < node.wipes || !self.may_rot(id) {
             return false;
         }
         let mut names = node.disk.list().unwrap_or_default();
@@ -311,6 +317,8 @@ impl World {
         let is_snapshot = name.starts_with("snap-");
         self.sums.rotten += u64::from(node.is_rotten && !is_snapshot);
         self.sums.rotten_snapshots += u64::from(node.is_rotten && is_snapshot);
+        let rotten = self.nodes.iter().filter(|node| node.is_rotten).count();
+        self.sums.beyond_budget += u64::from(self.nodes.len() / 2 < rotten);
         true
     }
 
@@ -440,7 +448,9 @@ impl World {
         };
         node.kill();
         node.disk.kill();
-        self.later(down, Event::Start { node: id });
+        if down < FOR_EVER {
+            self.later(down, Event::Start { node: id });
+        }
     }
 }
 

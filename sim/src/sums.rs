@@ -150,6 +150,8 @@ sums! {
     rotten,
     /// Disks of which a bit of a snapshot has changed.
     rotten_snapshots,
+    /// Of those, the ones that left no majority of sound disks.
+    beyond_budget,
     /// Clocks that have jumped.
     leaps,
     /// Processes that ended in good order.

@@ -8,7 +8,7 @@
 use crate::account::LOOK;
 use crate::aim::kind;
 use crate::check::{Answers, Check, Control, bodies};
-use crate::client::{Client, Next, Told};
+use crate::client::{Came, Client, Next, Told};
 use crate::effects::Effects;
 use crate::event::Event;
 use crate::html::Film;
@@ -83,6 +83,10 @@ pub struct World {
     pub(crate) said: Vec<String>,
     /// What is seen, if there is to be a picture.
     pub(crate) film: Option<Film>,
+    /// How many sessions were opened.
+    opened: u64,
+    /// Clients that are silent until so many are.
+    asleep: Vec<(usize, u64)>,
 }
 
 impl World {
@@ -129,6 +133,8 @@ impl World {
             story: None,
             said: Vec::new(),
             film: None,
+            opened: 0,
+            asleep: Vec::new(),
         };
         world.answers.never(NOBODYS);
         let rolls_back = world.plan.iter().any(|fault| matches!(fault.what, What::Rollback { .. }));
@@ -233,6 +239,24 @@ impl World {
         if self.clients[client].becomes_due() {
             self.later(by, Event::Client(client));
         }
+    }
+
+    /// Silent for so long that its session is gone, if somebody opens one session after the other.
+    fn sleep(&mut self, client: usize, pause: u64) {
+        if self.is_at_rest || !self.clients.iter().any(Client::is_flooder) {
+            self.client_later(pause + SLEEP, client);
+        } else {
+            self.asleep.push((client, self.opened + self.swarm.sessions_max as u64));
+        }
+    }
+
+    /// Those go on whose sessions must be gone by now; all of them, if nothing new is begun.
+    pub(crate) fn wake(&mut self) {
+        let is_due = |&(_, opened): &(usize, u64)| opened <= self.opened || self.is_at_rest;
+        let (due, asleep) = std::mem::take(&mut self.asleep).into_iter().partition(is_due);
+        self.asleep = asleep;
+        let due: Vec<(usize, u64)> = due;
+        due.into_iter().for_each(|(client, _)| self.client_later(0, client));
     }
 
     /// Whether no client waits for anything.
@@ -350,12 +374,16 @@ impl World {
             let why = format!("a caller was told of index {index}, of which {committed} are committed");
             self.check.lock().break_rule("R15", why);
         }
+        if told.outcome.is_ok_and(|(_, came)| matches!(came, Came::Opened(_))) {
+            self.opened += 1;
+            self.wake();
+        }
         let client = &mut self.clients[told.client];
         let pause = exponential(client.draw(), self.swarm.rest);
         match client.on_told(told, &mut self.answers) {
             Next::Stale => {}
             Next::Rest | Next::Again => self.client_later(pause, told.client),
-            Next::Sleep => self.client_later(pause + SLEEP, told.client),
+            Next::Sleep => self.sleep(told.client, pause),
             Next::Violated { floor, seen } => {
                 self.check
                     .lock()
@@ -450,7 +478,7 @@ fn give_back<T>(shared: &Lock<Vec<T>>, empty: Vec<T>) {
     }
 }
 
-/// How long an idle client sleeps.
+/// How long an idle client sleeps where nobody costs it its session.
 const SLEEP: u64 = 700 * MS;
 
 #[cfg(test)]

@@ -69,6 +69,8 @@ pub struct Swarm {
     pub piece_bytes: u64,
     /// So many bytes more has each command.
     pub pad: u16,
+    /// No more disks rot than the cluster promises to survive. Else only what may never happen is judged.
+    pub is_budgeted: bool,
     /// Which families of faults are drawn.
     pub families: Families,
     /// Faults come so many times as rarely as they may.
@@ -131,6 +133,7 @@ pub fn swarm(seed: u64) -> Swarm {
     };
     let (tickets, inbox) = (small(4, 8, TICKETS), small(8, 16, INBOX / 64) * 64);
     let limits = limits(seed, is_control, all);
+    let is_budgeted = is_control || all || !stream(seed, Purpose::Swarm, 3).chance(1, 16);
     let disk_max = if is_control { election / 160 } else { 5 * MS };
     Swarm {
         nodes,
@@ -161,7 +164,8 @@ pub fn swarm(seed: u64) -> Swarm {
         cache_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
         piece_bytes: log_uniform(draws.bits(), 64, 64 << 10),
         pad: if is_control || limits.entry_bytes != usize::MAX { 0 } else { pad(seed) },
-        families: families(&mut draws, is_control, all),
+        is_budgeted,
+        families: families(&mut draws, is_control, all, is_budgeted),
         pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
         is_control,
     }
@@ -239,7 +243,7 @@ fn weather(draws: &mut Draws, election: u64, is_control: bool, all: bool) -> Wea
     Weather { loss, double, replay, flip, truncate, late, spread, is_fifo, crowd_max, bandwidth, ..fair }
 }
 
-fn families(draws: &mut Draws, is_control: bool, all: bool) -> Families {
+fn families(draws: &mut Draws, is_control: bool, all: bool, is_budgeted: bool) -> Families {
     let mut on = || (draws.chance(1, 2) || all) && !is_control;
     Families {
         cuts: on(),
@@ -252,7 +256,7 @@ fn families(draws: &mut Draws, is_control: bool, all: bool) -> Families {
         wipes: on(),
         full: on(),
         leaps: on(),
-        rot: on(),
+        rot: on() || !is_budgeted,
         drains: on(),
         asides: on(),
         leaders: on(),

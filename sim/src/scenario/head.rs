@@ -39,6 +39,7 @@ fn quiet(nodes: usize) -> Swarm {
         cache_bytes: 16 << 20,
         piece_bytes: 256 << 10,
         pad: 0,
+        is_budgeted: true,
         families: Families::default(),
         pace: 1,
         is_control: false,
@@ -46,7 +47,7 @@ fn quiet(nodes: usize) -> Swarm {
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 35] = [
+pub(crate) const OPTIONS: [&str; 36] = [
     "loss",
     "double",
     "replay",
@@ -82,6 +83,7 @@ pub(crate) const OPTIONS: [&str; 35] = [
     "window-bytes",
     "entry",
     "sector",
+    "budget",
 ];
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -128,6 +130,7 @@ fn value(swarm: &Swarm, option: &str) -> String {
         "window-bytes" => swarm.window_bytes.to_string(),
         "entry" => swarm.entry_bytes.to_string(),
         "sector" => swarm.sector.to_string(),
+        "budget" => switch(swarm.is_budgeted),
         _ => swarm.piece_bytes.to_string(),
     }
 }
@@ -171,6 +174,7 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
         "snapshot-bytes" => swarm.snapshot_bytes = words.number()?,
         "window-bytes" => swarm.window_bytes = words.number()? as usize,
         "entry" => swarm.entry_bytes = words.number()? as usize,
+        "budget" => swarm.is_budgeted = switch(words)?,
         "sector" => swarm.sector = words.number()?.max(1),
         word => return Err(format!("`{word}` is no option of a cluster")),
     }

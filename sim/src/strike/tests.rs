@@ -87,6 +87,30 @@ fn a_disk_that_is_stuck_for_ever_is_so_until_its_process_is_killed() {
     assert!(1 < world.nodes[1].flushes && !world.is_broken(), "of the next life");
 }
 
+/// Old bytes of all three: each ends, or refuses to start, nobody serves what is wrong, and nobody is asked to live.
+#[test]
+fn beyond_the_budget_any_disk_may_rot_and_nothing_wrong_is_served() {
+    let rotten = |is_budgeted| {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families, swarm.is_budgeted) = (3, Families::default(), is_budgeted);
+        (swarm.snapshot_entries, swarm.snapshot_bytes) = (20, 64 << 20);
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(3_000 * MS), &mut world);
+        for node in 0..3 {
+            world.apply(What::Rot { node, place: 77 << 1, down: MS });
+            time.run_until(Time((3_500 + 500 * node as u64) * MS), &mut world);
+        }
+        time.run_until(Time(6_000 * MS), &mut world);
+        let refused = world.nodes.iter().filter(|node| node.is_refused).count();
+        world.end(&time);
+        assert!(world.check.lock().broken().is_none(), "{:?}", world.check.lock().broken());
+        (world.sums.rotten + world.sums.rotten_snapshots, world.sums.beyond_budget, refused)
+    };
+    assert_eq!(rotten(true), (1, 0, 1));
+    assert_eq!(rotten(false), (3, 2, 3));
+}
+
 #[test]
 fn a_failed_sync_excuses_no_other_end() {
     let ended = |end: fn(&mut World)| {

@@ -97,3 +97,17 @@ fn r17_a_read_that_sees_less_than_was_acknowledged_before() {
     };
     assert_eq!((sees(2), sees(1)), (None, Some("R17")));
 }
+
+#[test]
+fn who_is_silent_until_its_session_is_gone_goes_on_once_so_many_are_opened_or_nothing_new_is_begun() {
+    let (_time, mut world) = quiet();
+    (world.opened, world.asleep) = (6, vec![(0, 7), (0, 8), (0, 9)]);
+    world.wake();
+    assert_eq!(world.asleep.len(), 3);
+    world.opened = 8;
+    world.wake();
+    assert_eq!(world.asleep, [(0, 9)]);
+    world.is_at_rest = true;
+    world.wake();
+    assert_eq!(world.asleep, []);
+}

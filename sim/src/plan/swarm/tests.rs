@@ -64,7 +64,7 @@ fn every_size_is_drawn_small_and_large() {
 
 #[test]
 fn every_switch_is_on_in_some_seeds_and_off_in_others() {
-    let switches: [fn(&Swarm) -> bool; 24] = [
+    let switches: [fn(&Swarm) -> bool; 25] = [
         |swarm| swarm.powersafe,
         |swarm| !swarm.powersafe && swarm.sector == 4_096,
         |swarm| swarm.ties,
@@ -88,6 +88,7 @@ fn every_switch_is_on_in_some_seeds_and_off_in_others() {
         |swarm| swarm.families.aimed,
         |swarm| swarm.families.slow,
         |swarm| swarm.is_control,
+        |swarm| swarm.is_budgeted,
         |swarm| swarm.entry_bytes == usize::MAX,
     ];
     for (nth, switch) in switches.into_iter().enumerate() {
