@@ -1,4 +1,10 @@
 //! A pool with nothing to do does nothing: none of its threads runs at all.
+//!
+//! With 100,000 automata for two seconds, or as many and as long as is said:
+//!
+//! ```text
+//! RSM_IDLE_AUTOMATA=1000000 RSM_IDLE_SECONDS=10 cargo test --test idle -- --nocapture
+//! ```
 #![cfg(target_os = "linux")]
 
 use rsm::fsm::{Automaton, Context, Input, Pool, Runner};
@@ -6,6 +12,7 @@ use rsm::sync::park::Parker;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 struct Idle;
@@ -72,22 +79,46 @@ fn done(before: &BTreeMap<PathBuf, Seen>, after: &BTreeMap<PathBuf, Seen>) -> (u
     )
 }
 
+/// What `strace` sees those threads do in that many seconds: the calls that end, each with its line. `None` where there is none, or none may
+/// look into this process.
+fn calls(threads: &BTreeMap<PathBuf, Seen>, seconds: u64) -> Option<Vec<String>> {
+    let mut strace = Command::new("timeout");
+    strace.args(["-s", "INT", &seconds.to_string(), "strace", "-qq"]);
+    for thread in threads.keys() {
+        strace.arg("-p").arg(thread.file_name()?);
+    }
+    let said = String::from_utf8_lossy(&strace.output().ok()?.stderr).into_owned();
+    // Each thread is shown in the call that it waits in, once; whatever it does besides ends that call.
+    let waits = |line: &&str| line.contains("<detached ...>");
+    let done = said.lines().filter(|line| !waits(line) && !line.contains("<unfinished ...>"));
+    said.lines().any(|line| waits(&line)).then(|| done.map(str::to_owned).collect())
+}
+
+/// What the environment says, or this.
+fn asked(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| number(&text))
+}
+
 #[test]
 fn a_pool_whose_automata_are_idle_makes_no_system_call() {
+    let (automata, seconds) = (asked("RSM_IDLE_AUTOMATA", 100_000), asked("RSM_IDLE_SECONDS", 2));
     let pool = Pool::builder().workers(4).name("resting").build();
-    let many: Vec<_> = (0..100_000).map(|_| pool.spawn(Idle, ())).collect();
+    let many: Vec<_> = (0..automata).map(|_| pool.spawn(Idle, ())).collect();
     let (parker, mut first) = (Parker::new(), None);
     // Its watcher comes to rest after 128 looks. However long a machine takes that has no time for it, it does not do more than that.
     for _ in 0..1_000 {
         let before = look(false);
-        let _ = parker.park_timeout(Duration::from_secs(2));
+        let _ = parker.park_timeout(Duration::from_secs(seconds));
         let (Some(before), Some(after)) = (before, look(true)) else { continue };
         let (switches, used) = done(&before, &after);
         if before.values().chain(after.values()).all(|thread| thread.sleeps) && switches == 0 {
             assert!(
-                used < Duration::from_micros(200),
-                "F12: {used:?} in two seconds are more than a millisecond in ten"
+                used < Duration::from_micros(100) * seconds as u32,
+                "F12: {used:?} in {seconds} seconds are more than a millisecond in ten"
             );
+            let calls = calls(&after, seconds.div_ceil(2));
+            eprintln!("{automata} automata, {seconds} s: {used:?}, system calls by strace: {calls:?}");
+            assert!(calls.is_none_or(|calls| calls.is_empty()), "F12: a thread has made a system call");
             drop(many);
             return pool.drain_timeout(Duration::from_secs(60)).unwrap_or_else(|alive| panic!("{alive}"));
         }
