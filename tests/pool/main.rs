@@ -4,13 +4,14 @@ mod hostages;
 mod sections;
 
 use rsm::fsm::pool::Doing;
-use rsm::fsm::{Address, Alive, Automaton, Context, End, Input, Pool, Rejected, Runner, Threads};
+use rsm::fsm::{Address, Alive, Automaton, Context, End, Input, Mode, Pool, Rejected, Runner, Threads};
 use rsm::sync::event::Event;
 use rsm::sync::lock::Lock;
 use rsm::sync::oneshot::{self, Sender};
 use rsm::sync::park::Parker;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::task::{self, Wake, Waker};
 use std::time::{Duration, Instant};
 
 /// Does what it is told, in a turn.
@@ -193,6 +194,37 @@ fn a_pool_that_is_dropped_drains_and_then_kills() {
     assert!(matches!(Threads.block_on(idle), Ok(End::Exited)), "drained");
     assert!(matches!(Threads.block_on(busy), Ok(End::Killed)), "killed after a second");
     assert!(Threads.block_on(ticket).is_err(), "what was posted was delivered");
+}
+
+#[test]
+fn a_task_awaits_the_end_of_a_pool_and_one_that_gives_up_takes_nothing_back() {
+    let pool = Pool::new(2);
+    let (busy, idle) = (pool.spawn(Lingers, Rest::Resting), hand(&pool));
+    let alarm = Arc::new(Woken(Event::manual()));
+    let waker = Waker::from(alarm.clone());
+    let mut drained = Box::pin(pool.drain_async());
+    assert_eq!(busy.mode(), Mode::Running, "until it is polled nobody is told");
+    for _ in 0..2 {
+        assert!(drained.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending(), "one lingers");
+        assert!(idle.post(Box::new(|_| ())).is_err() && busy.post(()).is_err(), "F6");
+        drained = Box::pin(pool.drain_async()); // the one before is dropped
+    }
+    assert!(drained.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending());
+    assert!(!alarm.0.is_set());
+    busy.stop();
+    alarm.0.wait();
+    Threads.block_on(drained);
+    assert_eq!(pool.alive().count, 0);
+    ends(&pool); // its threads end
+}
+
+/// A waker that is waited for.
+struct Woken(Event);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.set();
+    }
 }
 
 /// Panics when it is dropped.

@@ -186,6 +186,46 @@ impl Pool {
         self.drain_until(now.checked_add(time).unwrap_or(now + Duration::from_secs(1_000_000_000)))
     }
 
+    /// A future of [`drain_until`](Self::drain_until) without a deadline: all are told when it is first polled, and the workers are once it
+    /// is ready, for whose end it does not wait. Dropped before, it takes nothing back; who drains again goes on.
+    ///
+    /// A task with a deadline of its runtime's:
+    ///
+    /// ```
+    /// use rsm::fsm::{Automaton, Context, Input, Pool, Runner};
+    /// use std::time::Duration;
+    ///
+    /// struct Idle;
+    /// impl Automaton for Idle {
+    ///     type State = ();
+    ///     type Command = ();
+    ///     fn next(&mut self, (): (), _: Input<Self>, _: &mut Context<Self>) {}
+    /// }
+    ///
+    /// let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    /// let pool = Pool::new(2);
+    /// let many: Vec<_> = (0..1_000).map(|_| pool.spawn(Idle, ())).collect();
+    /// tokio.block_on(async {
+    ///     if tokio::time::timeout(Duration::from_secs(10), pool.drain_async()).await.is_err() {
+    ///         panic!("{}", pool.alive());
+    ///     }
+    /// });
+    /// assert!(many[7].post(()).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// In a strict pool, with the first panic that nobody watched.
+    pub fn drain_async(&self) -> impl Future<Output = ()> + Send + 'static {
+        let shared = self.shared.clone();
+        async move {
+            shared.close(super::word::DRAIN);
+            shared.unless_strict(shared.census.empty.wait_async()).await;
+            shared.resume_strict();
+            shared.end();
+        }
+    }
+
     /// Who is alive, and what each is doing. An idle automaton is entered for the look, between its turns.
     #[must_use]
     pub fn alive(&self) -> Alive {
