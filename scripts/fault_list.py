@@ -179,8 +179,8 @@ FAULTS = [
     Fault(
         "batch-upside-down",
         "the commands of a batch come in the reverse order",
-        "src/fsm/turn.rs",
-        "            body.batch.reverse();\n",
+        "src/fsm/inbox.rs",
+        "                batch.reverse();\n",
         "",
         "automata",
         "virtual_time::random_automata_keep_the_order",

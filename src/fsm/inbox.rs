@@ -88,7 +88,12 @@ pub(crate) struct Inbox<C> {
 pub(crate) struct More<C> {
     /// Full, and older than the queue.
     chunks: VecDeque<Vec<C>>,
+    /// Commands that are in no queue.
     chunked: usize,
+    /// Of one that overwrites, older than the chunks and turned round: the oldest is the last.
+    oldest: Vec<C>,
+    /// Of one that overwrites, where the oldest lies in its queue: a ring, once one there was displaced.
+    first: usize,
     /// A chunk that the owner of the turn has emptied, for the next one.
     spare: Vec<C>,
     system: Few<System<C>>,
@@ -109,6 +114,8 @@ impl<C> More<C> {
         More {
             chunks: VecDeque::new(),
             chunked: 0,
+            oldest: Vec::new(),
+            first: 0,
             spare: Vec::new(),
             system: Few::None,
             watchers: Vec::new(),
@@ -151,9 +158,9 @@ impl<C> Inbox<C> {
         self.queue.len() != self.queue.capacity()
     }
 
-    /// Whether one more goes in, if the oldest goes first where `limit` are here.
+    /// Whether one more goes in, in place of the oldest where `limit` are here.
     pub(crate) fn has_room_within(&self, limit: u32) -> bool {
-        self.has_room() || limit as usize == self.queue.len()
+        self.has_room() || limit as usize <= self.queue.len() && self.queue.len() == self.len()
     }
 
     /// Puts a command in, for which there is [room](Self::has_room): else the allocator is called while others wait.
@@ -205,42 +212,57 @@ impl<C> Inbox<C> {
         }
     }
 
-    /// Takes the oldest command out, for one that overwrites. Moves at most one chunk's worth.
-    pub(crate) fn pop_oldest(&mut self) -> Option<C> {
-        if let Some(more) = self.more.as_mut()
-            && let Some(oldest) = more.chunks.front_mut()
-        {
-            more.chunked -= 1;
-            let command = oldest.remove(0);
-            if oldest.is_empty() {
-                more.chunks.pop_front();
-            }
-            return Some(command);
+    /// Puts a command in, for which there is [room](Self::has_room_within), and takes out the oldest, of one that overwrites. Hands out
+    /// besides a buffer to be freed after leaving. Nothing moves up: what is in the queue alone is a ring, and of chunks the oldest is turned
+    /// round, once for all that it holds.
+    pub(crate) fn displace(&mut self, command: C) -> (Option<C>, Vec<C>) {
+        let more = self.more.get_or_insert_with(|| Box::new(More::new()));
+        if more.chunked == 0 {
+            let Some(place) = self.queue.get_mut(more.first) else { return (Some(command), Vec::new()) };
+            let oldest = mem::replace(place, command);
+            more.first = (more.first + 1) % self.queue.len();
+            return (Some(oldest), Vec::new());
         }
-        if self.queue.is_empty() { None } else { Some(self.queue.remove(0)) }
+        let mut emptied = Vec::new();
+        if more.oldest.is_empty()
+            && let Some(chunk) = more.chunks.pop_front()
+        {
+            emptied = mem::replace(&mut more.oldest, chunk);
+            more.oldest.reverse();
+            if more.spare.capacity() == 0 {
+                mem::swap(&mut more.spare, &mut emptied);
+            }
+        }
+        more.chunked -= 1;
+        self.queue.push(command);
+        (more.oldest.pop(), emptied)
     }
 
-    fn next_chunk(&mut self) -> Option<Vec<C>> {
+    /// What is older than the queue, and how it lies.
+    fn next_chunk(&mut self) -> Option<(Vec<C>, Order)> {
         let more = self.more.as_mut()?;
-        let chunk = more.chunks.pop_front()?;
-        more.chunked -= chunk.len();
-        Some(chunk)
+        let next = match mem::take(&mut more.oldest) {
+            chunk if chunk.is_empty() => (more.chunks.pop_front()?, Order::From(0)),
+            oldest => (oldest, Order::Turned),
+        };
+        more.chunked -= next.0.len();
+        Some(next)
     }
 
-    /// Fills an empty batch with the oldest commands; hands back a buffer to be freed after leaving.
-    pub(crate) fn fill(&mut self, batch: &mut Vec<C>) -> Vec<C> {
+    /// Fills an empty batch with the oldest commands; hands back a buffer to be freed after leaving, and how they lie.
+    pub(crate) fn fill(&mut self, batch: &mut Vec<C>) -> (Vec<C>, Order) {
         debug_assert!(batch.is_empty(), "what was taken is delivered before more is");
-        let Some(chunk) = self.next_chunk() else {
+        let Some((chunk, order)) = self.next_chunk() else {
             mem::swap(&mut self.queue, batch);
-            return Vec::new();
+            let first = self.more.as_mut().map_or(0, |more| mem::take(&mut more.first));
+            return (Vec::new(), Order::From(first));
         };
-        let emptied = mem::replace(batch, chunk);
+        let mut emptied = mem::replace(batch, chunk);
         let spare = &mut self.more().spare;
         if spare.capacity() == 0 && emptied.capacity() == chunk_len::<C>() {
-            mem::replace(spare, emptied)
-        } else {
-            emptied
+            mem::swap(spare, &mut emptied);
         }
+        (emptied, order)
     }
 
     /// Takes the buffers out that an idle cell must not keep, to be freed after leaving (F12).
@@ -248,14 +270,15 @@ impl<C> Inbox<C> {
         debug_assert!(self.len() == 0, "only an empty inbox rests");
         let more = self.more.as_mut().map(|more| {
             let list = if is_long(&more.chunks) { mem::take(&mut more.chunks) } else { VecDeque::new() };
-            (mem::take(&mut more.spare), list)
+            (mem::take(&mut more.spare), mem::take(&mut more.oldest), list)
         });
         (shrunk(&mut self.queue), more)
     }
 
     /// Whether an idle cell may keep all buffers that are here now.
     pub(crate) fn is_small(&self) -> bool {
-        let spare = |more: &More<C>| more.spare.capacity() != 0 && size_of::<C>() != 0; // what has no size takes no memory
+        let spare = |more: &More<C>| more.spare.capacity() + more.oldest.capacity() != 0;
+        let spare = |more: &More<C>| size_of::<C>() != 0 && spare(more); // what has no size takes no memory
         let more = |more: &More<C>| spare(more) || is_long(&more.chunks);
         !is_large::<C>(self.queue.capacity()) && !self.more.as_deref().is_some_and(more)
     }
@@ -359,6 +382,12 @@ impl<C> Inbox<C> {
         if let Some(more) = self.more.as_mut() {
             more.chunked = 0;
             all = mem::take(&mut more.chunks);
+            let mut oldest = mem::take(&mut more.oldest);
+            if !oldest.is_empty() {
+                oldest.reverse();
+                all.push_front(oldest);
+            }
+            self.queue.rotate_left(mem::take(&mut more.first));
         }
         if self.queue.capacity() != 0 {
             all.push_back(mem::take(&mut self.queue));
@@ -391,6 +420,29 @@ impl<C> Inbox<C> {
                 Some(End::Panicked(panic.expect("a panic is settled together with its phase")))
             }
             Phase::Queued | Phase::Idle | Phase::Running | Phase::Notified => None,
+        }
+    }
+}
+
+/// How commands lie that were taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// From this one on, and then from the beginning.
+    From(usize),
+    /// The oldest last.
+    Turned,
+}
+
+impl Order {
+    /// Has the oldest come last, as a turn wants it. Not inside: it moves them all.
+    #[inline]
+    pub(crate) fn turn<C>(self, batch: &mut [C]) {
+        match self {
+            Order::From(first) => {
+                batch.rotate_left(first);
+                batch.reverse();
+            }
+            Order::Turned => {}
         }
     }
 }

@@ -13,7 +13,7 @@ use super::cell::{Body, Cell, Live, Stage};
 use super::context::Context;
 use super::death::{drop_all, wake_all};
 use super::few::Few;
-use super::inbox::{System, shrunk};
+use super::inbox::{Order, System, shrunk};
 use super::runner::Task;
 use super::spans;
 use super::tape::Tape;
@@ -146,7 +146,7 @@ impl<A: Automaton> Cell<A> {
         self.note_alerts(word);
         let system = inbox.take_system();
         let queued = inbox.len();
-        let spare = if fresh { inbox.fill(&mut body.batch) } else { Vec::new() };
+        let (spare, order) = if fresh { inbox.fill(&mut body.batch) } else { (Vec::new(), Order::Turned) };
         self.head.tallies.unqueue(queued - inbox.len(), queued);
         let next = word.with_depth(inbox.len());
         let quiet = (next.is_quiet() && inbox.is_small()).then_some(next);
@@ -157,9 +157,7 @@ impl<A: Automaton> Cell<A> {
         if let Some(woken) = woken {
             self.note_wait(woken);
         }
-        if fresh {
-            body.batch.reverse();
-        }
+        order.turn(&mut body.batch);
         Taken { killed: word.has(KILL), system, quiet }
     }
 

@@ -64,13 +64,21 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
                     self.make_way();
                     return Ok(duty);
                 }
-                Some(_) | None => break,
+                Some(_) | None => match seat {
+                    Some(seat) => {
+                        let before = inbox.wait(seat, ours);
+                        drop(inbox);
+                        drop(before);
+                        return Err(Rejected::Full(command));
+                    }
+                    None => {
+                        drop(inbox); // the allocator is not called inside
+                        *seat = Some(Seat::default());
+                        inbox = self.inbox.enter();
+                    }
+                },
             }
         }
-        let before = inbox.wait(seat.get_or_insert_default(), ours);
-        drop(inbox);
-        drop(before);
-        Err(Rejected::Full(command))
     }
 
     fn leave(&self, seat: &Seat) {
@@ -111,7 +119,8 @@ impl<A: Automaton> Cell<A> {
         drop(mem::take(unused));
         inbox = self.inbox.enter();
         // F12: one that has ended meanwhile, or is full, keeps no buffer that it does not need.
-        *unused = if self.refusal(&inbox).is_none() { inbox.make_room(fresh) } else { fresh };
+        let needs = self.refusal(&inbox).is_none() && !inbox.has_room_within(self.head.limit);
+        *unused = if needs { inbox.make_room(fresh) } else { fresh };
         inbox
     }
 
@@ -157,12 +166,14 @@ impl<A: Automaton> Cell<A> {
     fn accept(&self, mut inbox: Opened<'_, A::Command>, command: A::Command) -> Duty {
         let tallies = &self.head.tallies;
         let before = inbox.len();
-        let displaced = if self.head.limit as usize <= before { inbox.pop_oldest() } else { None };
-        if displaced.is_some() {
+        let displaced = if before < self.head.limit as usize {
+            inbox.push(command);
+            None
+        } else {
             tallies.unqueue(1, before);
             tallies.dropped.add(1);
-        }
-        inbox.push(command);
+            Some(inbox.displace(command))
+        };
         let depth = inbox.len();
         let (next, duty) = inbox.word().with_depth(depth).wake();
         inbox.leave(next);
@@ -194,3 +205,6 @@ impl<A: Automaton> Cell<A> {
         wake_all(first);
     }
 }
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;

@@ -7,8 +7,9 @@ fn inbox() -> Inbox<u32> {
 fn drained(inbox: &mut Inbox<u32>) -> Vec<u32> {
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     while inbox.len() != 0 {
-        drop(inbox.fill(&mut batch));
-        all.append(&mut batch);
+        let (_, order) = inbox.fill(&mut batch);
+        order.turn(&mut batch);
+        all.extend(batch.drain(..).rev());
     }
     all
 }
@@ -32,8 +33,9 @@ fn what_is_pushed_while_a_burst_drains_comes_after_it() {
             inbox.push_growing(next);
             next += 1;
         });
-        drop(inbox.fill(&mut batch));
-        for command in batch.drain(..) {
+        let (_, order) = inbox.fill(&mut batch);
+        order.turn(&mut batch);
+        for command in batch.drain(..).rev() {
             assert_eq!(command, expected);
             expected += 1;
         }
@@ -43,14 +45,29 @@ fn what_is_pushed_while_a_burst_drains_comes_after_it() {
 
 #[test]
 fn the_oldest_is_the_one_displaced_also_across_chunks() {
-    let mut inbox = inbox();
-    (0..2_400).for_each(|n| inbox.push_growing(n));
-    (0..2_400).for_each(|n| {
-        assert_eq!(inbox.pop_oldest(), Some(n));
-        inbox.push_growing(2_400 + n);
-        assert_eq!(inbox.len(), 2_400);
-    });
-    assert_eq!(drained(&mut inbox), (2_400..4_800).collect::<Vec<_>>());
+    for limit in [1, 2, 3, 1_000, 1_024, 1_025, 2_400, 5_000] {
+        for displaced in [0, 1, 2, 700, 3 * limit / 2] {
+            let mut inbox = inbox();
+            (0..limit).for_each(|n| inbox.push_growing(n));
+            for n in 0..displaced {
+                while !inbox.has_room_within(limit) {
+                    let fresh = Vec::with_capacity(inbox.wanted());
+                    inbox.reuse();
+                    drop(inbox.make_room(fresh));
+                }
+                let capacity = inbox.queue.capacity();
+                assert_eq!(inbox.displace(limit + n).0, Some(n));
+                assert_eq!(inbox.queue.capacity(), capacity, "the allocator is not called inside");
+                assert_eq!(inbox.len() as u32, limit);
+            }
+            let expected: Vec<_> = (displaced..displaced + limit).collect();
+            if displaced.is_multiple_of(2) {
+                assert_eq!(drained(&mut inbox), expected);
+            } else {
+                assert_eq!(inbox.empty().into_iter().flatten().collect::<Vec<_>>(), expected);
+            }
+        }
+    }
 }
 
 #[test]
