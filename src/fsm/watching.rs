@@ -100,6 +100,7 @@ impl Watcher {
 
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests {
+    use super::{Tell, Watching};
     use crate::fsm::{Address, Automaton, Context, Input, Runner, VirtualTime};
     use std::sync::Arc;
 
@@ -123,6 +124,16 @@ mod tests {
                 context.watch(&self.0, move |_| drop(token));
             }
         }
+    }
+
+    #[test]
+    fn whoever_asks_for_the_dead_among_watchers_waits_for_no_lock() {
+        let server = VirtualTime::new(1).spawn(Server, ());
+        let watching = Watching::new(server.downgrade(), |_| ());
+        let taken = watching.tell.lock();
+        assert!(!watching.is_gone(), "F4: it is asked inside an inbox, where others wait: so this does not");
+        drop(taken);
+        assert!(watching.forget() && watching.is_gone());
     }
 
     #[test]

@@ -45,14 +45,9 @@ impl<T> Floor<T> {
         self.way_in.take(self.places.len(), place)
     }
 
-    /// Whether the worker at this place would find work at once. A few loads.
-    pub(super) fn has_work_for(&self, nth: usize) -> bool {
-        self.places[nth].has_work() || self.way_in.has_work()
-    }
-
     /// Whether the worker at this place would find work, at once or by stealing. A few loads for each place.
     pub(super) fn has_work_beside(&self, nth: usize) -> bool {
-        self.has_work_for(nth) || self.has_queues()
+        self.places[nth].has_work() || self.way_in.has_work() || self.has_queues()
     }
 
     /// The worker at this place has ended a turn: whether it left more behind than it can do next.

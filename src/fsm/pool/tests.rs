@@ -1,6 +1,7 @@
 //! What of a pool is not seen from outside: limits, and what a defect of ours costs.
 
 use super::Pool;
+use super::floor::Floor;
 use super::queues::Place;
 use super::spares::{Offered, Spares};
 use crate::fsm::runner::{Runner, Task};
@@ -27,6 +28,21 @@ fn the_streak_of_a_slot_that_always_goes_first_has_no_end() {
         let _mine = place.push(task, false);
         assert_eq!(place.pop(&mut streak), Some(task));
     }
+}
+
+#[test]
+fn a_worker_is_alone_only_if_there_is_nothing_to_steal_either() {
+    let floor = Floor::new(2, Box::new(|_, _| ()));
+    let works = || (floor.has_work_beside(0), floor.has_work_beside(1));
+    assert_eq!(works(), (false, false));
+    floor.push(&floor.places[1], 1, false);
+    assert_eq!(works(), (false, true), "what the other does next is the other's");
+    floor.push(&floor.places[1], 2, false);
+    assert_eq!(works(), (true, true), "one lies in its queue");
+    let (_mine, _next) = (floor.places[1].pop(&mut 0), floor.places[1].pop(&mut 0));
+    assert_eq!(works(), (false, false));
+    assert!(floor.let_in(3).is_ok());
+    assert_eq!(works(), (true, true));
 }
 
 #[test]
