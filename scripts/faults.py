@@ -20,6 +20,7 @@ from pathlib import Path
 
 from fault_ends import MORE_FAULTS
 from fault_list import FAULTS, Fault
+from fault_turns import FAULTS_OF_TURNS
 from programs import ROOT, put_into_page
 
 COPY = ROOT / "target" / "faults" / "sources"
@@ -138,7 +139,8 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=120.0, metavar="SECONDS", help="for each test")
     parser.add_argument("--page", action="store_true", help="puts the table into the page")
     asked = parser.parse_args()
-    faults = [fault for fault in FAULTS + MORE_FAULTS if asked.only in fault.name and asked.target in fault.target]
+    every = FAULTS + MORE_FAULTS + FAULTS_OF_TURNS
+    faults = [fault for fault in every if asked.only in fault.name and asked.target in fault.target]
     copy_sources()
     bad = unsound(faults, asked.limit)
     for why in bad:

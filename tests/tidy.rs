@@ -472,11 +472,18 @@ fn python_texts(call: &str) -> Vec<String> {
     all
 }
 
+/// The faults of `scripts/faults.py`, each by its fields: name, what it says, file, old text, new text, target, test.
+fn faults() -> Vec<Vec<String>> {
+    let lists = ["scripts/fault_list.py", "scripts/fault_ends.py", "scripts/fault_turns.py"];
+    let list =
+        lists.map(|file| std::fs::read_to_string(root().join(file)).expect("a list of faults is there")).concat();
+    list.split("\n    Fault(\n").skip(1).map(python_texts).collect()
+}
+
 #[test]
 fn the_text_that_each_fault_changes_stands_once_in_its_file() {
     let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap_or_default();
-    let list = ["scripts/fault_list.py", "scripts/fault_ends.py"].map(read).concat();
-    let faults: Vec<_> = list.split("\n    Fault(\n").skip(1).map(python_texts).collect();
+    let faults = faults();
     assert!(20 < faults.len(), "{} faults", faults.len());
     let gone = faults.into_iter().filter(|fault| read(&fault[2]).matches(&fault[3]).count() != 1);
     none_of("a fault changes what stands there", gone.map(|fault| format!("{}: {}", fault[0], fault[2])).collect());
