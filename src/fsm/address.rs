@@ -1,4 +1,11 @@
 //! Where commands are posted.
+//!
+//! ```text
+//!   Address ──Arc──> Port: a cell, or a cell seen in another language      counted besides: the last one dropped is a drain
+//!      │  downgrade ↑ upgrade, while one is left
+//!   WeakAddress ──Weak──> the same; it keeps nobody from draining
+//! ```
+//! It is typed by what the automaton understands, and knows nothing of what it is.
 
 use super::automaton::{CellId, End, Mode};
 use super::cell::{Node, Port, schedule};

@@ -1,4 +1,11 @@
 //! The contract: what an automaton is, what is handed to it, and how it ends.
+//!
+//! ```text
+//!   (state, Start) ──next──> state ──(state, Command)──next──> state ── .. ──(state, Exit)──next──> dropped ──> End::Exited
+//!                              │ another kind?
+//!                              └──> (state, Transition { from }) ──next──> state        until the kind stays
+//! ```
+//! Whoever writes an automaton reads this file and [`Context`]; what runs it is none of its business.
 
 use super::Context;
 use super::death::contained;

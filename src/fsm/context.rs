@@ -1,4 +1,11 @@
 //! Everything an automaton may reach for.
+//!
+//! ```text
+//!                    +── address, weak, post ───> our own inbox             as anyone
+//!   next ──Context───+── raise, postpone, timers ──> Extras, our own        boxed when first used, lent for the turn
+//!                    +── now, random, spawn, blocking ──> the home          clock, seed, threads
+//! ```
+//! It is made for a turn and gone with it, so nothing of it can be kept. A wrapper around an automaton [lends](Context::lend) it on.
 
 use super::address::{Address, WeakAddress};
 use super::automaton::{Automaton, End, Mode};

@@ -1,4 +1,11 @@
 //! Where automata run: what a runner offers, what a home of cells must do, and how a cell is made.
+//!
+//! ```text
+//!   Runner ──builder──> Builder ──spawn──> a cell, and its Address
+//!                                            │ its home is told: adopt, schedule(Task)
+//!   Home <──schedule(Task), once for each wake──┘        Task::run ──> one turn ──> more to do: schedule again
+//! ```
+//! Who uses automata wants a [`Runner`]; who has threads or an event loop of their own to run them on implements [`Home`].
 
 use super::address::Address;
 use super::automaton::{Automaton, CellId, End, Panic};

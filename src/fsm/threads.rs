@@ -1,4 +1,10 @@
 //! A thread for each automaton.
+//!
+//! ```text
+//!   Threads.spawn(automaton) ──> a thread: turn, turn, .. sleep until a post or a timer .. turn ──death──> the thread ends
+//!        its child ──> another thread
+//! ```
+//! For a few that work much or block; many that mostly wait want a [`Pool`](super::Pool).
 
 use super::automaton::Automaton;
 use super::runner::{Builder, Home, HomeRef, Runner, Task};
