@@ -123,7 +123,7 @@ impl<A: Automaton> Cell<A> {
         match outcome {
             Outcome::Quiet => {
                 let is_done = guard.batch.is_empty() && !context.has_more();
-                if FEW <= report.commands && is_done && self.inbox.word().is_open() {
+                if FEW <= report.commands && is_done {
                     context.tell_wheel(); // not after the rest
                     self.gather(alone);
                 }
@@ -167,6 +167,7 @@ impl<A: Automaton> Cell<A> {
         let enough = ENOUGH.min(self.head.limit / 2); // beyond that, posters are kept waiting
         let mut depth = self.inbox.word().depth();
         for _ in 0..RESTS {
+            // In the notes stands a drain, too, after which nobody posts.
             if enough <= depth || self.body.notes() != 0 || !alone() {
                 return;
             }
