@@ -13,7 +13,7 @@ mod post;
 
 use super::address::WeakAddress;
 use super::automaton::{Automaton, CellId, End};
-use super::counters::{Counters, Latency, Tallies, TurnTallies};
+use super::counters::{Counters, Latency, Tallies, Tally};
 use super::death::{drop_all, wake_all};
 use super::extras::Extras;
 use super::inbox::{Guard, Guarded, Inbox, Notice, Seat, System, Watcher};
@@ -33,26 +33,26 @@ use std::task::Waker;
 /// What is the same for every cell, whatever runs in it. The order is that of [`Cell`].
 #[repr(C)]
 pub(crate) struct Head {
-    /// How many commands the inbox holds.
-    pub(crate) limit: u32,
-    /// How many addresses there are.
-    pub(crate) addresses: AtomicU32,
     pub(crate) home: HomeRef,
     pub(crate) id: CellId,
+    /// How many addresses there are.
+    pub(crate) addresses: AtomicU32,
     pub(crate) tallies: Tallies,
-    pub(crate) turns: TurnTallies,
+    /// Turns taken.
+    pub(crate) turns: Tally,
 }
 
 /// An automaton with all that makes it run.
 ///
 /// In this order: what each post writes comes first (the inbox), what changes with each input last (automaton, state, notes),
-/// and the 64 bytes of all else in between. So they do not take each other's cache line, although a cell is not aligned to lines.
+/// and the 64 bytes or more of all else in between. So they do not take each other's cache line, although a cell is not aligned to lines.
 #[repr(C)]
 pub(crate) struct Cell<A: Automaton> {
     pub(crate) inbox: Guarded<A::Command>,
     pub(crate) head: Head,
     /// Its notes: the flags among [`ALERTS`], and [`DUE`], that someone, perhaps `next` itself, has set in the word. The word decides;
     /// this is what the owner of the turn looks at between two inputs, and before it goes on with commands in hand, so that it leaves alone the line of the inbox.
+    /// Its count: commands handed to `next`.
     pub(crate) body: Turn<Body<A>>,
 }
 
@@ -195,15 +195,8 @@ impl<A: Automaton> Cell<A> {
         let extras = if plain { None } else { Some(Box::new(Extras::new(Some(Box::new(settings))))) };
         let live = Some(Live { automaton, state: Some(state), stage: Stage::Born });
         Cell {
-            inbox: Guarded::new(inbox),
-            head: Head {
-                limit,
-                addresses: AtomicU32::new(1),
-                home,
-                id,
-                tallies: Tallies::new(),
-                turns: TurnTallies::new(),
-            },
+            inbox: Guarded::new(inbox, limit),
+            head: Head { home, id, addresses: AtomicU32::new(1), tallies: Tallies::new(), turns: Tally::new() },
             body: Turn::new(Body { batch: Vec::new(), extras, live }),
         }
     }
@@ -257,7 +250,7 @@ impl<A: Automaton> Node for Cell<A> {
 
     fn counters(&self) -> Counters {
         let inbox = self.inbox.enter();
-        self.head.tallies.read(inbox.len(), &self.head.turns)
+        self.head.tallies.read(inbox.len(), self.head.turns.get(), self.body.counted())
     }
 
     fn latency(&self) -> Latency {
@@ -364,8 +357,8 @@ const _: () = {
     use super::context::Context;
     use std::mem::offset_of;
 
-    /// Eight bytes of automaton and state.
-    struct Small(#[expect(dead_code, reason = "only its size counts")] u32);
+    /// Nine bytes of automaton and state, of which the automaton's know what they are not.
+    struct Small(#[expect(dead_code, reason = "only its size counts")] &'static u8);
     enum State {
         #[expect(dead_code, reason = "only its size counts")]
         Only(u8),

@@ -46,13 +46,6 @@ pub(crate) struct Tallies {
     pub(crate) dropped: Tally,
 }
 
-/// The tallies of one cell that are written in its turn.
-#[repr(C)]
-pub(crate) struct TurnTallies {
-    pub(crate) taken: Tally,
-    pub(crate) processed: Tally,
-}
-
 impl Tallies {
     pub(crate) fn new() -> Tallies {
         Tallies { unqueued: Tally::new(), depth_max: Tally::new(), refused: Tally::new(), dropped: Tally::new() }
@@ -65,22 +58,16 @@ impl Tallies {
     }
 
     /// All counts of a cell, of whose commands so many are queued.
-    pub(crate) fn read(&self, queued: usize, turns: &TurnTallies) -> Counters {
+    pub(crate) fn read(&self, queued: usize, turns: u32, processed: u32) -> Counters {
         let queued = queued as u32;
         Counters {
             posted: self.unqueued.get().wrapping_add(queued),
             refused: self.refused.get(),
-            processed: turns.processed.get(),
-            turns: turns.taken.get(),
+            processed,
+            turns,
             dropped: self.dropped.get(),
             depth_max: self.depth_max.get().max(queued),
         }
-    }
-}
-
-impl TurnTallies {
-    pub(crate) fn new() -> TurnTallies {
-        TurnTallies { taken: Tally::new(), processed: Tally::new() }
     }
 }
 

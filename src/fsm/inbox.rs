@@ -9,7 +9,7 @@
 
 mod guarded;
 
-pub(crate) use guarded::{Guarded, Opened};
+pub(crate) use guarded::{Guarded, Left, Opened};
 
 use super::automaton::{End, Panic};
 use super::counters::Latency;
@@ -159,8 +159,8 @@ impl<C> Inbox<C> {
     }
 
     /// Whether one more goes in, in place of the oldest where `limit` are here.
-    pub(crate) fn has_room_within(&self, limit: u32) -> bool {
-        self.has_room() || limit as usize <= self.queue.len() && self.queue.len() == self.len()
+    pub(crate) fn has_room_within(&self, limit: usize) -> bool {
+        self.has_room() || limit <= self.queue.len() && self.queue.len() == self.len()
     }
 
     /// Puts a command in, for which there is [room](Self::has_room): else the allocator is called while others wait.
@@ -352,9 +352,9 @@ impl<C> Inbox<C> {
     }
 
     /// Whom to wake if there is room: the first who waits, and it stays the first until it has posted or gone.
-    pub(crate) fn first_waiting(&self, limit: u32) -> Option<Arc<Waker>> {
+    pub(crate) fn first_waiting(&self, limit: usize) -> Option<Arc<Waker>> {
         let first = self.more.as_ref()?.waiting.front()?;
-        if self.len() < limit as usize { Some(first.waker.clone()) } else { None }
+        if self.len() < limit { Some(first.waker.clone()) } else { None }
     }
 
     /// All who wait for room, for there will be none.

@@ -13,7 +13,7 @@ use super::cell::{Body, Cell, Live, Stage};
 use super::context::Context;
 use super::death::{drop_all, wake_all};
 use super::few::Few;
-use super::inbox::{Order, System, shrunk};
+use super::inbox::{Left, Order, System, shrunk};
 use super::runner::Task;
 use super::spans;
 use super::tape::Tape;
@@ -45,8 +45,8 @@ const FEW: u32 = 3;
 const REST_PAUSES: u32 = 32;
 const RESTS: u32 = 8;
 /// Posters are quick if they bring so many during a rest; and so many are worth a look.
-const QUICK: u32 = 16;
-const ENOUGH: u32 = 512;
+const QUICK: usize = 16;
+const ENOUGH: usize = 512;
 
 /// What a turn was, for those who keep a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub(crate) struct Taken<C> {
     killed: bool,
     pub(crate) system: Few<System<C>>,
     /// The word that the turn began with, if it may go to rest without another look at the inbox, as long as nobody has come.
-    quiet: Option<Word>,
+    quiet: Option<Left>,
 }
 
 impl<A: Automaton> Cell<A> {
@@ -107,7 +107,7 @@ impl<A: Automaton> Cell<A> {
     pub(crate) fn turn(self: &Arc<Self>, limit: Limit, alone: Alone<'_>) -> Report {
         let mut guard = self.body.try_enter().expect("F1: one turn at a time: a task exists once");
         let Taken { killed, system, quiet } = self.take(&mut guard);
-        self.head.turns.taken.add(1);
+        self.head.turns.add(1);
         let mut context = Context::new(self.clone(), guard.extras.take());
         let mut report = Report::default();
         report.kinds[0] = self.kind(&guard);
@@ -149,8 +149,8 @@ impl<A: Automaton> Cell<A> {
         let (spare, order) = if fresh { inbox.fill(&mut body.batch) } else { (Vec::new(), Order::Turned) };
         self.head.tallies.unqueue(queued - inbox.len(), queued);
         let next = word.with_depth(inbox.len());
-        let quiet = (next.is_quiet() && inbox.is_small()).then_some(next);
-        let (waiting, woken) = (inbox.first_waiting(self.head.limit), inbox.take_woken());
+        let quiet = (next.is_quiet() && inbox.is_small()).then(|| inbox.left(next));
+        let (waiting, woken) = (inbox.first_waiting(inbox.limit()), inbox.take_woken());
         inbox.leave(next);
         drop(spare);
         wake_all(waiting);
@@ -164,15 +164,15 @@ impl<A: Automaton> Cell<A> {
     /// Lets posters that are quick bring more, after a turn that has worked off what there was: each look at the inbox takes its lines,
     /// and those of the commands, from them.
     fn gather(&self, alone: Alone<'_>) {
-        let enough = ENOUGH.min(self.head.limit / 2); // beyond that, posters are kept waiting
-        let mut depth = self.inbox.word().depth();
+        let enough = ENOUGH.min(self.inbox.limit() / 2); // beyond that, posters are kept waiting
+        let mut depth = self.inbox.word().depth() as usize;
         for _ in 0..RESTS {
             // In the notes stands a drain, too, after which nobody posts.
             if enough <= depth || self.body.notes() != 0 || !alone() {
                 return;
             }
             Backoff::none().rest(REST_PAUSES);
-            let deeper = self.inbox.word().depth();
+            let deeper = self.inbox.word().depth() as usize;
             if deeper < depth + QUICK {
                 return;
             }
@@ -209,7 +209,7 @@ impl<A: Automaton> Cell<A> {
         *state = visit.state;
         body.batch = visit.batch;
         report.commands += visit.commands;
-        self.head.turns.processed.add(visit.processed);
+        self.body.count(visit.processed);
         result.unwrap_or_else(|payload| Outcome::Ended(End::Panicked(Panic::new(payload))))
     }
 
@@ -221,7 +221,7 @@ impl<A: Automaton> Cell<A> {
         mut guard: TurnGuard<'_, Body<A>>,
         mut context: Context<A>,
         mut report: Report,
-        quiet: Option<Word>,
+        quiet: Option<Left>,
         span: spans::Turn,
     ) -> Report {
         context.tell_wheel();
@@ -289,13 +289,13 @@ impl<A: Automaton> Cell<A> {
         mut guard: TurnGuard<'_, Body<A>>,
         context: Context<A>,
         report: Report,
-        began: Word,
+        began: Left,
     ) -> Report {
         drop(shrunk(&mut guard.batch));
         guard.extras = context.into_extras();
         drop(guard); // before the word says so, as in `rest`
         let idle = |now: Word| now.end(false, false).expect("F1: who runs is Running");
-        if self.inbox.replace(began, idle(began).0) {
+        if self.inbox.replace(began, idle(began.word()).0) {
             return report;
         }
         let mut inbox = self.inbox.enter();

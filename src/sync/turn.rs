@@ -10,18 +10,19 @@
 //! then always succeeds, and costs one exchange, half of a [`Lock`](super::lock::Lock). Sound without trusting that knowledge. It
 //! never waits and has no queue; who wants to wait wants a `Lock`.
 //!
-//! Beside it lies a byte of notes, which anyone reads and writes at any time: what one who is not inside wants of one who is.
+//! Beside it lies a byte of notes, which anyone reads and writes at any time: what one who is not inside wants of one who is. And a
+//! count, which whoever is inside adds to and anyone reads.
 //!
 //! - T1 A guard lives => busy, and it is the only one.
 //! - T2 Who enters sees all that the last guard wrote.
 
 use super::probe::{self, Mutant};
-use super::shim::{AtomicBool, AtomicU8, Ordering, UnsafeCell, const_fn};
+use super::shim::{AtomicBool, AtomicU8, AtomicU32, Ordering, UnsafeCell, const_fn};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-/// A value that one visitor at a time may enter, never waiting. Two bytes behind the value.
+/// A value that one visitor at a time may enter, never waiting. Eight bytes behind the value.
 ///
 /// ```
 /// use rsm::sync::lock::Lock;
@@ -59,6 +60,8 @@ pub struct Turn<T> {
     value: UnsafeCell<T>,
     busy: AtomicBool,
     notes: AtomicU8,
+    /// In what would be padding.
+    count: AtomicU32,
 }
 
 /// The visit: derefs to the value, and ends when dropped.
@@ -95,7 +98,12 @@ impl<T> Turn<T> {
     const_fn! {
         /// A free cell around `value`.
         pub const fn new(value: T) -> Turn<T> {
-            Turn { value: UnsafeCell::new(value), busy: AtomicBool::new(false), notes: AtomicU8::new(0) }
+            Turn {
+                value: UnsafeCell::new(value),
+                busy: AtomicBool::new(false),
+                notes: AtomicU8::new(0),
+                count: AtomicU32::new(0),
+            }
         }
     }
 
@@ -132,6 +140,22 @@ impl<T> Turn<T> {
     pub fn set_notes(&self, notes: u8) {
         // ORDERING: Relaxed, as in `notes`.
         self.notes.store(notes, Ordering::Relaxed);
+    }
+
+    /// Counts so many more; said inside alone. A load and a store, and it wraps.
+    #[inline]
+    pub(crate) fn count(&self, more: u32) {
+        // ORDERING: Relaxed: nothing is concluded from a count about anything else. A model leaves it out, as it orders nothing.
+        if cfg!(not(rsm_loom)) {
+            self.count.store(self.counted().wrapping_add(more), Ordering::Relaxed);
+        }
+    }
+
+    /// How much was counted. One load, which orders nothing.
+    #[inline]
+    pub(crate) fn counted(&self) -> u32 {
+        // ORDERING: Relaxed, as in `count`.
+        self.count.load(Ordering::Relaxed)
     }
 
     /// The value of a turn that is not shared.

@@ -13,7 +13,7 @@ use crate::fsm::counters::Latency;
 use crate::fsm::death::wake_all;
 use crate::fsm::inbox::{Notice, Opened, Seat, System};
 use crate::fsm::rejected::Rejected;
-use crate::fsm::word::{DEPTH_MAX, Duty, Refusal};
+use crate::fsm::word::{Duty, Refusal};
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
@@ -30,7 +30,7 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
     fn post(&self, command: A::Command) -> Result<Duty, Rejected<A::Command>> {
         let mut inbox = self.inbox.enter();
         let word = inbox.word();
-        if word.is_open() && word.depth() < self.head.limit.min(DEPTH_MAX) && inbox.has_room() {
+        if word.is_open() && inbox.is_below_limit() && inbox.has_room() {
             // The ordinary case, and as little as may be in it: no look at the queue but the push.
             inbox.push(command);
             let (next, duty) = word.deeper().wake();
@@ -54,7 +54,7 @@ impl<A: Automaton> Port<A::Command> for Cell<A> {
             match self.refusal(&inbox) {
                 Some(refuse) if inbox.word().refusal().is_some() => return Err(self.refuse(inbox, refuse, command)),
                 None if inbox.is_first(seat.as_ref()) => {
-                    if !inbox.has_room_within(self.head.limit) {
+                    if !inbox.has_room_within(inbox.limit()) {
                         inbox = self.make_room(inbox, &mut unused);
                         continue;
                     }
@@ -119,7 +119,7 @@ impl<A: Automaton> Cell<A> {
         drop(mem::take(unused));
         inbox = self.inbox.enter();
         // F12: one that has ended meanwhile, or is full, keeps no buffer that it does not need.
-        let needs = self.refusal(&inbox).is_none() && !inbox.has_room_within(self.head.limit);
+        let needs = self.refusal(&inbox).is_none() && !inbox.has_room_within(inbox.limit());
         *unused = if needs { inbox.make_room(fresh) } else { fresh };
         inbox
     }
@@ -129,7 +129,7 @@ impl<A: Automaton> Cell<A> {
         match inbox.word().refusal() {
             Some(Refusal::Dead) => Some(Rejected::Dead),
             Some(Refusal::Draining) => Some(Rejected::Draining),
-            None if self.head.limit as usize <= inbox.len() && !inbox.overwrites() => Some(Rejected::Full),
+            None if inbox.limit() <= inbox.len() && !inbox.overwrites() => Some(Rejected::Full),
             None => None,
         }
     }
@@ -145,7 +145,7 @@ impl<A: Automaton> Cell<A> {
         loop {
             match self.refusal(&inbox) {
                 Some(refuse) => return Err(self.refuse(inbox, refuse, command)),
-                None if inbox.has_room_within(self.head.limit) => return Ok(self.accept(inbox, command)),
+                None if inbox.has_room_within(inbox.limit()) => return Ok(self.accept(inbox, command)),
                 None => inbox = self.make_room(inbox, &mut unused),
             }
         }
@@ -166,7 +166,7 @@ impl<A: Automaton> Cell<A> {
     fn accept(&self, mut inbox: Opened<'_, A::Command>, command: A::Command) -> Duty {
         let tallies = &self.head.tallies;
         let before = inbox.len();
-        let displaced = if before < self.head.limit as usize {
+        let displaced = if before < inbox.limit() {
             inbox.push(command);
             None
         } else {
@@ -185,7 +185,7 @@ impl<A: Automaton> Cell<A> {
     /// What is noted of a post after leaving. Its wake is timed here: nobody runs the cell before we have scheduled it.
     #[inline]
     fn note_post(&self, duty: Duty) {
-        if duty == Duty::Schedule && Latency::is_timed(self.head.turns.taken.get()) {
+        if duty == Duty::Schedule && Latency::is_timed(self.head.turns.get()) {
             self.time_wake();
         }
         if let Some(tape) = self.head.home.tape() {
@@ -201,7 +201,9 @@ impl<A: Automaton> Cell<A> {
 
     /// Wakes the first who waits for room, if there is some.
     fn make_way(&self) {
-        let first = self.inbox.enter().first_waiting(self.head.limit);
+        let inbox = self.inbox.enter();
+        let first = inbox.first_waiting(inbox.limit());
+        drop(inbox);
         wake_all(first);
     }
 }

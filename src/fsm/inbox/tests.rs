@@ -50,7 +50,7 @@ fn the_oldest_is_the_one_displaced_also_across_chunks() {
             let mut inbox = inbox();
             (0..limit).for_each(|n| inbox.push_growing(n));
             for n in 0..displaced {
-                while !inbox.has_room_within(limit) {
+                while !inbox.has_room_within(limit as usize) {
                     let fresh = Vec::with_capacity(inbox.wanted());
                     inbox.reuse();
                     drop(inbox.make_room(fresh));
