@@ -112,7 +112,9 @@ impl<T> Place<T> {
         let mut queue = self.queue.lock();
         queue.extend(waiting);
         let next = queue.pop_front();
+        let spare = spare(&mut queue);
         unlock(queue);
+        drop(spare);
         next
     }
 
@@ -128,7 +130,9 @@ impl<T> Place<T> {
         let mut queue = self.queue.lock();
         let half = queue.len().div_ceil(2);
         loot.extend(queue.drain(..half));
+        let spare = spare(&mut queue);
         unlock(queue);
+        drop(spare);
         if loot.is_empty() && slot {
             loot.extend(self.take_slot());
         }
@@ -139,8 +143,16 @@ impl<T> Place<T> {
         let slot = self.take_slot();
         let mut queue = self.queue.lock();
         let tasks = slot.into_iter().chain(queue.drain(..)).collect();
+        let spare = spare(&mut queue);
         unlock(queue);
+        drop(spare);
         tasks
+    }
+
+    /// For how many tasks there is room.
+    #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+    pub(super) fn capacity(&self) -> usize {
+        self.queue.lock().capacity()
     }
 
     /// Whether there is a task. Two loads.
@@ -227,11 +239,10 @@ impl<T> WayIn<T> {
         if share != 0 {
             place.extend(inside.tasks.drain(..share));
         }
-        if inside.tasks.is_empty() && SPARE_MAX < inside.tasks.capacity() {
-            inside.tasks = VecDeque::new(); // of plain memory: nothing of a user's is dropped
-        }
+        let spare = spare(&mut inside.tasks);
         let word = inside.word();
         inside.unlock_with(|_| word);
+        drop(spare);
         first
     }
 
@@ -260,5 +271,10 @@ impl<T> WayIn<T> {
     }
 }
 
-/// An empty way in keeps room for so many tasks: a burst's memory is given back.
+/// An empty queue keeps room for so many tasks: a burst's memory is given back.
 const SPARE_MAX: usize = 1_024;
+
+/// Takes the memory of an empty queue out if it is much, to be given back after the unlock.
+fn spare<T>(queue: &mut VecDeque<T>) -> VecDeque<T> {
+    if queue.is_empty() && SPARE_MAX < queue.capacity() { std::mem::take(queue) } else { VecDeque::new() }
+}

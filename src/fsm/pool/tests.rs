@@ -31,6 +31,22 @@ fn the_streak_of_a_slot_that_always_goes_first_has_no_end() {
 }
 
 #[test]
+fn a_queue_that_was_long_gives_its_memory_back_however_it_is_emptied() {
+    let (place, burst) = (Place::new(), 5_000);
+    let empty: [&dyn Fn(); 3] = [
+        &|| while place.pop(&mut 0).is_some() {},
+        &|| (0..20).for_each(|_| place.steal(false, &mut Vec::new())),
+        &|| drop(place.clear()),
+    ];
+    for (nth, empty) in empty.iter().enumerate() {
+        place.extend(0..burst);
+        assert!(burst <= place.capacity());
+        empty();
+        assert!(!place.has_work() && place.capacity() <= 1_024, "F12: {nth}");
+    }
+}
+
+#[test]
 fn a_worker_is_alone_only_if_there_is_nothing_to_steal_either() {
     let floor = Floor::new(2, Box::new(|_, _| ()));
     let works = || (floor.has_work_beside(0), floor.has_work_beside(1));
