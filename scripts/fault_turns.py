@@ -13,15 +13,6 @@ FAULTS_OF_TURNS = [
         "a_turn_rests_for_quick_posters_alone_and_as_long_as_that_helps",
     ),
     Fault(
-        "rest-where-nobody-posts",
-        "a turn of one that drains rests for posters",
-        "src/fsm/turn.rs",
-        "&& is_done && self.inbox.word().is_open() {",
-        "&& is_done {",
-        "lib",
-        "a_turn_rests_for_quick_posters_alone_and_as_long_as_that_helps",
-    ),
-    Fault(
         "rest-before-more",
         "a turn rests although the next follows by itself",
         "src/fsm/turn.rs",

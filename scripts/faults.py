@@ -5,7 +5,8 @@ passes without it, fails or hangs. One that does not compile shows nothing; one 
 
     python3 scripts/faults.py                    all of them, some minutes
     python3 scripts/faults.py --only wheel       those with this in their name
-    python3 scripts/faults.py --page             the table of docs/verification-sync.md besides
+    python3 scripts/faults.py --page             the table of docs/verification-sync.md besides, where the rows of others stay
+    python3 scripts/faults.py --page --missing   those that the table has no row of
 """
 
 import argparse
@@ -23,6 +24,7 @@ from fault_list import FAULTS, Fault
 from fault_turns import FAULTS_OF_TURNS
 from programs import ROOT, put_into_page
 
+EVERY = FAULTS + MORE_FAULTS + FAULTS_OF_TURNS
 COPY = ROOT / "target" / "faults" / "sources"
 PAGE = ROOT / "docs" / "verification-sync.md"
 PASSED = re.compile(r"test result: ok\. ([1-9]\d*) passed")
@@ -122,13 +124,25 @@ def unsound(faults: list[Fault], limit: float) -> list[str]:
     return [f"{target} {test}: {how}" for (target, test), how in seen.items() if how != "passes"]
 
 
+def first_cells(fault: Fault) -> str:
+    """What a row of the table says of the fault itself."""
+    return f"| {fault.says} | {fault.file.removeprefix('src/')} | `{fault.test}` | "
+
+
+def row_of(fault: Fault) -> str | None:
+    """The row that the page has of a fault."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    return next((line for line in lines if line.startswith(first_cells(fault))), None)
+
+
 def table(rows: list[Row]) -> str:
-    """The report, for the page."""
-    lines = ["| fault | where | found by | how |", "|---|---|---|---|"]
-    for row in rows:
-        how = row.how.replace("|", "\\|")
-        lines.append(f"| {row.fault.says} | {row.fault.file.removeprefix('src/')} | `{row.fault.test}` | {how} |")
-    return "\n".join(lines) + "\n"
+    """The report, for the page: of those that were not run now the row that is there."""
+    new = {first_cells(row.fault): row.how.replace("|", "\\|") for row in rows}
+    lines: list[str | None] = ["| fault | where | found by | how |", "|---|---|---|---|"]
+    for fault in EVERY:
+        cells = first_cells(fault)
+        lines.append(f"{cells}{new[cells]} |" if cells in new else row_of(fault))
+    return "\n".join(line for line in lines if line) + "\n"
 
 
 def main() -> int:
@@ -138,9 +152,10 @@ def main() -> int:
     parser.add_argument("--target", default="", metavar="NAME", help="faults that a test of this target finds")
     parser.add_argument("--limit", type=float, default=120.0, metavar="SECONDS", help="for each test")
     parser.add_argument("--page", action="store_true", help="puts the table into the page")
+    parser.add_argument("--missing", action="store_true", help="those that the page has no row of")
     asked = parser.parse_args()
-    every = FAULTS + MORE_FAULTS + FAULTS_OF_TURNS
-    faults = [fault for fault in every if asked.only in fault.name and asked.target in fault.target]
+    faults = [fault for fault in EVERY if asked.only in fault.name and asked.target in fault.target]
+    faults = [fault for fault in faults if not asked.missing or row_of(fault) is None]
     copy_sources()
     bad = unsound(faults, asked.limit)
     for why in bad:
