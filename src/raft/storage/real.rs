@@ -9,6 +9,8 @@ use super::disk::Disk;
 use super::error::Error;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+#[cfg(target_family = "wasm")]
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The name of the file that is locked while the directory is open.
@@ -90,6 +92,13 @@ impl Disk for RealDisk {
         std::os::windows::fs::FileExt::seek_read(file, bytes, at)
     }
 
+    /// There one thread runs, so nobody comes between the two.
+    #[cfg(target_family = "wasm")]
+    fn read_at(&self, mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        file.seek(SeekFrom::Start(at))?;
+        file.read(bytes)
+    }
+
     #[cfg(unix)]
     fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
@@ -105,6 +114,12 @@ impl Disk for RealDisk {
             (bytes, at) = (&bytes[written..], at + written as u64);
         }
         Ok(())
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn write_at(&self, mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes)
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
