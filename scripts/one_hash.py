@@ -102,6 +102,7 @@ def main() -> int:
     on_wasm = wasm()
     if on_wasm is not None:
         binaries[WASM] = on_wasm
+    print(f"each seed in release twice, and: {', '.join(name for name in binaries if name != 'again')}")
     shown, differ = 0, 0
     for seed in range(1_000):
         first = said([RELEASE, *arguments(seed)])
