@@ -1,4 +1,4 @@
-"""Still more faults of `scripts/faults.py`: of turns that rest, of commands in hand, of what is done inside an inbox."""
+"""More faults of `scripts/faults.py`: of turns that rest, of commands in hand, of what is done inside an inbox."""
 
 from fault_list import Fault
 

@@ -5,7 +5,7 @@ passes without it, fails or hangs. One that does not compile shows nothing; one 
 
     python3 scripts/faults.py                    all of them, some minutes
     python3 scripts/faults.py --only wheel       those with this in their name
-    python3 scripts/faults.py --page             the table of docs/verification-sync.md besides, where the rows of others stay
+    python3 scripts/faults.py --page             the table of docs/verification-sync.md besides; others' rows stay
     python3 scripts/faults.py --page --missing   those that the table has no row of
 """
 

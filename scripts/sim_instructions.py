@@ -20,14 +20,15 @@ BINARY = ROOT / "target" / "sim" / "release" / "rsm-sim"
 FIGURES = ROOT / "sim" / "instructions.txt"
 SEEDS = 5
 MILLISECONDS = 5_000
-# More than so many hundredths above the figure is a step back; below it the figure is out of date, and said to be. How many steps
-# an operation takes differs from seed to seed: a change that only draws otherwise must not look like one that costs.
+# More than so many hundredths above the figure is a step back; below it the figure is out of date, and said to be. How
+# many steps an operation takes differs from seed to seed: a change that only draws otherwise must not look like one
+# that costs.
 TOLERANCES = {"a step": 5, "an operation": 12}
 # How glibc fills and copies differs between processors, and valgrind counts each byte of some of its ways.
 TUNABLES = "glibc.cpu.x86_rep_stosb_threshold=1000000000:glibc.cpu.x86_rep_movsb_threshold=1000000000"
 HEAD = """\
-# Instructions of a simulated step, and of an answered operation, by who counts them: scripts/sim_instructions.py compares,
-# and writes this.
+# Instructions of a simulated step, and of an answered operation, by who counts them: scripts/sim_instructions.py
+# compares, and writes this.
 # Another compiler makes other code, so a figure speaks of one only.
 """
 
@@ -74,7 +75,8 @@ def cost(counter: Counter) -> Cost:
         instructions += int(counted[1])
         steps += int(done[1])
         operations += int(done[2]) + int(done[3])
-    print(f"{steps / operations:.1f} steps an operation, {operations * 1000 / SEEDS / MILLISECONDS:.0f} operations a second")
+    a_second = operations * 1000 / SEEDS / MILLISECONDS
+    print(f"{steps / operations:.1f} steps an operation, {a_second:.0f} operations a second")
     return Cost(round(instructions / steps), round(instructions / operations))
 
 
