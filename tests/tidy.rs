@@ -1,5 +1,8 @@
 //! The house rules that a machine can see: who may import whom, how long a file may be, what must be said beside what.
 
+#[path = "tidy/faults.rs"]
+mod faults;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -449,42 +452,4 @@ fn the_executable_of_a_user_has_no_switch_of_a_test() {
         let holds = binary.windows(name.len()).any(|window| window == name.as_bytes());
         assert!(!holds, "{name}: a mutant's switch or a mark is in the executable");
     }
-}
-
-/// The texts of a call's arguments in Python; those that stand side by side are one.
-fn python_texts(call: &str) -> Vec<String> {
-    let (mut all, mut next, mut letters) = (Vec::new(), String::new(), call.chars());
-    while let Some(letter) = letters.next() {
-        match letter {
-            quote @ ('"' | '\'') => {
-                while let Some(letter) = letters.next().filter(|letter| *letter != quote) {
-                    next.push(match letter {
-                        '\\' if letters.as_str().starts_with('n') => letters.next().map_or(' ', |_| '\n'),
-                        '\\' => letters.next().expect("a letter behind a backslash"),
-                        letter => letter,
-                    });
-                }
-            }
-            ',' => all.push(std::mem::take(&mut next)),
-            _ => {}
-        }
-    }
-    all
-}
-
-/// The faults of `scripts/faults.py`, each by its fields: name, what it says, file, old text, new text, target, test.
-fn faults() -> Vec<Vec<String>> {
-    let lists = ["scripts/fault_list.py", "scripts/fault_ends.py", "scripts/fault_turns.py"];
-    let list =
-        lists.map(|file| std::fs::read_to_string(root().join(file)).expect("a list of faults is there")).concat();
-    list.split("\n    Fault(\n").skip(1).map(python_texts).collect()
-}
-
-#[test]
-fn the_text_that_each_fault_changes_stands_once_in_its_file() {
-    let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap_or_default();
-    let faults = faults();
-    assert!(20 < faults.len(), "{} faults", faults.len());
-    let gone = faults.into_iter().filter(|fault| read(&fault[2]).matches(&fault[3]).count() != 1);
-    none_of("a fault changes what stands there", gone.map(|fault| format!("{}: {}", fault[0], fault[2])).collect());
 }
