@@ -291,7 +291,7 @@ impl<C> Inbox<C> {
         self.more.as_mut().map(|more| mem::take(&mut more.system)).unwrap_or_default()
     }
 
-    /// Notes a watcher. Hands out those that listen no more, to be dropped after the unlock: they would pile up on one who lives long.
+    /// Notes a watcher. Hands out those that listen no more, to be dropped outside: they would pile up on one who lives long.
     pub(crate) fn watch(&mut self, watcher: Watcher) -> Vec<Watcher> {
         let watchers = &mut self.more().watchers;
         let mut gone = Vec::new();

@@ -41,15 +41,19 @@ pub(crate) trait Tell: Send + Sync {
     fn tell(self: Arc<Self>, end: End);
     /// Drops what would make the command; false if it is gone.
     fn forget(&self) -> bool;
-    /// Whether nobody listens any more, as far as can be seen without waiting. Runs no code of the user's.
+    /// Whether nobody listens any more. Some loads, which wait for nobody, wake nobody, and run no code of the user's.
     fn is_gone(&self) -> bool;
 }
 
 /// An automaton that watches, and what it makes of the end.
 pub(crate) struct Watching<D: 'static, F> {
     watcher: WeakAddress<D>,
+    /// Its payload says whether it was taken: so that can be asked without the lock.
     tell: Lock<Option<F>>,
 }
+
+/// A payload: it was taken.
+const TAKEN: u32 = 1;
 
 impl<D: Send + 'static, F: FnOnce(End) -> D + Send + 'static> Watching<D, F> {
     pub(crate) fn new(watcher: WeakAddress<D>, tell: F) -> Arc<Self> {
@@ -57,7 +61,10 @@ impl<D: Send + 'static, F: FnOnce(End) -> D + Send + 'static> Watching<D, F> {
     }
 
     fn take(&self) -> Option<F> {
-        self.tell.lock().take()
+        let mut tell = self.tell.lock();
+        let taken = tell.take();
+        tell.unlock_with(|_| TAKEN);
+        taken
     }
 }
 
@@ -72,7 +79,7 @@ impl<D: Send + 'static, F: FnOnce(End) -> D + Send + 'static> Tell for Watching<
     }
 
     fn is_gone(&self) -> bool {
-        self.watcher.is_gone() || self.tell.try_lock().is_some_and(|tell| tell.is_none())
+        self.watcher.is_gone() || self.tell.payload() == TAKEN
     }
 }
 
