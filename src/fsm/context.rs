@@ -160,9 +160,8 @@ impl<A: Automaton> Context<A> {
     /// call replaces it. Set by the call that leaves a state, it belongs to the state entered. Moving it costs a few
     /// nanoseconds, so it may be set anew with each input.
     pub fn state_timeout(&mut self, after: Duration, command: A::Command) {
-        let at = self.data.now().after(after);
         let (extras, wire) = self.data.wired();
-        drop(extras.slots.set_alarm(at, command, &wire));
+        drop(extras.slots.set_alarm(wire.now.after(after), command, &wire));
     }
 
     /// Ends the state timeout.
@@ -175,8 +174,8 @@ impl<A: Automaton> Context<A> {
     /// Has `command` delivered after that time, in whatever state. Of what is due the earliest deadline comes first, then what
     /// was set first; all of it before queued commands, and never early.
     pub fn after(&mut self, time: Duration, command: A::Command) -> Timer {
-        let at = self.data.now().after(time);
-        self.at(at, command)
+        let (extras, wire) = self.data.wired();
+        extras.slots.set(wire.now.after(time), command, &wire)
     }
 
     /// Has `command` delivered at that time; in the next turn, if it is over.

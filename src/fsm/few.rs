@@ -22,6 +22,15 @@ impl<T> Few<T> {
         }
     }
 
+    /// Empties it, and keeps the memory of several for the next.
+    pub(crate) fn clear(&mut self) {
+        match self {
+            Few::None => {}
+            Few::One(_) => *self = Few::None,
+            Few::Many(all) => all.clear(),
+        }
+    }
+
     pub(crate) fn as_slice(&self) -> &[T] {
         match self {
             Few::None => &[],
@@ -73,6 +82,9 @@ mod tests {
             assert_eq!((few.len(), few.is_empty()), (len, len == 0));
             assert_eq!(few.as_slice(), (0..len).collect::<Vec<_>>());
             few.as_mut_slice().reverse();
+            let again = (few.clear(), few.len());
+            assert_eq!(again, ((), 0));
+            (0..len).rev().for_each(|n| few.push(n));
             assert_eq!(few.into_iter().collect::<Vec<_>>(), (0..len).rev().collect::<Vec<_>>());
         }
     }

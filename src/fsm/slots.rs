@@ -213,7 +213,9 @@ impl<C: 'static> Slots<C> {
             }
         }
         wheel.close();
-        *changes = Changes::default();
+        // Their memory serves the next ones of this turn: to grow anew for each 64 would cost as much as all else here.
+        changes.arm.clear();
+        changes.cancel.clear();
     }
 
     /// Sets a timer that comes once.
@@ -230,30 +232,32 @@ impl<C: 'static> Slots<C> {
     }
 
     fn insert(&mut self, at: Time, what: What<C>, wire: &Wire<'_, C>) -> Timer {
+        self.live += 1;
+        self.armings += 1;
+        // Not counted by the slot: slots are given back, and a `Timer` of one that was must not be another's.
+        let (arming, generation) = (self.armings, self.armings as u32);
+        let slot = Slot { at, arming, what, generation, handle: None };
         let tag = match self.slots.get_mut(self.free as usize) {
-            Some(slot) => {
+            Some(place) => {
                 let tag = self.free;
-                if let What::Free(next) = mem::replace(&mut slot.what, what) {
+                if let What::Free(next) = mem::replace(place, slot).what {
                     self.free = next;
                 }
                 tag
             }
-            None => self.add(what),
+            None => self.add(slot),
         };
-        self.live += 1;
-        // Not counted by the slot: slots are given back, and a `Timer` of one that was must not be another's.
-        let generation = (self.armings as u32).wrapping_add(1);
-        self.slots[tag as usize].generation = generation;
-        self.arm(tag, at, wire);
-        Timer { tag, generation }
+        let timer = Timer { tag, generation };
+        self.begin(Due { at, arming, timer }, wire);
+        timer
     }
 
     /// A tag more. Most automata have one timer, and room for no more.
-    fn add(&mut self, what: What<C>) -> u32 {
+    fn add(&mut self, slot: Slot<C>) -> u32 {
         if self.slots.is_empty() {
             self.slots.reserve_exact(1);
         }
-        self.slots.push(Slot { at: Time::ZERO, arming: 0, what, generation: 0, handle: None });
+        self.slots.push(slot);
         (self.slots.len() - 1) as u32
     }
 
@@ -265,6 +269,9 @@ impl<C: 'static> Slots<C> {
 
     /// Gives back what a burst of timers took, once none is left (F12). No command is here then, so none is dropped.
     pub(crate) fn shrink(&mut self) {
+        if !self.has_changes() {
+            self.changes = Changes::default();
+        }
         if self.live == 0 && self.ready.is_empty() && is_large::<Slot<C>>(self.slots.capacity()) {
             (self.slots, self.free) = (Vec::new(), NO_TAG);
         }
@@ -274,11 +281,16 @@ impl<C: 'static> Slots<C> {
         self.armings += 1;
         let slot = &mut self.slots[tag as usize];
         (slot.at, slot.arming) = (at, self.armings);
-        if at <= wire.now {
-            let timer = Timer { tag, generation: slot.generation };
-            self.ready.push(Due { at, arming: slot.arming, timer });
+        let timer = Timer { tag, generation: slot.generation };
+        self.begin(Due { at, arming: self.armings, timer }, wire);
+    }
+
+    /// A timer is armed: ready, if it is due, else the wheel's.
+    fn begin(&mut self, due: Due, wire: &Wire<'_, C>) {
+        if due.at <= wire.now {
+            self.ready.push(due);
         } else {
-            self.arm_soon(tag, self.armings, wire.port);
+            self.arm_soon(due.timer.tag, due.arming, wire.port);
         }
     }
 

@@ -109,7 +109,7 @@ impl<T> Wheel<T> {
     /// [`advance`](Self::advance) if that is over. O(1), O(log n) within the present tick.
     pub fn insert(&mut self, at: Time, value: T) -> Handle {
         let (index, generation) = self.entries.insert(at.0, value);
-        self.place(index);
+        self.place(index, at.0);
         Handle { index, generation }
     }
 
@@ -201,7 +201,7 @@ impl<T> Wheel<T> {
         let mut index = head;
         loop {
             let next = self.entries.link(index).next;
-            self.place(index);
+            self.place(index, self.entries.at(index));
             index = next;
             if index == head {
                 break;
@@ -232,8 +232,7 @@ impl<T> Wheel<T> {
         (above | slot as u64) << shift
     }
 
-    fn place(&mut self, index: u32) {
-        let at = self.entries.at(index);
+    fn place(&mut self, index: u32, at: u64) {
         match self.slot(at) {
             None => {
                 self.arrivals += 1;

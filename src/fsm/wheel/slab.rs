@@ -94,7 +94,9 @@ impl<T> Slab<T> {
             self.open += 1;
         }
         if self.open == self.chunks.len() {
-            self.chunks.push(Chunk { entries: Vec::new(), free: NONE, live: 0 });
+            // The first grows, as most wheels are small; of the others none is copied.
+            let entries = Vec::with_capacity(if self.chunks.is_empty() { 0 } else { CHUNK });
+            self.chunks.push(Chunk { entries, free: NONE, live: 0 });
         }
         self.generations = self.generations.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.len += 1;
