@@ -287,6 +287,7 @@ impl Node {
         if self.is_stuck_for_ever() {
             self.stuck_until = Time::ZERO;
         }
+        self.time.release();
         self.disk.set_fuse(None);
         self.disk.mend();
     }
@@ -372,6 +373,33 @@ mod tests {
         assert_eq!((world.sums.broken, world.nodes[0].life), (1, 2));
         assert!(world.check.lock().broken().is_none(), "{:?}", world.check.lock().broken());
         world.end(&time);
+    }
+
+    /// The clock of a node that stood still, after its first turn and before it; and whether it was told in time.
+    #[test]
+    fn who_has_stood_still_takes_its_timers_first_or_its_packets() {
+        let shown = |lasts: u64| {
+            let mut swarm = swarm(3);
+            (swarm.nodes, swarm.families) = (3, Families::default());
+            let fault = Fault { at: Time(1_000 * MS), what: What::Pause { node: 0, lasts } };
+            let time = VirtualTime::new(3);
+            let mut world = World::new(3, swarm, vec![fault], &time);
+            time.run_until(Time(1_000 * MS), &mut world);
+            let stood = world.nodes[0].time.node_time();
+            let (end, mut first) = (Time(1_000 * MS + lasts), None);
+            while first.is_none() {
+                let before = world.nodes[0].time.node_time();
+                let record = time.step(&mut world).expect("others go on");
+                let is_turn = Some(record.cell) == world.nodes[0].cell() && end <= record.time;
+                first = is_turn.then(|| before.since(stood));
+            }
+            let behind = world.nodes[0].time.node_time().since(stood);
+            (first.map(|first| first.as_millis()), behind.as_millis())
+        };
+        let (first, behind) = shown(300 * MS);
+        assert!(first.is_some_and(|first| 280 < first) && 280 < behind, "{first:?} {behind}");
+        let (first, behind) = shown(300 * MS + 1);
+        assert!(first == Some(0) && 280 < behind, "{first:?} {behind}");
     }
 
     #[test]

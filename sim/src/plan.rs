@@ -72,7 +72,8 @@ pub enum What {
         /// When they start again, in nanoseconds, a little one after another.
         down: u64,
     },
-    /// A process stands still, its clock does not.
+    /// A process stands still, its clock does not. It goes on with the timers that are due meanwhile, or, if this lasts an
+    /// odd number of nanoseconds, with the packets that wait, and its clock leaps behind those.
     Pause {
         /// Which node.
         node: usize,

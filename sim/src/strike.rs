@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::html::Mark;
 use crate::net::prolong;
 use crate::node::Node;
-use crate::plan::{FOR_EVER, Shape, What};
+use crate::plan::{FOR_EVER, MS, Shape, What};
 use crate::world::World;
 use rsm::raft::consensus::RoleName;
 use rsm::raft::peer::SpawnError;
@@ -235,6 +235,9 @@ impl World {
         }
         node.stands_still += end.0 - before.0;
         self.sums.pauses += 1;
+        if lasts % 2 == 1 {
+            node.time.hold();
+        }
         node.pause();
         let life = node.life;
         self.later(lasts, Event::Resume { node: id, life });
@@ -243,9 +246,23 @@ impl World {
 
     pub(crate) fn resume(&mut self, id: usize, life: u64) {
         let node = &self.nodes[id];
-        if node.life == life && node.paused_until <= self.now {
-            node.resume(self.now);
+        if node.life != life || self.now < node.paused_until {
+            return;
         }
+        node.resume(self.now);
+        // Its replica takes a turn first, if it has anything to do.
+        if self.late_clocks.contains(&id) {
+            self.release(id);
+        } else if node.time.is_held() {
+            self.late_clocks.push(id);
+            self.later(MS, Event::Resume { node: id, life });
+        }
+    }
+
+    /// The clock of a node goes on.
+    pub(crate) fn release(&mut self, id: usize) {
+        self.late_clocks.retain(|&late| late != id);
+        self.nodes[id].time.release();
     }
 
     fn slow(&mut self, id: usize, lasts: u64) -> bool {
@@ -403,6 +420,7 @@ impl World {
         node.drained = node.drained.map(|_| 1);
         node.disk.set_capacity(u64::MAX);
         node.resume(now);
+        self.release(id);
         self.start(id);
     }
 

@@ -83,6 +83,8 @@ pub struct World {
     pub(crate) said: Vec<String>,
     /// What is seen, if there is to be a picture.
     pub(crate) film: Option<Film>,
+    /// Nodes that go on, and whose clock leaps only behind the first turn of their replica.
+    pub(crate) late_clocks: Vec<usize>,
     /// How many sessions were opened.
     opened: u64,
     /// Clients that are silent until so many are.
@@ -133,6 +135,7 @@ impl World {
             story: None,
             said: Vec::new(),
             film: None,
+            late_clocks: Vec::new(),
             opened: 0,
             asleep: Vec::new(),
         };
@@ -435,6 +438,9 @@ impl Around for World {
         self.collect();
         self.filmed();
         self.turns += 1;
+        if let Some(&id) = self.late_clocks.iter().find(|&&id| self.nodes[id].cell() == Some(cell)) {
+            self.release(id);
+        }
         if self.story.is_some() {
             self.story = Some(trace::turn(self, cell));
             self.tell_story();

@@ -35,17 +35,35 @@ fn scaled(value: u64, by: u64, over: u64, more: u64) -> u64 {
 pub(super) struct Leaping {
     clock: Clock,
     leapt: AtomicU64,
+    /// It shows no more than this.
+    held: AtomicU64,
 }
 
 impl Leaping {
     pub(super) fn new(clock: Clock) -> Leaping {
         assert!(-1_000_000 < clock.ppm, "a clock may be slow, but never stands still or runs back");
-        Leaping { clock, leapt: AtomicU64::new(0) }
+        Leaping { clock, leapt: AtomicU64::new(0), held: AtomicU64::new(u64::MAX) }
     }
 
     pub(super) fn leap(&self, by: Duration) {
         // ORDERING: Relaxed: one thread steps, and who leaps is on it.
         self.leapt.store(Time(self.leapt.load(Ordering::Relaxed)).after(by).0, Ordering::Relaxed);
+    }
+
+    /// From now on it shows what it shows at this true time.
+    pub(super) fn hold(&self, truth: Time) {
+        let shown = self.show(truth);
+        // ORDERING: Relaxed here and below, as in `leap`.
+        self.held.store(shown.0, Ordering::Relaxed);
+    }
+
+    /// It goes on as if it had never stood. Whether it had.
+    pub(super) fn release(&self) -> bool {
+        self.held.swap(u64::MAX, Ordering::Relaxed) != u64::MAX
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed) != u64::MAX
     }
 
     /// What it shows at the beginning, with all leaps so far.
@@ -62,10 +80,10 @@ impl Leaping {
     /// What it shows at a true time.
     pub(super) fn show(&self, truth: Time) -> Time {
         let run = scaled(truth.0, self.rate(), MILLION, 0);
-        Time(self.begun().saturating_add(run))
+        Time(self.begun().saturating_add(run).min(self.held.load(Ordering::Relaxed)))
     }
 
-    /// The first true time at which it shows `time` or more; `MAX` if it never will.
+    /// The first true time at which it shows `time` or more, unless it is held; `MAX` if it never will.
     pub(super) fn when(&self, time: Time) -> Time {
         let run = time.0.saturating_sub(self.begun());
         // t * rate / million, rounded down, is `run` or more from the least t on with t * rate >= run * million.

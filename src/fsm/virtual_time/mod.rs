@@ -153,6 +153,22 @@ impl VirtualTime {
         self.clock.leap(by);
     }
 
+    /// The clock of this handle stands still until [`release`](VirtualTime::release), and its timers with it.
+    pub fn hold(&self) {
+        self.clock.hold();
+    }
+
+    /// A clock that stood still leaps to where it would be. Nothing happens to one that did not.
+    pub fn release(&self) {
+        self.clock.release();
+    }
+
+    /// Whether the clock of this handle stands still.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.clock.is_held()
+    }
+
     /// True time, whatever the clock of this handle.
     #[must_use]
     pub fn now(&self) -> Time {

@@ -41,6 +41,21 @@ impl NodeClock {
         self.leapt.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn hold(&self) {
+        self.clock.hold(read(&self.truth));
+        self.leapt.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn release(&self) {
+        if self.clock.release() {
+            self.leapt.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.clock.is_held()
+    }
+
     /// Signals whose timers are due, and gives the true time of the next deadline; `MAX` if there is none. A wheel on
     /// which nothing has changed is left alone until then.
     pub(super) fn fire(&self) -> Time {
@@ -49,7 +64,8 @@ impl NodeClock {
         if self.timers.have_changed() || is_due || self.leapt.load(Ordering::Relaxed) {
             self.leapt.store(false, Ordering::Relaxed);
             self.timers.fire();
-            let next = self.timers.next().map_or(Time::MAX, |at| self.clock.when(at).max(now));
+            let deadline = self.timers.next().filter(|_| !self.clock.is_held());
+            let next = deadline.map_or(Time::MAX, |at| self.clock.when(at).max(now));
             self.next.store(next.0, Ordering::Relaxed);
         }
         Time(self.next.load(Ordering::Relaxed))

@@ -341,6 +341,23 @@ fn a_clock_of_a_node_starts_where_it_will_runs_fast_and_leaps_while_true_time_do
 }
 
 #[test]
+fn a_clock_that_is_held_stands_still_with_its_timers_and_leaps_when_it_is_released() {
+    let time = VirtualTime::new(5);
+    let node = time.with_clock(Clock { offset: Time(1_000), ppm: 1_000_000 });
+    let ticks = Arc::new(Lock::new(Vec::new()));
+    let _watch = node.spawn(Watch { ticks: ticks.clone() }, ());
+    time.run_until(Time(60), &mut ());
+    assert_eq!(*ticks.lock(), [Time(1_100)]);
+    node.hold();
+    time.run_until(Time(210), &mut ());
+    assert_eq!((node.node_time(), ticks.lock().len()), (Time(1_120), 1), "nothing is due");
+    node.release();
+    node.release();
+    time.run_until(Time(260), &mut ());
+    assert_eq!(ticks.lock()[1..], [Time(1_420), Time(1_500)]);
+}
+
+#[test]
 fn a_timer_pasted_on_an_address_ticks_while_it_lives_and_ends_with_it() {
     let time = VirtualTime::new(6);
     let heard = Arc::new(Lock::new(Vec::new()));
