@@ -481,7 +481,8 @@ fn is_of_the_disk(fault: &str) -> bool {
 fn is_damage(why: &Error) -> bool {
     match why {
         Error::Io(why) => why.kind() == ErrorKind::InvalidData,
-        why => matches!(why, Error::Corrupt(_)),
+        // Of a rotten head the version may be what has rotted.
+        why => matches!(why, Error::Corrupt(_) | Error::Version(_)),
     }
 }
 

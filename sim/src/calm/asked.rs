@@ -39,7 +39,9 @@ impl Phase<'_> {
         let is_patient = PATIENCE * self.t_max <= self.world.timeout();
         let (patience, mut lost) = (3 * self.world.timeout() + self.hard(), None);
         self.until(patience, "answer of each peer for itself", |phase| {
-            for (id, call, is_done) in std::mem::take(&mut *told.lock()) {
+            // Taken before anybody is asked again: who is refused at once is told so at once.
+            let came = std::mem::take(&mut *told.lock());
+            for (id, call, is_done) in came {
                 let left = wanted.entry((id, call)).or_default();
                 *left -= u64::from(is_done);
                 if !is_done && call == Call::Read && is_patient && phase.elections() == elections {

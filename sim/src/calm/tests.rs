@@ -1,6 +1,7 @@
 use super::*;
+use crate::lists::Lists;
 use crate::mutants::cause;
-use crate::plan::{Families, What, swarm};
+use crate::plan::{Families, INBOX, TICKETS, What, swarm};
 
 #[test]
 fn clients_do_not_ask_who_may_never_answer() {
@@ -161,13 +162,19 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
         be_still(phase);
         assert!(phase.world.apply(What::Pause { node: 1, lasts: 9_000 * MS }));
     };
-    let all: [(Happens, Ask, &str); 11] = [
+    let crowded: Happens = |phase| {
+        let process = phase.world.nodes[0].process.as_ref().expect("it runs");
+        (0..2 * TICKETS.max(INBOX)).for_each(|_| process.peer.read_then(|_: &Lists| (), |_| ()));
+    };
+    let all: [(Happens, Ask, &str); 12] = [
         (leaderless, led, "no leader of their own that all know among"),
         (strangers, led, "no leader of their own that all know among"),
         (mute, commit, "no fresh commit among"),
         (leaderless, rest, "no answer to every client among"),
         (impatient, asked, "no answer of each peer for itself among"),
         (cut_a_follower, asked, "a read was given up where nobody was elected"),
+        // It is refused at once, and told so at once.
+        (crowded, asked, "a read was given up where nobody was elected"),
         (cut_a_follower, equal, "no log among"),
         (struck, quiet, "another leads where all was quiet"),
         (stormy, quiet, "were elected where all was quiet"),

@@ -134,3 +134,21 @@ fn a_failed_sync_excuses_no_other_end() {
     };
     assert_eq!(ended(otherwise), (0, Some("R23")));
 }
+
+#[test]
+fn a_peer_whose_files_version_has_rotted_may_refuse_to_start() {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.families) = (3, Families::default());
+    let time = VirtualTime::new(3);
+    let mut world = World::new(3, swarm, Vec::new(), &time);
+    time.run_until(Time(1_000 * MS), &mut world);
+    let node = &mut world.nodes[1];
+    node.kill();
+    node.disk.kill();
+    let names = node.disk.list().expect("it is well");
+    let log = names.iter().find(|name| name.ends_with(".log")).expect("there is one");
+    node.is_rotten = node.disk.rot(log, 7, 4);
+    world.start(1);
+    assert!(world.nodes[1].is_refused);
+    assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+}
