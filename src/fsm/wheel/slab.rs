@@ -23,11 +23,45 @@ pub(super) struct Link {
     pub(super) prev: u32,
 }
 
+/// So many entries begin on a line of the processor's cache: as the allocator puts them, every second one of 32 bytes would lie in two.
+const GROUP: usize = 8;
+
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+struct Group<T>([Entry<T>; GROUP]);
+
 #[derive(Clone, Debug)]
 struct Chunk<T> {
-    entries: Vec<Entry<T>>,
+    groups: Vec<Group<T>>,
+    /// How many entries were ever taken.
+    used: u32,
     free: u32,
     live: usize,
+}
+
+impl<T> Chunk<T> {
+    /// The first of a wheel grows, as most wheels are small; of the others nothing is copied.
+    fn new(is_first: bool) -> Chunk<T> {
+        let groups = Vec::with_capacity(if is_first { 0 } else { CHUNK / GROUP });
+        Chunk { groups, used: 0, free: NONE, live: 0 }
+    }
+
+    /// Of any entry's number, in whatever chunk, the one here.
+    fn entry(&mut self, index: u32) -> &mut Entry<T> {
+        let nth = index as usize % CHUNK;
+        &mut self.groups[nth / GROUP].0[nth % GROUP]
+    }
+
+    /// The number, in this chunk, of an entry that was never taken.
+    fn fresh(&mut self) -> u32 {
+        if (self.used as usize).is_multiple_of(GROUP) {
+            let link = Link { next: NONE, prev: NONE };
+            let free = |_| Entry { at: 0, link, generation: NonZeroU32::MIN, value: None };
+            self.groups.push(Group(std::array::from_fn(free)));
+        }
+        self.used += 1;
+        self.used - 1
+    }
 }
 
 /// Entries by number.
@@ -57,24 +91,27 @@ impl<T> Slab<T> {
     }
 
     fn entry(&self, index: u32) -> &Entry<T> {
-        &self.chunks[(index >> CHUNK_SHIFT) as usize].entries[index as usize % CHUNK]
+        &self.chunks[(index >> CHUNK_SHIFT) as usize].groups[index as usize % CHUNK / GROUP].0[index as usize % GROUP]
     }
 
     fn entry_mut(&mut self, index: u32) -> &mut Entry<T> {
-        &mut self.chunks[(index >> CHUNK_SHIFT) as usize].entries[index as usize % CHUNK]
+        self.chunks[(index >> CHUNK_SHIFT) as usize].entry(index)
+    }
+
+    /// An entry, if it was ever taken.
+    fn get(&self, index: u32) -> Option<&Entry<T>> {
+        let group = self.chunks.get((index >> CHUNK_SHIFT) as usize)?.groups.get(index as usize % CHUNK / GROUP)?;
+        Some(&group.0[index as usize % GROUP])
     }
 
     /// Whether this very entry is still there.
     pub(super) fn has(&self, index: u32, generation: NonZeroU32) -> bool {
-        let chunk = self.chunks.get((index >> CHUNK_SHIFT) as usize);
-        let entry = chunk.and_then(|chunk| chunk.entries.get(index as usize % CHUNK));
-        entry.is_some_and(|entry| entry.generation == generation && entry.value.is_some())
+        self.get(index).is_some_and(|entry| entry.generation == generation && entry.value.is_some())
     }
 
     /// Has the processor fetch an entry: its neighbours, if it is there.
     pub(super) fn touch(&self, index: u32) -> Option<Link> {
-        let chunk = self.chunks.get((index >> CHUNK_SHIFT) as usize)?;
-        chunk.entries.get(index as usize % CHUNK).map(|entry| entry.link)
+        self.get(index).map(|entry| entry.link)
     }
 
     pub(super) fn at(&self, index: u32) -> u64 {
@@ -94,9 +131,7 @@ impl<T> Slab<T> {
             self.open += 1;
         }
         if self.open == self.chunks.len() {
-            // The first grows, as most wheels are small; of the others none is copied.
-            let entries = Vec::with_capacity(if self.chunks.is_empty() { 0 } else { CHUNK });
-            self.chunks.push(Chunk { entries, free: NONE, live: 0 });
+            self.chunks.push(Chunk::new(self.chunks.is_empty()));
         }
         self.generations = self.generations.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.len += 1;
@@ -105,24 +140,23 @@ impl<T> Slab<T> {
         let entry = Entry { at, link: Link { next: NONE, prev: NONE }, generation, value: Some(value) };
         chunk.live += 1;
         let index = if chunk.free == NONE {
-            chunk.entries.push(entry);
-            number | (chunk.entries.len() - 1) as u32
+            number | chunk.fresh()
         } else {
-            let index = chunk.free;
-            let place = &mut chunk.entries[index as usize % CHUNK];
-            chunk.free = place.link.next;
-            *place = entry;
-            index
+            let free = chunk.free;
+            chunk.free = chunk.entry(free).link.next;
+            free
         };
+        *chunk.entry(index) = entry;
         (index, generation)
     }
 
     pub(super) fn remove(&mut self, index: u32) -> T {
         let number = (index >> CHUNK_SHIFT) as usize;
         let chunk = &mut self.chunks[number];
-        let entry = &mut chunk.entries[index as usize % CHUNK];
+        let next = chunk.free;
+        let entry = chunk.entry(index);
         let value = entry.value.take().expect("only an entry that is there is removed");
-        entry.link.next = chunk.free;
+        entry.link.next = next;
         chunk.free = index;
         chunk.live -= 1;
         self.len -= 1;
