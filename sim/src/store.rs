@@ -147,6 +147,10 @@ impl<D: Disk> Tended for SlowLog<D> {
         spend(Part::Disk, || self.shared.inner.lock().log.prepare())
     }
 
+    fn is_prepared(&self) -> bool {
+        self.shared.inner.lock().log.is_prepared()
+    }
+
     fn seek(&mut self) {
         self.shared.inner.lock().log.seek();
     }

@@ -1,15 +1,15 @@
 //! The automaton that owns the store: what waits is written and synced at once, while the replica goes on.
 //!
 //! ```text
-//!             Write: stage, say Flush to ourselves          a store that returns early wakes us: Durable
-//!    Idle ──────────────────────────────────────────> Writing ──┐
+//!             Write: stage, and flush as the turn ends      who flushes at once says Durable to itself,
+//!    Idle ──────────────────────────────────────────> Writing ──┐          and a store that returns early wakes us
 //!     ▲  ▲                                             │  ▲ │   │ Write: stage too
-//!     │  │         Flush: all of it is durable         │  └─┼───┘
+//!     │  │        Durable: all of it is durable        │  └─┼───┘
 //!     │  └─────────────────────────────────────────────┘    │ any fault
 //!     └ after 10 ms: an anchor                               ▼
 //!       between flushes: the next segment                 Failed          for good: what reached the disk is not known
 //! ```
-//! `Flush` stands behind all that was queued before it: so a burst is one write and one sync, and nothing ever lingers.
+//! A flush comes when a turn has taken all that waited: so a burst is one write and one sync, and nothing ever lingers.
 //! A record that finds no room on the disk waits, and all that comes after it, until there is some: nothing is promised
 //! meanwhile, and nothing is lost. Room is sought once a second, and when something was removed: each try fills the disk
 //! to its last byte, and whatever else needs some of it meanwhile finds none.
@@ -60,6 +60,11 @@ pub trait Tended: Storage {
         Ok(false)
     }
 
+    /// Whether [`prepare`](Tended::prepare) has nothing to do.
+    fn is_prepared(&self) -> bool {
+        true
+    }
+
     /// There may be room again on a full disk.
     fn seek(&mut self) {}
 }
@@ -79,6 +84,9 @@ impl<D: Disk> Tended for Wal<D> {
     fn prepare(&mut self) -> Result<bool, Error> {
         Wal::prepare(self)
     }
+    fn is_prepared(&self) -> bool {
+        Wal::is_prepared(self)
+    }
     fn seek(&mut self) {
         Wal::seek(self);
     }
@@ -91,12 +99,8 @@ pub(crate) enum Command {
     Write { records: Vec<(Seq, Record)>, commit: Index },
     /// Entries before this one will not be read again.
     Release(Index),
-    /// All that came before this is to become durable.
-    Flush,
-    /// The store's own `durable` may have moved.
+    /// The store's own `durable` may have moved, or a flush has failed.
     Durable,
-    /// The flush that began then is over.
-    Measured(Time),
     /// Nothing has come for a while.
     Anchor,
     /// There may be a slice of the next segment to make.
@@ -137,6 +141,10 @@ pub(crate) struct Keeper<T: Tended, D: Disk, C: Send + 'static> {
     /// The marks among what is staged: once one is durable, older snapshots go.
     pub(crate) marked: VecDeque<(Seq, LogId)>,
     pub(crate) preparing: bool,
+    /// When the flush began that is on its way.
+    pub(crate) began: Option<Time>,
+    /// Why it has failed.
+    pub(crate) fault: Option<Error>,
     /// A timer will seek room.
     pub(crate) seeking: bool,
     /// What was said last of the room that there is.
@@ -185,11 +193,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         self.seek_later(context);
         let Some(last) = last else { return Ok(state) };
         Ok(match state {
-            State::Idle => {
-                // Refused only while the automaton drains: then `Exit` flushes.
-                let _ = context.post(Command::Flush);
-                State::Writing { staged: last, flushing: None }
-            }
+            State::Idle => State::Writing { staged: last, flushing: None },
             State::Writing { flushing, .. } => State::Writing { staged: last, flushing },
             State::Failed => State::Failed,
         })
@@ -205,10 +209,16 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
 
     /// What the store says is durable now is told.
     fn settle(&mut self, staged: Seq, flushing: Seq, context: &mut Context<Self>) -> Result<State, Error> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let durable = self.store.durable()?;
         self.gauges.syncs(self.store.syncs());
         if durable < flushing {
             return Ok(State::Writing { staged, flushing: Some(flushing) });
+        }
+        if let Some(began) = self.began.take() {
+            self.gauges.flushed(context.now().since(began));
         }
         if !self.seeking && self.is_short() {
             self.seek();
@@ -225,19 +235,13 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
             self.seek();
         }
         self.prepare_soon(context);
-        if durable < staged {
-            let _ = context.post(Command::Flush);
-            return Ok(State::Writing { staged, flushing: None });
-        }
-        Ok(State::Idle)
+        Ok(if durable < staged { State::Writing { staged, flushing: None } } else { State::Idle })
     }
 
-    fn flush_store(&mut self, staged: Seq, context: &mut Context<Self>) -> Result<State, Error> {
-        // Before the flush: a turn has one time, that of its first use.
-        let began = context.now();
+    /// Whether all of it is durable already.
+    fn flush_store(&mut self, staged: Seq) -> Result<bool, Error> {
         self.store.flush(staged)?;
-        let _ = context.post(Command::Measured(began));
-        self.settle(staged, staged, context)
+        Ok(staged <= self.store.durable()?)
     }
 
     /// More room than was said is said: who has heard of little takes nothing in, and would never write again.
@@ -280,7 +284,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
     }
 
     fn prepare_soon(&mut self, context: &mut Context<Self>) {
-        if !self.preparing {
+        if !self.preparing && (!self.store.is_prepared() || !self.waiting.is_empty()) {
             self.preparing = context.post(Command::Prepare).is_ok();
         }
     }
@@ -297,15 +301,10 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
                 self.store.release(keep)?;
                 self.seek_room(state, context)
             }
-            (State::Writing { staged, flushing: None }, Command::Flush) => self.flush_store(staged, context),
             (State::Writing { staged, flushing: Some(flushing) }, Command::Durable) => {
                 self.settle(staged, flushing, context)
             }
-            (state @ (State::Idle | State::Writing { .. }), Command::Flush | Command::Durable) => Ok(state),
-            (state @ (State::Idle | State::Writing { .. }), Command::Measured(began)) => {
-                self.gauges.flushed(context.now().since(began));
-                Ok(state)
-            }
+            (state @ (State::Idle | State::Writing { flushing: None, .. }), Command::Durable) => Ok(state),
             (State::Idle, Command::Anchor) => self.store.idle().map(|()| State::Idle),
             (state @ State::Writing { .. }, Command::Anchor) => Ok(state),
             (state @ (State::Idle | State::Writing { .. }), Command::Prepare) => {
@@ -334,7 +333,8 @@ impl<T: Tended, D: Disk, C: Send + 'static> Automaton for Keeper<T, D, C> {
         match (state, input) {
             (state, Input::Start) => {
                 self.store.on_durable(waker(context.weak()));
-                self.prepare_soon(context);
+                // Whatever there is to prepare: how much room there is shall be told, too.
+                self.preparing = context.post(Command::Prepare).is_ok();
                 state
             }
             (state, Input::Command(command)) => {
@@ -352,6 +352,20 @@ impl<T: Tended, D: Disk, C: Send + 'static> Automaton for Keeper<T, D, C> {
             (state @ (State::Writing { .. } | State::Failed), Input::Transition { .. })
             | (state @ (State::Idle | State::Failed), Input::Exit)
             | (state, Input::Drain) => state,
+        }
+    }
+
+    /// What was staged is flushed, unless a flush is on its way.
+    fn flush(&mut self, state: &mut State, context: &mut Context<Self>) {
+        let State::Writing { staged, flushing: flushing @ None } = state else { return };
+        (*flushing, self.began) = (Some(*staged), Some(context.now()));
+        let is_over = self.flush_store(*staged).unwrap_or_else(|fault| {
+            self.fault = Some(fault);
+            true
+        });
+        if is_over {
+            // What follows is for the next turn, which has a time of its own. Refused only while the automaton drains.
+            let _ = context.post(Command::Durable);
         }
     }
 

@@ -230,6 +230,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             gauges: Arc::clone(&shared.gauges),
             marked: VecDeque::new(),
             preparing: false,
+            began: None,
+            fault: None,
             seeking: false,
             room: self.room,
             room_min: self.settings.room_min(),

@@ -56,6 +56,11 @@ impl<D: Disk> Spare<D> {
         Ok(if usable { Spare::Ready { file, len } } else { Spare::Missing })
     }
 
+    /// Whether there is nothing to prepare: it is ready, or there is no room for it.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self, Spare::Ready { .. } | Spare::NoRoom)
+    }
+
     /// There may be room again.
     pub(super) fn seek(&mut self) {
         if matches!(self, Spare::NoRoom) {

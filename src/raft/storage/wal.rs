@@ -155,6 +155,12 @@ impl<D: Disk> Wal<D> {
         })
     }
 
+    /// Whether [`prepare`](Wal::prepare) has nothing to do.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.spare.is_settled())
+    }
+
     /// There may be room again on a full disk: [`prepare`](Wal::prepare) will see. About once a second while
     /// [`room`](Storage::room) is short, for each try fills the disk.
     pub fn seek(&mut self) {

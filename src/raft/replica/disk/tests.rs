@@ -115,6 +115,8 @@ impl Bench {
             gauges: Arc::default(),
             marked: VecDeque::new(),
             preparing: false,
+            began: None,
+            fault: None,
             seeking: false,
             room: 0,
             room_min: 0,
