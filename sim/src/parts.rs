@@ -53,10 +53,13 @@ thread_local! {
 }
 
 /// From here on that part is charged; the part that was charged before.
+#[inline]
 pub(crate) fn enter(part: Part) -> Part {
-    if !IS_ON.get() {
-        return Part::Rest;
-    }
+    if IS_ON.get() { switch(part) } else { Part::Rest }
+}
+
+#[cold]
+fn switch(part: Part) -> Part {
     METER.with_borrow_mut(|meter| meter.as_mut().map_or(Part::Rest, |meter| meter.enter(part)))
 }
 

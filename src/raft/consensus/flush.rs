@@ -117,7 +117,8 @@ impl Consensus {
         let Consensus { owed, stream, bindings, term, vote, .. } = self;
         let (term, has_term, has_vote) = (*term, stream.has_term(*term), stream.has_vote(*term, *vote));
         let (has_term, has_vote) = (mutate!(RefusalEarly, has_term, true), mutate!(GrantEarly, has_vote, true));
-        for (&to, owed) in owed {
+        // Mostly nobody waits for an answer.
+        for (&to, owed) in owed.iter_mut().filter(|(_, owed)| owed.waits()) {
             mark!("grant-held", owed.vote == Some(true) && !has_vote);
             mark!("refusal-held", owed.vote == Some(false) && !has_term);
             mark!("pre-vote-reply-held", owed.pre_vote.is_some() && !has_term);

@@ -8,6 +8,7 @@
 
 use crate::raft::{Incarnation, NodeId};
 use crate::varint;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// The members, and while they change the former ones.
@@ -85,9 +86,14 @@ impl Membership {
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + '_ {
         let (mut members, mut outgoing) = (self.members.keys().peekable(), self.outgoing.keys().peekable());
         std::iter::from_fn(move || {
-            let next = members.peek().into_iter().chain(outgoing.peek()).min().copied()?;
-            let (_, _) = (members.next_if_eq(&next), outgoing.next_if_eq(&next));
-            Some(*next)
+            let order = match (members.peek(), outgoing.peek()) {
+                (_, None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(one), Some(other)) => one.cmp(other),
+            };
+            let of_both = if order.is_ge() { outgoing.next() } else { None };
+            let next = if order.is_le() { members.next() } else { of_both };
+            next.copied()
         })
     }
 

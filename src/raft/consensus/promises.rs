@@ -105,6 +105,12 @@ pub(super) struct Owed {
 }
 
 impl Owed {
+    /// Whether anything is owed.
+    pub(super) fn waits(&self) -> bool {
+        let Owed { vote, pre_vote, stale, attest, stranger } = self;
+        *attest || vote.is_some() || pre_vote.is_some() || stale.is_some() || stranger.is_some()
+    }
+
     /// Our term is another: what we said of votes in the old one is void.
     pub(super) fn on_new_term(&mut self) {
         (self.vote, self.pre_vote) = (None, None);
