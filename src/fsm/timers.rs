@@ -44,7 +44,7 @@ struct Shared {
 /// Where the time comes from.
 enum Clock {
     Real(Instant),
-    Other(Box<dyn Fn() -> Time + Send + Sync>),
+    Other(Box<dyn Fn() -> Time + Send + Sync>, Arc<AtomicBool>),
 }
 
 struct Shard {
@@ -82,9 +82,9 @@ impl Timers {
         Timers::with(Clock::Real(Instant::now()), None)
     }
 
-    /// By another clock; it must never go back.
-    pub(crate) fn by(clock: impl Fn() -> Time + Send + Sync + 'static) -> Timers {
-        Timers::with(Clock::Other(Box::new(clock)), None)
+    /// By another clock; it must never go back. The flag, which many may share, is set when anything is armed or cancelled.
+    pub(crate) fn by(clock: impl Fn() -> Time + Send + Sync + 'static, stirred: Arc<AtomicBool>) -> Timers {
+        Timers::with(Clock::Other(Box::new(clock), stirred), None)
     }
 
     /// A clock that begins now, driven by a thread of its own, for a home that has no thread to spare. The thread sleeps
@@ -218,23 +218,24 @@ impl Clock {
     fn now(&self) -> Time {
         match self {
             Clock::Real(start) => Time::ZERO.after(start.elapsed()),
-            Clock::Other(now) => now(),
+            Clock::Other(now, _) => now(),
         }
     }
 
     fn instant(&self, time: Time) -> Option<Instant> {
         match self {
             Clock::Real(start) => start.checked_add(Duration::from_nanos(time.0)),
-            Clock::Other(_) => None,
+            Clock::Other(..) => None,
         }
     }
 }
 
 impl Shared {
     fn change(&self) {
-        if let Clock::Other(_) = self.clock {
+        if let Clock::Other(_, stirred) = &self.clock {
             // ORDERING: Relaxed, as in `have_changed`.
             self.changed.store(true, Ordering::Relaxed);
+            stirred.store(true, Ordering::Relaxed);
         }
     }
 

@@ -15,7 +15,7 @@ impl Automaton for Gone {
 fn by_hand() -> (Timers, Arc<AtomicU64>, Parker) {
     let (now, parker) = (Arc::new(AtomicU64::new(0)), Parker::new());
     let clock = now.clone();
-    let clock = Clock::Other(Box::new(move || Time(clock.load(Ordering::Relaxed))));
+    let clock = Clock::Other(Box::new(move || Time(clock.load(Ordering::Relaxed))), Arc::default());
     (Timers::with(clock, Some(parker.unparker())), now, parker)
 }
 

@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::lives::Lives;
 use super::node_clock::{NodeClock, read};
+use super::ready::Ready;
 use super::trace::{Difference, Record, Rolling, Step, Trace, What};
 use super::{VirtualTime, World};
 use crate::fsm::CellId;
@@ -18,7 +19,6 @@ use crate::sync::lock::Lock;
 use crate::sync::park::NoSleep;
 use crate::sync::shim::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Time;
-use std::cmp;
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Weak};
 
@@ -31,11 +31,20 @@ const WORLD: CellId = CellId(0);
 /// What all handles and homes of one virtual time share.
 pub(super) struct Executor {
     seed: u64,
+    /// The seed of who goes next, and the seed of how long a turn is.
+    order: u64,
+    length: u64,
+    /// It takes its choices from a trace.
+    replays: bool,
     /// True time, moved by the thread that steps alone.
     now: Arc<AtomicU64>,
     roots: Arc<AtomicU64>,
     tape: Arc<Tape>,
     clocks: Lock<Vec<Arc<NodeClock>>>,
+    /// The true time of the earliest deadline of all clocks, as it was when they were looked at last.
+    deadline: AtomicU64,
+    /// One of them has changed since.
+    stirred: Arc<AtomicBool>,
     state: Lock<State>,
     /// An automaton has panicked, and nobody was told.
     panicked: AtomicBool,
@@ -55,33 +64,6 @@ struct State {
     /// The last handle is gone: what comes now is dropped.
     closed: bool,
 }
-
-/// A cell that has something to do, and when its turn comes among those: the least comes first out of a heap.
-struct Ready {
-    key: (u64, CellId),
-    place: usize,
-    task: Task,
-}
-
-impl Ord for Ready {
-    fn cmp(&self, other: &Ready) -> cmp::Ordering {
-        other.key.cmp(&self.key)
-    }
-}
-
-impl PartialOrd for Ready {
-    fn partial_cmp(&self, other: &Ready) -> Option<cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ready {
-    fn eq(&self, other: &Ready) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Ready {}
 
 struct Replay {
     trace: Trace,
@@ -180,17 +162,22 @@ impl Executor {
         };
         Executor {
             seed,
+            order: mix(seed, ORDER, 0),
+            length: mix(seed, LENGTH, 0),
+            replays: state.replay.is_some(),
             now: Arc::new(AtomicU64::new(0)),
             roots: Arc::new(AtomicU64::new(0)),
             tape: Arc::new(Tape::new()),
             clocks: Lock::new(Vec::new()),
+            deadline: AtomicU64::new(u64::MAX),
+            stirred: Arc::default(),
             state: Lock::new(state),
             panicked: AtomicBool::new(false),
         }
     }
 
     pub(super) fn home(self: Arc<Self>, clock: Clock) -> (Arc<NodeClock>, HomeRef) {
-        let clock = Arc::new(NodeClock::new(self.now.clone(), clock));
+        let clock = Arc::new(NodeClock::new(self.now.clone(), clock, self.stirred.clone()));
         self.clocks.lock().push(clock.clone());
         let (seed, roots, tape) = (self.seed, self.roots.clone(), self.tape.clone());
         let home = VirtualHome { executor: self, clock: clock.clone() };
@@ -198,7 +185,7 @@ impl Executor {
     }
 
     fn key(&self, cell: CellId, turn: u64) -> u64 {
-        mix(mix(self.seed, ORDER, 0), cell.0, turn)
+        mix(self.order, cell.0, turn)
     }
 
     fn schedule(&self, task: Task) {
@@ -223,7 +210,7 @@ impl Executor {
     /// One step, if it comes at `end` or before.
     pub(super) fn step(&self, time: &VirtualTime, end: Time, world: &mut impl World) -> Option<Record> {
         let choice = loop {
-            let wheels = self.clocks.lock().iter().map(|clock| clock.fire()).min().filter(|&at| at != Time::MAX);
+            let wheels = self.fire();
             let events = world.next();
             if let Some(choice) = self.choose(events.is_some_and(|at| at <= self.now())) {
                 break choice;
@@ -231,9 +218,12 @@ impl Executor {
             if self.is_over() {
                 return None;
             }
-            let events = events.filter(|&at| self.now() < at);
-            let next = wheels.into_iter().chain(events).chain(self.awaits()).min();
-            self.pass(next.filter(|&at| at <= end && at != Time::MAX)?);
+            let events = events.filter(|&at| self.now() < at).unwrap_or(Time::MAX);
+            let next = wheels.min(events).min(self.awaits().unwrap_or(Time::MAX));
+            if end < next || next == Time::MAX {
+                return None;
+            }
+            self.pass(next);
         };
         let (cell, report, words) = match choice {
             Choice::World => (WORLD, None, world.run(time)),
@@ -249,8 +239,23 @@ impl Executor {
         self.record(cell, report, words)
     }
 
+    /// Signals whose timers are due, on all clocks; gives the next deadline, `MAX` if there is none. Clocks of which none has
+    /// changed are left alone until then.
+    fn fire(&self) -> Time {
+        // ORDERING: Relaxed here and below, as in `read`.
+        if self.stirred.load(Ordering::Relaxed) || self.deadline.load(Ordering::Relaxed) <= self.now().0 {
+            self.stirred.store(false, Ordering::Relaxed);
+            let deadline = self.clocks.lock().iter().map(|clock| clock.fire()).min().unwrap_or(Time::MAX);
+            self.deadline.store(deadline.0, Ordering::Relaxed);
+        }
+        Time(self.deadline.load(Ordering::Relaxed))
+    }
+
     /// Whether a replay has nothing more to say.
     fn is_over(&self) -> bool {
+        if !self.replays {
+            return false;
+        }
         let state = self.state.lock();
         let records = |replay: &Replay| replay.trace.records.len();
         let over = |replay: &Replay| match &replay.lenient {
@@ -262,6 +267,9 @@ impl Executor {
 
     /// When the next record takes place that a lenient replay lets time pass for.
     fn awaits(&self) -> Option<Time> {
+        if !self.replays {
+            return None;
+        }
         self.state.lock().replay.as_ref()?.lenient.as_ref()?.awaits
     }
 
@@ -283,7 +291,7 @@ impl Executor {
             (Some(_), _) => {
                 let Ready { key: (_, cell), place, task } = state.ready.pop()?;
                 let turn = state.turn(place);
-                Some(Choice::Turn(task, Limit::Drawn(mix(mix(self.seed, LENGTH, 0), cell.0, turn)), place))
+                Some(Choice::Turn(task, Limit::Drawn(mix(self.length, cell.0, turn)), place))
             }
         }
     }

@@ -20,15 +20,17 @@ pub(super) struct NodeClock {
     next: AtomicU64,
     /// The clock has leapt since.
     leapt: AtomicBool,
+    /// Of all clocks: this one is to be looked at before its next deadline.
+    stirred: Arc<AtomicBool>,
 }
 
 impl NodeClock {
-    pub(super) fn new(truth: Arc<AtomicU64>, clock: Clock) -> NodeClock {
+    pub(super) fn new(truth: Arc<AtomicU64>, clock: Clock, stirred: Arc<AtomicBool>) -> NodeClock {
         let clock = Arc::new(Leaping::new(clock));
         let (shown, time) = (clock.clone(), truth.clone());
-        let timers = Timers::by(move || shown.show(read(&time)));
+        let timers = Timers::by(move || shown.show(read(&time)), stirred.clone());
         let (next, leapt) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
-        NodeClock { truth, clock, timers, next, leapt }
+        NodeClock { truth, clock, timers, next, leapt, stirred }
     }
 
     pub(super) fn show(&self) -> Time {
@@ -39,6 +41,7 @@ impl NodeClock {
         self.clock.leap(by);
         // ORDERING: Relaxed here and below, as in `read`.
         self.leapt.store(true, Ordering::Relaxed);
+        self.stirred.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn hold(&self) {
