@@ -180,7 +180,12 @@ impl<C> Inbox<C> {
 
     /// How long the next queue must be, of one that has no room.
     pub(crate) fn wanted(&self) -> usize {
-        let first = if size_of::<C>() <= 1024 { 4 } else { 1 };
+        // No more at first than an idle cell may keep, or each post to one would allocate.
+        let first = match size_of::<C>() {
+            1..=KEPT_BYTES => (KEPT_BYTES / size_of::<C>()).min(4),
+            0..=1024 => 4,
+            _ => 1,
+        };
         self.queue.capacity().saturating_mul(2).clamp(first, chunk_len::<C>())
     }
 
