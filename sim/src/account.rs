@@ -6,7 +6,6 @@ use crate::event::Event;
 use crate::node::Node;
 use crate::script::Outcomes;
 use crate::world::World;
-use rsm::raft::{Index, Term};
 
 /// After so many turns all is looked at that a peer keeps.
 pub(crate) const LOOK: u64 = 64;
@@ -57,18 +56,20 @@ impl World {
     pub(crate) fn keeps(&self, node: &Node) {
         let Some(process) = &node.process else { return };
         let inbox = process.peer.replica().depth();
+        if !self.turns.is_multiple_of(LOOK) {
+            let (kept, most) = (Kept { inbox, ..Kept::default() }, Kept::most_in_inbox(&self.swarm));
+            if most < inbox {
+                self.check.lock().keeps(node.id, kept, Kept { inbox: most, ..Kept::default() });
+            }
+            return;
+        }
         let mut check = self.check.lock();
-        let (kept, most) = if self.turns.is_multiple_of(LOOK) {
-            let status = process.peer.status();
-            let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
-            let last = node.look(|core, _| core.log().last().index).unwrap_or_default();
-            let lag = check.lags(node.id, last.0.saturating_sub(status.applied.0));
-            let most = Kept::most(&self.swarm, node.life, status.term, status.applied, lag);
-            (Kept { inbox, tickets, sessions, disk }, most)
-        } else {
-            (Kept { inbox, ..Kept::default() }, Kept::most(&self.swarm, node.life, Term(0), Index(0), 0))
-        };
-        check.keeps(node.id, kept, most);
+        let status = process.peer.status();
+        let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
+        let last = node.look(|core, _| core.log().last().index).unwrap_or_default();
+        let lag = check.lags(node.id, last.0.saturating_sub(status.applied.0));
+        let most = Kept::most(&self.swarm, node.life, status.term, status.applied, lag);
+        check.keeps(node.id, Kept { inbox, tickets, sessions, disk }, most);
     }
 
     /// What clients do and see is noted with this time.

@@ -11,7 +11,7 @@
 use crate::aim::{Act, Aim};
 use crate::nemesis::Held;
 use crate::plan::MS;
-use crate::stream::{Purpose, Ratio, exponential, fate, log_uniform};
+use crate::stream::{Purpose, Ratio, exponential, fate, fates, log_uniform, nth_fate};
 use bytes::Bytes;
 use rsm::mix::mix;
 use rsm::time::Time;
@@ -323,8 +323,8 @@ impl Net {
             self.traffic.cut += 1;
             return [None, None];
         }
-        let seed = self.seed;
-        let draw = |which: u64| fate(seed, Purpose::Link, name, number * 16 + which);
+        let of_link = fates(self.seed, Purpose::Link, name);
+        let draw = |which: u64| nth_fate(of_link, number * 16 + which);
         let holds = |ratio: Ratio, which: u64| ratio != Ratio::default() && ratio.holds(draw(which));
         let (lost, doubled) = (holds(weather.loss, 0), holds(weather.double, 1));
         let harm = if holds(weather.flip, 2) {

@@ -55,7 +55,19 @@ pub fn stream(seed: u64, purpose: Purpose, who: u64) -> Draws {
 /// The `nth` draw of one part, without a sequence.
 #[must_use]
 pub fn fate(seed: u64, purpose: Purpose, who: u64, nth: u64) -> u64 {
-    mix(mix(seed, purpose as u64, who), 0, nth)
+    nth_fate(fates(seed, purpose, who), nth)
+}
+
+/// The same for a part that has mixed seed, purpose and who once: what [`fates`] has given.
+#[must_use]
+pub fn nth_fate(of: u64, nth: u64) -> u64 {
+    mix(of, 0, nth)
+}
+
+/// What all draws of one part have in common.
+#[must_use]
+pub fn fates(seed: u64, purpose: Purpose, who: u64) -> u64 {
+    mix(seed, purpose as u64, who)
 }
 
 /// A ratio as a threshold against 32 random bits.

@@ -5,8 +5,10 @@
 //! ```
 //! Each source counts for itself, so a packet or a fault more changes no order among the others.
 
-use crate::stream::{Purpose, fate};
-use std::collections::BTreeMap;
+use crate::stream::{Purpose, fates, nth_fate};
+
+/// No cluster has more.
+const NODES_MAX: usize = 8;
 
 /// Where an event comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +26,17 @@ pub enum Source {
 }
 
 impl Source {
+    /// A small number of its own.
+    fn place(self) -> usize {
+        match self {
+            Source::Plan => 0,
+            Source::Link(from, to) => 1 + from * NODES_MAX + to,
+            Source::Disk(node) => 1 + NODES_MAX * NODES_MAX + node,
+            Source::Process(node) => 1 + NODES_MAX * (NODES_MAX + 1) + node,
+            Source::Client(client) => 1 + NODES_MAX * (NODES_MAX + 2) + client,
+        }
+    }
+
     /// A number of its own.
     fn name(self) -> u64 {
         let (kind, one, other) = match self {
@@ -43,14 +56,15 @@ pub struct Ties {
     seed: u64,
     /// Off, all are equal: then who came first goes first.
     on: bool,
-    counts: BTreeMap<Source, u64>,
+    /// Of each source, what its draws have in common, and how many there were.
+    sources: Vec<(u64, u64)>,
 }
 
 impl Ties {
     /// Ties of this seed.
     #[must_use]
     pub fn new(seed: u64, on: bool) -> Ties {
-        Ties { seed, on, counts: BTreeMap::new() }
+        Ties { seed, on, sources: Vec::new() }
     }
 
     /// The tie of the next event of this source.
@@ -58,9 +72,16 @@ impl Ties {
         if !self.on {
             return 0;
         }
-        let count = self.counts.entry(source).or_default();
+        let place = source.place();
+        while self.sources.len() <= place {
+            self.sources.push((0, 0));
+        }
+        let (of, count) = &mut self.sources[place];
+        if *count == 0 {
+            *of = fates(self.seed, Purpose::Tie, source.name());
+        }
         *count += 1;
-        fate(self.seed, Purpose::Tie, source.name(), *count) as u32
+        nth_fate(*of, *count) as u32
     }
 }
 

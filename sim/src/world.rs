@@ -275,17 +275,19 @@ impl World {
     /// What cells have done since the last look.
     fn collect(&mut self) {
         self.blown_fuses();
-        let mut sent = take_all(&self.sent);
-        sent.drain(..).for_each(|packet| self.send(packet));
-        give_back(&self.sent, sent);
+        if let Some(mut sent) = take_all(&self.sent) {
+            sent.drain(..).for_each(|packet| self.send(packet));
+            give_back(&self.sent, sent);
+        }
         self.holds_no_more();
         for node in 0..self.nodes.len() {
             self.ask_disk(node);
             self.ended(node);
         }
-        let mut told = take_all(&self.told);
-        told.drain(..).for_each(|told| self.tell(told));
-        give_back(&self.told, told);
+        if let Some(mut told) = take_all(&self.told) {
+            told.drain(..).for_each(|told| self.tell(told));
+            give_back(&self.told, told);
+        }
         self.hear();
     }
 
@@ -468,19 +470,17 @@ fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     Clock { offset: Time(offset), ppm: ppm as i32 }
 }
 
-/// What has gathered.
-fn take_all<T>(shared: &Lock<Vec<T>>) -> Vec<T> {
+/// What has gathered, if anything has.
+fn take_all<T>(shared: &Lock<Vec<T>>) -> Option<Vec<T>> {
     let mut shared = shared.lock();
-    if shared.is_empty() { Vec::new() } else { std::mem::take(&mut *shared) }
+    if shared.is_empty() { None } else { Some(std::mem::take(&mut *shared)) }
 }
 
 /// The memory of what was taken, for what comes next.
 fn give_back<T>(shared: &Lock<Vec<T>>, empty: Vec<T>) {
-    if empty.capacity() != 0 {
-        let mut shared = shared.lock();
-        if shared.is_empty() {
-            *shared = empty;
-        }
+    let mut shared = shared.lock();
+    if shared.is_empty() {
+        *shared = empty;
     }
 }
 

@@ -28,6 +28,12 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// The most that may wait in its inbox.
+    #[must_use]
+    pub fn most_in_inbox(swarm: &Swarm) -> usize {
+        swarm.inbox + PARTS
+    }
+
     /// The most that a peer may keep in this life of it, in that term, with so much applied, if its state machine has
     /// never been farther behind than so many entries.
     ///
@@ -42,7 +48,7 @@ impl Kept {
         let segments = life + 2 + (flushes * (FLUSH + u64::from(swarm.pad))).div_ceil(swarm.segment_bytes);
         let snapshot = 4_096 + 16 * applied.0 + 1_024 * swarm.sessions_max as u64;
         Kept {
-            inbox: swarm.inbox + PARTS,
+            inbox: Kept::most_in_inbox(swarm),
             tickets: swarm.tickets + OWN_TICKETS,
             sessions: swarm.sessions_max,
             disk: segments * swarm.segment_bytes + SNAPSHOTS * snapshot,
