@@ -58,15 +58,33 @@ impl<T> Few<T> {
 
 impl<T> IntoIterator for Few<T> {
     type Item = T;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+    type IntoIter = Iter<T>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        let (one, many) = match self {
-            Few::None => (None, Vec::new()),
-            Few::One(one) => (Some(one), Vec::new()),
-            Few::Many(all) => (None, all),
-        };
-        one.into_iter().chain(many)
+    #[inline]
+    fn into_iter(self) -> Iter<T> {
+        match self {
+            Few::None => Iter::One(None),
+            Few::One(one) => Iter::One(Some(one)),
+            Few::Many(all) => Iter::Many(all.into_iter()),
+        }
+    }
+}
+
+/// What is left of a list that is taken apart.
+pub(crate) enum Iter<T> {
+    One(Option<T>),
+    Many(std::vec::IntoIter<T>),
+}
+
+impl<T> Iterator for Iter<T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        match self {
+            Iter::One(one) => one.take(),
+            Iter::Many(many) => many.next(),
+        }
     }
 }
 
