@@ -1,10 +1,10 @@
 //! What has happened anywhere, ever: who led, who voted, what was written where, who was born.
 
 use super::{Verdict, holds};
+use crate::mix::mix;
 use crate::raft::consensus::Record;
 use crate::raft::{Entry, Identity, Incarnation, Index, LogId, NodeId, Term};
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// One for a cluster, across all crashes.
 #[derive(Clone, Debug, Default)]
@@ -18,9 +18,12 @@ pub struct History {
 
 /// What an entry's content comes to.
 pub(super) fn digest(entry: &Entry) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (entry.kind, &entry.bytes).hash(&mut hasher);
-    hasher.finish()
+    let words = entry.bytes.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    });
+    words.fold(mix(entry.kind as u64, entry.bytes.len() as u64, 0), |digest, word| mix(digest, word, 0))
 }
 
 impl History {

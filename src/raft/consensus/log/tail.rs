@@ -202,7 +202,7 @@ impl PartialEq for Tail {
             return false;
         }
         // Mostly one was copied from the other, and they share their runs.
-        let is_same = |one: &Run, other: &Run| one.first == other.first && one.entries == other.entries;
+        let is_same = |one: &Run, other: &Run| one.first == other.first && one.entries.are_shared_with(&other.entries);
         let alike = self.runs.iter().zip(&other.runs).take_while(|(one, other)| is_same(one, other)).count();
         let from = alike.checked_sub(1).map_or(start, |last| self.runs[last].end());
         self.iter_from(from).eq(other.iter_from(from))
