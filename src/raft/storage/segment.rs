@@ -13,7 +13,9 @@ use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead, record_len};
 use super::index::Source;
 use super::{Disk, Error};
 use crate::raft::mutant::mutate;
-use crate::raft::{Index, Term};
+use crate::raft::wire::bytes::Count;
+use crate::raft::wire::entry::Run;
+use crate::raft::{Entry, Index, Term};
 use std::sync::Arc;
 
 /// What is kept free behind the last flush: an anchor and the seal.
@@ -128,6 +130,16 @@ impl<D: Disk> Segment<D> {
             self.tail = self.synced;
         }
     }
+}
+
+/// How many entries, which begin a run, have together a body that is not longer.
+pub(super) fn fitting(entries: &[Entry], body_max: usize) -> usize {
+    let (mut run, mut len) = (Run::default(), Count::default());
+    let fits = |entry: &&Entry| {
+        run.put(&mut len, entry);
+        len.0 <= body_max
+    };
+    entries.iter().take_while(fits).count()
 }
 
 /// Appends a record to bytes that will stand in the file so that it begins at `at`.

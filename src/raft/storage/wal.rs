@@ -13,13 +13,12 @@ use super::begin::Beginning;
 use super::format::{BODY_MAX, Kind, put_bindings};
 use super::index::{Change, Place, Places, WalReader};
 use super::past::{Marked, Past};
-use super::segment::{Segment, seal};
+use super::segment::{Segment, fitting, seal};
 use super::spare::{LEN_MIN, LEN_STEP, Spare};
 use super::{Disk, Error, Remark, Snapshot, Stamp, Storage, recovery};
 use crate::raft::consensus::Record;
 use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
-use crate::raft::wire::bytes::Count;
 use crate::raft::wire::entry::{Run, put_run};
 use crate::raft::{Entry, Index, NodeId, Recovered, Seq, Term};
 use crate::sync::lock::Lock;
@@ -391,16 +390,6 @@ impl<D: Disk> Wal<D> {
         }
         Ok(())
     }
-}
-
-/// How many entries, which begin a run, have together a body that is not longer.
-fn fitting(entries: &[Entry], body_max: usize) -> usize {
-    let (mut run, mut len) = (Run::default(), Count::default());
-    let fits = |entry: &&Entry| {
-        run.put(&mut len, entry);
-        len.0 <= body_max
-    };
-    entries.iter().take_while(fits).count()
 }
 
 /// The same memory, empty.
