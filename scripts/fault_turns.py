@@ -118,7 +118,7 @@ FAULTS_OF_TURNS = [
         "asks-watchers-under-a-lock",
         "who looks for the dead among watchers waits for one that is telling",
         "src/fsm/watching.rs",
-        "self.tell.try_lock().is_some_and(|tell| tell.is_none())",
+        "self.tell.payload() == TAKEN",
         "self.tell.lock().is_none()",
         "lib",
         "whoever_asks_for_the_dead_among_watchers_waits_for_no_lock",
