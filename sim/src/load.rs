@@ -18,7 +18,7 @@ const PACE: u64 = 10;
 
 /// So many clients, each of which rests so long between two operations, on average, in nanoseconds.
 const CLIENTS: usize = 16;
-const REST: u64 = 100 * MS;
+const REST: u64 = 90 * MS;
 
 impl Case {
     /// The load by which speed is measured: of three peers, about 100 operations a second, and faults to the end.
