@@ -18,7 +18,7 @@ pub(super) struct NodeClock {
     pub(super) timers: Timers,
     /// The true time of its earliest deadline, as it was when the wheel was last looked at.
     next: AtomicU64,
-    /// The clock has leapt since.
+    /// The clock has leapt since, was held or released.
     leapt: AtomicBool,
     /// Of all clocks: this one is to be looked at before its next deadline.
     stirred: Arc<AtomicBool>,
@@ -39,20 +39,25 @@ impl NodeClock {
 
     pub(super) fn leap(&self, by: Duration) {
         self.clock.leap(by);
-        // ORDERING: Relaxed here and below, as in `read`.
-        self.leapt.store(true, Ordering::Relaxed);
-        self.stirred.store(true, Ordering::Relaxed);
+        self.stir();
     }
 
     pub(super) fn hold(&self) {
         self.clock.hold(read(&self.truth));
-        self.leapt.store(true, Ordering::Relaxed);
+        self.stir();
     }
 
     pub(super) fn release(&self) {
         if self.clock.release() {
-            self.leapt.store(true, Ordering::Relaxed);
+            self.stir();
         }
+    }
+
+    /// What it shows has changed, and not by the way of time alone.
+    fn stir(&self) {
+        // ORDERING: Relaxed here and below, as in `read`.
+        self.leapt.store(true, Ordering::Relaxed);
+        self.stirred.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_held(&self) -> bool {
