@@ -236,6 +236,7 @@ impl World {
         node.stands_still += end.0 - before.0;
         self.sums.pauses += 1;
         if lasts % 2 == 1 {
+            self.late_clocks.retain(|&late| late != id);
             node.time.hold();
         }
         node.pause();

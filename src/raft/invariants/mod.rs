@@ -181,7 +181,7 @@ pub fn state(core: &Consensus, role: &Role) -> Verdict {
 /// What grows.
 pub fn bounds(core: &Consensus) -> Verdict {
     let kept = core.kept();
-    // Mostly nothing is owed, and nobody is counted.
+    // Before the first answer of a life nobody is counted.
     let members = if kept.owed.max(kept.told) == 0 { 0 } else { core.membership().ids().count() };
     within(&kept, members, core.options().cache_bytes)
 }

@@ -9,7 +9,8 @@
 //!     └ after 10 ms: an anchor                               ▼
 //!       between flushes: the next segment                 Failed          for good: what reached the disk is not known
 //! ```
-//! A flush comes when a turn has taken all that waited: so a burst is one write and one sync, and nothing ever lingers.
+//! A flush comes as a turn ends, which has taken all that waited, up to a batch: so a burst is one write and one sync, or a few, and
+//! nothing ever lingers.
 //! A record that finds no room on the disk waits, and all that comes after it, until there is some: nothing is promised
 //! meanwhile, and nothing is lost. Room is sought once a second, and when something was removed: each try fills the disk
 //! to its last byte, and whatever else needs some of it meanwhile finds none.
@@ -60,16 +61,20 @@ pub trait Tended: Storage {
         Ok(false)
     }
 
-    /// Whether [`prepare`](Tended::prepare) has nothing to do.
+    /// Whether [`prepare`](Tended::prepare) has nothing to do. While it says false `prepare` is called after each flush.
     fn is_prepared(&self) -> bool {
-        true
+        false
     }
 
     /// There may be room again on a full disk.
     fn seek(&mut self) {}
 }
 
-impl Tended for Memory {}
+impl Tended for Memory {
+    fn is_prepared(&self) -> bool {
+        true
+    }
+}
 
 impl<D: Disk> Tended for Wal<D> {
     fn syncs(&self) -> u64 {
@@ -165,7 +170,9 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         }
     }
 
-    fn fail(&self, error: &Error) -> State {
+    /// Of a flush that has failed its own error is told, and not that of who came by it first.
+    fn fail(&mut self, error: Error) -> State {
+        let error = self.fault.take().unwrap_or(error);
         self.tell(Word::Failed(error.to_string()));
         State::Failed
     }
@@ -234,6 +241,8 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
             self.snapshots.keep(at)?;
             self.seek();
         }
+        // The flush itself may have taken the last of it, and nothing more may ever be written.
+        self.seek_later(context);
         self.prepare_soon(context);
         Ok(if durable < staged { State::Writing { staged, flushing: None } } else { State::Idle })
     }
@@ -338,7 +347,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Automaton for Keeper<T, D, C> {
                 state
             }
             (state, Input::Command(command)) => {
-                self.on_command(state, command, context).unwrap_or_else(|error| self.fail(&error))
+                self.on_command(state, command, context).unwrap_or_else(|error| self.fail(error))
             }
             (State::Idle, Input::Transition { .. }) => {
                 context.state_timeout(ANCHOR_AFTER, Command::Anchor);

@@ -142,7 +142,7 @@ impl<D: Disk> Wal<D> {
 
     /// Work for between two flushes: a slice of the next segment. Whether more of it is to be done.
     ///
-    /// Call it until it says false, and again after a flush. Once the disk had no room for it, it says false until
+    /// Call it until it says false, and again once [`is_prepared`](Wal::is_prepared) does. Once the disk had no room for it, it says false until
     /// [`seek`](Wal::seek).
     ///
     /// # Errors

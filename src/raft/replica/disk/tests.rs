@@ -20,6 +20,10 @@ struct Asked {
     at_once: bool,
     durable: Seq,
     fails: bool,
+    /// An earlier flush has failed.
+    poisoned: bool,
+    /// What happens during the next flush, to this and beside it.
+    meanwhile: Option<Box<dyn FnOnce(&mut Asked) + Send>>,
     full: bool,
     room: usize,
     waker: Option<Waker>,
@@ -41,6 +45,9 @@ impl Storage for Fake {
     }
     fn stage(&mut self, _: &Record) -> Result<(), Error> {
         let mut asked = self.0.lock();
+        if asked.poisoned {
+            return Err(Error::Poisoned);
+        }
         if asked.full {
             asked.refused += 1;
             return Err(Error::Full);
@@ -54,7 +61,11 @@ impl Storage for Fake {
         if asked.at_once {
             asked.durable = seq;
         }
-        if asked.fails { Err(Error::Poisoned) } else { Ok(()) }
+        if let Some(meanwhile) = asked.meanwhile.take() {
+            meanwhile(&mut asked);
+        }
+        asked.poisoned = asked.fails;
+        if asked.fails { Err(Error::Io(std::io::Error::other("it is gone"))) } else { Ok(()) }
     }
     fn durable(&self) -> Result<Seq, Error> {
         Ok(self.0.lock().durable)
@@ -74,6 +85,9 @@ impl Storage for Fake {
 }
 
 impl Tended for Fake {
+    fn is_prepared(&self) -> bool {
+        true
+    }
     fn seek(&mut self) {
         self.0.lock().sought += 1;
     }
@@ -228,6 +242,20 @@ fn after_a_fault_nothing_is_written_and_nothing_is_promised() {
 }
 
 #[test]
+fn of_a_flush_that_fails_the_cause_is_told_whatever_comes_meanwhile() {
+    let bench = Bench::new(Asked { fails: true, ..at_once() });
+    bench.run();
+    let (keeper, records) = (bench.keeper.clone(), vec![(Seq(2), Record::State { term: Term(2), vote: None })]);
+    bench.asked.lock().meanwhile = Some(Box::new(move |_| {
+        keeper.post(Command::Write { records, commit: Index(0) }).expect("it lives");
+    }));
+    bench.write(1);
+    bench.run();
+    let heard = bench.heard.lock();
+    assert!(matches!(&heard[..], [Word::Failed(why)] if why.contains("it is gone")), "{heard:?}");
+}
+
+#[test]
 fn what_is_staged_when_the_keeper_drains_is_flushed() {
     let bench = Bench::new(at_once());
     bench.run();
@@ -245,6 +273,21 @@ fn room_that_comes_back_is_told_though_nothing_is_written() {
     bench.time.run_for(PREPARE_AGAIN * 2, &mut ());
     let heard = bench.heard.lock();
     assert!(matches!(heard[..], [Word::Room(9_000_000)]), "{heard:?}");
+}
+
+/// The last record has found its room, and what it leaves is too little: nothing else would ever look again.
+#[test]
+fn room_that_falls_short_in_a_flush_is_sought() {
+    let bench = Bench::new(Asked { room: 9_000_000, ..at_once() });
+    bench.run();
+    bench.asked.lock().meanwhile = Some(Box::new(|asked| asked.room = 1_000));
+    bench.write(1);
+    bench.run();
+    bench.asked.lock().room = 9_000_000;
+    bench.time.run_for(PREPARE_AGAIN * 2, &mut ());
+    let heard = bench.heard.lock();
+    let is_told = matches!(heard[..], [Word::Room(9_000_000), Word::Persisted(Seq(1), 1_000), Word::Room(9_000_000)]);
+    assert!(is_told, "{heard:?}");
 }
 
 #[test]
