@@ -246,9 +246,10 @@ impl<C> Inbox<C> {
     /// What is older than the queue, and how it lies.
     fn next_chunk(&mut self) -> Option<(Vec<C>, Order)> {
         let more = self.more.as_mut()?;
-        let next = match mem::take(&mut more.oldest) {
-            chunk if chunk.is_empty() => (more.chunks.pop_front()?, Order::From(0)),
-            oldest => (oldest, Order::Turned),
+        // An empty one keeps its memory: nothing is freed in here.
+        let next = match more.oldest.is_empty() {
+            true => (more.chunks.pop_front()?, Order::From(0)),
+            false => (mem::take(&mut more.oldest), Order::Turned),
         };
         more.chunked -= next.0.len();
         Some(next)

@@ -37,6 +37,10 @@ struct Roll {
     /// Deaths since the last sweep.
     dead: usize,
     closed: bool,
+    /// What is still to be told to all: by whoever has the list.
+    asked: u32,
+    /// Somebody who tells has the list.
+    lent: bool,
     /// Of those who have one.
     names: BTreeMap<CellId, Cow<'static, str>>,
 }
@@ -111,17 +115,25 @@ impl Census {
         self.stripes[0].0.lock().closed
     }
 
-    /// Takes nobody in any more, and hands out each who lives.
-    pub(super) fn close(&self, mut act: impl FnMut(Arc<dyn Node>)) {
+    /// Takes nobody in any more, and hands out each who lives, with what it is to be told.
+    pub(super) fn close(&self, flag: u32, mut act: impl FnMut(Arc<dyn Node>, u32)) {
         for stripe in &self.stripes {
             let mut roll = stripe.0.lock();
             roll.closed = true;
-            // Nobody is added any more, so the list is lent and not copied. A second who closes meanwhile, as drains may, finds that
-            // the first one tells them all.
-            let listed = std::mem::take(&mut roll.listed);
-            drop(roll);
-            listed.iter().filter_map(Weak::upgrade).for_each(&mut act);
-            stripe.0.lock().listed.extend(listed);
+            roll.asked |= flag;
+            // Nobody is added any more, so the list is lent and not copied. What a second asks meanwhile, who drops a pool that drains,
+            // say, the first one tells, too.
+            while roll.asked != 0 && !roll.lent {
+                let flag = roll.asked & roll.asked.wrapping_neg();
+                roll.asked &= !flag;
+                roll.lent = true;
+                let listed = std::mem::take(&mut roll.listed);
+                drop(roll);
+                listed.iter().filter_map(Weak::upgrade).for_each(|node| act(node, flag));
+                roll = stripe.0.lock();
+                roll.listed.extend(listed);
+                roll.lent = false;
+            }
         }
         self.tell_if_empty();
     }

@@ -38,7 +38,10 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Strict {
     panic: Option<Panic>,
-    waiting: Vec<Waker>,
+    /// Each under the number of its wait.
+    waiting: Vec<(u64, Waker)>,
+    /// Waits there were so far.
+    waits: u64,
 }
 
 impl Shared {
@@ -107,7 +110,7 @@ impl Shared {
 
     /// Nobody is taken in any more, and all who live are told this.
     pub(super) fn close(&self, flag: u32) {
-        self.census.close(|node| match node.signal(flag) {
+        self.census.close(flag, |node, flag| match node.signal(flag) {
             Duty::Nothing => {}
             Duty::Schedule => node.head().home.get().schedule(Task::new(node.clone())),
         });
@@ -186,7 +189,7 @@ impl Shared {
 
     /// The future; in a strict pool it panics with the first panic that nobody watched.
     pub(super) async fn unless_strict<F: Future>(&self, future: F) -> F::Output {
-        let (mut future, mut waits) = (pin!(future), Waits { strict: &self.strict, waker: None });
+        let (mut future, mut waits) = (pin!(future), Waits { strict: &self.strict, number: None });
         poll_fn(|context| {
             if matches!(self.on_panic, OnPanic::Strict) {
                 waits.note(context.waker());
@@ -212,34 +215,43 @@ impl Shared {
                 strict.panic.get_or_insert(panic);
                 let waiting = std::mem::take(&mut strict.waiting);
                 drop(strict);
-                waiting.into_iter().for_each(Waker::wake);
+                // Wakers are others' code, and this is a death: what one throws concerns neither.
+                waiting.into_iter().for_each(|(_, waker)| contained(move || waker.wake()));
             }
         }
     }
 }
 
-/// One who waits in a strict pool: a panic wakes it, until its wait is over.
+/// One who waits in a strict pool: a panic wakes it, until its wait is over. A task may wait several times at once.
 struct Waits<'a> {
     strict: &'a Lock<Strict>,
-    waker: Option<Waker>,
+    number: Option<u64>,
 }
 
 impl Waits<'_> {
     /// Again with each poll: a panic that another was given has forgotten all who waited.
     fn note(&mut self, waker: &Waker) {
-        let waiting = &mut self.strict.lock().waiting;
-        if !waiting.iter().any(|one| one.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
-        self.waker.get_or_insert_with(|| waker.clone());
+        let mine = waker.clone();
+        let mut strict = self.strict.lock();
+        let number = *self.number.get_or_insert(strict.waits);
+        strict.waits = strict.waits.max(number + 1);
+        let before = match strict.waiting.iter_mut().find(|(one, _)| *one == number) {
+            Some((_, waker)) => Some(std::mem::replace(waker, mine)),
+            None => {
+                strict.waiting.push((number, mine));
+                None
+            }
+        };
+        drop(strict);
+        drop(before);
     }
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        let Some(mine) = self.waker.take() else { return };
+        let Some(mine) = self.number.take() else { return };
         let mut strict = self.strict.lock();
-        let at = strict.waiting.iter().position(|one| one.will_wake(&mine));
+        let at = strict.waiting.iter().position(|(one, _)| *one == mine);
         let gone = at.map(|at| strict.waiting.swap_remove(at));
         drop(strict);
         drop(gone);

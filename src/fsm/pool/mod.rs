@@ -187,7 +187,8 @@ impl Pool {
     }
 
     /// A future of [`drain_until`](Self::drain_until) without a deadline: all are told when it is first polled, and the workers are once it
-    /// is ready, for whose end it does not wait. Dropped before, it takes nothing back; who drains again goes on.
+    /// is ready, for whose end it does not wait. Dropped before, it takes nothing back; who drains again goes on. Awaited in a turn of this
+    /// pool it never ends: that turn is one of those it waits for.
     ///
     /// A task with a deadline of its runtime's:
     ///

@@ -220,7 +220,7 @@ impl Counted {
     }
 
     fn close(&self) {
-        self.census.close(|node| match node.signal(DRAIN) {
+        self.census.close(DRAIN, |node, flag| match node.signal(flag) {
             Duty::Nothing => {}
             Duty::Schedule => self.tasks.lock().push(Task::new(node.clone())),
         });

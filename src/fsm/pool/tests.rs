@@ -5,9 +5,12 @@ use super::floor::Floor;
 use super::queues::Place;
 use super::spares::{Offered, Spares};
 use crate::fsm::runner::{Runner, Task};
-use crate::fsm::word::Phase;
+use crate::fsm::word::{DRAIN, KILL, Phase};
 use crate::fsm::{Automaton, Context, Input};
 use crate::sync::oneshot;
+use crate::sync::testing::Wakes;
+use std::future::Future;
+use std::task::{Context as Polled, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,6 +93,39 @@ fn who_has_waited_in_a_strict_pool_is_forgotten() {
         });
     }
     assert_eq!(pool.shared.waiting(), 0);
+}
+
+/// Two waits of one task, one of which is over.
+#[test]
+fn a_wait_that_is_over_leaves_the_others_of_its_task() {
+    let pool = Pool::builder().workers(1).strict().build();
+    let _lingers = pool.spawn(Quiet, ());
+    let mut context = Polled::from_waker(Waker::noop());
+    let mut stays = Box::pin(pool.shared.unless_strict(std::future::pending::<()>()));
+    let mut goes = Box::pin(pool.shared.unless_strict(std::future::pending::<()>()));
+    assert!(stays.as_mut().poll(&mut context).is_pending() && goes.as_mut().poll(&mut context).is_pending());
+    drop(goes);
+    assert_eq!(pool.shared.waiting(), 1, "a panic wakes it still");
+    let (_, another) = Wakes::new();
+    assert!(stays.as_mut().poll(&mut Polled::from_waker(&another)).is_pending());
+    assert_eq!(pool.shared.waiting(), 1, "and once, by its last waker");
+    drop(stays);
+    assert_eq!(pool.shared.waiting(), 0);
+}
+
+#[test]
+fn what_is_asked_of_all_while_they_are_told_something_else_is_told_too() {
+    let pool = Pool::new(1);
+    let _one = pool.spawn(Quiet, ());
+    let mut told = Vec::new();
+    pool.shared.census.close(DRAIN, |_, flag| {
+        told.push(flag);
+        if flag == DRAIN {
+            pool.shared.census.close(KILL, |_, _| panic!("the list is with who tells"));
+        }
+    });
+    assert_eq!(told, [DRAIN, KILL]);
+    pool.shared.close(KILL);
 }
 
 #[test]
