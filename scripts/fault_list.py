@@ -75,12 +75,12 @@ FAULTS = [
         "drained-before-closed",
         "a pool tells all to drain, and closes after that",
         "src/fsm/pool/census.rs",
-        "            drop(roll);\n            listed.iter().filter_map(Weak::upgrade).for_each(&mut act);\n"
-        "            stripe.0.lock().listed.extend(listed);",
-        "            roll.closed = false;\n            drop(roll);\n"
-        "            listed.iter().filter_map(Weak::upgrade).for_each(&mut act);\n"
-        "            let mut roll = stripe.0.lock();\n            roll.closed = true;\n"
-        "            roll.listed.extend(listed);",
+        "                drop(roll);\n"
+        "                listed.iter().filter_map(Weak::upgrade).for_each(|node| act(node, flag));\n"
+        "                roll = stripe.0.lock();\n",
+        "                roll.closed = false;\n                drop(roll);\n"
+        "                listed.iter().filter_map(Weak::upgrade).for_each(|node| act(node, flag));\n"
+        "                roll = stripe.0.lock();\n                roll.closed = true;\n",
         "loom",
         "who_is_born_while_a_pool_closes_is_drained_or_dead_from_birth",
     ),

@@ -8,6 +8,8 @@ use crate::raft::{ClusterId, Entry, Recovered, Term};
 use crate::sync::lock::Lock;
 use std::ops::Range;
 
+type Meanwhile = Box<dyn FnOnce(&mut Asked) + Send>;
+
 /// What a store was asked for, and what it is to answer.
 #[derive(Default)]
 struct Asked {
@@ -23,7 +25,7 @@ struct Asked {
     /// An earlier flush has failed.
     poisoned: bool,
     /// What happens during the next flush, to this and beside it.
-    meanwhile: Option<Box<dyn FnOnce(&mut Asked) + Send>>,
+    meanwhile: Option<Meanwhile>,
     full: bool,
     room: usize,
     waker: Option<Waker>,
