@@ -69,8 +69,11 @@ impl<D: Disk> Places<D> {
     pub(super) fn apply(&mut self, change: Change) {
         match change {
             Change::Put { place, last } => {
-                let kept = self.places.partition_point(|other| other.index < place.index);
-                self.places.truncate(kept);
+                // Mostly it goes on where the log ended.
+                if self.places.back().is_some_and(|last| place.index <= last.index) {
+                    let kept = self.places.partition_point(|other| other.index < place.index);
+                    self.places.truncate(kept);
+                }
                 self.places.push_back(place);
                 self.last = last;
             }

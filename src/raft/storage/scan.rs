@@ -6,7 +6,7 @@
 //! ```
 
 use super::Disk;
-use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead};
+use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead, is_body};
 use crate::raft::LogId;
 use std::io;
 
@@ -79,7 +79,8 @@ impl<'a, D: Disk> Window<'a, D> {
     pub(crate) fn shows_more(&self, at: u64) -> bool {
         let start = at.checked_sub(self.from).map(|start| start as usize);
         let read = start.and_then(|start| self.bytes[..self.held].get(start..));
-        read.is_some_and(|bytes| bytes.iter().any(|&byte| byte != 0))
+        // All of it without a branch, which is quicker by far.
+        read.is_some_and(|bytes| bytes.iter().fold(0, |sum, &byte| sum | byte) != 0)
     }
 
     /// The head of the record there, if one is.
@@ -91,7 +92,7 @@ impl<'a, D: Disk> Window<'a, D> {
     /// The body of the record there, whose head this is, if its checksum is right.
     pub(crate) fn body(&mut self, at: u64, head: &RecordHead) -> io::Result<Option<&[u8]>> {
         let body = self.get(at + RECORD_HEAD as u64, head.len)?;
-        Ok(body.filter(|body| crc32c::crc32c(body) == head.body_sum))
+        Ok(body.filter(|body| is_body(head.kind, body, head.body_sum)))
     }
 
     /// The next head at or behind `at`, record by record or, where none is readable, at every 8 bytes.

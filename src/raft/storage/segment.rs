@@ -9,7 +9,7 @@
 //! One write and one sync make all that is staged durable. An anchor is written behind it when there is time, and not
 //! synced: it testifies to the last flush.
 
-use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead, record_len};
+use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead, body_sum, record_len};
 use super::index::Source;
 use super::{Disk, Error};
 use crate::raft::mutant::mutate;
@@ -155,7 +155,7 @@ pub(super) fn put_record(
     out.resize(start + RECORD_HEAD, 0);
     fill(out);
     let body = &out[start + RECORD_HEAD..];
-    let head = RecordHead { body_sum: crc32c::crc32c(body), len: body.len(), kind, synced, index, term };
+    let head = RecordHead { body_sum: body_sum(kind, body), len: body.len(), kind, synced, index, term };
     out[start..start + RECORD_HEAD].copy_from_slice(&head.encode(nonce, at));
     out.resize(start + head.record_len() as usize, 0);
 }
