@@ -43,7 +43,11 @@ fn sizes(membership: &Membership) -> (usize, usize) {
 
 /// Which life of each other member is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Bindings(BTreeMap<NodeId, Binding>);
+pub struct Bindings {
+    lives: BTreeMap<NodeId, Binding>,
+    /// The disk has been given all of them.
+    all_staged: bool,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Binding {
@@ -56,24 +60,29 @@ impl Bindings {
     /// What a store has kept.
     pub(super) fn recovered(bindings: &BTreeMap<NodeId, Incarnation>) -> Bindings {
         let durable = |incarnation| Binding { incarnation, staged: Some(Seq(0)) };
-        Bindings(bindings.iter().map(|(&node, &incarnation)| (node, durable(incarnation))).collect())
+        let lives = bindings.iter().map(|(&node, &incarnation)| (node, durable(incarnation))).collect();
+        Bindings { lives, all_staged: true }
     }
 
     /// The life of this member that is known.
     #[must_use]
     pub fn of(&self, node: NodeId) -> Option<Incarnation> {
-        self.0.get(&node).map(|binding| binding.incarnation)
+        self.lives.get(&node).map(|binding| binding.incarnation)
     }
 
     /// Each member and its life.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, Incarnation)> + '_ {
-        self.0.iter().map(|(&node, binding)| (node, binding.incarnation))
+        self.lives.iter().map(|(&node, binding)| (node, binding.incarnation))
     }
 
     /// The life of this member that is known from now on: this one, if none was. Never another than before.
     pub(super) fn bind(&mut self, node: NodeId, incarnation: Incarnation) -> Incarnation {
-        let bound = self.0.entry(node).or_insert(Binding { incarnation, staged: None });
+        let bound = self.lives.entry(node).or_insert_with(|| {
+            self.all_staged = false;
+            Binding { incarnation, staged: None }
+        });
         if mutate!(BoundAnew, false, bound.incarnation != incarnation) {
+            self.all_staged = false;
             *bound = Binding { incarnation, staged: None };
         }
         bound.incarnation
@@ -83,15 +92,18 @@ impl Bindings {
     pub(super) fn is_durable(&self, node: NodeId, durable: Seq) -> bool {
         mark!(
             "binding-not-durable-yet",
-            self.0.get(&node).is_some_and(|binding| binding.staged.is_none_or(|seq| durable < seq))
+            self.lives.get(&node).is_some_and(|binding| binding.staged.is_none_or(|seq| durable < seq))
         );
-        let is_durable = self.0.get(&node).and_then(|binding| binding.staged).is_some_and(|seq| seq <= durable);
+        let is_durable = self.lives.get(&node).and_then(|binding| binding.staged).is_some_and(|seq| seq <= durable);
         mutate!(AttestEarly, is_durable, true)
     }
 
     /// Gives the disk what it has not been given yet.
     pub(super) fn stage(&mut self, mut each: impl FnMut(NodeId, Incarnation) -> Seq) {
-        for (&node, binding) in self.0.iter_mut().filter(|(_, binding)| binding.staged.is_none()) {
+        if std::mem::replace(&mut self.all_staged, true) {
+            return;
+        }
+        for (&node, binding) in self.lives.iter_mut().filter(|(_, binding)| binding.staged.is_none()) {
             binding.staged = Some(each(node, binding.incarnation));
         }
     }

@@ -40,7 +40,8 @@ const ALARMS: usize = Alarm::Reads as usize + 1;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Clock {
     now: Time,
-    alarms: [Option<Time>; ALARMS],
+    /// When each rings: at the end of time, if it is not armed.
+    alarms: [Time; ALARMS],
     /// When what a leader says was last new to us.
     pub(super) heard: Option<Time>,
     /// A leader's: when each member last answered a round.
@@ -58,7 +59,7 @@ impl Clock {
     pub fn new(seed: u64, now: Time) -> Clock {
         Clock {
             now,
-            alarms: [None; ALARMS],
+            alarms: [Time::MAX; ALARMS],
             heard: None,
             answered: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -85,7 +86,7 @@ impl Clock {
 
     /// Rings then, whatever was armed before.
     pub fn arm_at(&mut self, alarm: Alarm, at: Time) {
-        self.alarms[alarm as usize] = Some(at);
+        self.alarms[alarm as usize] = at;
     }
 
     /// Rings between once and twice this long from now, drawn anew each time, so that rivals part (§5.2).
@@ -97,18 +98,18 @@ impl Clock {
 
     /// Does not ring.
     pub fn disarm(&mut self, alarm: Alarm) {
-        self.alarms[alarm as usize] = None;
+        self.alarms[alarm as usize] = Time::MAX;
     }
 
     /// Whether it is to ring.
     #[must_use]
     pub fn is_armed(&self, alarm: Alarm) -> bool {
-        self.alarms[alarm as usize].is_some()
+        self.alarms[alarm as usize] != Time::MAX
     }
 
     /// Whether it rings now; then it is disarmed.
     pub fn rings(&mut self, alarm: Alarm) -> bool {
-        let due = self.alarms[alarm as usize].is_some_and(|at| at <= self.now);
+        let due = self.alarms[alarm as usize] <= self.now && self.is_armed(alarm);
         if due {
             self.disarm(alarm);
         }
@@ -118,14 +119,13 @@ impl Clock {
     /// When the next alarm rings.
     #[must_use]
     pub fn deadline(&self) -> Time {
-        self.alarms.iter().flatten().min().copied().unwrap_or(Time::MAX)
+        self.alarms.iter().fold(Time::MAX, |first, &at| first.min(at))
     }
 
     /// A read is open until then.
     pub(super) fn open_read(&mut self, token: Token, until: Time) {
         self.until.insert(token, until);
-        let first = self.alarms[Alarm::Reads as usize].map_or(until, |at| at.min(until));
-        self.arm_at(Alarm::Reads, first);
+        self.arm_at(Alarm::Reads, self.alarms[Alarm::Reads as usize].min(until));
     }
 
     /// The reads whose time is up, which are open no more.

@@ -114,11 +114,14 @@ impl Consensus {
 
     /// Answers that every role may owe, each as soon as it can be stood by.
     fn say_owed(&mut self, effects: &mut Vec<Effect>) {
+        // Mostly nobody waits for an answer.
+        if self.owed.is_empty() {
+            return;
+        }
         let Consensus { owed, stream, bindings, term, vote, .. } = self;
         let (term, has_term, has_vote) = (*term, stream.has_term(*term), stream.has_vote(*term, *vote));
         let (has_term, has_vote) = (mutate!(RefusalEarly, has_term, true), mutate!(GrantEarly, has_vote, true));
-        // Mostly nobody waits for an answer.
-        for (&to, owed) in owed.iter_mut().filter(|(_, owed)| owed.waits()) {
+        for (&to, owed) in owed.iter_mut() {
             mark!("grant-held", owed.vote == Some(true) && !has_vote);
             mark!("refusal-held", owed.vote == Some(false) && !has_term);
             mark!("pre-vote-reply-held", owed.pre_vote.is_some() && !has_term);
@@ -148,6 +151,7 @@ impl Consensus {
                 effects.push(Effect::Send { to, incarnation: Some(stranger), message });
             }
         }
+        owed.retain(|_, owed| owed.waits());
     }
 
     /// Open reads are asked for at once, and again at each heartbeat until they are answered or given up.

@@ -234,8 +234,7 @@ impl Leader {
         if pulse {
             core.clock.arm(Alarm::Heartbeat, core.options.heartbeat);
         }
-        let idle = self.confirmed_round(core) == self.rounds.sent();
-        let asks = !pulse && idle && self.rounds.wants_round();
+        let asks = !pulse && self.rounds.wants_round() && self.confirmed_round(core) == self.rounds.sent();
         if pulse || asks {
             let round = self.rounds.begin();
             self.pulse = if pulse { round } else { self.pulse };
@@ -273,6 +272,9 @@ impl Leader {
     fn answer_reads(&mut self, core: &mut Consensus, effects: &mut Vec<Effect>) {
         if mutate!(ReadBeforeOwn, core.commit < self.term_start, false) {
             return;
+        }
+        if self.rounds.is_empty() {
+            return effects.append(&mut core.answers);
         }
         let confirmed = mutate!(ReadUnasked, self.confirmed_round(core), Round(u64::MAX));
         for held in self.rounds.confirmed(confirmed) {
@@ -336,6 +338,9 @@ fn replicate(
     // A whole append must fit the rest of the window, or find it empty.
     let full = options.window_bytes.saturating_sub(options.append_bytes_max);
     while progress.may_send(options.window_appends, full) {
+        if progress.mode == Mode::Replicate && core.log.last().index < progress.next {
+            break;
+        }
         let previous = progress.next.previous();
         let Some(term) = core.log.term_at(previous) else {
             if progress.is_worth_entries() {
@@ -348,9 +353,6 @@ fn replicate(
             progress.next = core.log.first();
             continue;
         };
-        if progress.mode == Mode::Replicate && core.log.last().index < progress.next {
-            break;
-        }
         if progress.next < core.log.cached_from() {
             progress.on_uncached();
         }

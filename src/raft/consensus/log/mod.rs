@@ -122,7 +122,11 @@ impl Log {
 
     /// The run that holds `index`, which lies after the base.
     fn run_at(&self, index: Index) -> usize {
-        self.terms.partition_point(|run| run.0 <= index) - 1
+        // Mostly the last.
+        match self.terms.back() {
+            Some(last) if last.0 <= index => self.terms.len() - 1,
+            Some(_) | None => self.terms.partition_point(|run| run.0 <= index) - 1,
+        }
     }
 
     /// The terms of a range, as runs: first index, term. What lies outside the log is left out.
@@ -333,10 +337,13 @@ impl Log {
     /// What the disk has not been given yet: runs of one term, each after the place named. All are given herewith.
     pub(super) fn stage(&mut self, mut each: impl FnMut(Index, Entries) -> Seq) {
         let range = self.staged.next()..self.tail.end();
-        for (first, entries) in self.tail.parts(range) {
-            let last = Index(first.0 + entries.len() as u64 - 1);
-            let seq = each(first.previous(), entries);
-            self.in_flight.push_back((seq, last));
+        // Mostly the disk has it all.
+        if !range.is_empty() {
+            for (first, entries) in self.tail.parts(range) {
+                let last = Index(first.0 + entries.len() as u64 - 1);
+                let seq = each(first.previous(), entries);
+                self.in_flight.push_back((seq, last));
+            }
         }
         self.staged = self.last().index;
     }
