@@ -10,6 +10,7 @@ use crate::raft::{Entries, Entry, Index};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What an entry weighs against a limit in bytes, so that many empty ones weigh something too.
 pub(super) fn weight(entry: &Entry) -> usize {
@@ -48,7 +49,8 @@ impl Run {
 /// The cached end of the log. Two are equal if their entries are, however they came in.
 #[derive(Clone, Debug)]
 pub(super) struct Tail {
-    runs: VecDeque<Run>,
+    /// Shared by copies until one of them changes: whoever checks or explores copies whole cores.
+    runs: Arc<VecDeque<Run>>,
     open: Vec<Entry>,
     end: Index,
     weight: usize,
@@ -57,7 +59,7 @@ pub(super) struct Tail {
 impl Tail {
     /// Nothing cached of a log whose next entry is at `end`.
     pub(super) fn new(end: Index) -> Tail {
-        Tail { runs: VecDeque::new(), open: Vec::new(), end, weight: 0 }
+        Tail { runs: Arc::default(), open: Vec::new(), end, weight: 0 }
     }
 
     /// The first that is cached; `end` if none is.
@@ -114,14 +116,14 @@ impl Tail {
             let run = Run { first: self.end, weight: entries.iter().map(weight).sum(), entries };
             self.weight += run.weight;
             self.end = run.end();
-            self.runs.push_back(run);
+            Arc::make_mut(&mut self.runs).push_back(run);
         }
     }
 
     /// Forgets everything from `index` on.
     pub(super) fn cut(&mut self, index: Index) {
         self.seal();
-        while let Some(run) = self.runs.pop_back() {
+        while let Some(run) = Arc::make_mut(&mut self.runs).pop_back() {
             self.weight -= run.weight;
             if run.first < index {
                 self.end = run.first;
@@ -147,15 +149,24 @@ impl Tail {
     }
 
     fn pop(&mut self) {
-        if let Some(run) = self.runs.pop_front() {
+        if let Some(run) = Arc::make_mut(&mut self.runs).pop_front() {
             self.weight -= run.weight;
+        }
+    }
+
+    /// The first run that ends behind `index`; one past the last if none does. Mostly it is the last.
+    fn run_at(&self, index: Index) -> usize {
+        let before_last = self.runs.len().saturating_sub(1);
+        match self.runs.back() {
+            Some(last) if index < last.first => self.runs.partition_point(|run| run.end() <= index),
+            Some(last) if index < last.end() => before_last,
+            Some(_) | None => self.runs.len(),
         }
     }
 
     /// The runs of a range, each clipped to it, with the place of its first entry. Sealed entries only.
     pub(super) fn parts(&self, range: Range<Index>) -> impl Iterator<Item = (Index, Entries)> + '_ {
-        let begin = self.runs.partition_point(|run| run.end() <= range.start);
-        let runs = self.runs.range(begin..).take_while({
+        let runs = self.runs.range(self.run_at(range.start)..).take_while({
             let end = range.end;
             move |run| run.first < end
         });
@@ -164,7 +175,7 @@ impl Tail {
 
     /// Entries from `from` on, which is cached, as many as weigh `weight_max` together, at least one; and their weight.
     pub(super) fn batch(&self, from: Index, weight_max: usize) -> (Entries, usize) {
-        let begin = self.runs.partition_point(|run| run.end() <= from);
+        let begin = self.run_at(from);
         if let Some(run) = self.runs.get(begin).filter(|run| run.first == from && run.weight <= weight_max)
             && begin + 1 == self.runs.len()
         {
@@ -182,8 +193,7 @@ impl Tail {
     }
 
     fn sealed_from(&self, from: Index) -> impl Iterator<Item = &Entry> + '_ {
-        let begin = self.runs.partition_point(|run| run.end() <= from);
-        self.runs.range(begin..).flat_map(move |run| &run.entries[run.offset(from)..])
+        self.runs.range(self.run_at(from)..).flat_map(move |run| &run.entries[run.offset(from)..])
     }
 
     /// Cached entries from `from` on, those just proposed among them.
@@ -201,9 +211,12 @@ impl PartialEq for Tail {
         if start != other.first() || self.end != other.end {
             return false;
         }
-        // Mostly one was copied from the other, and they share their runs.
+        // Mostly one was copied from the other, and they share all runs, or most.
+        if Arc::ptr_eq(&self.runs, &other.runs) {
+            return self.open == other.open;
+        }
         let is_same = |one: &Run, other: &Run| one.first == other.first && one.entries.are_shared_with(&other.entries);
-        let alike = self.runs.iter().zip(&other.runs).take_while(|(one, other)| is_same(one, other)).count();
+        let alike = self.runs.iter().zip(other.runs.iter()).take_while(|(one, other)| is_same(one, other)).count();
         let from = alike.checked_sub(1).map_or(start, |last| self.runs[last].end());
         self.iter_from(from).eq(other.iter_from(from))
     }
