@@ -15,20 +15,34 @@ use crate::raft::Index;
 use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 
 /// How many sessions are held unless the builder says otherwise: one number for the whole cluster.
 pub const SESSIONS_MAX: usize = 4_096;
 
 /// All sessions that are open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Sessions<R> {
     held: BTreeMap<SessionId, Session<R>>,
     by_nonce: BTreeMap<Nonce, SessionId>,
-    /// The same sessions by the entry that named them last: the first is the next to go.
-    by_use: BTreeMap<Index, SessionId>,
+    /// Each entry that named a session, in their order. Only the last that named it counts, and stands in the session
+    /// too: the first of these is the next to go. The others are thrown out now and then.
+    by_use: VecDeque<(Index, SessionId)>,
     max: usize,
 }
+
+/// Two are equal if they hold the same sessions: the rest follows from these.
+impl<R: PartialEq> PartialEq for Sessions<R> {
+    fn eq(&self, other: &Sessions<R>) -> bool {
+        (self.max, &self.held) == (other.max, &other.held)
+    }
+}
+
+impl<R: Eq> Eq for Sessions<R> {}
+
+/// Uses that count no more are thrown out once there are so many besides two for each session.
+const USES_SPARE: usize = 16;
 
 /// One caller's past, as far as it may still ask about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +52,8 @@ struct Session<R> {
     /// Every sequence below it has been answered.
     low: u64,
     used: Index,
-    /// By sequence: where the command stands, and what came of it.
-    replies: BTreeMap<u64, (Index, R)>,
+    /// By rising sequence: where the command stands, and what came of it.
+    replies: VecDeque<(u64, Index, R)>,
 }
 
 /// What a command's session says to it.
@@ -57,7 +71,7 @@ impl<R: Codec + Clone> Sessions<R> {
     /// An empty table for so many sessions, at least one.
     #[must_use]
     pub fn new(max: usize) -> Sessions<R> {
-        Sessions { held: BTreeMap::new(), by_nonce: BTreeMap::new(), by_use: BTreeMap::new(), max: max.max(1) }
+        Sessions { held: BTreeMap::new(), by_nonce: BTreeMap::new(), by_use: VecDeque::new(), max: max.max(1) }
     }
 
     /// How many are open.
@@ -86,24 +100,23 @@ impl<R: Codec + Clone> Sessions<R> {
         }
         let id = SessionId(index.0);
         let Open { nonce, window } = open;
-        self.insert(id, Session { nonce, window, low: 0, used: index, replies: BTreeMap::new() });
+        self.insert(id, Session { nonce, window, low: 0, used: index, replies: VecDeque::new() });
         id
     }
 
     /// What becomes of this caller's command, which stands at `index`.
     pub fn judge(&mut self, caller: Caller, index: Index) -> Verdict<R> {
-        self.touch(caller.session, index);
-        let Some(session) = self.held.get_mut(&caller.session) else {
+        let Some(session) = self.touch(caller.session, index) else {
             mark!("retry-after-eviction");
             return mutate!(ExpiredApplied, Verdict::Expired, Verdict::New);
         };
         if session.low < caller.low {
             session.low = caller.low;
-            session.replies = session.replies.split_off(&caller.low);
+            session.forget_answered();
         }
-        if let Some((at, reply)) = session.replies.get(&caller.sequence) {
+        if let Some((at, reply)) = session.reply_to(caller.sequence) {
             mark!("retry-answered-from-the-table");
-            return Verdict::Known(*at, reply.clone());
+            return Verdict::Known(at, reply.clone());
         }
         let ahead = mutate!(LowIgnored, Caller { low: session.low, ..caller }, caller);
         mark!("command-below-low", caller.sequence < session.low);
@@ -114,29 +127,37 @@ impl<R: Codec + Clone> Sessions<R> {
     /// Keeps what came of a command that was [`Verdict::New`] at `index`.
     pub fn keep(&mut self, caller: Caller, index: Index, reply: R) {
         if let Some(session) = self.held.get_mut(&caller.session) {
-            mutate!(ReplyForgotten, _ = session.replies.insert(caller.sequence, (index, reply)), drop((index, reply)));
+            mutate!(ReplyForgotten, session.keep(caller.sequence, index, reply), drop((index, reply)));
         }
     }
 
     fn insert(&mut self, id: SessionId, session: Session<R>) {
         self.by_nonce.insert(session.nonce, id);
-        self.by_use.insert(session.used, id);
+        self.by_use.push_back((session.used, id));
         self.held.insert(id, session);
     }
 
-    fn touch(&mut self, id: SessionId, index: Index) {
-        if let Some(session) = self.held.get_mut(&id) {
-            self.by_use.remove(&session.used);
-            session.used = index;
-            self.by_use.insert(index, id);
+    fn touch(&mut self, id: SessionId, index: Index) -> Option<&mut Session<R>> {
+        if 2 * self.held.len() + USES_SPARE < self.by_use.len() {
+            let held = &self.held;
+            self.by_use.retain(|(used, id)| held.get(id).is_some_and(|session| session.used == *used));
         }
+        let session = self.held.get_mut(&id)?;
+        if session.used != index {
+            session.used = index;
+            self.by_use.push_back((index, id));
+        }
+        Some(session)
     }
 
     fn evict(&mut self) {
-        if let Some((_, id)) = mutate!(EvictsTheNewest, self.by_use.pop_first(), self.by_use.pop_last())
-            && let Some(session) = self.held.remove(&id)
-        {
-            self.by_nonce.remove(&session.nonce);
+        while let Some((used, id)) = mutate!(EvictsTheNewest, self.by_use.pop_front(), self.by_use.pop_back()) {
+            if let Entry::Occupied(held) = self.held.entry(id)
+                && held.get().used == used
+            {
+                self.by_nonce.remove(&held.remove().nonce);
+                return;
+            }
         }
     }
 
@@ -149,7 +170,7 @@ impl<R: Codec + Clone> Sessions<R> {
             out.extend_from_slice(&session.nonce.0);
             let kept = mutate!(SnapshotWithoutReplies, session.replies.len(), 0);
             kept.encode(out);
-            for (sequence, (index, reply)) in session.replies.iter().take(kept) {
+            for (sequence, index, reply) in session.replies.iter().take(kept) {
                 // With its length: a reply's own bytes may leave open where they end.
                 (*sequence, index.0, reply.to_bytes()).encode(out);
             }
@@ -163,13 +184,38 @@ impl<R: Codec + Clone> Sessions<R> {
         for _ in 0..u64::decode(&mut bytes)? {
             let (id, session) = Session::decode(&mut bytes)?;
             let rises = sessions.held.last_key_value().is_none_or(|(last, _)| *last < id);
-            let fresh = !sessions.by_nonce.contains_key(&session.nonce) && !sessions.by_use.contains_key(&session.used);
-            if !(rises && fresh) {
+            if !rises || sessions.by_nonce.contains_key(&session.nonce) {
                 return None;
             }
             sessions.insert(id, session);
         }
-        bytes.is_empty().then_some(sessions)
+        let uses = sessions.by_use.make_contiguous();
+        uses.sort_unstable();
+        let each_once = uses.is_sorted_by(|one, next| one.0 < next.0);
+        (each_once && bytes.is_empty()).then_some(sessions)
+    }
+}
+
+impl<R> Session<R> {
+    /// Replies to what the caller has been answered are kept no longer.
+    fn forget_answered(&mut self) {
+        while self.replies.front().is_some_and(|(sequence, ..)| *sequence < self.low) {
+            self.replies.pop_front();
+        }
+    }
+
+    fn reply_to(&self, sequence: u64) -> Option<(Index, &R)> {
+        // Mostly it is the newest.
+        self.replies.back().filter(|(last, ..)| sequence <= *last)?;
+        let at = self.replies.binary_search_by_key(&sequence, |(sequence, ..)| *sequence).ok()?;
+        self.replies.get(at).map(|(_, index, reply)| (*index, reply))
+    }
+
+    fn keep(&mut self, sequence: u64, index: Index, reply: R) {
+        match self.replies.binary_search_by_key(&sequence, |(sequence, ..)| *sequence) {
+            Ok(at) => self.replies[at] = (sequence, index, reply),
+            Err(at) => self.replies.insert(at, (sequence, index, reply)),
+        }
     }
 }
 
@@ -178,14 +224,14 @@ impl<R: Codec> Session<R> {
         let (id, window, low, used) = <(u64, u64, u64, u64)>::decode(bytes)?;
         let (nonce, rest) = bytes.split_first_chunk::<16>()?;
         *bytes = rest;
-        let mut replies = BTreeMap::new();
+        let mut replies = VecDeque::<(u64, Index, R)>::new();
         for _ in 0..u64::decode(bytes)? {
             let (sequence, index, reply) = <(u64, u64, Bytes)>::decode(bytes)?;
-            let rises = replies.last_key_value().is_none_or(|(last, _)| *last < sequence);
+            let rises = replies.back().is_none_or(|(last, ..)| *last < sequence);
             if !rises || sequence < low {
                 return None;
             }
-            replies.insert(sequence, (Index(index), R::from_bytes(&reply)?));
+            replies.push_back((sequence, Index(index), R::from_bytes(&reply)?));
         }
         let nonce = Nonce(*nonce);
         Some((SessionId(id), Session { nonce, window, low, used: Index(used), replies }))
@@ -313,6 +359,34 @@ mod tests {
         sessions.open(open(2), Index(5)); // a copy names it too
         sessions.open(open(9), Index(6));
         assert_eq!(sessions.held.keys().map(|id| id.0).collect::<Vec<_>>(), [1, 2, 6]);
+    }
+
+    /// Against a list in the order of use, over more uses than are kept.
+    #[test]
+    fn whoever_is_named_often_stays_and_the_others_go_in_their_order() {
+        let mut draws = crate::mix::Draws::new(8);
+        let (mut sessions, mut order) = (Sessions::<u64>::new(5), Vec::new());
+        for at in 1..2_000 {
+            let n = draws.below(9) as u8;
+            let known = order.iter().position(|(held, _)| *held == n);
+            if draws.chance(1, 8) || known.is_none() {
+                let id = sessions.open(open(n), Index(at));
+                let (_, before) = known.map_or((n, id), |place| order.remove(place));
+                assert_eq!(id, before);
+                order.push((n, id));
+                if 5 < order.len() {
+                    order.remove(0);
+                }
+            } else if let Some(place) = known {
+                let used = order.remove(place);
+                sessions.judge(caller(used.1, 1, 0), Index(at));
+                order.push(used);
+            }
+            let mut held: Vec<SessionId> = order.iter().map(|(_, id)| *id).collect();
+            held.sort_unstable();
+            assert!(sessions.held.keys().eq(&held), "after entry {at}");
+            assert!(sessions.by_use.len() <= 2 * 5 + USES_SPARE + 1);
+        }
     }
 
     #[test]
