@@ -27,6 +27,8 @@ pub(crate) struct Gauges {
 struct Flushes {
     micros: Vec<u32>,
     next: usize,
+    /// The same, rising: kept so, as whoever watches asks often.
+    sorted: Vec<u32>,
 }
 
 impl Gauges {
@@ -57,13 +59,15 @@ impl Gauges {
     pub(crate) fn flushed(&self, took: Duration) {
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let mut flushes = self.flushes.lock();
-        let at = flushes.next;
-        if flushes.micros.len() < FLUSHES {
-            flushes.micros.push(micros)
+        let Flushes { micros: last, next, sorted } = &mut *flushes;
+        if last.len() < FLUSHES {
+            last.push(micros);
         } else {
-            flushes.micros[at] = micros
+            let oldest = std::mem::replace(&mut last[*next], micros);
+            sorted.remove(sorted.partition_point(|&other| other < oldest));
         }
-        flushes.next = (at + 1) % FLUSHES;
+        sorted.insert(sorted.partition_point(|&other| other < micros), micros);
+        *next = (*next + 1) % FLUSHES;
     }
 
     pub(crate) fn read_applied(&self) -> Index {
@@ -93,10 +97,9 @@ impl Gauges {
 
     /// The duration that one flush of a hundred exceeds, among the last 1,024; `None` before the first.
     pub(crate) fn read_flush_p99(&self) -> Option<Duration> {
-        let mut micros = self.flushes.lock().micros.clone();
-        let at = (micros.len() * 99).div_ceil(100).checked_sub(1)?;
-        let (_, micros, _) = micros.select_nth_unstable(at);
-        Some(Duration::from_micros(u64::from(*micros)))
+        let flushes = self.flushes.lock();
+        let at = (flushes.sorted.len() * 99).div_ceil(100).checked_sub(1)?;
+        Some(Duration::from_micros(u64::from(flushes.sorted[at])))
     }
 }
 
