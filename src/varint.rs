@@ -37,7 +37,16 @@ pub enum Head {
 
 /// Reads the varint at the head of `bytes`. A longer spelling than needed, or more than 64 bits, is [`Head::Bad`].
 #[must_use]
+#[inline]
 pub fn peek(bytes: &[u8]) -> Head {
+    // Most numbers are small.
+    match bytes.first() {
+        Some(&byte) if byte < 0x80 => Head::Number(u64::from(byte), 1),
+        Some(_) | None => peek_longer(bytes),
+    }
+}
+
+fn peek_longer(bytes: &[u8]) -> Head {
     let mut value = 0;
     for (at, &byte) in bytes.iter().take(BYTES_MAX).enumerate() {
         let bits = u64::from(byte & 0x7f);
@@ -54,6 +63,7 @@ pub fn peek(bytes: &[u8]) -> Head {
 }
 
 /// Takes the varint at the head of `bytes` off them; `None` if none is there whole.
+#[inline]
 pub fn take(bytes: &mut &[u8]) -> Option<u64> {
     match peek(bytes) {
         Head::Number(value, taken) => {

@@ -20,6 +20,8 @@ pub const VERSION: u8 = 1;
 const KNOWN: u8 = 1;
 /// Where the cluster's id stands: behind checksum, version, flags and two zero bytes.
 const CLUSTER_AT: usize = 8;
+/// Where group, sender and receiver stand: behind the cluster and two lives.
+const ENDS_AT: usize = CLUSTER_AT + 3 * size_of::<u64>();
 /// The checksum's own bytes.
 const CRC_BYTES: usize = 4;
 /// The one group of a cluster, until there are many.
@@ -47,15 +49,14 @@ pub struct Packer {
 impl Packer {
     /// Begins a packet; one that was there is forgotten.
     pub fn begin(&mut self, head: &Head) {
+        let mut fixed = [0; ENDS_AT];
+        (fixed[4], fixed[5]) = (VERSION, if head.to_life.is_some() { KNOWN } else { 0 });
+        fixed[CLUSTER_AT..16].copy_from_slice(&head.cluster.0.to_le_bytes());
+        fixed[16..24].copy_from_slice(&head.from.incarnation.0.to_le_bytes());
+        fixed[24..].copy_from_slice(&head.to_life.unwrap_or_default().0.to_le_bytes());
         let out = &mut self.bytes;
         out.clear();
-        out.u32(0);
-        out.u8(VERSION);
-        out.u8(if head.to_life.is_some() { KNOWN } else { 0 });
-        out.bytes(&[0, 0]);
-        out.u64(head.cluster.0);
-        out.u64(head.from.incarnation.0);
-        out.u64(head.to_life.unwrap_or_default().0);
+        out.bytes(&fixed);
         [GROUP, head.from.node.0, head.to.0].into_iter().for_each(|number| out.varint(number));
     }
 

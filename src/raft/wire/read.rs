@@ -104,9 +104,14 @@ impl Read<'_> {
         }
         let run = begin..spans.at();
         self.source.skip_to(run.end);
+        if count == 0 {
+            return Ok(Entries::NONE);
+        }
         let (bytes, at) = self.kept(run);
-        let again = Spans::new(&bytes, at).take(count);
-        Ok(again.map(|span| span.expect("it was read a moment ago").entry(&bytes)).collect())
+        let mut again = Spans::new(&bytes, at);
+        let mut entry = || Some(again.next()?.ok()?.entry(&bytes));
+        // By their number, which a range knows: so that they are allocated once.
+        Ok((0..count).map(|_| entry().expect("it was read a moment ago")).collect())
     }
 
     /// The bytes that entries shall share, and where in them the run begins.
