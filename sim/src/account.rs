@@ -46,8 +46,7 @@ impl World {
             if let Some(process) = &node.process
                 && process.peer.replica().depth() == 0
             {
-                let refused = process.peer.status().refused.iter().map(|(_, count)| count).sum();
-                self.check.lock().counts(node.id, node.strays, refused);
+                self.check.lock().counts(node.id, node.strays, process.peer.refused());
             }
         }
     }

@@ -11,10 +11,10 @@ use crate::check::Answers;
 use crate::html::Ask;
 use crate::lists::{Change, Key, Lists, Seen};
 use crate::plan::Swarm;
+use crate::shared::Gathered;
 use rsm::mix::{Draws, mix};
 use rsm::raft::machine::{CLIENT_WINDOW, Caller, SessionId};
 use rsm::raft::peer::{Failure, Outcome, Peer};
-use rsm::sync::lock::Lock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -155,7 +155,7 @@ pub struct Client {
     pad: u16,
     /// Of what no peer takes more; then some of its commands are as large, a little less, or more.
     limit: Option<u64>,
-    told: Arc<Lock<Vec<Told>>>,
+    told: Arc<Gathered<Told>>,
     /// What it did when it acted last.
     asked: Vec<Asked>,
 }
@@ -193,7 +193,7 @@ pub enum Next {
 impl Client {
     /// A client whose choices come from `draws`, its kind among them. A peaceful one costs nobody else his session.
     #[must_use]
-    pub fn new(id: usize, mut draws: Draws, swarm: &Swarm, told: Arc<Lock<Vec<Told>>>) -> Client {
+    pub fn new(id: usize, mut draws: Draws, swarm: &Swarm, told: Arc<Gathered<Told>>) -> Client {
         let kinds = if id == 0 { BUSY } else { KINDS.len() as u64 };
         let drawn = KINDS[draws.below(kinds) as usize];
         let kind = if swarm.is_control && drawn == Kind::Flooder { Kind::Writer } else { drawn };
@@ -267,7 +267,7 @@ impl Client {
             let (call, of) = (answers.opened(node), Of::Change(Some(done.caller)));
             peers[first].propose_then(Some(done.caller), done.change, move |outcome: Outcome<Seen>| {
                 let outcome = outcome.map(|done| (done.index.0, Came::Seen(done.value)));
-                told.lock().push(Told { client, operation, of, call, outcome });
+                told.push(Told { client, operation, of, call, outcome });
             });
         }
         if self.kind == Kind::Amnesiac && self.session.is_some() && self.draws.chance(1, 4) {
@@ -367,7 +367,7 @@ impl Client {
             Doing::Opening | Doing::Nothing => Of::Session,
         };
         let call = answers.opened(node);
-        let tell = move |outcome| told.lock().push(Told { client, operation, of, call, outcome });
+        let tell = move |outcome| told.push(Told { client, operation, of, call, outcome });
         match self.doing {
             Doing::Opening => {
                 peer.open_then(move |outcome| {

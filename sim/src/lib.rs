@@ -35,6 +35,7 @@ pub mod queue;
 pub mod run;
 pub mod scenario;
 mod script;
+pub mod shared;
 pub mod store;
 mod stray;
 pub mod stream;

@@ -3,6 +3,7 @@
 use crate::check::{Check, Looker, State};
 use crate::lists::Lists;
 use crate::plan::{OPERATIONS, Swarm};
+use crate::shared::{Gathered, Shared};
 use crate::store::{Handle, SlowLog};
 use crate::stream::{Purpose, fate};
 use bytes::Bytes;
@@ -12,7 +13,6 @@ use rsm::raft::peer::{Peer, SpawnError};
 use rsm::raft::replica::Replica;
 use rsm::raft::storage::SimulatedDisk;
 use rsm::raft::{NodeId, Time};
-use rsm::sync::lock::Lock;
 use std::sync::Arc;
 
 /// The replica as the simulator spawns it.
@@ -37,9 +37,9 @@ pub struct Common {
     /// Sizes and options.
     pub swarm: Arc<Swarm>,
     /// What watches.
-    pub check: Arc<Lock<Check>>,
+    pub check: Arc<Shared<Check>>,
     /// Where packets leave.
-    pub sent: Arc<Lock<Vec<Sent>>>,
+    pub sent: Arc<Gathered<Sent>>,
 }
 
 impl Common {
@@ -58,6 +58,8 @@ pub struct Process {
     pub peer: Peer<Lists>,
     /// Its log.
     pub log: Handle<SimulatedDisk>,
+    /// The cell of its replica: asked for after each turn of anybody's.
+    cell: CellId,
 }
 
 /// A member.
@@ -194,14 +196,15 @@ impl Node {
                 options.entry_bytes_max = options.entry_bytes_max.min(swarm.entry_bytes);
             })
             .observer(Looker::new(node, own_seed, Arc::clone(&check)))
-            .send(move |to, _, bytes| sent.lock().push(Sent { from: id, to: to as usize, bytes }))
+            .send(move |to, _, bytes| sent.push(Sent { from: id, to: to as usize, bytes }))
             .spawn_on(&self.time, self.time.node_time(), Arc::clone(&self.disk), |wal| {
                 let (slow, handle) = SlowLog::new(node, wal, Arc::clone(&check));
                 log = Some(handle);
                 slow
             })?;
         let log = log.expect("a peer that was spawned has opened its log");
-        self.process = Some(Process { peer, log });
+        let cell = peer.replica().cell();
+        self.process = Some(Process { peer, log, cell });
         self.look(|core, role| check.lock().started(core, role));
         Ok(())
     }
@@ -222,7 +225,7 @@ impl Node {
     /// The cell of the replica that runs.
     #[must_use]
     pub fn cell(&self) -> Option<CellId> {
-        self.process.as_ref().map(|process| process.peer.replica().cell())
+        self.process.as_ref().map(|process| process.cell)
     }
 
     /// The parts of the process that runs.

@@ -7,6 +7,7 @@ use crate::html::{self, About, Film};
 use crate::marks::{self, Marks};
 use crate::plan::{Fault, MS, Swarm, What, plan, swarm};
 use crate::scenario::Record;
+use crate::shared::Shared;
 use crate::stream::{Purpose, fate, stream};
 use crate::sums::Sums;
 use crate::trace;
@@ -209,9 +210,9 @@ struct Went {
 }
 
 /// R20: a run takes no more steps than that.
-fn has_an_end(check: &mut Check, steps: u64, most: u64) {
+fn has_an_end(check: &Shared<Check>, steps: u64, most: u64) {
     if most < steps {
-        check.break_rule("R20", format!("{steps} steps, and no end"));
+        check.lock().break_rule("R20", format!("{steps} steps, and no end"));
     }
 }
 
@@ -239,7 +240,7 @@ fn go(
         if let (Some(each), Some(story)) = (&mut each, &world.story) {
             each(&trace::line(&record, story));
         }
-        has_an_end(&mut world.check.lock(), *steps, most);
+        has_an_end(&world.check, *steps, most);
         *is_stopped = stop.is_here(world, record.number);
         !*is_stopped
     };
@@ -343,8 +344,9 @@ mod tests {
     #[test]
     fn r20_a_run_that_goes_on_and_on() {
         let after = |steps: u64| {
-            let mut check = Check::default();
-            has_an_end(&mut check, steps, 9);
+            let check = Shared::default();
+            has_an_end(&check, steps, 9);
+            let check = check.lock();
             check.broken().map(|violation| violation.rule)
         };
         assert_eq!((after(9), after(10)), (None, Some("R20")));

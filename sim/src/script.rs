@@ -10,12 +10,12 @@ use crate::client::{Came, Of, Told};
 use crate::event::Event;
 use crate::html;
 use crate::lists::{Change, Key, Lists};
+use crate::shared::Shared;
 use crate::trace;
 use crate::world::World;
 use rsm::raft::Time;
 use rsm::raft::machine::{Caller, SessionId};
 use rsm::raft::peer::{Failure, Outcome};
-use rsm::sync::lock::Lock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ pub(crate) struct Script {
     /// The last ticket of each value.
     latest: BTreeMap<String, usize>,
     came: BTreeMap<usize, Outcomes>,
-    told: Arc<Lock<Vec<(usize, u64, Outcomes)>>>,
+    told: Arc<Shared<Vec<(usize, u64, Outcomes)>>>,
     /// Tickets that are not answered yet, by the lane of a picture that each stands on.
     lanes: Vec<Option<usize>>,
 }

@@ -9,11 +9,11 @@
 
 use crate::check::Check;
 use crate::parts::{Part, spend};
+use crate::shared::Shared;
 use rsm::raft::consensus::Record;
 use rsm::raft::replica::Tended;
 use rsm::raft::storage::{Disk, Error, Remark, Snapshot, Storage, Wal};
 use rsm::raft::{Index, NodeId, Recovered, Seq};
-use rsm::sync::lock::Lock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -21,12 +21,12 @@ use std::task::Waker;
 /// The log, as the peer sees it.
 pub struct SlowLog<D: Disk> {
     node: NodeId,
-    check: Arc<Lock<Check>>,
-    shared: Arc<Shared<D>>,
+    check: Arc<Shared<Check>>,
+    shared: Arc<Common<D>>,
 }
 
-struct Shared<D: Disk> {
-    inner: Lock<Inner<D>>,
+struct Common<D: Disk> {
+    inner: Shared<Inner<D>>,
     /// The flush that was asked for since the last look.
     asked: AtomicU64,
 }
@@ -40,13 +40,13 @@ struct Inner<D: Disk> {
 }
 
 /// The log, as the world sees it.
-pub struct Handle<D: Disk>(Arc<Shared<D>>);
+pub struct Handle<D: Disk>(Arc<Common<D>>);
 
 impl<D: Disk> SlowLog<D> {
     /// A log whose flushes wait for the world, and whose records are compared with what the core has said.
-    pub fn new(node: NodeId, log: Wal<D>, check: Arc<Lock<Check>>) -> (SlowLog<D>, Handle<D>) {
-        let (inner, asked) = (Lock::new(Inner { log, waker: None }), AtomicU64::new(NONE));
-        let shared = Arc::new(Shared { inner, asked });
+    pub fn new(node: NodeId, log: Wal<D>, check: Arc<Shared<Check>>) -> (SlowLog<D>, Handle<D>) {
+        let (inner, asked) = (Shared::new(Inner { log, waker: None }), AtomicU64::new(NONE));
+        let shared = Arc::new(Common { inner, asked });
         (SlowLog { node, check, shared: Arc::clone(&shared) }, Handle(shared))
     }
 }
@@ -169,7 +169,7 @@ mod tests {
         let stamp = Stamp { cluster: ClusterId(1), node: NodeId(0), members: 5, addresses: 6 };
         let options = WalOptions { segment_bytes: 128 << 10, ..WalOptions::new(1) };
         let wal = Wal::open(Arc::clone(&disk), options, stamp).expect("it is empty");
-        let check = Arc::new(Lock::new(Check::default()));
+        let check = Arc::new(Shared::new(Check::default()));
         let mut log = SlowLog::new(NodeId(0), wal, Arc::clone(&check)).0;
         log.recover(None).expect("it is empty");
         let entry = Entry::new(Term(1), EntryKind::Command, vec![7; 1_000].into());

@@ -8,6 +8,7 @@
 use crate::check::Check;
 use crate::lists::{Change, Lists};
 use crate::node::Process;
+use crate::shared::Shared;
 use crate::stream::{Purpose, fate};
 use crate::world::World;
 use bytes::Bytes;
@@ -16,7 +17,6 @@ use rsm::raft::machine::{Caller, Codec, SessionId};
 use rsm::raft::peer::Peer;
 use rsm::raft::wire::{Body, Head, Packer};
 use rsm::raft::{Ask, ClusterId, Entry, EntryKind, Identity, Incarnation, NodeId, Term};
-use rsm::sync::lock::Lock;
 
 /// The number of what only strays propose: no list may hold it.
 pub(crate) const NOBODYS: u64 = u64::MAX;
@@ -122,8 +122,8 @@ pub(crate) fn names_another_life(packet: &Bytes, us: Incarnation) -> bool {
 }
 
 /// Hands in a packet that must be dropped at the door: counted once, and none of the core's business (R22, R23).
-pub(crate) fn turned_away(check: &Lock<Check>, peer: &Peer<Lists>, packet: Bytes) {
-    let seen = || (peer.status().refused.iter().map(|(_, n)| n).sum::<u64>(), peer.replica().depth());
+pub(crate) fn turned_away(check: &Shared<Check>, peer: &Peer<Lists>, packet: Bytes) {
+    let seen = || (peer.refused(), peer.replica().depth());
     let (before, depth) = seen();
     peer.receive(packet);
     if seen() != (before + 1, depth) {

@@ -21,6 +21,7 @@ use crate::plan::{Fault, MS, Swarm, What};
 use crate::queue::Queue;
 use crate::scenario::Record;
 use crate::script::Script;
+use crate::shared::{Gathered, Shared};
 use crate::stray::{NOBODYS, names_another_life, turned_away};
 use crate::stream::{Purpose, exponential, stream};
 use crate::sums::Sums;
@@ -30,9 +31,9 @@ use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
 use rsm::raft::consensus::{Consensus, Role};
 use rsm::raft::{NodeId, Seq, Time};
-use rsm::sync::lock::Lock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The world of one run.
 pub struct World {
@@ -42,7 +43,7 @@ pub struct World {
     pub(crate) net: Net,
     pub(crate) nodes: Vec<Node>,
     pub(crate) plan: Vec<Fault>,
-    pub(crate) check: Arc<Lock<Check>>,
+    pub(crate) check: Arc<Shared<Check>>,
     pub(crate) answers: Answers,
     pub(crate) sums: Sums,
     pub(crate) marks: Counters,
@@ -73,8 +74,10 @@ pub struct World {
     pub(crate) has_passed: bool,
     /// What clients ask for and what becomes of packets, if it is to be written down.
     pub(crate) record: Option<Record>,
-    told: Arc<Lock<Vec<Told>>>,
-    sent: Arc<Lock<Vec<Sent>>>,
+    /// A rule was broken.
+    broken: Arc<AtomicBool>,
+    told: Arc<Gathered<Told>>,
+    sent: Arc<Gathered<Sent>>,
     ties: Ties,
     pub(crate) now: Time,
     /// What the last step was, in words, if anybody wants to know.
@@ -95,11 +98,11 @@ impl World {
     /// Nodes that start at once, clients that begin soon, and a plan.
     #[must_use]
     pub fn new(seed: u64, swarm: Swarm, plan: Vec<Fault>, time: &VirtualTime) -> World {
-        let check = Arc::new(Lock::new(Check::new(swarm.sessions_max)));
+        let check = Arc::new(Shared::new(Check::new(swarm.sessions_max)));
         let (swarm, sent) = (Arc::new(swarm), Arc::default());
         let common = Common { seed, swarm: Arc::clone(&swarm), check: Arc::clone(&check), sent: Arc::clone(&sent) };
         let node = |id: usize| Node::new(id, time.with_clock(clock(seed, id, swarm.drift_ppm)), common.clone());
-        let told = Arc::new(Lock::new(Vec::new()));
+        let (told, broken) = (Arc::<Gathered<Told>>::default(), check.lock().flag());
         let client = |id: usize| Client::new(id, stream(seed, Purpose::Client, id as u64), &swarm, Arc::clone(&told));
         let ties = Ties::new(seed, swarm.ties);
         let mut world = World {
@@ -128,6 +131,7 @@ impl World {
             script: Script::default(),
             has_passed: false,
             record: None,
+            broken,
             told,
             sent,
             ties,
@@ -161,7 +165,8 @@ impl World {
     /// Whether a rule was broken.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        self.check.lock().broken().is_some()
+        // Relaxed: the simulation is one thread.
+        self.broken.load(Ordering::Relaxed)
     }
 
     fn on_event(&mut self, event: Event) {
@@ -275,18 +280,18 @@ impl World {
     /// What cells have done since the last look.
     fn collect(&mut self) {
         self.blown_fuses();
-        if let Some(mut sent) = take_all(&self.sent) {
+        if let Some(mut sent) = self.sent.take() {
             sent.drain(..).for_each(|packet| self.send(packet));
-            give_back(&self.sent, sent);
+            self.sent.give_back(sent);
         }
         self.holds_no_more();
         for node in 0..self.nodes.len() {
             self.ask_disk(node);
             self.ended(node);
         }
-        if let Some(mut told) = take_all(&self.told) {
+        if let Some(mut told) = self.told.take() {
             told.drain(..).for_each(|told| self.tell(told));
-            give_back(&self.told, told);
+            self.told.give_back(told);
         }
         self.hear();
     }
@@ -342,8 +347,7 @@ impl World {
 
     /// The last answers: nobody acts on them any more.
     pub(crate) fn gather(&mut self) {
-        let told = std::mem::take(&mut *self.told.lock());
-        for told in told {
+        for told in self.told.take().unwrap_or_default() {
             self.answered(told.call, told.of, told.outcome);
             self.clients[told.client].on_told(told, &mut self.answers);
         }
@@ -468,20 +472,6 @@ fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     };
     let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
     Clock { offset: Time(offset), ppm: ppm as i32 }
-}
-
-/// What has gathered, if anything has.
-fn take_all<T>(shared: &Lock<Vec<T>>) -> Option<Vec<T>> {
-    let mut shared = shared.lock();
-    if shared.is_empty() { None } else { Some(std::mem::take(&mut *shared)) }
-}
-
-/// The memory of what was taken, for what comes next.
-fn give_back<T>(shared: &Lock<Vec<T>>, empty: Vec<T>) {
-    let mut shared = shared.lock();
-    if shared.is_empty() {
-        *shared = empty;
-    }
 }
 
 /// How long an idle client sleeps where nobody costs it its session.

@@ -3,12 +3,12 @@
 use super::Check;
 use crate::marks::quietly;
 use crate::parts::{Part, enter};
-use crate::stream::{Purpose, fate};
+use crate::shared::Shared;
+use crate::stream::{Purpose, fates, nth_fate};
 use rsm::raft::consensus::{Bindings, Log, Message};
 use rsm::raft::consensus::{Consensus, Effect, Input, Role};
 use rsm::raft::replica::Observer;
 use rsm::raft::{Identity, Index, NodeId, Term, Time};
-use rsm::sync::lock::Lock;
 use std::sync::Arc;
 
 /// One step in so many is taken twice.
@@ -18,13 +18,14 @@ const SAMPLE: u64 = 64;
 /// same (R22).
 pub struct Looker {
     node: NodeId,
-    seed: u64,
+    /// Which steps are taken twice.
+    fates: u64,
     steps: u64,
-    check: Arc<Lock<Check>>,
-    next: Option<(Consensus, Role)>,
+    check: Arc<Shared<Check>>,
+    next: Option<Box<(Consensus, Role)>>,
     /// What a stranger's message has found, and must leave as it is.
-    before: Option<(Consensus, Role)>,
-    flush: Option<(Consensus, Role, Vec<Effect>)>,
+    before: Option<Box<(Consensus, Role)>>,
+    flush: Option<Box<(Consensus, Role, Vec<Effect>)>>,
     /// This turn began because a deadline had come.
     ticked: bool,
     now: Time,
@@ -35,10 +36,10 @@ pub struct Looker {
 impl Looker {
     /// For one life of a node.
     #[must_use]
-    pub fn new(node: NodeId, seed: u64, check: Arc<Lock<Check>>) -> Looker {
+    pub fn new(node: NodeId, seed: u64, check: Arc<Shared<Check>>) -> Looker {
         Looker {
             node,
-            seed,
+            fates: fates(seed, Purpose::Check, node.0),
             steps: 0,
             check,
             next: None,
@@ -52,7 +53,7 @@ impl Looker {
 
     fn samples(&mut self) -> bool {
         self.steps += 1;
-        fate(self.seed, Purpose::Check, self.node.0, self.steps).is_multiple_of(SAMPLE)
+        nth_fate(self.fates, self.steps).is_multiple_of(SAMPLE)
     }
 }
 
@@ -63,12 +64,12 @@ impl Observer for Looker {
         if let Input::Receive { from, message, .. } = input
             && is_stranger(core, *from, message)
         {
-            self.before = Some((core.clone(), role.clone()));
+            self.before = Some(Box::new((core.clone(), role.clone())));
         }
         if self.samples() {
             let mut copy = core.clone();
             let role = quietly(|| copy.next(role.clone(), input.clone(), now));
-            self.next = Some((copy, role));
+            self.next = Some(Box::new((copy, role)));
         }
         enter(Part::Core);
     }
@@ -77,8 +78,8 @@ impl Observer for Looker {
         enter(Part::Checks);
         let mut check = self.check.lock();
         check.stepped(core, role);
-        if let Some((before, was)) = self.before.take()
-            && (known(&before), &was) != (known(core), role)
+        if let Some(before) = self.before.take()
+            && (known(&before.0), &before.1) != (known(core), role)
         {
             check.break_rule("R22", format!("{} has listened to a stranger", self.node));
         }
@@ -97,7 +98,7 @@ impl Observer for Looker {
         if self.samples() {
             let (mut copy, mut role, mut effects) = (core.clone(), role.clone(), Vec::new());
             quietly(|| copy.flush(&mut role, now, &mut effects));
-            self.flush = Some((copy, role, effects));
+            self.flush = Some(Box::new((copy, role, effects)));
         }
         enter(Part::Core);
     }
@@ -109,9 +110,9 @@ impl Observer for Looker {
         if std::mem::take(&mut self.ticked) && core.deadline() <= self.now {
             check.break_rule("R22", format!("{} wants to be woken at {:?}, which is past", self.node, core.deadline()));
         }
-        if let Some((copy, copied, said)) = self.flush.take() {
+        if let Some(copy) = self.flush.take() {
             check.repeated += 1;
-            if (&copy, &copied, said.as_slice()) != (core, role, effects) {
+            if (&copy.0, &copy.1, copy.2.as_slice()) != (core, role, effects) {
                 check.break_rule("R22", format!("a flush of {} says another thing the second time", self.node));
             }
         }
@@ -152,7 +153,7 @@ mod tests {
 
     /// The rule that is broken by what a looker sees of the first of them, having noted this before.
     fn broken(look: impl FnOnce(&mut Looker, &[(Consensus, Role); 2])) -> Option<&'static str> {
-        let (check, both) = (Arc::new(Lock::new(Check::default())), peers(Time(5)));
+        let (check, both) = (Arc::new(Shared::new(Check::default())), peers(Time(5)));
         let mut looker = Looker::new(NodeId(0), 3, Arc::clone(&check));
         check.lock().started(&both[0].0, &both[0].1);
         look(&mut looker, &both);
@@ -165,7 +166,7 @@ mod tests {
     fn r22_a_step_that_comes_to_another_state_the_second_time() {
         let stepped = |nth: usize| {
             broken(|looker, both| {
-                looker.next = Some(both[nth].clone());
+                looker.next = Some(Box::new(both[nth].clone()));
                 looker.stepped(&both[0].0, &both[0].1);
             })
         };
@@ -177,7 +178,7 @@ mod tests {
         let flushed = |nth: usize| {
             broken(|looker, both| {
                 let (core, role) = both[nth].clone();
-                looker.flush = Some((core, role, Vec::new()));
+                looker.flush = Some(Box::new((core, role, Vec::new())));
                 looker.flushed(&both[0].0, &both[0].1, &[]);
             })
         };
@@ -199,7 +200,7 @@ mod tests {
     fn r22_a_stranger_who_was_listened_to() {
         let heard = |before: Time| {
             broken(|looker, both| {
-                looker.before = Some(peers(before)[0].clone());
+                looker.before = Some(Box::new(peers(before)[0].clone()));
                 looker.stepped(&both[0].0, &both[0].1);
             })
         };

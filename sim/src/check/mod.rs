@@ -27,6 +27,8 @@ use rsm::raft::invariants::{Verdict, Violation, Watch};
 use rsm::raft::wire::{Body, Door, Packet, Refused};
 use rsm::raft::{ClusterId, Identity, Incarnation, NodeId, Seq, Term};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One for a cluster.
 #[derive(Debug, Default)]
@@ -34,8 +36,10 @@ pub struct Check {
     watch: Watch,
     /// The first rule that was broken.
     broken: Option<Violation>,
+    /// Whether one was, for those who ask after each step.
+    is_broken: Arc<AtomicBool>,
     /// What each core has said to its disk, and the disk has not been given yet.
-    said: BTreeMap<NodeId, VecDeque<(Seq, Record)>>,
+    said: Vec<VecDeque<(Seq, Record)>>,
     led: Option<Term>,
     /// How far the state machine of each node has been behind.
     lags: BTreeMap<usize, u64>,
@@ -56,12 +60,22 @@ impl Check {
         Check { reference: Reference::new(sessions_max), ..Check::default() }
     }
 
+    fn said(&mut self, node: NodeId) -> &mut VecDeque<(Seq, Record)> {
+        let nth = usize::try_from(node.0).expect("nodes are numbered from 0");
+        if self.said.len() <= nth {
+            self.said.resize_with(nth + 1, VecDeque::new);
+        }
+        &mut self.said[nth]
+    }
+
     /// Notes a verdict. The first rule that is broken counts.
     pub fn note(&mut self, verdict: Verdict) {
         if let Err(violation) = verdict
             && self.broken.is_none()
         {
             self.broken = Some(violation);
+            // Relaxed: the simulation is one thread.
+            self.is_broken.store(true, Ordering::Relaxed);
         }
     }
 
@@ -74,6 +88,12 @@ impl Check {
     #[must_use]
     pub fn broken(&self) -> Option<&Violation> {
         self.broken.as_ref()
+    }
+
+    /// Set once a rule is broken.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_broken)
     }
 
     /// How many entries are committed, whoever knows of it.
@@ -93,7 +113,7 @@ impl Check {
         let verdict = self.watch.started(core, role);
         self.note(verdict);
         self.reference.follow(self.watch.ghost());
-        self.said.remove(&core.me().node);
+        self.said(core.me().node).clear();
     }
 
     /// A process is gone.
@@ -109,11 +129,11 @@ impl Check {
     /// A disk has completed a flush; the core is about to be told.
     pub fn persisted(&mut self, core: &Consensus, seq: Seq) {
         let node = core.me().node;
-        let missing = self.said.get(&node).and_then(VecDeque::front).filter(|(said, _)| *said <= seq);
-        if let Some((said, record)) = missing {
-            let what = format!("{node} takes {seq:?} for durable, and its log was not given {said:?}: {record:?}");
-            self.break_rule("R3", what);
-        }
+        let missing = self.said(node).front().filter(|(said, _)| *said <= seq);
+        let what = missing.map(|(said, record)| {
+            format!("{node} takes {seq:?} for durable, and its log was not given {said:?}: {record:?}")
+        });
+        what.into_iter().for_each(|what| self.break_rule("R3", what));
         let verdict = self.watch.persisted(core, seq);
         self.note(verdict);
         self.reference.follow(self.watch.ghost());
@@ -121,7 +141,7 @@ impl Check {
 
     /// A log is given a record: the next of those that its core has said.
     pub fn given(&mut self, node: NodeId, record: &Record) {
-        let said = self.said.entry(node).or_default().pop_front().map(|(_, record)| record);
+        let said = self.said(node).pop_front().map(|(_, record)| record);
         if said.as_ref() != Some(record) {
             self.break_rule("R3", format!("{node} said {said:?}, its log is given {record:?}"));
         }
@@ -137,16 +157,21 @@ impl Check {
     /// A packet leaves a node: what stands in its bytes can be read, and promises nothing that is not durable.
     pub fn departs(&mut self, core: &Consensus, to: NodeId, packet: &Bytes) {
         let node = core.me().node;
-        for body in opened(packet, to) {
-            match body {
-                Ok(Body::Message(message)) => {
+        let promised = opened(packet, to).and_then(|bodies| {
+            let shadow = self.watch.shadow(node);
+            for body in bodies {
+                if let (Body::Message(message), Some(shadow)) = (body?, shadow) {
                     let effect = Effect::Send { to, incarnation: None, message };
-                    let verdict = self.watch.shadow(node).map_or(Ok(()), |shadow| shadow.promises(core, &effect));
-                    self.note(verdict);
+                    if let Err(broken) = shadow.promises(core, &effect) {
+                        return Ok(Err(broken));
+                    }
                 }
-                Ok(_) => {}
-                Err(why) => self.break_rule("R23", format!("{node} sends {to} what nobody can read: {why:?}")),
             }
+            Ok(Ok(()))
+        });
+        match promised {
+            Ok(verdict) => self.note(verdict),
+            Err(why) => self.break_rule("R23", format!("{node} sends {to} what nobody can read: {why:?}")),
         }
     }
 
@@ -169,14 +194,11 @@ impl Check {
     fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) {
         let verdict = self.watch.flushed(core, role, effects);
         self.note(verdict);
-        let records = effects.iter().filter_map(|effect| match effect {
-            Effect::Persist(seq, record) => Some((*seq, record)),
-            _ => None,
-        });
-        let said = self.said.entry(core.me().node).or_default();
-        for (seq, record) in records {
-            self.reference.writes(record);
-            said.push_back((seq, record.clone()));
+        for effect in effects {
+            if let Effect::Persist(seq, record) = effect {
+                self.reference.writes(record);
+                self.said(core.me().node).push_back((*seq, record.clone()));
+            }
         }
     }
 
@@ -192,20 +214,16 @@ impl Check {
 
 /// What stands in a packet of our own making.
 pub(crate) fn bodies(packet: &Bytes, to: NodeId) -> impl Iterator<Item = Body> {
-    opened(packet, to).flatten()
+    opened(packet, to).into_iter().flatten().flatten()
 }
 
-/// The same, and what cannot be read of it.
-fn opened(packet: &Bytes, to: NodeId) -> impl Iterator<Item = Result<Body, Refused>> {
+/// Opens such a packet.
+fn opened(packet: &Bytes, to: NodeId) -> Result<Packet, Refused> {
     let number =
         |at: usize| packet.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
     let us = Identity { node: to, incarnation: Incarnation(number(24)) };
     let door = Door { cluster: ClusterId(number(8)), us };
-    let (packet, refused) = match quietly(|| Packet::open(packet.clone(), &door)) {
-        Ok(packet) => (Some(packet), None),
-        Err(why) => (None, Some(Err(why))),
-    };
-    packet.into_iter().flatten().chain(refused)
+    quietly(|| Packet::open(packet.clone(), &door))
 }
 
 #[cfg(test)]

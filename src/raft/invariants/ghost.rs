@@ -5,6 +5,7 @@
 //! ```
 //! A leader's word is not asked. So a commit that should not be shows at the step that makes it, not minutes later.
 
+use super::by_node::ByNode;
 use super::history::digest;
 use super::shadow::Image;
 use super::{Verdict, holds};
@@ -25,9 +26,9 @@ struct Agreed {
 pub struct Ghost {
     entries: Vec<Agreed>,
     /// For each term, how far each member's disk holds that term's entries.
-    matched: BTreeMap<Term, BTreeMap<NodeId, Index>>,
+    matched: BTreeMap<Term, ByNode<Index>>,
     /// The greatest place for which each member's copy was counted.
-    counted: BTreeMap<NodeId, Index>,
+    counted: ByNode<Index>,
 }
 
 impl Ghost {
@@ -64,11 +65,11 @@ impl Ghost {
             return Ok(());
         }
         let matched = self.matched.entry(term).or_default();
-        let mine = matched.entry(node).or_default();
+        let mine = matched.of(node);
         *mine = (*mine).max(last.index);
-        let agreed = agreed(membership, |id| matched.get(&id).copied().unwrap_or_default());
-        for (&member, &index) in matched.iter().filter(|_| agreed != Index(0)) {
-            let counted = self.counted.entry(member).or_default();
+        let agreed = agreed(membership, |id| matched.get(id).copied().unwrap_or_default());
+        for (member, &index) in matched.iter().filter(|_| agreed != Index(0)) {
+            let counted = self.counted.of(member);
             *counted = (*counted).max(agreed.min(index));
         }
         let place = agreed.min(self.len());
@@ -150,7 +151,7 @@ impl Ghost {
     /// # Errors
     /// What is cut.
     pub fn cuts(&self, node: NodeId, after: Index, commit: Index) -> Verdict {
-        let counted = self.counted.get(&node).copied().unwrap_or_default();
+        let counted = self.counted.get(node).copied().unwrap_or_default();
         let kept = commit.max(counted) <= after;
         holds("R10", kept, || format!("{node} cuts its log to {after}; committed {commit}, counted {counted}"))
     }
@@ -158,10 +159,11 @@ impl Ghost {
 
 /// How far a majority of each set of voters has got. The core's own count is not asked: it is what is judged here.
 fn agreed(membership: &Membership, reached: impl Fn(NodeId) -> Index) -> Index {
-    let in_set = |voters: Vec<Index>| {
-        let mut falling = voters;
-        falling.sort_unstable_by(|one, other| other.cmp(one));
-        falling.get(falling.len() / 2).copied().unwrap_or_default()
-    };
-    membership.sets().map(|set| in_set(set.voters().map(&reached).collect())).min().unwrap_or_default()
+    // The farthest place that more than half of the set have reached: one of those that its voters stand at.
+    let in_sets = membership.sets().map(|set| {
+        let majority = set.voters().count() / 2 + 1;
+        let is_held = |place: &Index| majority <= set.voters().filter(|&id| *place <= reached(id)).count();
+        set.voters().map(&reached).filter(is_held).max().unwrap_or_default()
+    });
+    in_sets.min().unwrap_or_default()
 }

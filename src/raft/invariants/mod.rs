@@ -11,6 +11,7 @@
 //! Numbers are those of `docs/invariants.md`. Reach for [`Watch`] if you run a cluster in one thread, for the functions
 //! if you hold states alone.
 
+mod by_node;
 mod ghost;
 mod history;
 mod shadow;
@@ -160,17 +161,25 @@ pub fn progress(last: Index, window: (usize, usize), peer: NodeId, progress: &Pr
 /// # Errors
 /// The first that does not hold.
 pub fn state(core: &Consensus, role: &Role) -> Verdict {
-    order(&Glance::of(core, role))?;
+    state_at(&Glance::of(core, role), core, role)
+}
+
+/// The same, by one who has taken the glance.
+fn state_at(now: &Glance, core: &Consensus, role: &Role) -> Verdict {
+    order(now)?;
     if let Role::Leader(leader) = role {
         let options = core.options();
         let window = (options.window_appends, options.window_bytes);
+        let mut others = core.membership().ids().filter(|&id| id != now.node);
         for (peer, of) in leader.progress() {
-            progress(core.log().last().index, window, peer, of)?;
-            holds("R12", core.membership().has(peer), || format!("{peer} is followed, and is no member"))?;
+            progress(now.last.index, window, peer, of)?;
+            // Both rise: where they part, one of them has one more.
+            if others.next() != Some(peer) {
+                holds("R12", core.membership().has(peer), || format!("{peer} is followed, and is no member"))?;
+                return holds("R12", false, || "a member is not followed".into());
+            }
         }
-        let others = core.membership().ids().filter(|&id| id != core.me().node);
-        let followed = leader.progress().map(|(peer, _)| peer);
-        holds("R12", others.eq(followed), || "a member is not followed".into())?;
+        holds("R12", others.next().is_none(), || "a member is not followed".into())?;
     }
     bounds(core)
 }

@@ -1,7 +1,9 @@
 //! All rules over one cluster in one thread: told what happens, it says what must not have happened.
 
+use super::by_node::ByNode;
 use super::{
     Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, own_term, quorums_meet, state,
+    state_at,
 };
 use crate::raft::consensus::{Consensus, Effect, Membership, Message, Record, Role};
 use crate::raft::{EntryKind, Identity, Incarnation, Index, LogId, NodeId, Seq, Term};
@@ -19,7 +21,7 @@ use std::collections::BTreeMap;
 pub struct Watch {
     history: History,
     ghost: Ghost,
-    peers: BTreeMap<NodeId, Peer>,
+    peers: ByNode<Peer>,
     /// The membership in which each term's leader counts, and where it stands in the leader's log.
     memberships: BTreeMap<Term, (Index, Membership)>,
 }
@@ -29,6 +31,8 @@ struct Peer {
     shadow: Shadow,
     /// The last look, while it lives.
     glance: Option<Glance>,
+    /// The term in which it leads, and where the membership stands that its reign counts in, as both were noted last.
+    reign: Option<(Term, Index)>,
     /// What its state machine was given.
     applied: Index,
     incarnation: Incarnation,
@@ -50,7 +54,7 @@ impl Watch {
     /// What this peer's disk holds.
     #[must_use]
     pub fn shadow(&self, node: NodeId) -> Option<&Shadow> {
-        self.peers.get(&node).map(|peer| &peer.shadow)
+        self.peers.get(node).map(|peer| &peer.shadow)
     }
 
     /// A disk holds this from before anything was watched.
@@ -58,7 +62,7 @@ impl Watch {
     /// # Errors
     /// As [`Image::apply`](super::Image::apply).
     pub fn keeps(&mut self, node: NodeId, record: &Record) -> Verdict {
-        self.peers.entry(node).or_default().shadow.keep(record)
+        self.peers.of(node).shadow.keep(record)
     }
 
     /// A process has begun, from what its store kept.
@@ -68,7 +72,7 @@ impl Watch {
     /// takes for committed is not.
     pub fn started(&mut self, core: &Consensus, role: &Role) -> Verdict {
         let Identity { node, incarnation } = core.me();
-        let peer = self.peers.entry(node).or_default();
+        let peer = self.peers.of(node);
         holds("R14", peer.glance.is_none(), || format!("{node} runs twice"))?;
         peer.incarnation = incarnation;
         peer.shadow.restart(core)?;
@@ -87,14 +91,14 @@ impl Watch {
 
     /// A process is gone; its disk keeps what was durable, and perhaps more.
     pub fn crashed(&mut self, node: NodeId) {
-        if let Some(peer) = self.peers.get_mut(&node) {
-            peer.glance = None;
+        if let Some(peer) = self.peers.get_mut(node) {
+            (peer.glance, peer.reign) = (None, None);
         }
     }
 
     /// A directory is gone.
     pub fn wiped(&mut self, node: NodeId) {
-        self.peers.remove(&node);
+        self.peers.remove(node);
     }
 
     /// A disk has completed everything up to `seq`. `core` is in the state in which it will be told.
@@ -104,7 +108,7 @@ impl Watch {
     pub fn persisted(&mut self, core: &Consensus, seq: Seq) -> Verdict {
         let Watch { history, ghost, peers, memberships } = self;
         let node = core.me().node;
-        let Some(peer) = peers.get_mut(&node) else { return Ok(()) };
+        let Some(peer) = peers.get_mut(node) else { return Ok(()) };
         let term = core.term();
         let membership = memberships.get(&term).map_or(core.membership(), |held| &held.1);
         peer.shadow.persist(seq, |record, image| {
@@ -121,23 +125,32 @@ impl Watch {
     /// # Errors
     /// R1, R5, R7, R8, R9, R11, R12.
     pub fn stepped(&mut self, core: &Consensus, role: &Role) -> Verdict {
-        let after = Glance::of(core, role);
+        self.glances(core, Glance::of(core, role))
+    }
+
+    /// A core is seen, which may have changed since it was last.
+    fn glances(&mut self, core: &Consensus, after: Glance) -> Verdict {
+        let Watch { history, ghost, peers, memberships } = self;
         let term_at = |index| core.log().term_at(index);
-        if after.leads {
-            if self.history.leads(after.node, after.term)? {
-                self.ghost.elects(after.term, after.base, term_at)?;
-            }
-            let place = core.log().membership_at();
-            if self.memberships.get(&after.term).is_none_or(|held| held.0 != place) {
-                self.memberships.insert(after.term, (place, core.membership().clone()));
+        let peer = peers.of(after.node);
+        let reign = after.leads.then(|| (after.term, core.log().membership_at()));
+        // Noted once for each: what stands in the history already is held against it by whoever comes there later.
+        if reign != peer.reign {
+            peer.reign = reign;
+            if let Some((term, place)) = reign {
+                if history.leads(after.node, term)? {
+                    ghost.elects(term, after.base, term_at)?;
+                }
+                if memberships.get(&term).is_none_or(|held| held.0 != place) {
+                    memberships.insert(term, (place, core.membership().clone()));
+                }
             }
         }
-        let peer = self.peers.entry(after.node).or_default();
         if let Some(before) = peer.glance.replace(after) {
             monotone(&before, &after)?;
             append_only(&before, &after, term_at)?;
             own_term(&before, &after, term_at)?;
-            self.ghost.knows(before.commit, after.commit, term_at)?;
+            ghost.knows(before.commit, after.commit, term_at)?;
         }
         let disk = peer.shadow.durable();
         let durable = after.durable <= disk.last().index.max(after.snapshot.index);
@@ -149,13 +162,14 @@ impl Watch {
     /// # Errors
     /// R2, R3, R4, R7, R10, R12, R13, R14, R19, R20.
     pub fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) -> Verdict {
-        self.stepped(core, role)?;
-        state(core, role)?;
+        let now = Glance::of(core, role);
+        self.glances(core, now)?;
+        state_at(&now, core, role)?;
         effects.iter().try_for_each(|effect| match effect {
             Effect::Persist(seq, record) => self.on_record(core, *seq, record),
             Effect::Send { to, message, .. } => self.on_message(core, *to, message, effect),
             Effect::Apply(committed) => {
-                let peer = self.peers.entry(core.me().node).or_default();
+                let peer = self.peers.of(core.me().node);
                 peer.applied = self.ghost.applies(peer.applied, committed)?;
                 Ok(())
             }
@@ -171,7 +185,7 @@ impl Watch {
     }
 
     fn on_record(&mut self, core: &Consensus, seq: Seq, record: &Record) -> Verdict {
-        let peer = self.peers.entry(core.me().node).or_default();
+        let peer = self.peers.of(core.me().node);
         let cut = peer.shadow.give(seq, record);
         if let Some(after) = cut {
             self.ghost.cuts(core.me().node, after, core.commit())?;
@@ -192,7 +206,7 @@ impl Watch {
 
     /// R19: a snapshot and the log that goes on from it change together, and it goes on from what is committed.
     fn on_install(&mut self, core: &Consensus, at: LogId) -> Verdict {
-        let (log, peer) = (core.log(), self.peers.entry(core.me().node).or_default());
+        let (log, peer) = (core.log(), self.peers.of(core.me().node));
         self.ghost.covers(at)?;
         let goes_on = log.base() == at || log.term_at(at.index) == Some(at.term);
         let whole = goes_on && log.snapshot() == at && peer.applied < at.index && at.index <= core.applied();
@@ -207,7 +221,7 @@ impl Watch {
         if let Message::VoteReply { term, granted: true } = message {
             self.history.votes(core.me(), *term, to)?;
         }
-        self.peers.entry(core.me().node).or_default().shadow.promises(core, effect)
+        self.peers.of(core.me().node).shadow.promises(core, effect)
     }
 }
 

@@ -316,6 +316,13 @@ impl<S: StateMachine> Peer<S> {
         }
     }
 
+    /// How many packets and messages were dropped since the start, whatever the reason: the sum of what a
+    /// [`Status`] tells by reason, in a few loads.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.shared.gauges.read_refused().iter().sum()
+    }
+
     /// What happens to the peer from now on, as an iterator that waits. It ends with [`News::Exit`](crate::raft::consensus::News::Exit).
     #[must_use]
     pub fn news(&self) -> NewsReader {
