@@ -98,7 +98,7 @@ impl<T> Slab<T> {
         self.chunks[(index >> CHUNK_SHIFT) as usize].entry(index)
     }
 
-    /// An entry, if it was ever taken.
+    /// An entry, if its group is there: it may never have been taken, or be free again.
     fn get(&self, index: u32) -> Option<&Entry<T>> {
         let group = self.chunks.get((index >> CHUNK_SHIFT) as usize)?.groups.get(index as usize % CHUNK / GROUP)?;
         Some(&group.0[index as usize % GROUP])
@@ -161,10 +161,12 @@ impl<T> Slab<T> {
         chunk.live -= 1;
         self.len -= 1;
         self.open = self.open.min(number);
-        while self.chunks.last().is_some_and(|last| last.live == 0) {
+        // One empty chunk stays, or a crowd that moves around a full one would have it made and given back each time.
+        while let [.., before, last] = self.chunks.as_slice()
+            && before.live + last.live == 0
+        {
             self.chunks.pop();
         }
-        self.open = self.open.min(self.chunks.len());
         value
     }
 

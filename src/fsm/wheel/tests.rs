@@ -118,7 +118,23 @@ fn the_memory_of_a_crowd_is_given_back() {
     let handles: Vec<_> = (0..20_000u64).map(|n| wheel.insert(Time(n << 22), n)).collect();
     assert_eq!(wheel.entries.chunks(), 5);
     handles.into_iter().for_each(|handle| assert!(wheel.cancel(handle).is_some()));
-    assert_eq!((wheel.entries.chunks(), wheel.len(), wheel.wake()), (0, 0, None));
+    assert_eq!((wheel.entries.chunks(), wheel.len(), wheel.wake()), (1, 0, None));
+}
+
+#[test]
+fn a_crowd_that_moves_around_a_full_chunk_neither_makes_nor_gives_back_another() {
+    for crowd in [1, 4_096, 8_192] {
+        let mut wheel = Wheel::new(Time::ZERO);
+        (1..crowd).for_each(|n| _ = wheel.insert(Time(n << 22), n));
+        let mut chunks = Vec::new();
+        for n in 0..100 {
+            let handles = [crowd, crowd + 1].map(|n| wheel.insert(Time(n << 22), n));
+            let before = wheel.entries.chunks();
+            assert!(handles.into_iter().all(|handle| wheel.cancel(handle).is_some()));
+            chunks.extend([before, wheel.entries.chunks()]);
+            assert!(chunks.iter().all(|&one| one == before), "{n} of {crowd}: {chunks:?}");
+        }
+    }
 }
 
 #[test]
