@@ -131,8 +131,13 @@ impl Census {
                 drop(roll);
                 listed.iter().filter_map(Weak::upgrade).for_each(|node| act(node, flag));
                 roll = stripe.0.lock();
-                roll.listed.extend(listed);
-                roll.lent = false;
+                (roll.listed, roll.lent) = (listed, false);
+                let swept = roll.sweep(); // they died while the list was away
+                if !swept.is_empty() {
+                    drop(roll);
+                    drop(swept);
+                    roll = stripe.0.lock();
+                }
             }
         }
         self.tell_if_empty();
@@ -164,7 +169,7 @@ impl Roll {
     /// Takes out whom nobody refers to if there are many of them: the memory of each is given back where this is dropped, after the
     /// unlock. One that is alive has an address, a task, or something else to keep it; one that is dead and has such stays.
     fn sweep(&mut self) -> Vec<Weak<dyn Node>> {
-        if self.dead <= DEAD_MIN.max(self.listed.len() / 2) {
+        if self.lent || self.dead <= DEAD_MIN.max(self.listed.len() / 2) {
             return Vec::new();
         }
         self.dead = 0;

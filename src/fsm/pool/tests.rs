@@ -1,6 +1,7 @@
 //! What of a pool is not seen from outside: limits, and what a defect of ours costs.
 
 use super::Pool;
+use super::census::STRIPES;
 use super::floor::Floor;
 use super::queues::Place;
 use super::spares::{Offered, Spares};
@@ -9,7 +10,9 @@ use crate::fsm::word::{DRAIN, KILL, Phase};
 use crate::fsm::{Automaton, Context, Input};
 use crate::sync::oneshot;
 use crate::sync::testing::Wakes;
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::task::{Context as Polled, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -126,6 +129,20 @@ fn what_is_asked_of_all_while_they_are_told_something_else_is_told_too() {
     });
     assert_eq!(told, [DRAIN, KILL]);
     pool.shared.close(KILL);
+}
+
+#[test]
+fn the_memory_of_those_who_die_while_all_are_told_is_given_back() {
+    let pool = Pool::new(1);
+    let mut many: BTreeMap<_, _> =
+        (0..100 * STRIPES).map(|_| pool.spawn(Quiet, ())).map(|one| (one.port().node().id(), one)).collect();
+    pool.shared.census.close(DRAIN, |node, _| {
+        drop(many.remove(&node.id())); // the last address
+        while Arc::strong_count(&node) != 1 {
+            thread::yield_now();
+        }
+    });
+    assert_eq!((many.len(), pool.shared.census.live(), pool.shared.census.listed()), (0, 0, 0));
 }
 
 #[test]
