@@ -1,8 +1,11 @@
 //! What a cell keeps behind its word: the commands posted, what the system tells it, and who wants to know of its end.
 //!
 //! ```text
+//!   oldest [ up to 1024 ]       of one that overwrites: a chunk from which posts displace, turned round
 //!   chunks [ 1024 ][ 1024 ][..  what a burst adds, the oldest first; given back one by one while it drains
-//!   queue  [ up to 1024 ]       youngest, contiguous; where every post goes; swapped with the drained batch of the turn
+//!   queue  [ up to 1024 ]       youngest, contiguous; where every post goes; swapped with the drained batch of the turn.
+//!                               Of one that overwrites a ring, while it is all there is: a new one goes where the oldest lay
+//!   spare                       one empty chunk, the next to be filled
 //!   system   timers due, death notices: never full, never refused
 //! ```
 //! The rest of [`More`] is boxed at first use: an idle cell has one vector here and a null pointer.
@@ -94,7 +97,7 @@ pub(crate) struct More<C> {
     oldest: Vec<C>,
     /// Of one that overwrites, where the oldest lies in its queue: a ring, once one there was displaced.
     first: usize,
-    /// A chunk that the owner of the turn has emptied, for the next one.
+    /// A chunk that the owner of a turn, or who displaced the last of it, has emptied, for the next one.
     spare: Vec<C>,
     system: Few<System<C>>,
     watchers: Vec<Watcher>,
@@ -180,12 +183,8 @@ impl<C> Inbox<C> {
 
     /// How long the next queue must be, of one that has no room.
     pub(crate) fn wanted(&self) -> usize {
-        // No more at first than an idle cell may keep, or each post to one would allocate.
-        let first = match size_of::<C>() {
-            1..=KEPT_BYTES => (KEPT_BYTES / size_of::<C>()).min(4),
-            0..=1024 => 4,
-            _ => 1,
-        };
+        // No more at first than an idle cell may keep, or each post to one would allocate. Of larger ones it keeps none, so each does: one.
+        let first = KEPT_BYTES.checked_div(size_of::<C>()).unwrap_or(4).clamp(1, 4);
         self.queue.capacity().saturating_mul(2).clamp(first, chunk_len::<C>())
     }
 
@@ -206,7 +205,7 @@ impl<C> Inbox<C> {
         Vec::new()
     }
 
-    /// Makes room of a chunk that the owner of the turn has emptied, if there is one.
+    /// Makes room of a chunk that was emptied, if there is one.
     pub(crate) fn reuse(&mut self) {
         if let Some(more) = self.more.as_mut()
             && more.spare.capacity() != 0

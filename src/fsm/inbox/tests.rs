@@ -71,6 +71,15 @@ fn the_oldest_is_the_one_displaced_also_across_chunks() {
 }
 
 #[test]
+fn a_queue_begins_with_no_more_than_an_idle_inbox_keeps_or_with_one_if_that_is_none() {
+    fn first<C>() -> usize {
+        Inbox::<C>::new(false, Vec::new(), Vec::new()).wanted()
+    }
+    assert_eq!([first::<u8>(), first::<[u8; 64]>(), first::<[u8; 65]>(), first::<[u8; 256]>()], [4, 4, 3, 1]);
+    assert_eq!([first::<[u8; 257]>(), first::<[u8; 1024]>(), first::<[u8; 1025]>()], [1, 1, 1]);
+}
+
+#[test]
 fn an_idle_inbox_keeps_at_most_eight_elements_and_256_bytes() {
     for (pushed, kept) in [(4, true), (8, true), (9, false), (300, false), (10_000, false)] {
         let mut inbox = inbox();
