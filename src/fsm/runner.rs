@@ -231,7 +231,7 @@ impl Drop for Task {
 pub enum Capacity {
     /// As many as memory does.
     Unbounded,
-    /// So many, at least one. What the present turn has in hand does not count.
+    /// So many, at least one; 2^31 - 1 or more are as many as memory does. What the present turn has in hand does not count.
     Bounded(u32),
 }
 

@@ -133,3 +133,6 @@ impl<C> DerefMut for Opened<'_, C> {
         &mut self.0
     }
 }
+
+#[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+mod tests;

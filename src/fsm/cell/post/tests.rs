@@ -13,6 +13,29 @@ impl Automaton for Quiet {
     }
 }
 
+struct Units;
+
+impl Automaton for Units {
+    type State = ();
+    type Command = ();
+    fn next(&mut self, (): (), _: Input<Self>, _: &mut Context<Self>) {}
+}
+
+/// Commands without a size take no memory, so there may be many.
+#[test]
+fn an_inbox_deeper_than_its_word_can_say_is_full_at_its_limit_and_not_before() {
+    let deepest = (1 << 24) - 1;
+    for (limit, before) in [(deepest, deepest - 1), (deepest + 1, deepest), (deepest + 2, deepest)] {
+        let time = VirtualTime::new(1);
+        let address = time.builder(Units, ()).inbox(Bounded(limit)).spawn();
+        let cell: &Cell<Units> = address.port().node().any().downcast_ref().expect("it is its cell");
+        cell.begin_with(vec![(); before as usize]);
+        (before..limit).for_each(|_| address.post(()).expect("it has room"));
+        assert!(matches!(address.post(()), Err(Rejected::Full(()))), "{limit}");
+        assert_eq!(cell.inbox.enter().len(), limit as usize);
+    }
+}
+
 /// A buffer is made outside, and what becomes of the cell meanwhile, such as `happens`, is looked at again: is it let in?
 fn is_let_in(happens: impl FnOnce(&VirtualTime, &Address<u32>)) -> bool {
     let time = VirtualTime::new(1);
