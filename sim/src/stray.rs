@@ -92,15 +92,22 @@ impl World {
                 Stray::FormerLife
             }
         };
+        let may_attest = which != Stray::FormerLife || self.nodes[to].look(|_, role| !is_newborn(role))?;
         let mut packer = Packer::default();
         packer.begin(&head);
-        packer.put(&Body::from(words(us, draw / 15)));
+        packer.put(&Body::from(words(us, may_attest, draw / 15)));
         Some((which, Bytes::copy_from_slice(packer.seal())))
     }
 }
 
-/// What would change something, if it came from whom it should.
-fn words(us: Identity, draw: u64) -> Message {
+/// It counts an attestation from whatever life of a member: none has ever attested what it has not bound.
+fn is_newborn(role: &Role) -> bool {
+    matches!(role, Role::Newborn(_))
+}
+
+/// What would change something, if it came from whom it should. That it knows this very life of ours it says only if it
+/// may: no member lies, in none of its lives.
+fn words(us: Identity, may_attest: bool, draw: u64) -> Message {
     match draw % 5 {
         0 => Message::TimeoutNow { term: Term(u64::MAX >> 2) },
         1 => {
@@ -110,7 +117,7 @@ fn words(us: Identity, draw: u64) -> Message {
             Message::Forward { entries: vec![entry].into() }
         }
         2 => Message::ReadAsk { ask: Ask(draw / 5) },
-        3 => Message::Attest { bound: Incarnation(us.incarnation.0 ^ (draw / 5 % 2)) },
+        3 => Message::Attest { bound: Incarnation(us.incarnation.0 ^ if may_attest { draw / 5 % 2 } else { 1 }) },
         _ => Message::Hello,
     }
 }
@@ -128,5 +135,36 @@ pub(crate) fn turned_away(check: &Shared<Check>, peer: &Peer<Lists>, packet: Byt
     peer.receive(packet);
     if seen() != (before + 1, depth) {
         check.lock().break_rule("R22", format!("{:?} lets in what is damaged or not for it", peer.identity()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::bodies;
+    use crate::plan::swarm;
+    use rsm::fsm::VirtualTime;
+    use rsm::raft::Time;
+
+    /// Whether a stray from some life of node 0 attests the life of node 1, while that is a newborn, and once it is born.
+    #[test]
+    fn a_newborn_is_attested_by_no_life_of_a_member_that_has_not_bound_it() {
+        let mut swarm = swarm(3);
+        swarm.nodes = 3;
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        let (mut newborn, mut born) = (0, 0);
+        for ms in 0..100 {
+            time.run_until(Time(ms * 1_000_000), &mut world);
+            let Some(us) = world.nodes[1].process.as_ref().map(|process| process.peer.identity()) else { continue };
+            let strays = (0..500).filter_map(|draw| world.stray(0, 1, draw));
+            let former = strays.filter(|(stray, _)| *stray == Stray::FormerLife);
+            let attests = Body::from(Message::Attest { bound: us.incarnation });
+            let attesting = former.filter(|(_, packet)| bodies(packet, us.node).any(|body| body == attests)).count();
+            let count =
+                if world.nodes[1].look(|_, role| is_newborn(role)) == Some(true) { &mut newborn } else { &mut born };
+            *count += attesting;
+        }
+        assert_eq!((newborn, 100 < born), (0, true), "{born} once it was born");
     }
 }
