@@ -7,8 +7,9 @@
 //! Every effect may be carried out at once and in any order: the core holds back what it cannot stand by yet.
 
 use super::disk::{self, Tended};
+use super::room::{RECORD_COST, cost_of_run};
 use super::standing::Standing;
-use super::{Command, Replica, Word, cost_of_run, failure_of, transfers};
+use super::{Command, Replica, Word, failure_of, transfers};
 use crate::fsm::Context;
 use crate::raft::consensus::{Append, Committed, Effect, Message, News, Record, Refusal, Role};
 use crate::raft::machine::StateMachine;
@@ -78,11 +79,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     fn carry(&mut self, role: &Role, effect: Effect, told: &mut Told<S::Reply>, context: &mut Context<Self>) {
         match effect {
             Effect::Persist(seq, record) => {
-                if let Record::Entries { entries, .. } = &record {
-                    let cost = cost_of_run(entries);
-                    self.unsynced.push_back((seq, cost));
-                    self.taken += cost;
-                }
+                let cost =
+                    if let Record::Entries { entries, .. } = &record { cost_of_run(entries) } else { RECORD_COST };
+                self.unsynced.push_back((seq, cost));
+                self.taken += cost;
                 self.carried.records.push((seq, record));
             }
             Effect::Send { to, incarnation, message } => self.outbox.say(to, incarnation, message),

@@ -18,6 +18,7 @@ pub(crate) mod gauges;
 pub(crate) mod in_flight;
 mod observer;
 mod outbox;
+mod room;
 pub(crate) mod standing;
 mod tickets;
 mod transfers;
@@ -34,9 +35,10 @@ use crate::raft::machine::automaton::{self as machine, Machine};
 use crate::raft::peer::{Failure, Shared};
 use crate::raft::storage::{Disk, Snapshots};
 use crate::raft::wire::{Body, Packet, Refused};
-use crate::raft::{Entries, Entry, Incarnation, LogId, NodeId, Seq, Time, Token};
+use crate::raft::{Incarnation, LogId, NodeId, Seq, Time, Token};
 use copies::Copies;
 use driver::Carried;
+use room::fits;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
@@ -105,29 +107,6 @@ pub(crate) struct Settings {
     pub(crate) piece_bytes: u64,
 }
 
-/// What a record of the log takes besides its entries, and each of these besides its bytes.
-const RECORD_COST: usize = 64;
-const ENTRY_COST: usize = 8;
-
-/// What an entry takes in the log, in a record of its own.
-fn cost_of(entry: &Entry) -> usize {
-    entry.bytes.len() + ENTRY_COST + RECORD_COST
-}
-
-/// What entries take in the log, in one record.
-fn cost_of_run(entries: &Entries) -> usize {
-    if entries.is_empty() { 0 } else { entries.bytes() + ENTRY_COST * entries.len() + RECORD_COST }
-}
-
-impl Settings {
-    /// With less room than this, nothing is taken in: the largest entry fits, and the largest append that the core builds
-    /// of what it holds. One whose entries are read back is limited in their bytes alone: it may be more, by a few for
-    /// each of them.
-    fn room_min(&self) -> usize {
-        self.append_bytes_max.max(self.entry_bytes_max).saturating_add(ENTRY_COST + RECORD_COST)
-    }
-}
-
 /// The core and its driver.
 pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     core: Consensus,
@@ -147,7 +126,7 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     reads_seen: u64,
     /// What the store had room for when it last said so.
     room: usize,
-    /// What entries take that it had perhaps not counted then.
+    /// What records take that it had perhaps not counted then.
     unsynced: VecDeque<(Seq, usize)>,
     /// The sum of these, and what was handed to the core since the last flush.
     taken: usize,
@@ -300,7 +279,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
 
     /// Whether the core may be handed entries that take so much. What it was handed already is counted.
     fn has_room(&mut self, cost: usize) -> bool {
-        let fits = self.taken + self.handed + cost <= self.room;
+        let fits = fits(self.room, self.taken + self.handed, cost, self.roomy);
         if fits {
             self.handed += cost;
         }

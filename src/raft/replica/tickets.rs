@@ -2,7 +2,8 @@
 
 use super::disk::Tended;
 use super::in_flight::Told;
-use super::{Command, Replica, Word, cost_of, cost_of_run};
+use super::room::{cost_of, cost_of_run};
+use super::{Command, Replica, Word};
 use crate::fsm::Context;
 use crate::raft::consensus::{Input, Message, Refusal, Role};
 use crate::raft::machine::{Caller, Name, Open, SessionId, StateMachine};

@@ -1,6 +1,6 @@
 //! A full disk: what room is promised is there, and what finds none is neither lost nor a fault.
 
-use super::bench::{Bench, entries, put, read, state};
+use super::bench::{Bench, entries, mark, put, read, state};
 use super::workload::STAMP;
 use crate::mix::Draws;
 use crate::raft::consensus::Record;
@@ -30,6 +30,34 @@ fn a_full_disk_is_told_by_room_before_it_is_met_and_votes_find_room_still() {
     assert!(matches!(taking, Err(Error::Full)), "the log stays long");
     assert!(!bench.disk.list().unwrap().iter().any(|name| name.ends_with(".tmp")));
     put(&mut wal, &[state(150, Some(0))]);
+}
+
+#[test]
+fn one_run_at_a_time_leaves_the_reserve_to_votes_and_marks_and_two_do_not() {
+    for two in [false, true] {
+        let bench = Bench { align: 4096, ..Bench::new() };
+        bench.disk.set_capacity(128 << 10);
+        let mut wal = bench.open().unwrap().0;
+        put(&mut wal, &[Record::Born, state(1, None)]);
+        while wal.prepare().unwrap() {}
+        let (mut last, mut waits) = (0, false);
+        while !waits && 172 <= wal.room() {
+            let out = if two && wal.room() < 4096 { 2 } else { 1 };
+            for _ in 0..out {
+                match wal.stage(&entries(last, 1, ["y".repeat(100).as_str()])) {
+                    Ok(()) => wal.flush(Seq(last + 10)).unwrap(),
+                    staged => waits = matches!(staged, Err(Error::Full)),
+                }
+                last += u64::from(!waits);
+            }
+        }
+        assert_eq!(waits, two, "each has fitted the room that was read, and the first was padded");
+        assert!(20 < last && *bench.segments().last().unwrap() == 1);
+        if !two {
+            put(&mut wal, &[state(2, Some(0))]);
+            put(&mut wal, &[mark(last, 1)]);
+        }
+    }
 }
 
 #[test]
@@ -125,7 +153,7 @@ fn a_log_has_room_for_its_largest_entry_without_a_segment_to_come() {
     let (disk, stamp) = (Arc::new(SimulatedDisk::new(1)), STAMP);
     let mut wal = Wal::open(Arc::clone(&disk), WalOptions::new(1), stamp).unwrap();
     wal.recover(None).unwrap();
-    // As the replica asks, which takes nothing in while it is told less.
+    // As the replica asks, which is short of room while it is told less.
     let enough = wal.entry_bytes_max() + 72;
     assert!(enough <= wal.room(), "right after it was opened: {}", wal.room());
     put(&mut wal, &[Record::Born, state(1, None)]);
