@@ -62,6 +62,20 @@ impl std::error::Error for Error {}
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
-        if error.kind() == io::ErrorKind::StorageFull { Error::Full } else { Error::Io(error) }
+        // A quota that is used up is a full disk to whoever writes.
+        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        if is_full { Error::Full } else { Error::Io(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_that_is_used_up_is_a_full_disk() {
+        let is_full = |kind: io::ErrorKind| matches!(Error::from(io::Error::from(kind)), Error::Full);
+        assert!(is_full(io::ErrorKind::StorageFull) && is_full(io::ErrorKind::QuotaExceeded));
+        assert!(!is_full(io::ErrorKind::FileTooLarge));
     }
 }
