@@ -154,6 +154,10 @@ impl<D: Disk> Tended for SlowLog<D> {
     fn seek(&mut self) {
         self.shared.inner.lock().log.seek();
     }
+
+    fn spend(&mut self) -> bool {
+        self.shared.inner.lock().log.spend()
+    }
 }
 
 #[cfg(test)]

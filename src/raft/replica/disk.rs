@@ -68,6 +68,12 @@ pub trait Tended: Storage {
 
     /// There may be room again on a full disk.
     fn seek(&mut self) {}
+
+    /// A mark is to come: what stands in front of it may take what is kept for marks. False if it might before, or if
+    /// nothing is kept.
+    fn spend(&mut self) -> bool {
+        false
+    }
 }
 
 impl Tended for Memory {
@@ -94,6 +100,9 @@ impl<D: Disk> Tended for Wal<D> {
     }
     fn seek(&mut self) {
         Wal::seek(self);
+    }
+    fn spend(&mut self) -> bool {
+        Wal::spend(self)
     }
 }
 
@@ -180,13 +189,14 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
     /// Stages what waits, as far as there is room.
     fn stage(&mut self, state: State, context: &mut Context<Self>) -> Result<State, Error> {
         let mut last = None;
+        self.refused = self.refused && !self.spend();
         while !self.refused
             && let Some((seq, record)) = self.waiting.front()
         {
             match self.store.stage(record) {
                 Err(Error::Full) => {
-                    self.refused = true;
-                    break;
+                    self.refused = !self.spend();
+                    continue;
                 }
                 staged => staged?,
             }
@@ -204,6 +214,11 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
             State::Writing { flushing, .. } => State::Writing { staged: last, flushing },
             State::Failed => State::Failed,
         })
+    }
+
+    /// A mark that waits behind a vote: where the last of the room has gone, nothing else makes any.
+    fn spend(&mut self) -> bool {
+        self.waiting.iter().any(|(_, record)| matches!(record, Record::Mark { .. })) && self.store.spend()
     }
 
     fn room_left(&self) -> usize {

@@ -67,7 +67,7 @@ impl WalOptions {
         BODY_MAX.min((self.segment_bytes / 4) as usize)
     }
 
-    /// The end of a segment that entries leave to all else: a vote and a mark find room on a full disk.
+    /// The end of a segment that entries leave to all else: votes find room on a full disk, and a mark behind them.
     fn reserve(&self) -> u64 {
         (64 << 10).min(self.segment_bytes / 16)
     }
@@ -98,6 +98,8 @@ struct Open<D: Disk> {
     held: VecDeque<(u64, Index)>,
     segment: Segment<D>,
     spare: Spare<D>,
+    /// Votes and bindings may take what is kept of this segment for marks.
+    spends: bool,
     /// The record that found no room, and how many of its entries are staged already.
     begun: Option<(Record, usize)>,
     /// What readers will find after the next flush.
@@ -188,8 +190,21 @@ impl<D: Disk> Wal<D> {
         self.open.as_mut().expect("a log is recovered first")
     }
 
-    /// Makes room for a record whose body is that long, if there is any on the disk.
-    fn make_room(&mut self, body: usize) -> Result<bool, Error> {
+    /// A mark is to come: what is in front of it may take what is kept for marks, which alone make room on a full disk.
+    /// False if it might before.
+    pub fn spend(&mut self) -> bool {
+        self.open.as_mut().is_some_and(|open| !std::mem::replace(&mut open.spends, true))
+    }
+
+    /// What is kept for marks of the reserve: one flush.
+    fn kept(&self) -> usize {
+        let spends = self.open.as_ref().is_some_and(|open| open.spends);
+        if spends { 0 } else { self.options.align.max(512) as usize }
+    }
+
+    /// Makes room for a record whose body is that long, and leaves so much free, if there is any on the disk.
+    fn make_room(&mut self, body: usize, kept: usize) -> Result<bool, Error> {
+        let body = body + kept;
         // Twice: the spare may be one of another length, made before the settings changed.
         for _ in 0..2 {
             if self.opened().segment.fits(body) {
@@ -258,7 +273,7 @@ impl<D: Disk> Wal<D> {
         seal(&*disk, &open.segment.file, open.segment.nonce, prev_end)?;
         open.held.push_back((seq, first));
         let source = segment.source();
-        open.segment = segment;
+        (open.segment, open.spends) = (segment, false);
         self.syncs += 2;
         self.places.lock().add(seq, source);
         Ok(true)
@@ -293,21 +308,21 @@ impl<D: Disk> Wal<D> {
             Record::Bind { node, incarnation } => {
                 let mut body = Vec::with_capacity(16);
                 put_bindings(&mut body, &BTreeMap::from([(*node, *incarnation)]));
-                if !self.make_room(body.len())? {
+                if !self.make_room(body.len(), self.kept())? {
                     return Ok(false);
                 }
                 self.opened().past.bindings.insert(*node, *incarnation);
                 self.put(Kind::Bind, Index(0), Term(0), &body);
             }
             Record::Born => {
-                if !self.make_room(0)? {
+                if !self.make_room(0, self.kept())? {
                     return Ok(false);
                 }
                 self.opened().past.born = true;
                 self.put(Kind::Born, Index(0), Term(0), &[]);
             }
             Record::State { term, vote } => {
-                if !self.make_room(8)? {
+                if !self.make_room(8, self.kept())? {
                     return Ok(false);
                 }
                 let past = &mut self.opened().past;
@@ -317,7 +332,7 @@ impl<D: Disk> Wal<D> {
                 self.put(Kind::State, commit, *term, body.as_ref().map_or(&[], |body| &body[..]));
             }
             Record::Mark { at } => {
-                if !self.make_room(0)? {
+                if !self.make_room(0, 0)? {
                     return Ok(false);
                 }
                 let open = self.opened();
@@ -410,7 +425,8 @@ impl<D: Disk> Storage for Wal<D> {
             wal.remarks = remarks;
             let owed = newest.as_ref().map(|newest| past.owed(newest)).unwrap_or_default();
             let marked = past.snapshot.index;
-            wal.open = Some(Open { past, marked, held, segment, spare, begun: None, changes: Vec::new() });
+            let (spends, begun, changes) = (false, None, Vec::new());
+            wal.open = Some(Open { past, marked, held, segment, spare, spends, begun, changes });
             for record in &owed {
                 mark!("recovery-owes-a-mark");
                 if !wal.stage_one(record)? {
@@ -477,18 +493,4 @@ impl<D: Disk> Storage for Wal<D> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::raft::ClusterId;
-    use crate::raft::storage::SimulatedDisk;
-
-    /// As when the file system has copied what it was to write over, and found no room for the copy.
-    #[test]
-    fn a_write_that_fails_for_want_of_room_is_a_fault_and_not_a_wait() {
-        let stamp = Stamp { cluster: ClusterId(9), node: NodeId(0), members: 5, addresses: 6 };
-        let mut wal = Wal::open(Arc::new(SimulatedDisk::new(1)), WalOptions::new(1), stamp).expect("the defaults");
-        let failed = wal.act(|_| Err::<(), _>(Error::from(std::io::Error::from(ErrorKind::StorageFull))));
-        assert!(matches!(failed, Err(Error::Io(why)) if why.kind() == ErrorKind::StorageFull));
-        assert!(matches!(wal.durable(), Err(Error::Poisoned)));
-    }
-}
+mod tests;

@@ -27,6 +27,8 @@ struct Asked {
     /// What happens during the next flush, to this and beside it.
     meanwhile: Option<Meanwhile>,
     full: bool,
+    /// Has room for marks alone, until it is told to spend it.
+    keeps: bool,
     room: usize,
     waker: Option<Waker>,
 }
@@ -45,12 +47,12 @@ impl Storage for Fake {
     fn recover(&mut self, _: Option<Snapshot>) -> Result<Recovered, Error> {
         Ok(Recovered::default())
     }
-    fn stage(&mut self, _: &Record) -> Result<(), Error> {
+    fn stage(&mut self, record: &Record) -> Result<(), Error> {
         let mut asked = self.0.lock();
         if asked.poisoned {
             return Err(Error::Poisoned);
         }
-        if asked.full {
+        if asked.full || asked.keeps && !matches!(record, Record::Mark { .. }) {
             asked.refused += 1;
             return Err(Error::Full);
         }
@@ -92,6 +94,9 @@ impl Tended for Fake {
     }
     fn seek(&mut self) {
         self.0.lock().sought += 1;
+    }
+    fn spend(&mut self) -> bool {
+        std::mem::take(&mut self.0.lock().keeps)
     }
 }
 
@@ -148,7 +153,11 @@ impl Bench {
     }
 
     fn write_record(&self, seq: u64, record: Record) {
-        self.keeper.post(Command::Write { records: vec![(Seq(seq), record)], commit: Index(0) }).expect("it lives");
+        self.write_all(vec![(Seq(seq), record)]);
+    }
+
+    fn write_all(&self, records: Vec<(Seq, Record)>) {
+        self.keeper.post(Command::Write { records, commit: Index(0) }).expect("it lives");
     }
 
     /// Up to this it is durable, and the store says so.
@@ -321,6 +330,24 @@ fn on_a_full_disk_room_is_sought_once_a_second_however_much_comes() {
     let asked = bench.asked.lock();
     // Fifty writes in five seconds.
     assert!((4..=7).contains(&asked.sought) && (4..=7).contains(&asked.refused), "{} {}", asked.sought, asked.refused);
+}
+
+#[test]
+fn what_is_kept_for_marks_is_spent_once_one_waits_behind_a_vote() {
+    let (vote, mark) = (Record::State { term: Term(1), vote: None }, Record::Mark { at: LogId::new(1, 3) });
+    let bench = Bench::new(Asked { keeps: true, ..at_once() });
+    bench.run();
+    bench.write_record(1, vote.clone());
+    bench.run();
+    assert!(bench.asked.lock().keeps, "no mark is there yet");
+    bench.write_record(2, mark.clone());
+    bench.run();
+    assert_eq!((bench.asked.lock().staged, bench.persisted()), (2, vec![2]), "at once, and not in a second");
+    let bench = Bench::new(Asked { keeps: true, ..at_once() });
+    bench.run();
+    bench.write_all(vec![(Seq(1), vote), (Seq(2), mark)]);
+    bench.run();
+    assert_eq!((bench.asked.lock().staged, bench.persisted()), (2, vec![2]), "both came together");
 }
 
 #[test]

@@ -206,6 +206,28 @@ fn votes_without_end_are_not_the_end_of_a_peer_on_a_full_disk() {
 }
 
 #[test]
+fn a_mark_behind_the_last_vote_finds_room() {
+    for align in [8, 512, 4096] {
+        let bench = Bench { align, ..Bench::new() };
+        bench.disk.set_capacity(128 << 10);
+        let mut wal = bench.open().unwrap().0;
+        put(&mut wal, &[Record::Born, state(1, None), entries(0, 1, ["a", "b"])]);
+        let mut term = 1;
+        while wal.stage(&state(term + 1, Some(0))).is_ok() {
+            term += 1;
+            wal.flush(Seq(term)).unwrap();
+        }
+        assert!(matches!(wal.stage(&state(term + 1, Some(0))), Err(Error::Full)), "still");
+        assert!(wal.spend());
+        put(&mut wal, &[state(term + 1, Some(0)), mark(2, 1)]);
+        assert!(!wal.spend(), "once in a segment");
+        bench.disk.set_capacity(u64::MAX);
+        put(&mut wal, &vec![state(term + 2, Some(0)); 200]);
+        assert!(bench.segments().len() == 2 && wal.spend(), "the next one has its own");
+    }
+}
+
+#[test]
 fn a_log_starts_on_a_full_disk_if_its_spare_is_ready() {
     let bench = Bench::filled();
     let mut wal = bench.open().unwrap().0;
