@@ -107,7 +107,8 @@ pub trait Storage: Send + 'static {
     /// A reader of what is durable.
     fn reader(&self) -> Self::Reader;
 
-    /// Wakes this when [`durable`](Storage::durable) has moved. Only a store whose `flush` returns early needs it.
+    /// Wakes this when [`durable`](Storage::durable) has moved, or never will: a write has failed. Only a store whose
+    /// `flush` returns early needs it.
     fn on_durable(&mut self, _wake: Waker) {}
 
     /// A lower bound of what is committed: a hint, which rides along.

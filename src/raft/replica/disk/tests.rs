@@ -72,7 +72,8 @@ impl Storage for Fake {
         if asked.fails { Err(Error::Io(std::io::Error::other("it is gone"))) } else { Ok(()) }
     }
     fn durable(&self) -> Result<Seq, Error> {
-        Ok(self.0.lock().durable)
+        let asked = self.0.lock();
+        if asked.poisoned { Err(Error::Poisoned) } else { Ok(asked.durable) }
     }
     fn release(&mut self, _: Index) -> Result<(), Error> {
         Ok(())
@@ -264,6 +265,17 @@ fn of_a_flush_that_fails_the_cause_is_told_whatever_comes_meanwhile() {
     bench.run();
     let heard = bench.heard.lock();
     assert!(matches!(&heard[..], [Word::Failed(why)] if why.contains("it is gone")), "{heard:?}");
+}
+
+#[test]
+fn a_write_that_fails_after_its_flush_has_returned_is_told_once_the_keeper_is_woken() {
+    let bench = Bench::new(Asked::default());
+    bench.write(1);
+    bench.run();
+    bench.asked.lock().poisoned = true;
+    bench.is_durable(0);
+    let heard = bench.heard.lock();
+    assert!(matches!(heard[..], [Word::Failed(_)]), "{heard:?}");
 }
 
 #[test]
