@@ -55,15 +55,22 @@ pub(crate) fn restore<S: StateMachine, D: Disk>(
     state: impl Fn(&mut dyn Read) -> io::Result<S>,
 ) -> Result<Restored<S>, Error> {
     let file = snapshots.open(at)?;
-    let bad =
-        |what: &str| Error::Io(io::Error::new(io::ErrorKind::InvalidData, format!("the snapshot at {at:?}: {what}")));
-    let membership = Membership::decode(&file.snapshot().membership).ok_or_else(|| bad("its membership is none"))?;
+    let bad = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("the snapshot at {at:?}: {why}"));
+    // Its checksums are right, so it was written so.
+    let none = |part: &str| bad(format!("{part} not decode: was it written by another version?"));
+    let named = |part: &str, error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => bad(format!("{part}: {error}")),
+        _ => error,
+    };
+    let members = &file.snapshot().membership;
+    let membership = Membership::decode(members).ok_or_else(|| none("its membership does"))?;
     let mut from = file.state();
-    let length = read_varint(&mut from)?.ok_or_else(|| bad("its head is none"))?;
+    let length =
+        read_varint(&mut from).map_err(|error| named("its head", error))?.ok_or_else(|| none("its head does"))?;
     let mut bytes = Vec::new();
     (&mut from).take(length).read_to_end(&mut bytes)?;
-    let sessions = Sessions::decode(&bytes, sessions_max).ok_or_else(|| bad("its sessions are none"))?;
-    let state = state(&mut from)?;
+    let sessions = Sessions::decode(&bytes, sessions_max).ok_or_else(|| none("its sessions do"))?;
+    let state = state(&mut from).map_err(|error| named("its state", error))?;
     Ok(Restored { state, sessions, membership })
 }
 

@@ -12,6 +12,7 @@ use crate::raft::wire::Door;
 use crate::raft::{ClusterId, Entry, EntryKind, Identity, Incarnation, Index, LogId, NodeId, Term};
 use crate::sync::lock::Lock;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -206,6 +207,31 @@ fn a_snapshot_is_taken_by_count_or_by_bytes_and_holds_the_sessions() {
         assert_eq!(at, LogId::new(1, 3));
         let restored = snapshot::restore(&bench.snapshots, at, 9, &bench.shared.restore).expect("it is whole");
         assert_eq!((restored.state.sum, restored.sessions.len()), (11, 1));
+    }
+}
+
+/// The checksums are right: it was written so.
+#[test]
+fn a_snapshot_that_makes_no_sense_is_no_fault_of_the_disk_and_its_part_is_named() {
+    let mut sessions = Vec::new();
+    Sessions::<u64>::new(9).encode(&mut sessions);
+    let mut good = vec![sessions.len() as u8];
+    good.extend(sessions);
+    let cases: [(&[u8], &str); 5] = [
+        (&[], "its head"),
+        (&[0xff; 11], "its head"),
+        (&[3, 0xff, 0xff, 0xff], "its sessions"),
+        (&good, "its state"),
+        (&[&good[..], b"short"].concat(), "its state"),
+    ];
+    for (bytes, part) in cases {
+        let (bench, at) = (Bench::new(NEVER), LogId::new(1, 3));
+        let members = snapshot::encode_membership(&Membership::default());
+        let mut taking = bench.snapshots.take(at, members).expect("there is room");
+        taking.write_all(bytes).and_then(|()| taking.finish().map_err(io::Error::other)).expect("there is room");
+        let restored = snapshot::restore(&bench.snapshots, at, 9, &bench.shared.restore).map(|_| ());
+        let why = restored.expect_err("it makes no sense").to_string();
+        assert!(why.contains(part) && !why.contains("the disk failed"), "{part}: {why}");
     }
 }
 

@@ -37,6 +37,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                write!(f, "bytes that make no sense: {error}")
+            }
             Error::Io(error) => write!(f, "the disk failed: {error}"),
             Error::Full => f.write_str("no room on the disk: free some, then start again"),
             Error::TooLarge => f.write_str("the entry is larger than a quarter of a segment: raise segment_bytes"),
