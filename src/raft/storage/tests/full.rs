@@ -5,7 +5,7 @@ use super::workload::STAMP;
 use crate::mix::Draws;
 use crate::raft::consensus::Record;
 use crate::raft::storage::{Disk, Error, SimulatedDisk, Storage, Wal, WalOptions};
-use crate::raft::{Entry, EntryKind, Index, LogId, Seq, Term};
+use crate::raft::{Entry, EntryKind, Incarnation, Index, LogId, NodeId, Seq, Term};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -225,6 +225,36 @@ fn a_mark_behind_the_last_vote_finds_room() {
         put(&mut wal, &vec![state(term + 2, Some(0)); 200]);
         assert!(bench.segments().len() == 2 && wal.spend(), "the next one has its own");
     }
+}
+
+/// At once, so that no flush's padding makes up for what was forgotten.
+#[test]
+fn what_the_next_segment_begins_with_is_not_promised() {
+    let fits = |align: u32, binds: u64| {
+        let bench = Bench { align, ..Bench::new() };
+        bench.disk.set_capacity((256 << 10) + 300);
+        let mut wal = bench.open().unwrap().0;
+        while wal.prepare().unwrap() {}
+        let bind = |node| Record::Bind { node: NodeId(node), incarnation: Incarnation(node) };
+        put(&mut wal, &[Record::Born, state(1, None)].into_iter().chain((0..binds).map(bind)).collect::<Vec<_>>());
+        let (mut last, mut before) = (0, usize::MAX);
+        // What is left of this segment then counts for nothing.
+        while wal.room() != before {
+            before = wal.room();
+            put(&mut wal, &[entries(last, 1, ["y".repeat(8_000).as_str()])]);
+            last += 1;
+        }
+        let (mut room, mut all) = (wal.room(), Vec::new());
+        while 72 < room {
+            let len = (room - 72).min(wal.entry_bytes_max());
+            all.push(entries(last, 1, ["y".repeat(len).as_str()]));
+            (room, last) = (room - len - 72, last + 1);
+        }
+        let staged = all.iter().all(|record| wal.stage(record).is_ok());
+        staged && wal.flush(Seq(9_999)).is_ok() && bench.segments().len() == 2
+    };
+    let cases = [(8, 0), (512, 0), (4096, 0), (4096, 253), (8, 1_000)];
+    assert_eq!(cases.into_iter().filter(|(align, binds)| !fits(*align, *binds)).collect::<Vec<_>>(), []);
 }
 
 #[test]
