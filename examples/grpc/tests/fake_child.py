@@ -197,7 +197,7 @@ class Fake:
 
     def status(self, body: bytes) -> bytes:
         """What this peer knows of itself."""
-        refused = dict.fromkeys(("checksum", "cluster", "incarnation", "version", "kind", "malformed"), 0)
+        refused = dict.fromkeys(("checksum", "cluster", "incarnation", "version", "kind", "malformed", "full"), 0)
         told = {
             "cluster": "00000000000000fa", "id": self.me, "role": "leader", "term": 1, "leader": self.me, "first": 1,
             "last": self.index, "commit": self.index, "applied": self.index, "digest": "0" * 8 if body[0] & 1 else None,

@@ -179,7 +179,7 @@ class Real(harness.Test):
             self.assertEqual((row["front_pid"], row["pid"]), peer.pids)
             self.assertTrue(1 <= row["first"] <= row["applied"] <= row["commit"] <= row["last"], row)
             self.assertRegex(row["digest"], "^[0-9a-f]{8}$")
-            reasons = {"checksum", "cluster", "incarnation", "version", "kind", "malformed"}
+            reasons = {"checksum", "cluster", "incarnation", "version", "kind", "malformed", "full"}
             self.assertEqual(set(row["refused"]), reasons)
             self.assertTrue(all(row[name] >= 1 for name in ("term", "syncs", "disk_p99_us")), row)
             self.assertGreaterEqual(row["queue"], 0)
@@ -240,7 +240,7 @@ class NobodyAnswers(harness.Test):
 
 def peer(id: int, role: str, term: int, leader: int | None, last: int, **more: object) -> dict[str, Any]:
     """What a peer tells."""
-    refused = dict.fromkeys(("checksum", "cluster", "incarnation", "version", "kind", "malformed"), 0)
+    refused = dict.fromkeys(("checksum", "cluster", "incarnation", "version", "kind", "malformed", "full"), 0)
     return {
         "cluster": "7c9e000000000000", "id": id, "address": "elsewhere", "role": role, "term": term, "leader": leader,
         "first": 1, "last": last, "commit": last, "applied": last, "digest": None, "disk_p99_us": 912, "syncs": 3,

@@ -31,6 +31,7 @@ REASONS = {
     "version": "an unknown version",
     "kind": "an unknown kind",
     "malformed": "a broken format",
+    "full": "a full inbox",
 }
 HEAD = 4 + 4 + 3 * 8
 """The checksum; version, flags, two zeros; the cluster, both incarnations. Group, sender, receiver follow."""

@@ -116,7 +116,7 @@ impl<S: StateMachine> Peer<S> {
                 // To a peer that has ended it is a lost packet.
                 let _ = self.address.post(Command(Word::Packet(packet.held(held))));
             }
-            Ok(_) => {}
+            Ok(_) => self.shared.gauges.refused(Refused::Full),
             Err(why) => {
                 self.shared.gauges.refused(why);
                 if why == Refused::Cluster
@@ -316,11 +316,11 @@ impl<S: StateMachine> Peer<S> {
         }
     }
 
-    /// How many packets and messages were dropped since the start, whatever the reason: the sum of what a
-    /// [`Status`] tells by reason, in a few loads.
+    /// How many packets and messages were dropped since the start for what they were: the sum of what a [`Status`] tells
+    /// by reason, in a few loads, but for those that were only too many ([`Refused::Full`]).
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.shared.gauges.read_refused().iter().sum()
+        self.shared.gauges.read_refused()[..Refused::Full as usize].iter().sum()
     }
 
     /// What happens to the peer from now on, as an iterator that waits. It ends with [`News::Exit`](crate::raft::consensus::News::Exit).

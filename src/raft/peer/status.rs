@@ -143,6 +143,6 @@ mod tests {
         let json = status.to_json(Some((Index(9), 0xab)));
         let start = r#"{"cluster":"000000000000007c","id":0,"address":"a\"b\\\u000a","role":"leader","term":3,"leader":null,"first":1,"last":12,"commit":11,"applied":9,"digest":"000000ab","disk_p99_us":null,"syncs":7,"#;
         assert_eq!(&json[..start.len()], start);
-        assert!(json.contains(r#""refused":{"checksum":0,"cluster":0,"incarnation":0,"version":0,"kind":0,"malformed":0},"slow_sends":{"2":4},"heard":{"2":30},"#));
+        assert!(json.contains(r#""refused":{"checksum":0,"cluster":0,"incarnation":0,"version":0,"kind":0,"malformed":0,"full":0},"slow_sends":{"2":4},"heard":{"2":30},"#));
     }
 }

@@ -238,8 +238,7 @@ fn what_is_wrong_within_whole_chunks_is_counted_and_harms_nothing() {
     end.send(kind::REQUEST, &[11, 1, 1, 65, 1, 1, 5]);
     assert_eq!(end.reply().1, Status::Full as u8, "64 beyond what has been answered");
     let status = String::from_utf8(end.ask(12, 4, &[0]).1.to_vec()).unwrap();
-    let refused =
-        "\"refused\":{\"checksum\":1,\"cluster\":0,\"incarnation\":0,\"version\":0,\"kind\":1,\"malformed\":4}";
+    let refused = r#""refused":{"checksum":1,"cluster":0,"incarnation":0,"version":0,"kind":1,"malformed":4,"full":0}"#;
     assert!(status.contains(refused), "{status}");
     assert_eq!(end.ask(13, 1, &[5]).1, [5u8][..], "it goes on");
     end.send(kind::DRAIN, b"");

@@ -18,17 +18,20 @@ pub enum Refused {
     Kind,
     /// It breaks the format.
     Malformed,
+    /// It is whole and for us, but the inbox is full.
+    Full,
 }
 
 impl Refused {
     /// All of them, in the order in which a status lists them.
-    pub const ALL: [Refused; 6] = [
+    pub const ALL: [Refused; 7] = [
         Refused::Checksum,
         Refused::Cluster,
         Refused::Incarnation,
         Refused::Version,
         Refused::Kind,
         Refused::Malformed,
+        Refused::Full,
     ];
 
     /// Its name in a status.
@@ -41,6 +44,7 @@ impl Refused {
             Refused::Version => "version",
             Refused::Kind => "kind",
             Refused::Malformed => "malformed",
+            Refused::Full => "full",
         }
     }
 }
@@ -54,6 +58,7 @@ impl fmt::Display for Refused {
             Refused::Version => "an unknown version",
             Refused::Kind => "an unknown kind",
             Refused::Malformed => "a broken format",
+            Refused::Full => "a full inbox",
         })
     }
 }

@@ -6,6 +6,7 @@ use crate::fsm::VirtualTime;
 use crate::raft::consensus::News;
 use crate::raft::peer::{Failure, Peer};
 use crate::raft::storage::SimulatedDisk;
+use crate::raft::wire::Refused;
 use crate::raft::{NodeId, Time};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,19 @@ fn reads_beyond_the_limit_are_refused_until_others_are_answered() {
     for _ in 0..9 {
         assert_eq!(town.read(0), Ok(vec![]), "an answered read leaves its place");
     }
+}
+
+#[test]
+fn what_a_full_inbox_drops_is_counted() {
+    let mut town = Town::new(4, 3, |builder| builder.inbox(40));
+    let leader = town.leader();
+    let follower = (leader + 1) % 3;
+    let packet = town.packet(leader, follower);
+    let peer = town.peer(follower);
+    let dropped = || peer.status().refused[Refused::Full as usize];
+    let (before, had) = (peer.replica().depth(), dropped().1);
+    (0..60).for_each(|_| peer.receive(packet.clone()));
+    assert_eq!(dropped(), (Refused::Full, had + 60 - (40 - before as u64)));
 }
 
 #[test]
