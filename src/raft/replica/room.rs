@@ -34,6 +34,12 @@ impl Settings {
     pub(super) fn room_min(&self) -> usize {
         self.append_bytes_max.max(self.entry_bytes_max).saturating_add(ENTRY_COST + RECORD_COST)
     }
+
+    /// What a leader's entries take: no more than who is not short of room has, for it would seek none, and what it does
+    /// not take in comes again as it was. What finds no room then waits for some.
+    pub(super) fn cost_of_append(&self, entries: &Entries) -> usize {
+        cost_of_run(entries).min(self.room_min())
+    }
 }
 
 /// Whether entries that take so much may be taken in, besides what is out.
@@ -65,6 +71,20 @@ mod tests {
     #[test]
     fn what_takes_nothing_fits_where_there_is_no_room() {
         assert!(fits(0, 172, 0, PLENTY) && fits(0, 172, 0, SHORT));
+    }
+
+    #[test]
+    fn no_append_is_more_than_who_is_not_short_of_room_has() {
+        let heartbeat = std::time::Duration::from_millis(50);
+        let (append_bytes_max, entry_bytes_max) = (4_000, 1_000);
+        let settings =
+            Settings { heartbeat, election: heartbeat, append_bytes_max, entry_bytes_max, piece_bytes: 1_000 };
+        let of_byte = Entry::new(Term(3), EntryKind::Command, vec![7].into());
+        let many: Entries = vec![of_byte; 4_000].into();
+        assert!(settings.room_min() < cost_of_run(&many));
+        assert!(fits(settings.room_min(), 0, settings.cost_of_append(&many), PLENTY));
+        let few: Entries = many.iter().take(9).cloned().collect();
+        assert_eq!(settings.cost_of_append(&few), cost_of_run(&few));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::disk::Tended;
 use super::in_flight::Told;
-use super::room::{cost_of, cost_of_run};
+use super::room::cost_of;
 use super::{Command, Replica, Word};
 use crate::fsm::Context;
 use crate::raft::consensus::{Input, Message, Refusal, Role};
@@ -176,7 +176,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 }
                 Message::Forward { entries }
             }
-            Message::Append(append) if !self.has_room(cost_of_run(&append.entries)) => {
+            Message::Append(append) if !self.has_room(self.settings.cost_of_append(&append.entries)) => {
                 mark!("append-without-room");
                 return role;
             }
