@@ -123,7 +123,12 @@ impl<D: Disk> Recovery<'_, D> {
             let head = SegmentHead::decode(&bytes);
             match head {
                 Err(HeadFault::Version(version)) => return Err(Error::Version(version)),
-                Ok(head) if read == SEGMENT_HEAD && head.seq == seq && head.first.0 <= INDEX_MAX => {
+                Ok(head)
+                    if read == SEGMENT_HEAD
+                        && head.seq == seq
+                        && seq <= u64::from(u32::MAX)
+                        && head.first.0 <= INDEX_MAX =>
+                {
                     old.push(Old { head, file, len });
                 }
                 // Names are given only after a sync, so this is no torn write.

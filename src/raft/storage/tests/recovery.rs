@@ -62,6 +62,12 @@ fn a_named_segment_with_a_bad_head_is_damage() {
         renamed.behead(seq, |head| head.seq = 9);
         assert_eq!(renamed.damage().file, format::name(seq));
     }
+    let numbered = Bench::filled();
+    let (beyond, content) = (1 << 32, numbered.disk.content(&format::name(1)).unwrap());
+    numbered.write(&format::name(beyond), 0, &content);
+    numbered.disk.remove(&format::name(1)).unwrap();
+    numbered.behead(beyond, |head| head.seq = beyond);
+    assert_eq!(numbered.damage().file, format::name(beyond), "no log comes to that number");
     let torn = filled.copy();
     torn.behead(2, |head| head.first = Index(9));
     assert_eq!(torn.damage().file, format::name(2), "a first entry that is not the next one");
