@@ -9,8 +9,6 @@ use super::disk::Disk;
 use super::error::Error;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-#[cfg(target_family = "wasm")]
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The name of the file that is locked while the directory is open.
@@ -27,7 +25,8 @@ impl RealDisk {
     /// Opens the directory, making it durably if there is none, and locks it.
     ///
     /// # Errors
-    /// [`Error::Locked`] if it is open already; [`Error::Io`] and [`Error::Full`] of the file system.
+    /// [`Error::Locked`] if it is open already; [`Error::Io`] and [`Error::Full`] of the file system: of the kind
+    /// `Unsupported` where the standard library locks no files, as on WASI.
     pub fn open(path: impl AsRef<Path>) -> Result<RealDisk, Error> {
         let path = path.as_ref().to_path_buf();
         make(&path)?;
@@ -92,11 +91,10 @@ impl Disk for RealDisk {
         std::os::windows::fs::FileExt::seek_read(file, bytes, at)
     }
 
-    /// There one thread runs, so nobody comes between the two.
-    #[cfg(target_family = "wasm")]
-    fn read_at(&self, mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
-        file.seek(SeekFrom::Start(at))?;
-        file.read(bytes)
+    /// No file is locked there, so none is open.
+    #[cfg(not(any(unix, windows)))]
+    fn read_at(&self, _: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     #[cfg(unix)]
@@ -116,10 +114,9 @@ impl Disk for RealDisk {
         Ok(())
     }
 
-    #[cfg(target_family = "wasm")]
-    fn write_at(&self, mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-        file.seek(SeekFrom::Start(at))?;
-        file.write_all(bytes)
+    #[cfg(not(any(unix, windows)))]
+    fn write_at(&self, _: &File, _: &[u8], _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
