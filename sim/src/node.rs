@@ -222,6 +222,12 @@ impl Node {
         self.time.look::<Simulated, R>(process.peer.replica(), |replica, role| look(replica.core(), role))
     }
 
+    /// Whether the process that runs has asked for a flush, or has ended by itself: asked after each step of anybody's.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.log.has_asked() || process.peer.has_ended())
+    }
+
     /// The cell of the replica that runs.
     #[must_use]
     pub fn cell(&self) -> Option<CellId> {

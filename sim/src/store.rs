@@ -64,6 +64,12 @@ impl<D: Disk> Handle<D> {
         Some(Seq(asked))
     }
 
+    /// Whether there is one.
+    #[inline]
+    pub(crate) fn has_asked(&self) -> bool {
+        self.0.asked.load(Ordering::Relaxed) != NONE
+    }
+
     /// Carries out a flush.
     ///
     /// # Errors

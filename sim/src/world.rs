@@ -279,15 +279,19 @@ impl World {
 
     /// What cells have done since the last look.
     fn collect(&mut self) {
-        self.blown_fuses();
+        if self.nodes.iter().any(|node| node.fuse.is_some()) {
+            self.blown_fuses();
+        }
         if let Some(mut sent) = self.sent.take() {
             sent.drain(..).for_each(|packet| self.send(packet));
             self.sent.give_back(sent);
         }
         self.holds_no_more();
-        for node in 0..self.nodes.len() {
-            self.ask_disk(node);
-            self.ended(node);
+        if self.nodes.iter().any(Node::has_news) {
+            for node in 0..self.nodes.len() {
+                self.ask_disk(node);
+                self.ended(node);
+            }
         }
         if let Some(mut told) = self.told.take() {
             told.drain(..).for_each(|told| self.tell(told));
@@ -303,10 +307,8 @@ impl World {
             control.sent(kinds.into_iter());
         }
         // A node that has lost power in this turn has said nothing.
-        let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), &bytes);
-        if spend(Part::Checks, || self.nodes[from].look(departs)).is_none() {
-            return;
-        }
+        let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), bytes);
+        let Some(mut bytes) = spend(Part::Checks, || self.nodes[from].look(departs)) else { return };
         let copies = if self.net.is_aiming() {
             let kinds: Vec<_> = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
             self.net.send_aimed(from, to, self.now, bytes.len(), &kinds)
@@ -330,9 +332,12 @@ impl World {
         if let Some(film) = &mut self.film {
             film.sent((from, to), &bytes, self.net.is_cut(from, to, self.now), copies);
         }
-        for copy in copies.into_iter().flatten() {
+        let last = copies.iter().rposition(Option::is_some);
+        for (nth, copy) in copies.into_iter().enumerate() {
+            let Some(copy) = copy else { continue };
+            let bytes = if Some(nth) == last { std::mem::take(&mut bytes) } else { bytes.clone() };
             self.last_arrival = self.last_arrival.max(copy.at);
-            self.push(copy.at, Event::Arrive { from, to, copy, bytes: bytes.clone() });
+            self.push(copy.at, Event::Arrive { from, to, copy, bytes });
         }
     }
 

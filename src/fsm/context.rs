@@ -416,6 +416,10 @@ impl<A: Automaton> Context<A> {
         }
     }
 
+    pub(crate) fn has_due(&self) -> bool {
+        self.data.extras.as_ref().is_some_and(|extras| !extras.slots.ready.is_empty())
+    }
+
     pub(crate) fn take_due(&mut self) -> Few<Due> {
         self.data.extras.as_mut().map(|extras| extras.slots.take_ready()).unwrap_or_default()
     }

@@ -23,6 +23,7 @@ impl<T> Few<T> {
     }
 
     /// Empties it, and keeps the memory of several for the next.
+    #[inline]
     pub(crate) fn clear(&mut self) {
         match self {
             Few::None => {}
@@ -51,8 +52,13 @@ impl<T> Few<T> {
         self.as_slice().len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        match self {
+            Few::None => true,
+            Few::One(_) => false,
+            Few::Many(all) => all.is_empty(),
+        }
     }
 }
 

@@ -124,11 +124,6 @@ impl Timers {
         self.shared.shard.lock().wheel.wake()
     }
 
-    /// The earliest deadline.
-    pub(crate) fn next(&self) -> Option<Time> {
-        self.shared.shard.lock().wheel.next()
-    }
-
     /// Whether anything was armed or cancelled since this was last asked. Of timers by another clock alone.
     pub(crate) fn have_changed(&self) -> bool {
         let changed = &self.shared.changed;
@@ -149,6 +144,11 @@ impl Timers {
     /// Signals the cells whose timers are due by now.
     pub fn fire(&self) {
         let _when = self.shared.fire();
+    }
+
+    /// The same, and the earliest deadline of what is left.
+    pub(crate) fn fire_and_next(&self) -> Option<Time> {
+        self.shared.fire_then(Wheel::next).1.flatten()
     }
 
     /// Opens the wheel; no code of a user's may run until it is [closed](Opened::close).
@@ -241,9 +241,14 @@ impl Shared {
 
     /// Signals what is due; at what time, if there was any.
     fn fire(&self) -> Option<Time> {
+        self.fire_then(|_| ()).0
+    }
+
+    /// The same, and what a look at the wheel finds once that is taken out, unless it was empty.
+    fn fire_then<T>(&self, look: impl FnOnce(&Wheel<Due>) -> T) -> (Option<Time>, Option<T>) {
         let mut shard = self.shard.lock();
         if shard.wheel.is_empty() {
-            return None;
+            return (None, None);
         }
         let (now, mut fired, mut all) = (self.clock.now(), None, Vec::new());
         let Shard { wheel, roster, .. } = &mut *shard;
@@ -251,6 +256,7 @@ impl Shared {
             fired = Some(now);
             all.extend(roster.cell(member).map(|node| (node, tag)));
         });
+        let found = look(wheel);
         drop(shard);
         for (node, tag) in all {
             match node.due(tag, now) {
@@ -258,7 +264,7 @@ impl Shared {
                 Duty::Schedule => node.head().home.get().schedule(Task::new(node.clone())),
             }
         }
-        fired
+        (fired, Some(found))
     }
 
     /// Ends the thread that drives these timers, if there is one.

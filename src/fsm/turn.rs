@@ -8,6 +8,10 @@
 //! ```
 //! One `catch_unwind` stands around all of the user's code in a turn. It is sound to go on: state and automaton are never seen again.
 
+mod limit;
+
+pub(crate) use limit::Limit;
+
 use super::automaton::{Automaton, End, Input, Kind, Panic};
 use super::cell::{Body, Cell, Live, Stage};
 use super::context::Context;
@@ -24,17 +28,6 @@ use crate::time::Time;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-
-/// How many commands a turn delivers at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limit {
-    /// As many as the automaton's batch.
-    Batch,
-    /// 1 + this, modulo the batch.
-    Drawn(u64),
-    /// So many.
-    Exactly(u32),
-}
 
 /// Whether nobody but this automaton waits for the thread that runs it, as its home sees it.
 pub(crate) type Alone<'a> = &'a dyn Fn() -> bool;
@@ -359,16 +352,6 @@ pub(crate) fn label<A: Automaton>(state: Option<&A::State>) -> &'static str {
     })
 }
 
-impl Limit {
-    fn of(self, batch: u32) -> u32 {
-        match self {
-            Limit::Batch => batch,
-            Limit::Drawn(draw) => 1 + (draw % u64::from(batch)) as u32,
-            Limit::Exactly(commands) => commands,
-        }
-    }
-}
-
 impl<A: Automaton> Visit<'_, A> {
     /// All inputs of a turn, in their order.
     fn all(&mut self, most: u32) -> Result<(), Halt> {
@@ -392,20 +375,25 @@ impl<A: Automaton> Visit<'_, A> {
     }
 
     /// `Drain`, once it is asked for: it overtakes all commands, those of the batch in hand too.
+    #[inline]
     fn drain(&mut self) -> Result<(), Halt> {
-        if self.cell.alerts() & DRAIN != 0 && *self.stage < Stage::Draining {
-            *self.stage = Stage::Draining;
-            spans::drain();
-            self.deliver(Input::Drain)?;
-        }
-        Ok(())
+        if self.cell.alerts() & DRAIN != 0 && *self.stage < Stage::Draining { self.begin_drain() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn begin_drain(&mut self) -> Result<(), Halt> {
+        *self.stage = Stage::Draining;
+        spans::drain();
+        self.deliver(Input::Drain)
     }
 
     /// Timers that are due, then notices. What these bring about comes in the next turn.
     fn system(&mut self) -> Result<(), Halt> {
-        for due in self.context.take_due() {
-            if let Some(command) = self.context.fire(due) {
-                self.deliver(Input::Command(command))?;
+        if self.context.has_due() {
+            for due in self.context.take_due() {
+                if let Some(command) = self.context.fire(due) {
+                    self.deliver(Input::Command(command))?;
+                }
             }
         }
         for _ in 0..self.context.notices() {

@@ -224,6 +224,10 @@ impl Executor {
                 return None;
             }
             self.pass(next);
+            // Nobody was ready, and no timer makes anybody so: what a replay chooses must be looked for.
+            if events == next && next < wheels && !self.replays {
+                break self.state.lock().world();
+            }
         };
         let (cell, report, words) = match choice {
             Choice::World => (WORLD, None, world.run(time)),
@@ -297,6 +301,7 @@ impl Executor {
     }
 
     /// Notes a step; `None` if it is the one in which a replay parts from its trace.
+    #[inline]
     fn record(&self, cell: CellId, report: Option<(Report, usize)>, world: [u64; 3]) -> Option<Record> {
         let mut state = self.state.lock();
         let what = match report {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   cell ──by name──> place ──> Life { turns, kinds, paused }      a place is good until its cell has ended
+//!      └──recent────────┘                                          names are spread bits: a few of them find one seen lately
 //! ```
 
 use crate::fsm::CellId;
@@ -22,24 +23,45 @@ pub(super) struct Life {
     pub(super) node: Option<Weak<dyn Node>>,
 }
 
+/// So many bits of a name say where among the recent ones it stands, if it does.
+const RECENT_BITS: u32 = 6;
+
 /// All cells that were seen and have not ended.
 #[derive(Default)]
 pub(super) struct Lives {
     places: BTreeMap<CellId, usize>,
+    /// Some of these, where each is found at once.
+    recent: Vec<Option<(CellId, usize)>>,
     lives: Vec<Life>,
     free: Vec<usize>,
+}
+
+/// Where a cell stands among the recent ones.
+fn slot(cell: CellId) -> usize {
+    (cell.0 >> (u64::BITS - RECENT_BITS)) as usize
 }
 
 impl Lives {
     /// The place of a cell; a new one, if it was never seen.
     pub(super) fn place(&mut self, cell: CellId) -> usize {
-        let Lives { places, lives, free } = self;
-        *places.entry(cell).or_insert_with(|| {
+        match self.recent.get(slot(cell)) {
+            Some(&Some((seen, place))) if seen == cell => place,
+            Some(_) | None => self.place_anew(cell),
+        }
+    }
+
+    #[cold]
+    fn place_anew(&mut self, cell: CellId) -> usize {
+        let Lives { places, recent, lives, free } = self;
+        let place = *places.entry(cell).or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
                 lives.push(Life::default());
                 lives.len() - 1
             })
-        })
+        });
+        recent.resize(1 << RECENT_BITS, None);
+        recent[slot(cell)] = Some((cell, place));
+        place
     }
 
     /// The place of a cell that was seen.
@@ -57,6 +79,7 @@ impl Lives {
         if let Some(place) = self.places.remove(&cell) {
             self.lives[place] = Life::default();
             self.free.push(place);
+            self.recent[slot(cell)] = None; // whoever stands there
         }
     }
 

@@ -71,8 +71,7 @@ impl NodeClock {
         let is_due = self.next.load(Ordering::Relaxed) <= now.0;
         if self.timers.have_changed() || is_due || self.leapt.load(Ordering::Relaxed) {
             self.leapt.store(false, Ordering::Relaxed);
-            self.timers.fire();
-            let deadline = self.timers.next().filter(|_| !self.clock.is_held());
+            let deadline = self.timers.fire_and_next().filter(|_| !self.clock.is_held());
             let next = deadline.map_or(Time::MAX, |at| self.clock.when(at).max(now));
             self.next.store(next.0, Ordering::Relaxed);
         }

@@ -146,12 +146,13 @@ impl Watch {
                 }
             }
         }
-        if let Some(before) = peer.glance.replace(after) {
-            monotone(&before, &after)?;
-            append_only(&before, &after, term_at)?;
-            own_term(&before, &after, term_at)?;
+        if let Some(before) = &peer.glance {
+            monotone(before, &after)?;
+            append_only(before, &after, term_at)?;
+            own_term(before, &after, term_at)?;
             ghost.knows(before.commit, after.commit, term_at)?;
         }
+        peer.glance = Some(after);
         let disk = peer.shadow.durable();
         let durable = after.durable <= disk.last().index.max(after.snapshot.index);
         holds("R12", durable, || format!("{after:?} takes for durable what is not: {disk:?}"))

@@ -111,13 +111,13 @@ impl<S: StateMachine> Peer<S> {
 
     /// As [`receive`](Peer::receive), for a packet that keeps an allocation of `held` bytes in memory.
     pub(crate) fn receive_part(&self, packet: Bytes, held: usize) {
-        match Packet::open(packet.clone(), &self.shared.door) {
+        match Packet::try_open(packet, &self.shared.door) {
             Ok(packet) if self.address.depth() < self.shared.limits.inbox_max => {
                 // To a peer that has ended it is a lost packet.
                 let _ = self.address.post(Command(Word::Packet(packet.held(held))));
             }
             Ok(_) => self.shared.gauges.refused(Refused::Full),
-            Err(why) => {
+            Err((why, packet)) => {
                 self.shared.gauges.refused(why);
                 if why == Refused::Cluster
                     && let Some(node) = Packet::stranger(&packet, &self.shared.door)

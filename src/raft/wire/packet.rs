@@ -108,7 +108,20 @@ impl Packet {
     /// # Errors
     /// The first check that it does not pass.
     pub fn open(bytes: Bytes, door: &Door) -> Result<Packet, Refused> {
-        let mut source = Source::new(&bytes, 0);
+        Packet::try_open(bytes, door).map_err(|(why, _)| why)
+    }
+
+    /// As [`open`](Packet::open); what is refused is given back.
+    pub(crate) fn try_open(bytes: Bytes, door: &Door) -> Result<Packet, (Refused, Bytes)> {
+        match Packet::look(&bytes, door) {
+            Ok((head, at)) => Ok(Packet { head, held: bytes.len(), bytes, at }),
+            Err(why) => Err((why, bytes)),
+        }
+    }
+
+    /// The head, and where the messages begin.
+    fn look(bytes: &[u8], door: &Door) -> Result<(Head, usize), Refused> {
+        let mut source = Source::new(bytes, 0);
         check(&mut source)?;
         let known = bytes[5] == KNOWN;
         let mut next = || source.u64().ok_or(Refused::Malformed);
@@ -130,9 +143,13 @@ impl Packet {
             return Err(Refused::Cluster);
         }
         let from = Identity { node: from, incarnation: from_life };
-        let head = Head { cluster, from, to, to_life: known.then_some(to_life) };
-        let (at, held) = (source.at(), bytes.len());
-        Ok(Packet { head, bytes, at, held })
+        Ok((Head { cluster, from, to, to_life: known.then_some(to_life) }, source.at()))
+    }
+
+    /// All of it, as it came.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
     }
 
     /// Who says it to whom.
