@@ -222,7 +222,7 @@ fn a_turn_rests_for_quick_posters_alone_and_as_long_as_that_helps() {
     assert_eq!(bench(Does::Drain, Unbounded).rests(3, |_| true), 0, "nobody can post");
     assert_eq!(bench(Does::RaiseInFlush, Unbounded).rests(3, |_| true), 0, "the next turn follows by itself");
     let armed = bench(Does::Arm, Unbounded);
-    let timers = || armed.address.port().node().head().home.get().timers().next();
+    let timers = || armed.address.port().node().head().home.get().timers().fire_and_next();
     armed.rests(3, |_| {
         assert!(timers().is_some(), "F7: what it has set is armed before it rests");
         true

@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::lives::Lives;
 use super::node_clock::{NodeClock, read};
+use super::own::Own;
 use super::ready::Ready;
 use super::trace::{Difference, Record, Rolling, Step, Trace, What};
 use super::{VirtualTime, World};
@@ -15,7 +16,6 @@ use crate::fsm::timers::Timers;
 use crate::fsm::turn::{Limit, Report};
 use crate::fsm::word::{Duty, KILL};
 use crate::mix::mix;
-use crate::sync::lock::Lock;
 use crate::sync::park::NoSleep;
 use crate::sync::shim::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Time;
@@ -40,12 +40,12 @@ pub(super) struct Executor {
     now: Arc<AtomicU64>,
     roots: Arc<AtomicU64>,
     tape: Arc<Tape>,
-    clocks: Lock<Vec<Arc<NodeClock>>>,
+    clocks: Own<Vec<Arc<NodeClock>>>,
     /// The true time of the earliest deadline of all clocks, as it was when they were looked at last.
     deadline: AtomicU64,
     /// One of them has changed since.
     stirred: Arc<AtomicBool>,
-    state: Lock<State>,
+    state: Own<State>,
     /// An automaton has panicked, and nobody was told.
     panicked: AtomicBool,
 }
@@ -96,7 +96,7 @@ pub(super) struct Host(pub(super) Arc<Executor>);
 impl Drop for Host {
     fn drop(&mut self) {
         let executor = &self.0;
-        let everyone = executor.state.lock().everyone();
+        let everyone = executor.state.enter().everyone();
         for node in everyone {
             match node.signal(KILL) {
                 Duty::Nothing => {}
@@ -104,11 +104,11 @@ impl Drop for Host {
             }
         }
         // One after the other: a task that is dropped kills, and what that drops may queue others.
-        let next = || executor.state.lock().next_of_the_last();
+        let next = || executor.state.enter().next_of_the_last();
         while let Some(task) = next() {
             drop(task);
         }
-        let clocks = std::mem::take(&mut *executor.clocks.lock());
+        let clocks = std::mem::take(&mut *executor.clocks.enter());
         drop(clocks);
     }
 }
@@ -129,7 +129,7 @@ impl Home for VirtualHome {
     }
 
     fn panicked(&self, name: &str, panic: Panic) {
-        self.executor.state.lock().panic.get_or_insert_with(|| (name.to_owned(), panic));
+        self.executor.state.enter().panic.get_or_insert_with(|| (name.to_owned(), panic));
         // ORDERING: Relaxed, as in `read`.
         self.executor.panicked.store(true, Ordering::Relaxed);
     }
@@ -168,17 +168,17 @@ impl Executor {
             now: Arc::new(AtomicU64::new(0)),
             roots: Arc::new(AtomicU64::new(0)),
             tape: Arc::new(Tape::new()),
-            clocks: Lock::new(Vec::new()),
+            clocks: Own::new(Vec::new()),
             deadline: AtomicU64::new(u64::MAX),
             stirred: Arc::default(),
-            state: Lock::new(state),
+            state: Own::new(state),
             panicked: AtomicBool::new(false),
         }
     }
 
     pub(super) fn home(self: Arc<Self>, clock: Clock) -> (Arc<NodeClock>, HomeRef) {
         let clock = Arc::new(NodeClock::new(self.now.clone(), clock, self.stirred.clone()));
-        self.clocks.lock().push(clock.clone());
+        self.clocks.enter().push(clock.clone());
         let (seed, roots, tape) = (self.seed, self.roots.clone(), self.tape.clone());
         let home = VirtualHome { executor: self, clock: clock.clone() };
         (clock, HomeRef::taped(home, seed, roots, tape))
@@ -190,7 +190,7 @@ impl Executor {
 
     fn schedule(&self, task: Task) {
         let cell = task.cell();
-        let mut state = self.state.lock();
+        let mut state = self.state.enter();
         if state.closed {
             drop(state);
             return drop(task); // it kills, and what it drops is the user's
@@ -226,7 +226,7 @@ impl Executor {
             self.pass(next);
             // Nobody was ready, and no timer makes anybody so: what a replay chooses must be looked for.
             if events == next && next < wheels && !self.replays {
-                break self.state.lock().world();
+                break self.state.enter().world();
             }
         };
         let (cell, report, words) = match choice {
@@ -249,7 +249,7 @@ impl Executor {
         // ORDERING: Relaxed here and below, as in `read`.
         if self.stirred.load(Ordering::Relaxed) || self.deadline.load(Ordering::Relaxed) <= self.now().0 {
             self.stirred.store(false, Ordering::Relaxed);
-            let deadline = self.clocks.lock().iter().map(|clock| clock.fire()).min().unwrap_or(Time::MAX);
+            let deadline = self.clocks.enter().iter().map(|clock| clock.fire()).min().unwrap_or(Time::MAX);
             self.deadline.store(deadline.0, Ordering::Relaxed);
         }
         Time(self.deadline.load(Ordering::Relaxed))
@@ -260,7 +260,7 @@ impl Executor {
         if !self.replays {
             return false;
         }
-        let state = self.state.lock();
+        let state = self.state.enter();
         let records = |replay: &Replay| replay.trace.records.len();
         let over = |replay: &Replay| match &replay.lenient {
             None => replay.difference.is_some() || records(replay) as u64 == state.steps,
@@ -274,12 +274,12 @@ impl Executor {
         if !self.replays {
             return None;
         }
-        self.state.lock().replay.as_ref()?.lenient.as_ref()?.awaits
+        self.state.enter().replay.as_ref()?.lenient.as_ref()?.awaits
     }
 
     /// Who goes now; `None` if nobody can.
     fn choose(&self, world_due: bool) -> Option<Choice> {
-        let mut state = self.state.lock();
+        let mut state = self.state.enter();
         if let Some(replay) = &state.replay {
             return match replay.lenient {
                 None => state.choose_as_traced(world_due),
@@ -303,7 +303,7 @@ impl Executor {
     /// Notes a step; `None` if it is the one in which a replay parts from its trace.
     #[inline]
     fn record(&self, cell: CellId, report: Option<(Report, usize)>, world: [u64; 3]) -> Option<Record> {
-        let mut state = self.state.lock();
+        let mut state = self.state.enter();
         let what = match report {
             None => What { step: Step::World, commands: 0, kinds: [0; 2], ended: false },
             Some((report, place)) => {
@@ -334,7 +334,7 @@ impl Executor {
     }
 
     pub(super) fn pause(&self, cell: CellId) {
-        let mut state = self.state.lock();
+        let mut state = self.state.enter();
         let place = state.lives.place(cell);
         if state.lives.at(place).paused.is_none() {
             let task = state.take(cell).map(|ready| ready.task);
@@ -343,7 +343,7 @@ impl Executor {
     }
 
     pub(super) fn resume(&self, cell: CellId) {
-        let mut state = self.state.lock();
+        let mut state = self.state.enter();
         let Some(place) = state.lives.find(cell) else { return };
         let life = state.lives.at(place);
         let (turns, waiting) = (life.turns, life.paused.take());
@@ -355,23 +355,23 @@ impl Executor {
 
     pub(super) fn take_panic(&self) -> Option<(String, Panic)> {
         // ORDERING: Relaxed, as in `read`.
-        if self.panicked.load(Ordering::Relaxed) { self.state.lock().panic.take() } else { None }
+        if self.panicked.load(Ordering::Relaxed) { self.state.enter().panic.take() } else { None }
     }
 
     pub(super) fn hash(&self) -> u128 {
-        self.state.lock().hash.value()
+        self.state.enter().hash.value()
     }
 
     pub(super) fn keep_trace(&self) {
-        self.state.lock().kept.get_or_insert_default();
+        self.state.enter().kept.get_or_insert_default();
     }
 
     pub(super) fn trace(&self) -> Trace {
-        Trace { seed: self.seed, records: self.state.lock().kept.clone().unwrap_or_default() }
+        Trace { seed: self.seed, records: self.state.enter().kept.clone().unwrap_or_default() }
     }
 
     pub(super) fn difference(&self) -> Option<Difference> {
-        let state = self.state.lock();
+        let state = self.state.enter();
         let replay = state.replay.as_ref().filter(|replay| replay.lenient.is_none())?;
         // One that has come less far than its trace has parted from it there, whatever the reason.
         let missed = || replay.trace.records.get(state.steps as usize);

@@ -26,6 +26,7 @@ mod clock;
 mod executor;
 mod lives;
 mod node_clock;
+mod own;
 mod ready;
 mod shrink;
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
