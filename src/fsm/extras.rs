@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// All of it, boxed at first use; what those who only have timers do not need, once more.
+#[repr(C)]
 pub(crate) struct Extras<C> {
     /// `None`: the defaults.
     pub(crate) settings: Option<Box<Settings>>,
@@ -34,7 +35,7 @@ pub(crate) struct Extras<C> {
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Extras<u64>>() <= 256, "a million automata with a timer each");
+const _: () = assert!(size_of::<Extras<u64>>() <= 320, "a million automata with a timer each, and that timer in it");
 
 /// Commands that do not come from the batch.
 pub(crate) struct Queues<C> {

@@ -10,16 +10,20 @@ pub(crate) enum Few<T> {
 }
 
 impl<T> Few<T> {
+    #[inline]
     pub(crate) fn push(&mut self, value: T) {
         match self {
-            Few::None => *self = Few::One(value),
             Few::Many(all) => all.push(value),
-            Few::One(_) => {
-                let mut all: Vec<T> = std::mem::take(self).into_iter().collect();
-                all.push(value);
-                *self = Few::Many(all);
-            }
+            Few::None => *self = Few::One(value),
+            Few::One(_) => self.push_second(value),
         }
+    }
+
+    #[cold]
+    fn push_second(&mut self, value: T) {
+        let mut all: Vec<T> = std::mem::take(self).into_iter().collect();
+        all.push(value);
+        *self = Few::Many(all);
     }
 
     /// Empties it, and keeps the memory of several for the next.

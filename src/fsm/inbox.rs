@@ -8,7 +8,7 @@
 //!   spare                       one empty chunk, the next to be filled
 //!   system   timers due, death notices: never full, never refused
 //! ```
-//! The rest of [`More`] is boxed at first use: an idle cell has one vector here and a null pointer.
+//! All but the queue is boxed at first use: an idle cell has one vector here and a null pointer.
 
 mod guarded;
 
@@ -84,11 +84,19 @@ struct Waiting {
 pub(crate) struct Inbox<C> {
     /// The youngest, up to a chunk.
     queue: Vec<C>,
+    more: Beside<C>,
+}
+
+/// What lies beside the queue, boxed: an automaton that has timers is told things and needs nothing more.
+struct Beside<C>(Option<Box<Told<C>>>);
+
+struct Told<C> {
+    system: Few<System<C>>,
     more: Option<Box<More<C>>>,
 }
 
 /// What most cells never need.
-pub(crate) struct More<C> {
+struct More<C> {
     /// Full, and older than the queue.
     chunks: VecDeque<Vec<C>>,
     /// Commands that are in no queue.
@@ -99,7 +107,6 @@ pub(crate) struct More<C> {
     first: usize,
     /// A chunk that the owner of a turn, or who displaced the last of it, has emptied, for the next one.
     spare: Vec<C>,
-    system: Few<System<C>>,
     watchers: Vec<Watcher>,
     guards: Vec<Guard>,
     panic: Option<Panic>,
@@ -112,6 +119,24 @@ pub(crate) struct More<C> {
     latency: Latency,
 }
 
+impl<C> Beside<C> {
+    fn as_ref(&self) -> Option<&More<C>> {
+        self.0.as_ref()?.more.as_deref()
+    }
+
+    fn as_mut(&mut self) -> Option<&mut More<C>> {
+        self.0.as_mut()?.more.as_deref_mut()
+    }
+
+    fn told(&mut self) -> &mut Told<C> {
+        self.0.get_or_insert_with(|| Box::new(Told { system: Few::None, more: None }))
+    }
+
+    fn get(&mut self) -> &mut More<C> {
+        self.told().more.get_or_insert_with(|| Box::new(More::new()))
+    }
+}
+
 impl<C> More<C> {
     fn new() -> Self {
         More {
@@ -120,7 +145,6 @@ impl<C> More<C> {
             oldest: Vec::new(),
             first: 0,
             spare: Vec::new(),
-            system: Few::None,
             watchers: Vec::new(),
             guards: Vec::new(),
             panic: None,
@@ -136,15 +160,15 @@ impl<C> More<C> {
 impl<C> Inbox<C> {
     /// Empty; `overwrites` if the oldest command makes room for a new one.
     pub(crate) fn new(overwrites: bool, guards: Vec<Guard>, watchers: Vec<Watcher>) -> Inbox<C> {
-        let mut inbox = Inbox { queue: Vec::new(), more: None };
+        let mut inbox = Inbox { queue: Vec::new(), more: Beside(None) };
         if overwrites || !guards.is_empty() || !watchers.is_empty() {
-            inbox.more = Some(Box::new(More { overwrites, guards, watchers, ..More::new() }));
+            *inbox.more() = More { overwrites, guards, watchers, ..More::new() };
         }
         inbox
     }
 
     fn more(&mut self) -> &mut More<C> {
-        self.more.get_or_insert_with(|| Box::new(More::new()))
+        self.more.get()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -220,7 +244,7 @@ impl<C> Inbox<C> {
     /// besides a buffer to be freed after leaving. Nothing moves up: what is in the queue alone is a ring, and of chunks the oldest is turned
     /// round, once for all that it holds.
     pub(crate) fn displace(&mut self, command: C) -> (Option<C>, Vec<C>) {
-        let more = self.more.get_or_insert_with(|| Box::new(More::new()));
+        let more = self.more.get();
         if more.chunked == 0 {
             let Some(place) = self.queue.get_mut(more.first) else { return (Some(command), Vec::new()) };
             let oldest = mem::replace(place, command);
@@ -285,15 +309,15 @@ impl<C> Inbox<C> {
         let spare = |more: &More<C>| more.spare.capacity() + more.oldest.capacity() != 0;
         let spare = |more: &More<C>| size_of::<C>() != 0 && spare(more); // what has no size takes no memory
         let more = |more: &More<C>| spare(more) || is_long(&more.chunks);
-        !is_large::<C>(self.queue.capacity()) && !self.more.as_deref().is_some_and(more)
+        !is_large::<C>(self.queue.capacity()) && !self.more.as_ref().is_some_and(more)
     }
 
     pub(crate) fn tell(&mut self, what: System<C>) {
-        self.more().system.push(what);
+        self.more.told().system.push(what);
     }
 
     pub(crate) fn take_system(&mut self) -> Few<System<C>> {
-        self.more.as_mut().map(|more| mem::take(&mut more.system)).unwrap_or_default()
+        self.more.0.as_mut().map(|told| mem::take(&mut told.system)).unwrap_or_default()
     }
 
     /// Notes a watcher. Hands out those that listen no more, to be dropped outside: they would pile up on one who lives long.
@@ -405,14 +429,10 @@ impl<C> Inbox<C> {
         if let End::Panicked(panic) = end {
             self.more().panic = Some(panic.clone());
         }
-        match self.more.as_mut() {
-            None => Settled { system: Few::None, watchers: Vec::new(), guards: Vec::new() },
-            Some(more) => Settled {
-                system: mem::take(&mut more.system),
-                watchers: mem::take(&mut more.watchers),
-                guards: mem::take(&mut more.guards),
-            },
-        }
+        let system = self.take_system();
+        let told = self.more.as_mut().map(|more| (mem::take(&mut more.watchers), mem::take(&mut more.guards)));
+        let (watchers, guards) = told.unwrap_or_default();
+        Settled { system, watchers, guards }
     }
 
     /// How the dead of this phase ended; `None` for the living.

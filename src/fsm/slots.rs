@@ -64,8 +64,6 @@ const _: () = assert!(size_of::<Slot<u64>>() <= 48, "a timer with a small comman
 struct Alarm<C> {
     wanted: Option<(Time, u64, C)>,
     armed: Option<Armed>,
-    /// Set by the call in progress: then a change of kind leaves it, for it belongs to the state entered.
-    fresh: bool,
 }
 
 /// When the wheel wakes us for the alarm.
@@ -101,28 +99,33 @@ impl<C> Wire<'_, C> {
     }
 }
 
+/// In this order: what a timer that fires needs comes first.
+#[repr(C)]
 pub(crate) struct Slots<C> {
-    slots: Vec<Slot<C>>,
-    /// How many of them are not free.
+    slots: Table<C>,
+    /// What is due.
+    pub(crate) ready: Few<Due>,
+    /// How many slots are not free.
     live: u32,
     /// The first free tag.
     free: u32,
+    changes: Changes,
+    /// The alarm was set by the call in progress: then a change of kind leaves it, for it belongs to the state entered.
+    fresh: bool,
     alarm: Alarm<C>,
     armings: u64,
-    changes: Changes,
     /// Our number among those whom the timers signal; `None` until we set one.
     member: Option<Member>,
-    /// Due when they were set: these never enter the wheel.
-    pub(crate) ready: Few<Due>,
 }
 
 impl<C: 'static> Slots<C> {
     pub(crate) fn new() -> Slots<C> {
         Slots {
-            slots: Vec::new(),
+            slots: Table::new(),
             live: 0,
             free: NO_TAG,
-            alarm: Alarm { wanted: None, armed: None, fresh: false },
+            fresh: false,
+            alarm: Alarm { wanted: None, armed: None },
             armings: 0,
             changes: Changes::default(),
             member: None,
@@ -132,12 +135,12 @@ impl<C: 'static> Slots<C> {
 
     /// Begins a call of `next` or `flush`.
     pub(crate) fn begin_call(&mut self) {
-        self.alarm.fresh = false;
+        self.fresh = false;
     }
 
     /// Ends the state timeout of the kind that was left (F7).
     pub(crate) fn leave_kind(&mut self) -> Option<C> {
-        if self.alarm.fresh { None } else { self.clear_alarm() }
+        if self.fresh { None } else { self.clear_alarm() }
     }
 
     /// Forgets the state timeout; the wheel finds nothing when it comes there.
@@ -150,7 +153,7 @@ impl<C: 'static> Slots<C> {
         let before = self.clear_alarm();
         self.armings += 1;
         self.alarm.wanted = Some((at, self.armings, command));
-        self.alarm.fresh = true;
+        self.fresh = true;
         self.arm_alarm(wire);
         before
     }
@@ -202,9 +205,7 @@ impl<C: 'static> Slots<C> {
             for &(tag, arming) in changes.arm.as_slice() {
                 let place = match tag {
                     ALARM => alarm.armed.as_mut().map(|armed| (armed.at, armed.arming, &mut armed.handle)),
-                    tag => {
-                        slots.get_mut(tag as usize).filter(|slot| !matches!(slot.what, What::Free(_))).map(Slot::place)
-                    }
+                    tag => slots.get_mut(tag).filter(|slot| !matches!(slot.what, What::Free(_))).map(Slot::place),
                 };
                 match place {
                     Some((at, same, handle)) if same == arming => *handle = Some(wheel.arm(at, tag, member)),
@@ -237,7 +238,7 @@ impl<C: 'static> Slots<C> {
         // Not counted by the slot: slots are given back, and a `Timer` of one that was must not be another's.
         let (arming, generation) = (self.armings, self.armings as u32);
         let slot = Slot { at, arming, what, generation, handle: None };
-        let tag = match self.slots.get_mut(self.free as usize) {
+        let tag = match self.slots.get_mut(self.free) {
             Some(place) => {
                 let tag = self.free;
                 if let What::Free(next) = mem::replace(place, slot).what {
@@ -245,20 +246,11 @@ impl<C: 'static> Slots<C> {
                 }
                 tag
             }
-            None => self.add(slot),
+            None => self.slots.push(slot),
         };
         let timer = Timer { tag, generation };
         self.begin(Due { at, arming, timer }, wire);
         timer
-    }
-
-    /// A tag more. Most automata have one timer, and room for no more.
-    fn add(&mut self, slot: Slot<C>) -> u32 {
-        if self.slots.is_empty() {
-            self.slots.reserve_exact(1);
-        }
-        self.slots.push(slot);
-        (self.slots.len() - 1) as u32
     }
 
     /// How many timers it has room for.
@@ -273,13 +265,13 @@ impl<C: 'static> Slots<C> {
             self.changes = Changes::default();
         }
         if self.live == 0 && self.ready.is_empty() && is_large::<Slot<C>>(self.slots.capacity()) {
-            (self.slots, self.free) = (Vec::new(), NO_TAG);
+            (self.slots, self.free) = (Table::new(), NO_TAG);
         }
     }
 
     fn arm(&mut self, tag: u32, at: Time, wire: &Wire<'_, C>) {
         self.armings += 1;
-        let slot = &mut self.slots[tag as usize];
+        let Some(slot) = self.slots.get_mut(tag) else { return };
         (slot.at, slot.arming) = (at, self.armings);
         let timer = Timer { tag, generation: slot.generation };
         self.begin(Due { at, arming: self.armings, timer }, wire);
@@ -297,22 +289,15 @@ impl<C: 'static> Slots<C> {
     /// Ends a timer: its command, if it was to come once and was not delivered.
     pub(crate) fn cancel(&mut self, timer: Timer, port: &Arc<dyn Port<C>>) -> Option<C> {
         let same = |slot: &&mut Slot<C>| slot.generation == timer.generation && !matches!(slot.what, What::Free(_));
-        let slot = self.slots.get_mut(timer.tag as usize).filter(same)?;
+        let slot = self.slots.get_mut(timer.tag).filter(same)?;
         let handle = slot.handle.take();
-        let what = self.release(timer.tag);
+        self.live -= 1;
+        let what = slot.release(timer.tag, &mut self.free);
         self.cancel_soon(handle, port);
         match what {
             What::Once(command) => Some(command),
             What::Every(_) | What::Free(_) => None,
         }
-    }
-
-    fn release(&mut self, tag: u32) -> What<C> {
-        self.live -= 1;
-        let slot = &mut self.slots[tag as usize];
-        slot.handle = None;
-        let next = mem::replace(&mut self.free, tag);
-        mem::replace(&mut slot.what, What::Free(next))
     }
 
     /// The wheel came to `now` and named this tag. Perhaps the timer was cancelled meanwhile, and the tag is another's: what
@@ -327,7 +312,7 @@ impl<C: 'static> Slots<C> {
                 Some(_) => self.arm_alarm(wire),
                 None => {}
             }
-        } else if let Some(slot) = self.slots.get_mut(tag as usize)
+        } else if let Some(slot) = self.slots.get_mut(tag)
             && slot.at <= now
             && !matches!(slot.what, What::Free(_))
         {
@@ -350,7 +335,7 @@ impl<C: 'static> Slots<C> {
             let same = self.alarm.wanted.as_ref().is_some_and(|wanted| wanted.1 == due.arming);
             return if same { self.clear_alarm() } else { None };
         }
-        let slot = &mut self.slots[due.timer.tag as usize];
+        let slot = self.slots.get_mut(due.timer.tag)?;
         if slot.generation != due.timer.generation || slot.arming != due.arming {
             return None;
         }
@@ -364,10 +349,13 @@ impl<C: 'static> Slots<C> {
                 self.arm(tag, at, wire);
                 Some(make())
             }
-            (None, tag) => match self.release(tag) {
-                What::Once(command) => Some(command),
-                What::Every(_) | What::Free(_) => None,
-            },
+            (None, tag) => {
+                self.live -= 1;
+                match slot.release(tag, &mut self.free) {
+                    What::Once(command) => Some(command),
+                    What::Every(_) | What::Free(_) => None,
+                }
+            }
         }
     }
 
@@ -390,7 +378,7 @@ impl<C: 'static> Slots<C> {
 
     /// What was to come.
     pub(crate) fn into_commands(self) -> impl Iterator<Item = C> {
-        let once = self.slots.into_iter().filter_map(|slot| match slot.what {
+        let once = self.slots.first.into_iter().chain(self.slots.others).filter_map(|slot| match slot.what {
             What::Once(command) => Some(command),
             What::Every(_) | What::Free(_) => None,
         });
@@ -410,7 +398,56 @@ pub(super) fn jittered(time: Duration, share: u64, draw: u64) -> Duration {
     Duration::from_nanos(((most * u128::from(draw)) >> 64) as u64)
 }
 
+/// Slots by tag: the first lies here, as most automata have one timer, so that neither to set it allocates, nor to fire it leads on
+/// to memory that nobody has touched for long.
+#[repr(C)]
+struct Table<C> {
+    first: Option<Slot<C>>,
+    others: Vec<Slot<C>>,
+}
+
+impl<C> Table<C> {
+    const fn new() -> Table<C> {
+        Table { first: None, others: Vec::new() }
+    }
+
+    #[inline]
+    fn get_mut(&mut self, tag: u32) -> Option<&mut Slot<C>> {
+        match tag {
+            0 => self.first.as_mut(),
+            _ => self.others.get_mut(tag as usize - 1),
+        }
+    }
+
+    /// Adds one; returns its tag.
+    #[inline]
+    fn push(&mut self, slot: Slot<C>) -> u32 {
+        if self.first.is_none() {
+            self.first = Some(slot);
+            return 0;
+        }
+        self.others.push(slot);
+        self.others.len() as u32
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot<C>> {
+        self.first.iter_mut().chain(&mut self.others)
+    }
+
+    /// For how many there is room besides the first.
+    fn capacity(&self) -> usize {
+        self.others.capacity()
+    }
+}
+
 impl<C> Slot<C> {
+    /// The tag is free; hands back what it was.
+    #[inline]
+    fn release(&mut self, tag: u32, free: &mut u32) -> What<C> {
+        self.handle = None;
+        mem::replace(&mut self.what, What::Free(mem::replace(free, tag)))
+    }
+
     /// When it is due, its arming, and where its handle goes.
     fn place(&mut self) -> (Time, u64, &mut Option<Handle>) {
         (self.at, self.arming, &mut self.handle)

@@ -80,6 +80,14 @@ fn a_queue_begins_with_no_more_than_an_idle_inbox_keeps_or_with_one_if_that_is_n
 }
 
 #[test]
+fn one_that_is_told_things_needs_no_more_than_a_short_list() {
+    let mut inbox = inbox();
+    inbox.tell(System::Due { tag: 1, now: Time(2) });
+    assert!(inbox.more.as_ref().is_none() && size_of::<Told<u32>>() <= 40, "a million timers that fire");
+    assert_eq!(inbox.take_system().len(), 1);
+}
+
+#[test]
 fn an_idle_inbox_keeps_at_most_eight_elements_and_256_bytes() {
     for (pushed, kept) in [(4, true), (8, true), (9, false), (300, false), (10_000, false)] {
         let mut inbox = inbox();

@@ -99,6 +99,15 @@ impl Roster {
         }
     }
 
+    /// Has the processor fetch that cell: how many refer to it.
+    pub(super) fn touch(&self, number: u32) -> usize {
+        let place = |chunk: &Chunk| match chunk.places.get(number as usize % CHUNK) {
+            Some(Place::Cell(cell)) => cell.strong_count(),
+            Some(Place::Free(_)) | None => 0,
+        };
+        self.chunks.get((number >> CHUNK_SHIFT) as usize).map_or(0, place)
+    }
+
     #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
     pub(super) fn len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.live).sum()
