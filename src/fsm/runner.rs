@@ -17,6 +17,7 @@ use super::timers::Timers;
 use super::turn::{Alone, Limit, Report};
 use super::watching::Watching;
 use crate::mix::mix;
+use crate::sync::ahead::fetch_ahead;
 use crate::sync::drain;
 use crate::sync::shim::{AtomicU64, Ordering};
 use std::borrow::Cow;
@@ -203,6 +204,12 @@ impl Task {
     pub(crate) fn run_within(mut self, limit: Limit, alone: Alone<'_>) -> Report {
         let node = self.0.take().expect("a task is emptied by its run alone, which takes it");
         node.run(limit, alone)
+    }
+
+    /// Its turn comes soon: has the processor fetch its cell meanwhile.
+    #[inline]
+    pub(crate) fn fetch_ahead(&self) {
+        fetch_ahead(&**self.node());
     }
 
     /// Which cell.

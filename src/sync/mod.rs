@@ -85,6 +85,7 @@ pub mod semaphore;
 mod slab;
 pub mod turn;
 
+pub(crate) mod ahead;
 pub(crate) mod backoff;
 pub(crate) mod probe;
 pub(crate) mod shim;

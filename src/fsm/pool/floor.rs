@@ -1,6 +1,6 @@
 //! Where workers meet: their places, the way in, and who sleeps. It knows nothing of automata, so models run it with numbers.
 
-use super::queues::{Place, Pushed, WayIn};
+use super::queues::{Ahead, Place, Pushed, WayIn};
 use super::sleep::{Seen, Sleep};
 use super::stalls::{Stalls, Told};
 use crate::sync::shim::AtomicU64;
@@ -14,10 +14,10 @@ pub(super) struct Floor<T> {
 }
 
 impl<T> Floor<T> {
-    /// `told` hears of turns that take long.
-    pub(super) fn new(workers: usize, told: Told) -> Floor<T> {
+    /// `told` hears of turns that take long; `ahead` is shown each task a turn before its own.
+    pub(super) fn new(workers: usize, told: Told, ahead: Ahead<T>) -> Floor<T> {
         Floor {
-            places: (0..workers).map(|_| Place::new()).collect(),
+            places: (0..workers).map(|_| Place::new(ahead)).collect(),
             way_in: WayIn::new(workers),
             sleep: Sleep::new(workers),
             stalls: Stalls::new(workers, told),

@@ -53,7 +53,7 @@ impl Shared {
                     shared.stalled(cell, time, on_stall.as_deref());
                 }
             };
-            Shared::of(Floor::new(workers, Box::new(told)), workers, name, on_panic)
+            Shared::of(Floor::new(workers, Box::new(told), Task::fetch_ahead), workers, name, on_panic)
         })
     }
 

@@ -28,7 +28,7 @@ impl Stage {
     fn new(workers: usize) -> (Arc<Stage>, Parker) {
         let parker = Parker::new();
         let stage = Stage {
-            floor: Floor::new(workers, Box::new(|_, _| ())),
+            floor: Floor::new(workers, Box::new(|_, _| ()), |_| ()),
             run: Lock::new(Vec::new()),
             done: parker.unparker(),
         };

@@ -35,7 +35,12 @@ pub(super) struct Place<T> {
     turns: AtomicU64,
     /// Which cell is in a turn; 0 if none.
     cell: AtomicU64,
+    /// What is done with the task that comes after the next.
+    ahead: Ahead<T>,
 }
+
+/// Has the processor fetch what a task that will run soon lies in.
+pub(super) type Ahead<T> = fn(&T);
 
 /// The lock of a queue, held.
 type Queue<'a, T> = lock::Guard<'a, VecDeque<T>>;
@@ -56,13 +61,14 @@ pub(super) enum Pushed {
 }
 
 impl<T> Place<T> {
-    pub(super) fn new() -> Place<T> {
+    pub(super) fn new(ahead: Ahead<T>) -> Place<T> {
         Place {
             queue: Lock::new(VecDeque::new()),
             slot: Turn::new(None),
             is_full: AtomicBool::new(false),
             turns: AtomicU64::new(0),
             cell: AtomicU64::new(0),
+            ahead,
         }
     }
 
@@ -112,6 +118,7 @@ impl<T> Place<T> {
         let mut queue = self.queue.lock();
         queue.extend(waiting);
         let next = queue.pop_front();
+        queue.front().into_iter().for_each(self.ahead);
         let spare = spare(&mut queue);
         unlock(queue);
         drop(spare);

@@ -29,7 +29,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn the_streak_of_a_slot_that_always_goes_first_has_no_end() {
-    let (place, mut streak) = (Place::new(), u32::MAX);
+    let (place, mut streak) = (Place::new(|_| ()), u32::MAX);
     for task in 0..3 {
         let _mine = place.push(task, false);
         assert_eq!(place.pop(&mut streak), Some(task));
@@ -38,7 +38,7 @@ fn the_streak_of_a_slot_that_always_goes_first_has_no_end() {
 
 #[test]
 fn a_queue_that_was_long_gives_its_memory_back_however_it_is_emptied() {
-    let (place, burst) = (Place::new(), 5_000);
+    let (place, burst) = (Place::new(|_| ()), 5_000);
     let empty: [&dyn Fn(); 3] = [
         &|| while place.pop(&mut 0).is_some() {},
         &|| (0..20).for_each(|_| place.steal(false, &mut Vec::new())),
@@ -54,7 +54,7 @@ fn a_queue_that_was_long_gives_its_memory_back_however_it_is_emptied() {
 
 #[test]
 fn a_worker_is_alone_only_if_there_is_nothing_to_steal_either() {
-    let floor = Floor::new(2, Box::new(|_, _| ()));
+    let floor = Floor::new(2, Box::new(|_, _| ()), |_| ());
     let works = || (floor.has_work_beside(0), floor.has_work_beside(1));
     assert_eq!(works(), (false, false));
     floor.push(&floor.places[1], 1, false);
