@@ -5,6 +5,7 @@
 //!   level 0  |.|.|#|.| ... 64 slots of one tick
 //!   level 1  |.|#|.|.| ... of 64 ticks               8 levels hold all 44 bits of a tick: no list for the far future
 //!   near     a heap of what lies within the present tick, in the exact order (deadline, arming)
+//!   slot     [ entry 7 ][ entry 3, cancelled ][ entry 12 ]    in order of arming: who cancels leaves the slot alone
 //! ```
 //! A slot is where an entry waits, never when it fires: within the present tick the heap orders by nanosecond, so timers of equal
 //! periods do not herd on the edges of slots. An entry moves at most once per level in its life, in practice not at all or twice.
@@ -17,10 +18,12 @@ use std::collections::BinaryHeap;
 use std::num::NonZeroU32;
 
 mod slab;
+mod slot;
 #[cfg(test)]
 mod tests;
 
-use slab::{NONE, Slab};
+use slab::Slab;
+use slot::{Slot, Waiting};
 
 /// Nanoseconds of a tick, as a power of two.
 const TICK_SHIFT: u32 = 20;
@@ -55,8 +58,8 @@ pub struct Handle {
 pub struct Wheel<T> {
     now: u64,
     entries: Slab<T>,
-    /// The oldest entry of each slot; its `prev` is the youngest.
-    heads: [[u32; SLOTS]; LEVELS],
+    /// A level has its slots once it is used.
+    levels: [Option<Box<[Slot; SLOTS]>>; LEVELS],
     /// Which slots of a level are occupied. All lie behind the present digit of that level.
     occupied: [u64; LEVELS],
     near: BinaryHeap<Reverse<Near>>,
@@ -77,7 +80,7 @@ struct Near {
 
 impl<T> Wheel<T> {
     /// What one entry takes, the value included.
-    pub(crate) const ENTRY_BYTES: usize = Slab::<T>::ENTRY_BYTES;
+    pub(crate) const ENTRY_BYTES: usize = Slab::<T>::ENTRY_BYTES + size_of::<Waiting>();
 
     /// An empty wheel; `now` is where [`advance`](Self::advance) starts from.
     #[must_use]
@@ -85,7 +88,7 @@ impl<T> Wheel<T> {
         Wheel {
             now: now.0,
             entries: Slab::new(),
-            heads: [[NONE; SLOTS]; LEVELS],
+            levels: [const { None }; LEVELS],
             occupied: [0; LEVELS],
             near: BinaryHeap::new(),
             arrivals: 0,
@@ -108,33 +111,32 @@ impl<T> Wheel<T> {
     /// Has `value` fall due at `at`, after all that were inserted for the same time before; with the next
     /// [`advance`](Self::advance) if that is over. O(1), O(log n) within the present tick.
     pub fn insert(&mut self, at: Time, value: T) -> Handle {
+        if self.entries.is_last_generation() {
+            self.forget();
+        }
         let (index, generation) = self.entries.insert(at.0, value);
-        self.place(index, at.0);
+        self.place(Waiting { index, generation }, at.0);
         Handle { index, generation }
     }
 
     /// Takes the value back, if it is still there. O(1).
     pub fn cancel(&mut self, timer: Handle) -> Option<T> {
-        if !self.entries.has(timer.index, timer.generation) {
-            return None;
-        }
-        match self.slot(self.entries.at(timer.index)) {
-            Some((level, slot)) => self.unlink(timer.index, level, slot),
-            None => self.stale += 1,
-        }
+        let at = self.entries.due(timer.index, timer.generation)?;
         let value = self.entries.remove(timer.index);
-        self.tidy();
+        match self.slot(at) {
+            Some((level, slot)) => self.leave(level, slot),
+            None => {
+                self.stale += 1;
+                self.tidy();
+            }
+        }
         Some(value)
     }
 
-    /// As [`cancel`](Self::cancel) of each, in order; quicker, if they lie scattered: a first look at all of them and their neighbours
-    /// lets the processor fetch these together, and not one after the other. Some dozens at a time fit into its nearest cache.
+    /// As [`cancel`](Self::cancel) of each, in order; quicker, if they lie scattered: a first look at all of them
+    /// lets the processor fetch these together, and not one after the other. Some hundreds at a time fit into its nearest cache.
     pub fn cancel_all(&mut self, timers: &[Handle], mut cancelled: impl FnMut(T)) {
-        let touch = |index: u32| self.entries.touch(index).map_or(0, |link| link.next ^ link.prev);
-        let seen = timers.iter().fold(0, |seen, timer| seen ^ touch(timer.index));
-        let neighbours =
-            |timer: &Handle| self.entries.touch(timer.index).map_or(0, |link| touch(link.next) ^ touch(link.prev));
-        std::hint::black_box(timers.iter().fold(seen, |seen, timer| seen ^ neighbours(timer)));
+        std::hint::black_box(timers.iter().fold(0, |seen, timer| seen ^ self.entries.touch(timer.index)));
         timers.iter().filter_map(|&timer| self.cancel(timer)).for_each(&mut cancelled);
     }
 
@@ -156,14 +158,7 @@ impl<T> Wheel<T> {
             return Some(Time(first.at));
         }
         let (level, slot) = self.first_slot()?;
-        let head = self.heads[level][slot];
-        let mut earliest = self.entries.at(head);
-        let mut index = self.entries.link(head).next;
-        while index != head {
-            earliest = earliest.min(self.entries.at(index));
-            index = self.entries.link(index).next;
-        }
-        Some(Time(earliest))
+        self.levels[level].as_ref()?[slot].earliest(&self.entries).map(Time)
     }
 
     /// Hands out all that falls due up to `now`, itself included, in order of deadline, then of arming, and moves there.
@@ -196,16 +191,16 @@ impl<T> Wheel<T> {
     /// Moves to the beginning of an occupied slot and spreads its entries over the levels below, in order.
     fn open(&mut self, level: usize, slot: usize) {
         self.now = self.start(level, slot) << TICK_SHIFT;
-        let head = std::mem::replace(&mut self.heads[level][slot], NONE);
         self.occupied[level] &= !(1 << slot);
-        let mut index = head;
-        loop {
-            let next = self.entries.link(index).next;
-            self.place(index, self.entries.at(index));
-            index = next;
-            if index == head {
-                break;
+        let Some(slots) = self.levels[level].as_mut() else { return };
+        let waiting = slots[slot].take();
+        for &one in &waiting {
+            if let Some(at) = self.entries.due(one.index, one.generation) {
+                self.place(one, at);
             }
+        }
+        if let Some(slots) = self.levels[level].as_mut() {
+            slots[slot].give_back(waiting);
         }
     }
 
@@ -232,25 +227,38 @@ impl<T> Wheel<T> {
         (above | slot as u64) << shift
     }
 
-    fn place(&mut self, index: u32, at: u64) {
+    fn place(&mut self, one: Waiting, at: u64) {
         match self.slot(at) {
             None => {
                 self.arrivals += 1;
-                let generation = self.entries.generation(index);
+                let Waiting { index, generation } = one;
                 self.near.push(Reverse(Near { at, arrival: self.arrivals, index, generation }));
             }
             Some((level, slot)) => {
-                self.entries.append(&mut self.heads[level][slot], index);
+                let slots =
+                    self.levels[level].get_or_insert_with(|| Box::new(std::array::from_fn(|_| Slot::default())));
+                slots[slot].add(one, &self.entries);
                 self.occupied[level] |= 1 << slot;
             }
         }
     }
 
-    fn unlink(&mut self, index: u32, level: usize, slot: usize) {
-        self.entries.unlink(&mut self.heads[level][slot], index);
-        if self.heads[level][slot] == NONE {
+    /// One of a slot was cancelled, and is no more among the entries.
+    fn leave(&mut self, level: usize, slot: usize) {
+        let Some(slots) = self.levels[level].as_mut() else { return };
+        if slots[slot].leave(&self.entries) == 0 {
             self.occupied[level] &= !(1 << slot);
         }
+    }
+
+    /// Soon the generations begin anew: what was cancelled before is forgotten everywhere, so that none is taken for another.
+    fn forget(&mut self) {
+        let entries = &self.entries;
+        for slot in self.levels.iter_mut().flatten().flat_map(|slots| slots.iter_mut()) {
+            slot.forget(entries);
+        }
+        self.near.retain(|Reverse(near)| entries.has(near.index, near.generation));
+        self.stale = 0;
     }
 
     /// Keeps the first of the heap alive, and the stale copies in it fewer than the others.

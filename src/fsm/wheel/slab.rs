@@ -3,27 +3,20 @@
 use std::num::NonZeroU32;
 
 /// No entry.
-pub(super) const NONE: u32 = u32::MAX;
+const NONE: u32 = u32::MAX;
 const CHUNK_SHIFT: u32 = 12;
 const CHUNK: usize = 1 << CHUNK_SHIFT;
 
 #[derive(Clone, Debug)]
 struct Entry<T> {
+    /// When it is due; of a free one, the next free one of its chunk.
     at: u64,
-    link: Link,
     generation: NonZeroU32,
-    /// `None`: the entry is free, and `link.next` is the next free one of its chunk.
+    /// `None`: the entry is free.
     value: Option<T>,
 }
 
-/// Neighbours in a ring.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
-    pub(super) next: u32,
-    pub(super) prev: u32,
-}
-
-/// So many entries begin on a line of the processor's cache: as the allocator puts them, every second one of 32 bytes would lie in two.
+/// So many entries begin on a line of the processor's cache: so as few as may be lie in two.
 const GROUP: usize = 8;
 
 #[derive(Clone, Debug)]
@@ -55,8 +48,7 @@ impl<T> Chunk<T> {
     /// The number, in this chunk, of an entry that was never taken.
     fn fresh(&mut self) -> u32 {
         if (self.used as usize).is_multiple_of(GROUP) {
-            let link = Link { next: NONE, prev: NONE };
-            let free = |_| Entry { at: 0, link, generation: NonZeroU32::MIN, value: None };
+            let free = |_| Entry { at: 0, generation: NonZeroU32::MIN, value: None };
             self.groups.push(Group(std::array::from_fn(free)));
         }
         self.used += 1;
@@ -86,16 +78,19 @@ impl<T> Slab<T> {
         self.chunks.len()
     }
 
+    /// Whether the next generation is the first again.
+    pub(super) fn is_last_generation(&self) -> bool {
+        self.generations == NonZeroU32::MAX
+    }
+
+    /// The next generation comes after this one.
+    #[cfg(test)]
+    pub(super) fn set_generation(&mut self, generation: NonZeroU32) {
+        self.generations = generation;
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
-    }
-
-    fn entry(&self, index: u32) -> &Entry<T> {
-        &self.chunks[(index >> CHUNK_SHIFT) as usize].groups[index as usize % CHUNK / GROUP].0[index as usize % GROUP]
-    }
-
-    fn entry_mut(&mut self, index: u32) -> &mut Entry<T> {
-        self.chunks[(index >> CHUNK_SHIFT) as usize].entry(index)
     }
 
     /// An entry, if its group is there: it may never have been taken, or be free again.
@@ -109,21 +104,15 @@ impl<T> Slab<T> {
         self.get(index).is_some_and(|entry| entry.generation == generation && entry.value.is_some())
     }
 
-    /// Has the processor fetch an entry: its neighbours, if it is there.
-    pub(super) fn touch(&self, index: u32) -> Option<Link> {
-        self.get(index).map(|entry| entry.link)
+    /// Has the processor fetch an entry.
+    pub(super) fn touch(&self, index: u32) -> u64 {
+        self.get(index).map_or(0, |entry| entry.at)
     }
 
-    pub(super) fn at(&self, index: u32) -> u64 {
-        self.entry(index).at
-    }
-
-    pub(super) fn generation(&self, index: u32) -> NonZeroU32 {
-        self.entry(index).generation
-    }
-
-    pub(super) fn link(&self, index: u32) -> Link {
-        self.entry(index).link
+    /// When that very entry is due, if it is still there.
+    pub(super) fn due(&self, index: u32, generation: NonZeroU32) -> Option<u64> {
+        let entry = self.get(index).filter(|entry| entry.generation == generation && entry.value.is_some())?;
+        Some(entry.at)
     }
 
     pub(super) fn insert(&mut self, at: u64, value: T) -> (u32, NonZeroU32) {
@@ -137,13 +126,13 @@ impl<T> Slab<T> {
         self.len += 1;
         let (generation, number) = (self.generations, (self.open as u32) << CHUNK_SHIFT);
         let chunk = &mut self.chunks[self.open];
-        let entry = Entry { at, link: Link { next: NONE, prev: NONE }, generation, value: Some(value) };
+        let entry = Entry { at, generation, value: Some(value) };
         chunk.live += 1;
         let index = if chunk.free == NONE {
             number | chunk.fresh()
         } else {
             let free = chunk.free;
-            chunk.free = chunk.entry(free).link.next;
+            chunk.free = chunk.entry(free).at as u32;
             free
         };
         *chunk.entry(index) = entry;
@@ -156,7 +145,7 @@ impl<T> Slab<T> {
         let next = chunk.free;
         let entry = chunk.entry(index);
         let value = entry.value.take().expect("only an entry that is there is removed");
-        entry.link.next = next;
+        entry.at = next.into();
         chunk.free = index;
         chunk.live -= 1;
         self.len -= 1;
@@ -168,32 +157,5 @@ impl<T> Slab<T> {
             self.chunks.pop();
         }
         value
-    }
-
-    /// Links an entry as the youngest of the ring whose oldest is `head`.
-    pub(super) fn append(&mut self, head: &mut u32, index: u32) {
-        if *head == NONE {
-            *head = index;
-            self.entry_mut(index).link = Link { next: index, prev: index };
-            return;
-        }
-        let last = self.link(*head).prev;
-        self.entry_mut(index).link = Link { next: *head, prev: last };
-        self.entry_mut(last).link.next = index;
-        self.entry_mut(*head).link.prev = index;
-    }
-
-    /// Takes an entry out of the ring whose oldest is `head`.
-    pub(super) fn unlink(&mut self, head: &mut u32, index: u32) {
-        let Link { next, prev } = self.link(index);
-        if next == index {
-            *head = NONE;
-            return;
-        }
-        self.entry_mut(prev).link.next = next;
-        self.entry_mut(next).link.prev = prev;
-        if *head == index {
-            *head = next;
-        }
     }
 }

@@ -1,3 +1,4 @@
+use super::slot::FEW;
 use super::*;
 use crate::mix::Draws;
 use std::collections::BTreeMap;
@@ -145,5 +146,55 @@ fn a_crowd_cancelled_within_the_present_tick_leaves_no_stale_copies_behind() {
         let handle = wheel.insert(Time(n % 1_000), n);
         assert_eq!(wheel.cancel(handle), Some(n));
         assert!(wheel.near.len() <= 2 * wheel.len() + 1);
+    }
+}
+
+#[test]
+fn an_entry_cancelled_long_ago_is_not_taken_for_one_of_the_same_generation() {
+    let generation = |number| std::num::NonZeroU32::new(number).expect("it is not 0");
+    let mut wheel = Wheel::new(Time::ZERO);
+    let (at, other) = (Time(5 << TICK_SHIFT), Time((5 << TICK_SHIFT) + 1));
+    wheel.entries.set_generation(generation(41));
+    let first = wheel.insert(at, 1);
+    wheel.insert(other, 2);
+    assert_eq!(wheel.cancel(first), Some(1));
+    wheel.entries.set_generation(generation(u32::MAX));
+    let passing = wheel.insert(Time(6 << TICK_SHIFT), 3);
+    assert_eq!(wheel.cancel(passing), Some(3));
+    wheel.entries.set_generation(generation(41));
+    assert_eq!(wheel.insert(at, 4), first, "the same entry, four thousand million later");
+    let mut due = Vec::new();
+    wheel.advance(other, |_, value| due.push(value));
+    assert_eq!((due, wheel.near.len(), wheel.stale), (vec![4, 2], 0, 0), "F7: each once");
+}
+
+#[test]
+fn the_cancelled_of_a_slot_are_fewer_than_eight_times_those_who_wait_in_it() {
+    let (mut wheel, at, mut draws) = (Wheel::new(Time::ZERO), Time(9 << TICK_SHIFT), Draws::new(3));
+    let mut handles = Vec::new();
+    for round in 0..200_000 {
+        let fewer = (round / 20_000) % 2 == 1;
+        if draws.below(10) < if fewer { 3 } else { 7 } || handles.is_empty() {
+            handles.push(wheel.insert(at, round));
+        } else {
+            let one = handles.swap_remove(draws.below(handles.len() as u64) as usize);
+            assert!(wheel.cancel(one).is_some());
+        }
+        let (live, room) = wheel.levels[0].as_ref().expect("it is used")[9].live_and_room();
+        assert_eq!(live, handles.len());
+        assert!(room <= FEW.max(8 * live), "{live} of {room}");
+    }
+}
+
+#[test]
+fn a_slot_where_as_many_come_as_are_cancelled_makes_room_among_those_cancelled() {
+    let (mut wheel, at, mut draws) = (Wheel::new(Time::ZERO), Time(9 << TICK_SHIFT), Draws::new(4));
+    let mut handles: Vec<_> = (0..1_000).map(|number| wheel.insert(at, number)).collect();
+    for number in 0..100_000 {
+        let one = handles.swap_remove(draws.below(1_000) as usize);
+        assert!(wheel.cancel(one).is_some());
+        handles.push(wheel.insert(at, number));
+        let (live, room) = wheel.levels[0].as_ref().expect("it is used")[9].live_and_room();
+        assert!(live == 1_000 && room <= 4_000, "{room}");
     }
 }
