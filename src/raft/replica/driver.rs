@@ -7,7 +7,6 @@
 //! Every effect may be carried out at once and in any order: the core holds back what it cannot stand by yet.
 
 use super::disk::{self, Tended};
-use super::room::{RECORD_COST, cost_of_run};
 use super::standing::Standing;
 use super::{Command, Replica, Word, failure_of, transfers};
 use crate::fsm::Context;
@@ -55,7 +54,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             observer.flushing(&self.core, role, now);
         }
         self.core.flush(role, now, &mut effects);
-        self.handed = 0;
+        self.room.flushed();
         if let Some(observer) = &mut self.observer {
             observer.flushed(&self.core, role, &effects);
         }
@@ -79,10 +78,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     fn carry(&mut self, role: &Role, effect: Effect, told: &mut Told<S::Reply>, context: &mut Context<Self>) {
         match effect {
             Effect::Persist(seq, record) => {
-                let cost =
-                    if let Record::Entries { entries, .. } = &record { cost_of_run(entries) } else { RECORD_COST };
-                self.unsynced.push_back((seq, cost));
-                self.taken += cost;
+                self.room.given(seq, &record);
                 self.carried.records.push((seq, record));
             }
             Effect::Send { to, incarnation, message } => self.outbox.say(to, incarnation, message),

@@ -35,10 +35,10 @@ use crate::raft::machine::automaton::{self as machine, Machine};
 use crate::raft::peer::{Failure, Shared};
 use crate::raft::storage::{Disk, Snapshots};
 use crate::raft::wire::{Body, Packet, Refused};
-use crate::raft::{Incarnation, LogId, NodeId, Seq, Time, Token};
+use crate::raft::{Incarnation, LogId, NodeId, Time, Token};
 use copies::Copies;
 use driver::Carried;
-use room::fits;
+use room::Room;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
@@ -124,15 +124,7 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     /// Until when, and what to do with the state.
     reads: BTreeMap<Token, (Time, machine::Reading<S>)>,
     reads_seen: u64,
-    /// What the store had room for when it last said so.
-    room: usize,
-    /// What records take that it had perhaps not counted then.
-    unsynced: VecDeque<(Seq, usize)>,
-    /// The sum of these, and what was handed to the core since the last flush.
-    taken: usize,
-    handed: usize,
-    /// What the core was told of it.
-    roomy: bool,
+    room: Room,
     led_by: Option<NodeId>,
     /// The mark that the receiver of snapshots knows.
     mark: LogId,
@@ -158,10 +150,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             outbox,
             reader: parts.store.reader(),
             snapshots: parts.snapshots.clone(),
-            room: parts.store.room(),
-            unsynced: VecDeque::new(),
-            taken: 0,
-            handed: 0,
+            room: Room::new(parts.store.room()),
             parts: Some(parts),
             homes: None,
             settings,
@@ -170,7 +159,6 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             copies: Copies::default(),
             reads: BTreeMap::new(),
             reads_seen: 0,
-            roomy: true,
             led_by: None,
             repeating: false,
             draining: false,
@@ -212,7 +200,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             began: None,
             fault: None,
             seeking: false,
-            room: self.room,
+            room: self.room.said(),
             room_min: self.settings.room_min(),
             waiting: VecDeque::new(),
             refused: false,
@@ -240,17 +228,11 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             Word::Read { run, timeout } => self.on_read(role, run, now.after(timeout), now),
             Word::Drain => self.on_drain(role, context),
             Word::Disk(disk::Word::Room(room)) => {
-                self.room = room;
+                self.room.say(room);
                 self.tell_room(role, now)
             }
             Word::Disk(disk::Word::Persisted(seq, room)) => {
-                self.room = room;
-                while let Some((at, bytes)) = self.unsynced.front().copied()
-                    && at <= seq
-                {
-                    self.unsynced.pop_front();
-                    self.taken -= bytes;
-                }
+                self.room.durable(seq, room);
                 self.step(role, Input::Persisted(seq), now)
             }
             Word::Machine(machine::Word::Look) => self.try_fresh(role, now),
@@ -273,17 +255,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
 
     /// The core hears of it when the store has said that there is none; what is on its way to the store has found room.
     fn tell_room(&mut self, role: Role, now: Time) -> Role {
-        let roomy = self.settings.room_min() <= self.room;
-        if mem::replace(&mut self.roomy, roomy) == roomy { role } else { self.step(role, Input::Room(roomy), now) }
-    }
-
-    /// Whether the core may be handed entries that take so much. What it was handed already is counted.
-    fn has_room(&mut self, cost: usize) -> bool {
-        let fits = fits(self.room, self.taken + self.handed, cost, self.roomy);
-        if fits {
-            self.handed += cost;
+        match self.room.turned(self.settings.room_min()) {
+            Some(roomy) => self.step(role, Input::Room(roomy), now),
+            None => role,
         }
-        fits
     }
 
     fn on_packet(&mut self, mut role: Role, packet: Packet, now: Time) -> Role {

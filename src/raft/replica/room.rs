@@ -6,10 +6,13 @@
 //! ```
 
 use super::Settings;
-use crate::raft::{Entries, Entry};
+use crate::raft::consensus::Record;
+use crate::raft::{Entries, Entry, Seq};
+use std::collections::VecDeque;
+use std::mem;
 
 /// What a record of the log takes besides its entries, and each of these besides its bytes.
-pub(super) const RECORD_COST: usize = 64;
+const RECORD_COST: usize = 64;
 const ENTRY_COST: usize = 8;
 /// What may stand in front of entries in their flush: a mark, a term and its vote, bindings.
 const BESIDE: usize = 8 * RECORD_COST;
@@ -19,8 +22,16 @@ pub(super) fn cost_of(entry: &Entry) -> usize {
     entry.bytes.len() + ENTRY_COST + RECORD_COST
 }
 
+/// What a record takes in the log.
+fn cost_of_record(record: &Record) -> usize {
+    match record {
+        Record::Entries { entries, .. } => cost_of_run(entries),
+        Record::Bind { .. } | Record::Born | Record::State { .. } | Record::Mark { .. } => RECORD_COST,
+    }
+}
+
 /// What entries take in the log: a record for each of their terms.
-pub(super) fn cost_of_run(entries: &Entries) -> usize {
+fn cost_of_run(entries: &Entries) -> usize {
     let [first, .., last] = &entries[..] else { return entries.first().map_or(0, cost_of) };
     let of_one_term = |one: &Entry, next: &Entry| one.term == next.term;
     let records = if of_one_term(first, last) { 1 } else { entries.chunk_by(of_one_term).count() };
@@ -42,18 +53,91 @@ impl Settings {
     }
 }
 
+/// The room that there is, as far as it is known here.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// What the store had room for when it last said so.
+    said: usize,
+    /// Whether that was enough, as the core was told.
+    plenty: bool,
+    /// What records take that the store had perhaps not counted then, and the sum of it.
+    unsynced: VecDeque<(Seq, usize)>,
+    taken: usize,
+    /// What was handed to the core since the last flush.
+    handed: usize,
+}
+
+impl Room {
+    pub(super) fn new(said: usize) -> Room {
+        Room { said, plenty: true, unsynced: VecDeque::new(), taken: 0, handed: 0 }
+    }
+
+    /// What the store said last.
+    pub(super) fn said(&self) -> usize {
+        self.said
+    }
+
+    /// Whether the core was told that there is enough.
+    pub(super) fn is_plenty(&self) -> bool {
+        self.plenty
+    }
+
+    /// The store says so.
+    pub(super) fn say(&mut self, room: usize) {
+        self.said = room;
+    }
+
+    /// The store says so, and that everything up to there is durable.
+    pub(super) fn durable(&mut self, seq: Seq, room: usize) {
+        self.said = room;
+        while let Some((at, cost)) = self.unsynced.front().copied()
+            && at <= seq
+        {
+            self.unsynced.pop_front();
+            self.taken -= cost;
+        }
+    }
+
+    /// What the core is to be told, if it is news: whether there is as much as this.
+    pub(super) fn turned(&mut self, room_min: usize) -> Option<bool> {
+        let plenty = room_min <= self.said;
+        (mem::replace(&mut self.plenty, plenty) != plenty).then_some(plenty)
+    }
+
+    /// Whether the core may be handed entries that take so much: if so, they count as handed.
+    pub(super) fn admits(&mut self, cost: usize) -> bool {
+        let fits = fits(self.said, self.taken + self.handed, cost, self.plenty);
+        if fits {
+            self.handed += cost;
+        }
+        fits
+    }
+
+    /// The core has said what follows from what it was handed.
+    pub(super) fn flushed(&mut self) {
+        self.handed = 0;
+    }
+
+    /// This record is given to the store.
+    pub(super) fn given(&mut self, seq: Seq, record: &Record) {
+        let cost = cost_of_record(record);
+        self.unsynced.push_back((seq, cost));
+        self.taken += cost;
+    }
+}
+
 /// Whether entries that take so much may be taken in, besides what is out.
 ///
 /// Who is short of room takes one run at a time: what a flush is padded with is in no count, and entries that wait for
 /// room have votes and marks wait behind them, which would find some still.
-pub(super) fn fits(room: usize, out: usize, cost: usize, roomy: bool) -> bool {
+fn fits(room: usize, out: usize, cost: usize, roomy: bool) -> bool {
     cost == 0 || if roomy { out + cost <= room } else { out == 0 && cost + BESIDE <= room }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{EntryKind, Term};
+    use crate::raft::{EntryKind, Index, Term};
 
     const PLENTY: bool = true;
     const SHORT: bool = false;
@@ -66,6 +150,24 @@ mod tests {
         assert!(!fits(4_032, 172, 172, SHORT), "the first is padded, and takes all of it");
         assert!(!fits(4_032, RECORD_COST, 172, SHORT), "so is a vote");
         assert!(!fits(4_032, 0, 4_032, SHORT), "a vote of the same turn stands in front");
+    }
+
+    #[test]
+    fn what_is_on_its_way_counts_until_it_is_durable_and_a_vote_is_too() {
+        let mut room = Room::new(4_032);
+        assert_eq!((room.turned(9_000), room.turned(9_000), room.is_plenty()), (Some(false), None, false));
+        let vote = Record::State { term: Term(1), vote: None };
+        let entries = Record::Entries { after: Index(0), entries: vec![Entry::blank(Term(1))].into() };
+        for (seq, record) in [(Seq(1), vote), (Seq(2), entries)] {
+            assert!(room.admits(172) && !room.admits(172), "one is handed to the core");
+            room.flushed();
+            room.given(seq, &record);
+            assert!(!room.admits(172), "{record:?} may not be counted in what the store said");
+            room.durable(seq, 4_032);
+        }
+        room.durable(Seq(2), 9_000);
+        assert_eq!(room.turned(9_000), Some(true));
+        assert!(room.admits(172) && room.admits(172));
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             return role;
         }
         // Nor will we lead while we have none.
-        if !self.roomy && self.core.leader(&role).is_none() {
+        if !self.room.is_plenty() && self.core.leader(&role).is_none() {
             mark!("proposal-refused-full-and-unled");
             whose.refuse(Failure::Full);
             return role;
@@ -149,7 +149,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if name.is_some_and(|name| !self.copies.admit(name)) {
             return Admitted::Copy;
         }
-        if self.has_room(cost_of(entry)) {
+        if self.room.admits(cost_of(entry)) {
             return Admitted::New;
         }
         mark!("proposal-without-room");
@@ -176,7 +176,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 }
                 Message::Forward { entries }
             }
-            Message::Append(append) if !self.has_room(self.settings.cost_of_append(&append.entries)) => {
+            Message::Append(append) if !self.room.admits(self.settings.cost_of_append(&append.entries)) => {
                 mark!("append-without-room");
                 return role;
             }
