@@ -29,6 +29,8 @@ pub struct Ghost {
     matched: BTreeMap<Term, ByNode<Index>>,
     /// The greatest place for which each member's copy was counted.
     counted: ByNode<Index>,
+    /// Room to sort places in.
+    places: Vec<Index>,
 }
 
 impl Ghost {
@@ -67,7 +69,7 @@ impl Ghost {
         let matched = self.matched.entry(term).or_default();
         let mine = matched.of(node);
         *mine = (*mine).max(last.index);
-        let agreed = agreed(membership, |id| matched.get(id).copied().unwrap_or_default());
+        let agreed = agreed(membership, &mut self.places, |id| matched.get(id).copied().unwrap_or_default());
         for (member, &index) in matched.iter().filter(|_| agreed != Index(0)) {
             let counted = self.counted.of(member);
             *counted = (*counted).max(agreed.min(index));
@@ -158,12 +160,12 @@ impl Ghost {
 }
 
 /// How far a majority of each set of voters has got. The core's own count is not asked: it is what is judged here.
-fn agreed(membership: &Membership, reached: impl Fn(NodeId) -> Index) -> Index {
-    // The farthest place that more than half of the set have reached: one of those that its voters stand at.
+fn agreed(membership: &Membership, places: &mut Vec<Index>, reached: impl Fn(NodeId) -> Index) -> Index {
     let in_sets = membership.sets().map(|set| {
-        let majority = set.voters().count() / 2 + 1;
-        let is_held = |place: &Index| majority <= set.voters().filter(|&id| *place <= reached(id)).count();
-        set.voters().map(&reached).filter(is_held).max().unwrap_or_default()
+        places.clear();
+        places.extend(set.voters().map(&reached));
+        places.sort_unstable_by(|one, other| other.cmp(one));
+        places.get(places.len() / 2).copied().unwrap_or_default()
     });
     in_sets.min().unwrap_or_default()
 }
