@@ -118,6 +118,11 @@ impl Consensus {
         self.clock.answered.get(&member).copied()
     }
 
+    /// The same of all others, by rising id: of nobody, unless we lead.
+    pub fn all_heard(&self) -> impl Iterator<Item = (NodeId, Time)> + '_ {
+        self.clock.answered.iter().map(|(&member, &at)| (member, at))
+    }
+
     /// When what the leader says was last new to us.
     #[must_use]
     pub fn leader_heard(&self) -> Option<Time> {

@@ -59,7 +59,9 @@ impl Copies {
     /// No leader any more: what becomes of its entries is for another to say.
     pub(crate) fn clear(&mut self) {
         mark!("copies-forgotten-with-the-lead", !self.names.is_empty());
-        *self = Copies::default();
+        if !(self.names.is_empty() && self.fresh.is_empty() && self.turns.is_empty()) {
+            *self = Copies::default();
+        }
     }
 }
 

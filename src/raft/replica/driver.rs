@@ -72,7 +72,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.note_standing(role, now);
         // Only now: who hears of it and looks, sees it.
         self.carried.news.drain(..).for_each(|news| self.shared.news.publish(news));
-        context.state_timeout(self.core.deadline().since(now), Command(Word::Tick));
+        let deadline = self.core.deadline();
+        if self.alarm.replace(deadline) != Some(deadline) {
+            context.state_timeout(deadline.since(now), Command(Word::Tick));
+        }
     }
 
     fn carry(&mut self, role: &Role, effect: Effect, told: &mut Told<S::Reply>, context: &mut Context<Self>) {
@@ -224,10 +227,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let mut standing = self.shared.standing.lock();
         let mut heard = std::mem::take(&mut standing.heard);
         heard.clear();
-        if role.is_leader() {
-            let members = self.core.membership().members.keys();
-            heard.extend(members.filter_map(|&id| self.core.heard(id).map(|at| (id, now.since(at)))));
-        }
+        heard.extend(self.core.all_heard().map(|(id, at)| (id, now.since(at))));
         *standing = Standing {
             role: role.name(),
             draining: self.draining,

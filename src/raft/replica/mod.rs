@@ -130,6 +130,8 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     mark: LogId,
     repeating: bool,
     draining: bool,
+    /// When the state timeout is set to come.
+    alarm: Option<Time>,
     /// Before this no more is said of slow calls of `send`.
     slow_quiet_until: Time,
 }
@@ -162,6 +164,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             led_by: None,
             repeating: false,
             draining: false,
+            alarm: None,
             slow_quiet_until: Time::ZERO,
         }
     }
@@ -243,7 +246,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             Word::Disk(disk::Word::Failed(why)) => self.fail(role, format!("disk: {why}"), context),
             Word::Machine(machine::Word::Failed(why)) => self.fail(role, format!("state machine: {why}"), context),
             Word::Ended(part, end) => self.on_ended(role, part, &end, context),
-            Word::Tick => self.step(role, Input::Tick, now),
+            Word::Tick => {
+                self.alarm = None;
+                self.step(role, Input::Tick, now)
+            }
             Word::Repeat => self.on_repeat(role, context),
             Word::Retry => self.on_retry(role, now),
             Word::DrainOver => {
@@ -344,7 +350,11 @@ impl<S: StateMachine, T: Tended, D: Disk> Automaton for Replica<S, T, D> {
                 let role = self.tell_room(role, context.now());
                 self.on_word(role, word, context)
             }
-            Inbox::Transition { .. } => role,
+            // It has ended the state timeout.
+            Inbox::Transition { .. } => {
+                self.alarm = None;
+                role
+            }
             // Of the runner, or because no handle is left: nobody can be heard any more, so nothing can be finished.
             Inbox::Drain => {
                 self.draining = true;
