@@ -145,12 +145,12 @@ impl Inode {
                     missing = true;
                 }
                 1 => {
-                    self.durable.write(at, bytes);
+                    self.durable.write(at, &bytes);
                     self.ledger.settle(bytes.len(), true);
                     whole = true;
                 }
                 _ => {
-                    self.shred(at, bytes, sectors, draws);
+                    self.shred(at, &bytes, sectors, draws);
                     (whole, missing) = (true, true);
                 }
             }

@@ -3,28 +3,44 @@
 //! ```text
 //!   image     | page 0 | page 1 |  zeros | page 3 | ..       a page is shared until somebody writes into it
 //!   write     at ──> pieces, none beyond its page            a whole page is put by sharing it
+//!   page      bytes .. | zeros that nobody keeps
 //! ```
 //! A log's files are mostly zeros, and what is synced is what was cached: most of it costs neither memory nor a copy.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What is shared.
 pub(super) const PAGE: usize = 4_096;
 static ZEROS: [u8; PAGE] = [0; PAGE];
 
-/// The bytes of a page; `None` if all are 0.
-type Page = Option<Arc<[u8; PAGE]>>;
+/// The bytes of a page, from its beginning; the rest are 0, all of them if there is none.
+type Page = Option<Arc<[u8]>>;
 
-fn bytes_of(page: &Page) -> &[u8; PAGE] {
-    page.as_deref().unwrap_or(&ZEROS)
+/// How finely the end of a page's bytes is told.
+const GRAIN: usize = 64;
+/// Most pages hold less: a flush of a few records, and padding.
+const FEW: usize = 512;
+
+fn bytes_of(page: &Page) -> &[u8] {
+    page.as_deref().unwrap_or_default()
+}
+
+/// Without the zeros at its end, or nearly.
+fn page_of(whole: &[u8; PAGE]) -> Page {
+    let most = if whole[FEW..] == ZEROS[FEW..] { FEW } else { PAGE };
+    let grains = whole[..most].as_chunks::<GRAIN>().0;
+    let last = grains.iter().rposition(|grain| *grain != [0; GRAIN])?;
+    Some(whole[..(last + 1) * GRAIN].into())
 }
 
 fn is_same(one: &Page, other: &Page) -> bool {
-    match (one, other) {
-        (None, None) => true,
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
-        (Some(some), None) | (None, Some(some)) => **some == ZEROS,
-    }
+    let is_shared = matches!((one, other), (Some(one), Some(other)) if Arc::ptr_eq(one, other));
+    let (one, other) = (bytes_of(one), bytes_of(other));
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    let (head, rest) = long.split_at(short.len());
+    is_shared || head == short && *rest == ZEROS[..rest.len()]
 }
 
 /// The bytes of a file.
@@ -56,8 +72,7 @@ impl Piece {
             let (head, tail) = rest.split_at(rest.len().min(PAGE - at % PAGE));
             let data = match <&[u8; PAGE]>::try_from(head) {
                 _ if head.is_empty() => return None,
-                Ok(whole) if *whole == ZEROS => Data::Page(None),
-                Ok(whole) => Data::Page(Some(Arc::new(*whole))),
+                Ok(whole) => Data::Page(page_of(whole)),
                 Err(_) => Data::Part(head.into()),
             };
             let piece = Piece { at, data };
@@ -87,11 +102,28 @@ impl Piece {
         self.at as u64
     }
 
-    /// What is written.
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// How many bytes are written.
+    pub(super) fn len(&self) -> usize {
         match &self.data {
+            Data::Page(_) => PAGE,
+            Data::Part(part) => part.len(),
+        }
+    }
+
+    /// Some of what is written, counted from its beginning.
+    pub(super) fn bytes(&self, range: Range<usize>) -> Cow<'_, [u8]> {
+        let held = match &self.data {
             Data::Page(page) => bytes_of(page),
             Data::Part(part) => part,
+        };
+        match held.get(range.clone()) {
+            Some(bytes) => bytes.into(),
+            None if held.len() <= range.start => ZEROS[..range.len()].into(),
+            None => {
+                let mut bytes = held[range.start..].to_vec();
+                bytes.resize(range.len(), 0);
+                bytes.into()
+            }
         }
     }
 }
@@ -121,8 +153,16 @@ impl Image {
     pub(super) fn write(&mut self, at: u64, bytes: &[u8]) {
         let (from, to) = (at as usize, at as usize + bytes.len());
         self.grow(to);
-        let page = self.pages[from / PAGE].get_or_insert_with(|| Arc::new(ZEROS));
-        Arc::make_mut(page)[from % PAGE..][..bytes.len()].copy_from_slice(bytes);
+        let (page, place) = (&mut self.pages[from / PAGE], from % PAGE..from % PAGE + bytes.len());
+        if let Some(there) = page.as_mut().and_then(Arc::get_mut).and_then(|page| page.get_mut(place.clone())) {
+            return there.copy_from_slice(bytes);
+        }
+        let held = bytes_of(page);
+        let mut copy: Arc<[u8]> = ZEROS[..held.len().max(place.end)].into();
+        let there = Arc::get_mut(&mut copy).expect("nobody shares what was just made");
+        there[..held.len()].copy_from_slice(held);
+        there[place].copy_from_slice(bytes);
+        *page = Some(copy);
     }
 
     /// Reads from there on; how many bytes there were.
@@ -132,7 +172,10 @@ impl Image {
         let mut rest = &mut out[..read];
         while !rest.is_empty() {
             let (head, tail) = rest.split_at_mut(rest.len().min(PAGE - at % PAGE));
-            head.copy_from_slice(&bytes_of(&self.pages[at / PAGE])[at % PAGE..][..head.len()]);
+            let held = bytes_of(&self.pages[at / PAGE]).get(at % PAGE..).unwrap_or_default();
+            let (copied, zeros) = head.split_at_mut(held.len().min(head.len()));
+            copied.copy_from_slice(&held[..copied.len()]);
+            zeros.fill(0);
             (at, rest) = (at + head.len(), tail);
         }
         read
@@ -165,8 +208,8 @@ impl Image {
             if is_same(one, other) {
                 return held;
             }
-            let pairs = bytes_of(one)[..held].iter().zip(&bytes_of(other)[..held]);
-            pairs.filter(|(one, other)| one == other).count()
+            let byte = |page: &Page, at: usize| bytes_of(page).get(at).copied().unwrap_or_default();
+            (0..held).filter(|&at| byte(one, at) == byte(other, at)).count()
         };
         pages.map(in_page).sum()
     }
@@ -231,8 +274,8 @@ mod tests {
         let bytes: Vec<u8> = (0..9_000u32).map(|nth| nth as u8).collect();
         let mut end = 700;
         for piece in Piece::all(700, &bytes) {
-            let len = piece.bytes().len();
-            assert_eq!((piece.at(), piece.bytes()), (end as u64, &bytes[end - 700..end - 700 + len]));
+            let len = piece.len();
+            assert_eq!((piece.at(), &*piece.bytes(0..len)), (end as u64, &bytes[end - 700..end - 700 + len]));
             assert_eq!(end / PAGE, (end + len - 1) / PAGE);
             end += len;
         }

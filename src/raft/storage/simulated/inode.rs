@@ -3,6 +3,7 @@
 use super::image::{Image, Piece};
 use super::ledger::Ledger;
 use crate::mix::Draws;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What the platter, or the flash, is made of.
@@ -31,7 +32,9 @@ pub(super) struct Inode {
 /// A write that was not synced.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
-    pieces: Vec<Piece>,
+    /// Most have one.
+    first: Option<Piece>,
+    others: Vec<Piece>,
 }
 
 /// A copy is another disk's: nobody has opened it.
@@ -68,8 +71,8 @@ impl Inode {
         1 < Arc::strong_count(&self.number)
     }
 
-    pub(super) fn write(&mut self, pieces: impl Iterator<Item = Piece>) {
-        let write = Write { pieces: pieces.collect() };
+    pub(super) fn write(&mut self, mut pieces: impl Iterator<Item = Piece>) {
+        let write = Write { first: pieces.next(), others: pieces.collect() };
         write.put(&mut self.cache);
         self.ledger.written += write.len() as u64;
         self.pending.push(write);
@@ -94,7 +97,7 @@ impl Inode {
             for (at, bytes) in write.sectors(sector) {
                 let lands = draws.chance(1, 2);
                 if lands {
-                    self.durable.write(at, bytes);
+                    self.durable.write(at, &bytes);
                 }
                 self.ledger.settle(bytes.len(), lands);
             }
@@ -108,22 +111,25 @@ impl Inode {
 }
 
 impl Write {
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.first.iter().chain(&self.others)
+    }
+
     pub(super) fn put(&self, image: &mut Image) {
-        self.pieces.iter().for_each(|piece| image.put(piece));
+        self.pieces().for_each(|piece| image.put(piece));
     }
 
     pub(super) fn len(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.bytes().len()).sum()
+        self.pieces().map(Piece::len).sum()
     }
 
     /// Its parts that lie in one sector of so many bytes each, and where.
-    pub(super) fn sectors(&self, bytes: u64) -> impl Iterator<Item = (u64, &[u8])> {
-        self.pieces.iter().flat_map(move |piece| {
-            let (at, content) = (piece.at(), piece.bytes());
-            let end = at + content.len() as u64;
+    pub(super) fn sectors(&self, bytes: u64) -> impl Iterator<Item = (u64, Cow<'_, [u8]>)> {
+        self.pieces().flat_map(move |piece| {
+            let (at, end) = (piece.at(), piece.at() + piece.len() as u64);
             (at / bytes..end.div_ceil(bytes)).map(move |sector| {
                 let (from, to) = ((sector * bytes).max(at), ((sector + 1) * bytes).min(end));
-                (from, &content[(from - at) as usize..(to - at) as usize])
+                (from, piece.bytes((from - at) as usize..(to - at) as usize))
             })
         })
     }
