@@ -40,9 +40,10 @@ pub enum Head {
 #[inline]
 pub fn peek(bytes: &[u8]) -> Head {
     // Most numbers are small.
-    match bytes.first() {
-        Some(&byte) if byte < 0x80 => Head::Number(u64::from(byte), 1),
-        Some(_) | None => peek_longer(bytes),
+    match *bytes {
+        [one @ 0..0x80, ..] => Head::Number(u64::from(one), 1),
+        [one, two @ 1..0x80, ..] => Head::Number(u64::from(one & 0x7f) | u64::from(two) << 7, 2),
+        _ => peek_longer(bytes),
     }
 }
 

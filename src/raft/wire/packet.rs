@@ -124,8 +124,9 @@ impl Packet {
         let mut source = Source::new(bytes, 0);
         check(&mut source)?;
         let known = bytes[5] == KNOWN;
-        let mut next = || source.u64().ok_or(Refused::Malformed);
-        let (cluster, from_life, to_life) = (ClusterId(next()?), Incarnation(next()?), Incarnation(next()?));
+        let (_, fixed) = source.bytes(ENDS_AT - CLUSTER_AT).ok_or(Refused::Malformed)?;
+        let number = |at: usize| u64::from_le_bytes(fixed[at..at + 8].try_into().expect("eight bytes"));
+        let (cluster, from_life, to_life) = (ClusterId(number(0)), Incarnation(number(8)), Incarnation(number(16)));
         if cluster != door.cluster {
             mark!("packet-of-another-cluster");
             return Err(Refused::Cluster);

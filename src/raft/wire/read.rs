@@ -18,8 +18,8 @@ const HELD_PART: usize = 8;
 pub(super) fn take(whole: &Bytes, range: Range<usize>, held: usize) -> Result<Body, Refused> {
     let mut read = Read { source: Source::new(&whole[..range.end], range.start), whole, held };
     let kind = read.u8()?;
-    let body = read.body(kind)?;
-    let body = read.extensions(body)?;
+    let mut body = read.body(kind)?;
+    read.extensions(&mut body)?;
     if read.source.left() == 0 { Ok(body) } else { Err(Refused::Malformed) }
 }
 
@@ -123,7 +123,7 @@ impl Read<'_> {
         if small { (Bytes::copy_from_slice(&self.whole[run]), 0) } else { (self.whole.clone(), run.start) }
     }
 
-    fn extensions(&mut self, mut body: Body) -> Result<Body, Refused> {
+    fn extensions(&mut self, body: &mut Body) -> Result<(), Refused> {
         let count = self.varint()?;
         let mut least = 0;
         for _ in 0..count {
@@ -133,13 +133,13 @@ impl Read<'_> {
                 return Err(Refused::Malformed);
             }
             least = tag.checked_add(1).ok_or(Refused::Malformed)?;
-            match (&mut body, tag) {
+            match (&mut *body, tag) {
                 (Body::Hello { level }, LEVEL_TAG) => *level = self.level(range)?,
                 (_, unknown) if unknown % 2 == 0 => return Err(Refused::Kind),
                 _ => {}
             }
         }
-        Ok(body)
+        Ok(())
     }
 
     /// A level of 0 is said by saying nothing.
