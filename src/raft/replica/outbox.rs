@@ -63,7 +63,7 @@ impl Outbox {
             return;
         }
         let mut send = |to: NodeId, at: &str, packet: &[u8]| {
-            let packet = Bytes::copy_from_slice(packet);
+            let packet = share(packet);
             let began = clock();
             (self.send)(to.0, at, packet);
             let took = clock().since(began);
@@ -92,6 +92,32 @@ impl Outbox {
     }
 }
 
+/// Most packets have fewer bytes.
+const SHORT: usize = 224;
+
+/// A packet that shares an allocation with the count of those that hold it: one for all, however often it is cloned.
+struct Short {
+    len: usize,
+    bytes: [u8; SHORT],
+}
+
+impl AsRef<[u8]> for Short {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+fn share(packet: &[u8]) -> Bytes {
+    let mut bytes = [0; SHORT];
+    match bytes.get_mut(..packet.len()) {
+        Some(there) => {
+            there.copy_from_slice(packet);
+            Bytes::from_owner(Short { len: packet.len(), bytes })
+        }
+        None => Bytes::copy_from_slice(packet),
+    }
+}
+
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Outbox({} letters)", self.letters.len())
@@ -104,6 +130,14 @@ mod tests {
     use crate::raft::{ClusterId, Identity};
     use crate::sync::lock::Lock;
     use std::sync::Arc;
+
+    #[test]
+    fn a_packet_is_shared_whole_whatever_its_length() {
+        let packet: Vec<u8> = (0..2 * SHORT).map(|at| at as u8).collect();
+        for len in 0..packet.len() {
+            assert_eq!(share(&packet[..len]), packet[..len]);
+        }
+    }
 
     #[test]
     fn slow_is_a_call_and_not_what_comes_before_it() {
