@@ -5,7 +5,7 @@ use super::reads::{Reader, Rounds};
 use super::{Alarm, Append, Consensus, Effect, Follower, Message, Refusal, Role, quorum};
 use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
-use crate::raft::{Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Round, Term, Token, Track};
+use crate::raft::{Entries, Entry, EntryKind, Index, LogId, NodeId, Round, Term, Token, Track};
 use std::collections::BTreeMap;
 
 /// What only a leader knows.
@@ -243,17 +243,16 @@ impl Leader {
         let tells = core.clock.rings(Alarm::Commit);
         let mut batch = None;
         for (&to, progress) in &mut self.progress {
-            let peer = Peer { to, incarnation: core.bindings.of(to) };
             if pulse {
                 progress.on_pulse();
             }
             let before = progress.told;
-            replicate(core, peer, progress, &mut batch, effects);
+            replicate(core, to, progress, &mut batch, effects);
             let told_late = progress.told < core.commit.min(progress.matched);
             let at_once = progress.told < progress.forwarded && progress.forwarded <= core.commit.min(progress.matched);
             let asked = asks && core.log.membership().has_voter(to);
             if pulse || asked || (told_late && (tells || at_once)) {
-                heartbeat(core, peer, progress, self.rounds.sent(), effects);
+                heartbeat(core, to, progress, self.rounds.sent(), effects);
             } else if told_late && !core.clock.is_armed(Alarm::Commit) {
                 core.clock.arm(Alarm::Commit, core.options.commit_delay);
             }
@@ -298,12 +297,6 @@ pub(super) struct Reply {
     pub(super) matched: Index,
 }
 
-#[derive(Clone, Copy)]
-struct Peer {
-    to: NodeId,
-    incarnation: Option<Incarnation>,
-}
-
 /// What may come from outside to be placed; the rest a leader makes itself.
 fn is_proposal(kind: EntryKind) -> bool {
     match kind {
@@ -329,7 +322,7 @@ fn place(core: &mut Consensus, entry: Entry) -> Index {
 /// Sends what the peer lacks, as far as its window goes.
 fn replicate(
     core: &Consensus,
-    peer: Peer,
+    to: NodeId,
     progress: &mut Progress,
     batch: &mut Option<(Index, Entries, usize)>,
     effects: &mut Vec<Effect>,
@@ -363,7 +356,7 @@ fn replicate(
         mark!("append-probes-empty", !has_entries && progress.next <= core.log.last().index);
         if has_entries && progress.next < core.log.cached_from() {
             mark!("append-read-from-disk");
-            effects.push(load(core, peer, append, progress.next));
+            effects.push(load(core, to, append, progress.next));
             progress.told = progress.told.max(commit);
             progress.on_sent(progress.next, options.append_bytes_max);
             continue;
@@ -383,31 +376,31 @@ fn replicate(
         }
         progress.told = progress.told.max(commit);
         let end = Index(progress.next.0 + append.entries.len() as u64);
-        effects.push(Effect::Send { to: peer.to, incarnation: peer.incarnation, message: Message::Append(append) });
+        effects.push(core.send(to, Message::Append(append)));
         progress.on_sent(end, weight);
     }
     if let Mode::Snapshot { at, said } = &mut progress.mode
         && mutate!(SnapshotUnoffered, !std::mem::replace(said, true), false)
     {
-        effects.push(Effect::SendSnapshot { to: peer.to, at: *at, term: core.term, track: progress.track });
+        effects.push(Effect::SendSnapshot { to, at: *at, term: core.term, track: progress.track });
     }
 }
 
 /// What the peer lacks lies on disk alone: the driver reads it and sends.
-fn load(core: &Consensus, peer: Peer, append: Append, from: Index) -> Effect {
+fn load(core: &Consensus, to: NodeId, append: Append, from: Index) -> Effect {
     let range = from..core.log.cached_from();
     let terms = core.log.terms_of(range.clone());
-    let Peer { to, incarnation } = peer;
+    let incarnation = core.bindings.of(to);
     Effect::Load { to, incarnation, append, range, terms, bytes_max: core.options.append_bytes_max }
 }
 
-fn heartbeat(core: &Consensus, peer: Peer, progress: &mut Progress, round: Round, effects: &mut Vec<Effect>) {
+fn heartbeat(core: &Consensus, to: NodeId, progress: &mut Progress, round: Round, effects: &mut Vec<Effect>) {
     mark!("commit-told-is-capped", progress.matched < core.commit);
     let commit = mutate!(CapOff, core.commit.min(progress.matched), core.commit);
     progress.told = progress.told.max(commit);
     let told = mutate!(CommitUntold, commit, Index(0));
     let message = Message::Heartbeat { term: core.term, track: progress.track, commit: told, round };
-    effects.push(Effect::Send { to: peer.to, incarnation: peer.incarnation, message });
+    effects.push(core.send(to, message));
 }
 
 /// A follower of the term, for whoever must give up its own role before.

@@ -41,8 +41,8 @@ impl<R: PartialEq> PartialEq for Sessions<R> {
 
 impl<R: Eq> Eq for Sessions<R> {}
 
-/// Uses that count no more are thrown out once there are so many besides two for each session.
-const USES_SPARE: usize = 16;
+/// Uses that count no more are thrown out once there are so many besides four for each session.
+const USES_SPARE: usize = 64;
 
 /// One caller's past, as far as it may still ask about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl<R: Codec + Clone> Sessions<R> {
     }
 
     fn touch(&mut self, id: SessionId, index: Index) -> Option<&mut Session<R>> {
-        if 2 * self.held.len() + USES_SPARE < self.by_use.len() {
+        if 4 * self.held.len() + USES_SPARE < self.by_use.len() {
             let held = &self.held;
             self.by_use.retain(|(used, id)| held.get(id).is_some_and(|session| session.used == *used));
         }
@@ -385,7 +385,7 @@ mod tests {
             let mut held: Vec<SessionId> = order.iter().map(|(_, id)| *id).collect();
             held.sort_unstable();
             assert!(sessions.held.keys().eq(&held), "after entry {at}");
-            assert!(sessions.by_use.len() <= 2 * 5 + USES_SPARE + 1);
+            assert!(sessions.by_use.len() <= 4 * 5 + USES_SPARE + 1);
         }
     }
 
