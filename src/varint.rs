@@ -42,12 +42,14 @@ pub fn peek(bytes: &[u8]) -> Head {
     // Most numbers are small.
     match *bytes {
         [one @ 0..0x80, ..] => Head::Number(u64::from(one), 1),
-        [one, two @ 1..0x80, ..] => Head::Number(u64::from(one & 0x7f) | u64::from(two) << 7, 2),
         _ => peek_longer(bytes),
     }
 }
 
 fn peek_longer(bytes: &[u8]) -> Head {
+    if let [one @ 0x80..=0xff, two @ 1..0x80, ..] = *bytes {
+        return Head::Number(u64::from(one & 0x7f) | u64::from(two) << 7, 2);
+    }
     let mut value = 0;
     for (at, &byte) in bytes.iter().take(BYTES_MAX).enumerate() {
         let bits = u64::from(byte & 0x7f);
