@@ -2,15 +2,17 @@
 
 use super::{Verdict, holds};
 use crate::mix::mix;
-use crate::raft::consensus::Record;
+use crate::raft::consensus::{Membership, Record};
 use crate::raft::{Entry, Identity, Incarnation, Index, LogId, NodeId, Term};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One for a cluster, across all crashes.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     leaders: BTreeMap<Term, NodeId>,
     votes: BTreeMap<(Identity, Term), NodeId>,
+    /// Who has voted for whom.
+    given: BTreeMap<(Term, NodeId), BTreeSet<NodeId>>,
     /// Each entry's content, and the term of the one before it.
     authors: BTreeMap<LogId, (u64, Option<Term>)>,
     born: BTreeMap<NodeId, Incarnation>,
@@ -37,12 +39,25 @@ impl History {
         Ok(before.is_none())
     }
 
+    /// R1: whoever leads has the votes of a majority of its membership, given in this very term (§5.2). Its own needs no
+    /// saying. The core's own count is not asked: it is what is judged here.
+    ///
+    /// # Errors
+    /// Who has voted for it.
+    pub fn is_elected(&self, node: NodeId, term: Term, membership: &Membership) -> Verdict {
+        let given = self.given.get(&(term, node));
+        let votes = |id: &NodeId| *id == node || given.is_some_and(|given| given.contains(id));
+        let by_most = membership.sets().all(|set| set.voters().count() / 2 < set.voters().filter(votes).count());
+        holds("R1", by_most, || format!("{node} leads term {term}, in which it has the votes of {given:?}"))
+    }
+
     /// R2: one vote in a term, across restarts too (§5.2). To stand is to vote for oneself.
     ///
     /// # Errors
     /// Whom it voted for before.
     pub fn votes(&mut self, voter: Identity, term: Term, candidate: NodeId) -> Verdict {
         let first = *self.votes.entry((voter, term)).or_insert(candidate);
+        self.given.entry((term, candidate)).or_default().insert(voter.node);
         holds("R2", first == candidate, || format!("{voter:?} votes for {first} and {candidate} in term {term}"))
     }
 

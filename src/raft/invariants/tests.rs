@@ -64,6 +64,18 @@ fn r1_a_second_leader_of_a_term() {
 }
 
 #[test]
+fn r1_a_leader_for_whom_no_majority_has_voted_in_its_term() {
+    let mut history = History::default();
+    assert_eq!(history.is_elected(NodeId(1), Term(5), &voters(1)), Ok(()), "its own vote needs no saying");
+    history.votes(life(2, 9), Term(4), NodeId(1)).unwrap();
+    history.votes(life(0, 9), Term(5), NodeId(2)).unwrap();
+    breaks("R1", history.is_elected(NodeId(1), Term(5), &voters(3)));
+    history.votes(life(2, 9), Term(5), NodeId(1)).unwrap();
+    assert_eq!(history.is_elected(NodeId(1), Term(5), &voters(3)), Ok(()));
+    breaks("R1", history.is_elected(NodeId(1), Term(5), &voters(4)));
+}
+
+#[test]
 fn r2_a_second_vote_in_a_term() {
     let mut history = History::default();
     history.votes(life(1, 9), Term(5), NodeId(2)).unwrap();

@@ -139,6 +139,7 @@ impl Watch {
             peer.reign = reign;
             if let Some((term, place)) = reign {
                 if history.leads(after.node, term)? {
+                    history.is_elected(after.node, term, core.membership())?;
                     ghost.elects(term, after.base, term_at)?;
                 }
                 if memberships.get(&term).is_none_or(|held| held.0 != place) {
