@@ -11,7 +11,9 @@
 //! was wiped and not born again, or has found its disk damaged, is asked for nothing.
 
 mod asked;
+mod cornered;
 mod drained;
+mod stranded;
 
 use crate::net::Weather;
 use crate::node::Node;
@@ -28,10 +30,15 @@ use std::time::Duration;
 /// One seed in so many ends with this phase.
 const SHARE: u64 = 4;
 
-/// Whether this seed does.
+/// Whether this seed does, whatever its sizes and options.
 #[must_use]
 pub(crate) fn is_last(seed: u64) -> bool {
     fate(seed, Purpose::Calm, 0, 0).is_multiple_of(SHARE)
+}
+
+/// Whether this run does: all of those in which one can be stranded.
+pub(crate) fn ends(world: &World) -> bool {
+    (is_last(world.seed) || stranded::may_be(world)) && world.swarm.is_budgeted
 }
 
 /// Six rounds of election may be in vain in few seeds; so many in none: of each, a third at most is split.
@@ -83,19 +90,24 @@ struct Phase<'a> {
     go: Go<'a>,
     t_max: u64,
     core: BTreeSet<usize>,
+    /// One has stood in vain while its leader led on.
+    is_one_stranded: bool,
 }
 
 /// Runs the phase; none if the run was over before its end.
 pub(crate) fn run(time: &VirtualTime, world: &mut World, go: Go<'_>) -> Option<Calm> {
     // The slowest clock makes the longest timeout a little longer.
     let t_max = world.swarm.election.as_nanos() as u64 * 2 * 20 / 19;
-    Phase { time, world, go, t_max, core: BTreeSet::new() }.run()
+    Phase { time, world, go, t_max, core: BTreeSet::new(), is_one_stranded: false }.run()
 }
 
 impl Phase<'_> {
     fn run(mut self) -> Option<Calm> {
         self.leave_behind()?;
         self.mend()?;
+        if stranded::may_be(self.world) {
+            self.strand()?;
+        }
         self.draw_core();
         if self.core.len() <= self.world.nodes.len() / 2 {
             return None; // too few were ever born: nobody is asked for anything
@@ -146,6 +158,9 @@ impl Phase<'_> {
     /// The last fault: somebody hears nobody for a while. Who does not ask before it stands is in a later term then.
     fn leave_behind(&mut self) -> Option<()> {
         let mut draws = stream(self.world.seed, Purpose::Calm, 2);
+        if cornered::may_be(self.world) && draws.chance(2, 3) {
+            return self.corner();
+        }
         if self.world.swarm.pre_vote && !draws.chance(1, 4) {
             return Some(());
         }
@@ -266,11 +281,13 @@ impl Phase<'_> {
         if !sound.iter().all(is_born) || sound.len() <= needed || draws.chance(1, 8) {
             return;
         }
-        let spared = draws.below((sound.len() - needed) as u64 + 1) as usize;
+        let most = (sound.len() - needed) as u64;
+        let spared = if self.is_one_stranded { 1 + draws.below(most) } else { draws.below(most + 1) } as usize;
         let may_babble = self.world.swarm.pre_vote && self.world.swarm.check_quorum;
         let mode = match draws.below(7) {
             0 => Frozen::Down,
             1 => Frozen::Cut,
+            _ if self.is_one_stranded => Frozen::Cut, // nobody else is to tell the others
             2..=3 => Frozen::Stuck,
             _ if may_babble => Frozen::Babbling,
             _ => Frozen::Cut,

@@ -39,6 +39,11 @@ impl Effects {
         self.note_kind(AWAIT, came);
     }
 
+    /// One more of those that waited for a moment that never came.
+    pub(crate) fn note_unmet(&mut self) {
+        self.note_kind(UNMET, Came::Idle);
+    }
+
     fn note_kind(&mut self, kind: &'static str, came: Came) {
         self.0.entry(kind).or_default()[came as usize] += 1;
     }
@@ -55,12 +60,13 @@ impl Effects {
         self.0.values().flatten().sum()
     }
 
-    /// The kinds of which more than half changed nothing, a line each.
+    /// The kinds of which more than half changed nothing, a line each; what waited in vain is told apart and no kind.
     #[must_use]
     pub fn mis_aimed(&self) -> Vec<String> {
         let idle = |(kind, [struck, withheld, idle]): (&&str, &[u64; 3])| {
             let all = struck + withheld + idle;
-            (FEW <= all && all < 2 * idle).then(|| format!("{idle} of {all} faults `{kind}` had no effect"))
+            (*kind != UNMET && FEW <= all && all < 2 * idle)
+                .then(|| format!("{idle} of {all} faults `{kind}` had no effect"))
         };
         self.0.iter().filter_map(idle).collect()
     }
@@ -84,6 +90,9 @@ impl fmt::Display for Effects {
 
 /// Those that wait for a moment.
 const AWAIT: &str = "await";
+
+/// Those of which that moment never came.
+const UNMET: &str = "await-in-vain";
 
 /// As a case names it.
 fn kind(what: &What) -> &'static str {

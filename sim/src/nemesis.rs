@@ -7,39 +7,19 @@
 //! Chance alone rarely hits a window of microseconds. What waits is part of the plan, and can be left out like any fault.
 //! A build that counts no marks meets those of the simulator's own alone.
 
+mod answer;
+mod draws;
+
+pub use answer::Answer;
+pub(crate) use draws::{draw, draw_answer};
+
 use crate::effects::Came;
 use crate::event::Event;
-use crate::marks::{Floor, floors, place};
+use crate::marks::place;
 use crate::node::Node;
-use crate::plan::{MS, Shape, What};
-use crate::stream::log_uniform;
 use crate::world::World;
 use rsm::fsm::CellId;
-use rsm::mix::{Draws, mix};
 use rsm::raft::consensus::{Consensus, Role, RoleName};
-
-/// What a moment is answered by, at the node that has met it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Power is cut at once: nothing of that turn is said.
-    Crash,
-    /// Power is cut at the nth disk operation from now.
-    CrashAtDisk(u64),
-    /// It hears nobody.
-    Deaf,
-    /// Nobody hears it.
-    Mute,
-    /// Neither.
-    Alone,
-    /// What it says in this turn comes later.
-    Hold,
-    /// What it says in this turn comes again, later.
-    Repeat,
-    /// It stands still.
-    Pause,
-    /// Its disk completes nothing.
-    Stuck,
-}
 
 /// A moment that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,68 +44,7 @@ pub(crate) struct Armed {
     lasts: u64,
 }
 
-/// Moments that at least one seed in five meets, most of them more than once in its course.
-const AIMS: [&str; 57] = [
-    "vote-granted",
-    "grant-held",
-    "request-held",
-    "refusal-held",
-    "vote-reply-late",
-    "vote-split",
-    "pre-vote-reply-late",
-    "pre-vote-reply-held",
-    "pre-vote-in-vain",
-    "pre-vote-refused-log",
-    "pre-vote-refused-term",
-    "term-learned-from-pre-vote",
-    "campaign-forborne",
-    "elected",
-    "elected-with-entries-uncommitted",
-    "leader-first-heard",
-    "leader-leaves-uncommitted",
-    "leader-leaves-no-quorum",
-    "commit-waits-for-own-term",
-    "commit-brings-old-terms",
-    "commit-told-is-capped",
-    "commit-beyond-durable",
-    "ack-held",
-    "ack-old",
-    "append-repeated",
-    "append-partly-known",
-    "append-beyond-our-end",
-    "append-lost-and-noticed",
-    "append-read-from-disk",
-    "conflict-goes-back-far",
-    "conflict-old",
-    "cut-durable",
-    "window-full",
-    "read-confirmed",
-    "read-before-own-commit",
-    "read-while-a-round-is-under-way",
-    "read-waits-to-be-applied",
-    "reads-taken-over",
-    "round-answered-behind-disk",
-    "round-heard-twice",
-    "forward-placed",
-    "copies-forgotten-with-the-lead",
-    "retry-met-in-flight",
-    "retry-answered-from-the-table",
-    "ticket-tried-again",
-    "apply-from-disk",
-    "snapshot-begun",
-    "snapshot-offered",
-    "snapshot-brought",
-    "state-installed",
-    "installed-ahead",
-    "mark-empties-the-log",
-    "segment-begun",
-    "segment-removed",
-    "recovery-copies-a-tail",
-    "recovery-finds-a-spare",
-    "recovery-of-many-segments",
-];
-
-/// What one node says in one turn.
+/// What one node says in the next turn in which it says anything.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
     /// Which node.
@@ -136,39 +55,6 @@ pub(crate) struct Held {
     pub(crate) twice: bool,
     /// Something was said.
     pub(crate) has_held: bool,
-}
-
-/// Draws one.
-pub(crate) fn draw(draws: &mut Draws) -> Aimed {
-    let (rare, common) = (draws.bits(), draws.below(AIMS.len() as u64));
-    // Most wait for what is not too rare: who waits in vain strikes nobody.
-    let mark = if draws.chance(15, 16) { AIMS[common as usize] } else { any(rare) };
-    let kth = log_uniform(draws.bits(), 1, 6);
-    let nth = if draws.chance(2, 3) { 1 } else { kth };
-    let answer = draw_answer(draws, true);
-    Aimed { mark, nth, answer, lasts: log_uniform(draws.bits(), 2 * MS, 1_000 * MS) }
-}
-
-/// Any mark that something leads to. One more or one less leaves nearly all draws as they were.
-fn any(draw: u64) -> &'static str {
-    let weigh = |name: &&'static str| name.bytes().fold(draw, |sum, byte| mix(sum, u64::from(byte), 0));
-    let met = floors().iter().filter(|(_, floor)| **floor != Floor::Never).map(|(name, _)| *name);
-    met.min_by_key(weigh).expect("there are marks")
-}
-
-/// Draws what happens to a node, in the midst of a turn or between two.
-pub(crate) fn draw_answer(draws: &mut Draws, in_turn: bool) -> Answer {
-    match draws.below(if in_turn { 13 } else { 10 }) {
-        0..=3 => Answer::Crash,
-        4 => Answer::CrashAtDisk(draws.below(4)),
-        5 => Answer::Deaf,
-        6 => Answer::Mute,
-        7 => Answer::Alone,
-        8 => Answer::Pause,
-        9 => Answer::Stuck,
-        10..=11 => Answer::Hold,
-        _ => Answer::Repeat,
-    }
 }
 
 impl World {
@@ -204,16 +90,18 @@ impl World {
 
     fn answer(&mut self, node: Option<usize>, armed: Armed, in_turn: bool) {
         let Armed { answer, lasts, .. } = armed;
-        let has_struck = match node.map(|node| (node, answer.what(node, lasts))) {
+        let has_struck = match node {
             None => false,
-            Some((_, Some(what))) => self.apply(what),
-            // Nothing is said at an event, and what is said in a turn is held once.
-            Some((_, None)) if !in_turn || self.held.is_some() => false,
-            Some((node, None)) => {
-                let twice = answer == Answer::Repeat;
-                self.held = Some(Held { node, by: lasts, twice, has_held: false });
-                return; // until it is seen whether anything is said
+            Some(node) if matches!(answer, Answer::Hold | Answer::Repeat) => {
+                // Nothing is said at an event, and what is said is held once.
+                if in_turn && self.held.is_none() {
+                    let twice = answer == Answer::Repeat;
+                    self.held = Some(Held { node, by: lasts, twice, has_held: false });
+                    return; // until something is said
+                }
+                false
             }
+            Some(node) => self.befall(node, answer, lasts),
         };
         self.has_answered(has_struck);
     }
@@ -223,17 +111,21 @@ impl World {
         self.effects.note_awaited(if has_struck { Came::Struck } else { Came::Idle });
     }
 
-    /// A turn is over, and all that was said in it has left.
+    /// A turn is over, and all that was said in it has left. Who has said nothing is waited for: a vote that is given leaves
+    /// once it is durable.
     pub(crate) fn holds_no_more(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.has_answered(held.has_held);
+        if self.held.take_if(|held| held.has_held).is_some() {
+            self.has_answered(true);
         }
     }
 
     /// Nobody waits for a moment any more.
     pub(crate) fn disarm(&mut self) {
         let armed = std::mem::take(&mut self.armed);
-        armed.iter().for_each(|_| self.effects.note_awaited(Came::Idle));
+        armed.iter().for_each(|_| self.effects.note_unmet());
+        if self.held.take().is_some() {
+            self.has_answered(false);
+        }
     }
 
     /// The same to whoever leads, or is about to, at no particular moment.
@@ -245,8 +137,8 @@ impl World {
             node.look(of).flatten().map(|term| (term, node.id))
         };
         let candidate = || self.nodes.iter().filter_map(stands).max().map(|(_, id)| id);
-        let what = self.leader().or_else(candidate).and_then(|node| answer.what(node, lasts));
-        let has_struck = what.is_some_and(|what| self.apply(what));
+        let struck = self.leader().or_else(candidate);
+        let has_struck = struck.is_some_and(|node| self.befall(node, answer, lasts));
         self.sums.at_leader += u64::from(has_struck);
         has_struck
     }
@@ -267,65 +159,12 @@ impl Event {
     }
 }
 
-impl Answer {
-    /// The fault that it is; `None` if it is of a turn's packets.
-    fn what(self, node: usize, lasts: u64) -> Option<What> {
-        let cut = |shape| What::Cut { shape, lasts };
-        Some(match self {
-            Answer::Crash => What::Crash { node, down: lasts },
-            Answer::CrashAtDisk(operations) => What::CrashAtDisk { node, operations, down: lasts },
-            Answer::Deaf => cut(Shape::Deaf(node)),
-            Answer::Mute => cut(Shape::Mute(node)),
-            Answer::Alone => cut(Shape::Isolate(node)),
-            Answer::Pause => What::Pause { node, lasts },
-            Answer::Stuck => What::Stuck { node, lasts },
-            Answer::Hold | Answer::Repeat => return None,
-        })
-    }
-
-    /// As a case writes it.
-    pub(crate) fn words(self) -> String {
-        match self {
-            Answer::Crash => "crash".to_owned(),
-            Answer::CrashAtDisk(operations) => format!("crash-at-disk {operations}"),
-            Answer::Deaf => "deaf".to_owned(),
-            Answer::Mute => "mute".to_owned(),
-            Answer::Alone => "alone".to_owned(),
-            Answer::Hold => "hold".to_owned(),
-            Answer::Repeat => "repeat".to_owned(),
-            Answer::Pause => "pause".to_owned(),
-            Answer::Stuck => "stuck".to_owned(),
-        }
-    }
-
-    /// Reads what `words` writes.
-    pub(crate) fn parse(words: &[&str]) -> Option<Answer> {
-        Some(match *words {
-            ["crash"] => Answer::Crash,
-            ["crash-at-disk", operations] => Answer::CrashAtDisk(operations.parse().ok()?),
-            ["deaf"] => Answer::Deaf,
-            ["mute"] => Answer::Mute,
-            ["alone"] => Answer::Alone,
-            ["hold"] => Answer::Hold,
-            ["repeat"] => Answer::Repeat,
-            ["pause"] => Answer::Pause,
-            ["stuck"] => Answer::Stuck,
-            _ => return None,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Families, Fault, swarm};
+    use crate::plan::{Families, Fault, MS, What, swarm};
     use rsm::fsm::VirtualTime;
     use rsm::raft::Time;
-
-    #[test]
-    fn every_aim_is_a_mark() {
-        AIMS.iter().for_each(|name| assert!(floors().contains_key(name), "{name}"));
-    }
 
     /// The world meets one of its own marks, as it crashes a newborn: who waited for it is answered.
     #[test]

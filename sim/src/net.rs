@@ -8,7 +8,7 @@
 //! ```
 //! Order follows from delay alone: a packet that was sent later may come earlier, unless the weather keeps them in order.
 
-use crate::aim::{Act, Aim};
+use crate::aim::{Act, Aim, Aims};
 use crate::nemesis::Held;
 use crate::plan::MS;
 use crate::stream::{Purpose, Ratio, exponential, fate, fates, log_uniform, nth_fate};
@@ -172,7 +172,7 @@ pub struct Net {
     nodes: usize,
     weather: Weather,
     links: Vec<Link>,
-    aims: Vec<Aim>,
+    aims: Aims,
     /// What was on its way arrives until then, or never.
     patience: Time,
     /// Who is listened to, and how many packets they have sent to each other.
@@ -186,7 +186,7 @@ impl Net {
     #[must_use]
     pub fn new(seed: u64, nodes: usize, weather: Weather) -> Net {
         let links = vec![Link::default(); nodes * nodes];
-        let (aims, patience, traffic) = (Vec::new(), Time::MAX, Traffic::default());
+        let (aims, patience, traffic) = (Aims::default(), Time::MAX, Traffic::default());
         Net { seed, nodes, weather, links, aims, patience, among: None, traffic }
     }
 
@@ -207,6 +207,7 @@ impl Net {
     /// All links are whole again, and from now on the weather is this.
     pub fn heal(&mut self, weather: Weather) {
         self.weather = weather;
+        self.aims.forget(Time::MAX);
         self.mend_links();
     }
 
@@ -260,7 +261,12 @@ impl Net {
 
     /// The first packet that this fits has a fate of its own.
     pub fn aim(&mut self, aim: Aim) {
-        self.aims.push(aim);
+        self.aims.at_one(aim);
+    }
+
+    /// All packets that this fits, and that are sent later than now, have that fate until `end`.
+    pub(crate) fn aim_for(&mut self, aim: Aim, now: Time, end: Time) {
+        self.aims.at_all(aim, now, end);
     }
 
     /// Whether some packet is aimed at, so that what it carries must be known.
@@ -272,9 +278,10 @@ impl Net {
     /// As [`send`](Net::send), for a packet that carries such messages.
     pub fn send_aimed(&mut self, from: usize, to: usize, now: Time, len: usize, kinds: &[&str]) -> [Option<Copy>; 2] {
         let copies = self.send(from, to, now, len);
+        self.aims.forget(now);
         let [Some(copy), other] = copies else { return copies };
-        let Some(nth) = self.aims.iter_mut().position(|aim| aim.takes(from, to, kinds)) else { return copies };
-        match self.aims.remove(nth).act {
+        let Some(act) = self.aims.take((from, to), now, kinds) else { return copies };
+        match act {
             Act::Drop => {
                 let lost = [Some(copy), other].into_iter().flatten();
                 lost.for_each(|copy| _ = self.forget(from, to, copy.copy));

@@ -245,7 +245,7 @@ fn go(
         !*is_stopped
     };
     while time.now() < end && step(time, world) {}
-    let ends_calmly = calm::is_last(world.seed) && world.swarm.is_budgeted;
+    let ends_calmly = calm::ends(world);
     let is_whole = end <= time.now();
     if is_whole {
         world.judge_control();

@@ -103,6 +103,7 @@ mod counters {
         "vote-split",
         "elected-before-own-vote-is-durable",
         "request-held",
+        "vote-asked",
         "campaign-given-up",
         "newborn-refused",
         "newborn-attested",
@@ -143,6 +144,7 @@ mod counters {
         "read-answer-late",
         "read-question-replaced",
         "grant-held",
+        "grant-sent",
         "refusal-held",
         "pre-vote-reply-held",
         "old-leader-told",
@@ -175,6 +177,7 @@ mod counters {
         // storage
         "store-poisoned",
         "segment-without-room",
+        "segment-nearly-full",
         "segment-begun",
         "record-begun-is-finished",
         "mark-empties-the-log",

@@ -140,7 +140,7 @@ pub fn swarm(seed: u64) -> Swarm {
         election: Duration::from_nanos(election),
         heartbeat: Duration::from_nanos(election / (3 + draws.below(5) + limits.more_beats)),
         timeout: limits.timeout,
-        snapshot_entries: limits.snapshot_entries.unwrap_or(log_uniform(draws.bits(), 3, 60)),
+        snapshot_entries: limits.snapshot_entries.unwrap_or(log_uniform(draws.bits(), 2, 60)),
         snapshot_bytes: limits.snapshot_bytes,
         segment_bytes: [128 << 10, 256 << 10][draws.below(2) as usize],
         // Without faults none is evicted: there are as many as clients and peers.
@@ -193,7 +193,7 @@ fn limits(seed: u64, is_control: bool, all: bool) -> Limits {
     let usual = if is_control { TIMEOUT * 10 } else { TIMEOUT };
     Limits {
         timeout: some(4, 200 * MS, 5_000 * MS).map_or(usual, Duration::from_nanos),
-        snapshot_entries: some(6, 60, 1_000),
+        snapshot_entries: some(6, 60, 1_000).or(some(12, 1, 1)),
         snapshot_bytes: some(4, 256, 32 << 10).unwrap_or(SNAPSHOT_BYTES),
         window_bytes: some(3, 64, 64 << 10).map_or(WINDOW_BYTES, |bytes| bytes as usize),
         entry_bytes: some(6, 96, 1_024).map_or(usize::MAX, |bytes| bytes as usize),

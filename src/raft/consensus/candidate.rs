@@ -111,6 +111,7 @@ impl Candidate {
         let durable = mutate!(RequestEarly, core.stream.has_vote(core.term, core.vote), true);
         mark!("request-held", !self.said && !durable);
         if !self.said && durable {
+            mark!("vote-asked");
             self.said = true;
             let message = Message::Vote { term: core.term, last: core.log.last(), transfer: self.transfer };
             effects.extend(core.other_voters().map(|to| core.send(to, message.clone())));

@@ -128,6 +128,7 @@ impl Consensus {
             let incarnation = bindings.of(to);
             let mut say = |message| effects.push(Effect::Send { to, incarnation, message });
             if let Some(granted) = owed.vote.filter(|granted| if *granted { has_vote } else { has_term }) {
+                mark!("grant-sent", granted);
                 owed.vote = None;
                 say(Message::VoteReply { term, granted });
             }

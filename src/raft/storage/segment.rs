@@ -79,6 +79,12 @@ impl<D: Disk> Segment<D> {
         end.checked_sub(self.at() + RECORD_HEAD as u64 + pad).map(|room| room as usize)
     }
 
+    /// Whether entries find no room here any more that are as many bytes as those that were written from `before` on.
+    pub(super) fn is_nearly_full(&self, before: u64, reserve: u64) -> bool {
+        let written = (self.tail - before) as usize;
+        self.room(reserve).is_none_or(|room| room + 2 * RECORD_HEAD < written)
+    }
+
     /// Whether a record with a body of this length fits.
     pub(super) fn fits(&self, body: usize) -> bool {
         padded(self.at() + record_len(body), self.align) + CLOSING <= self.len

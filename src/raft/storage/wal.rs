@@ -281,9 +281,11 @@ impl<D: Disk> Wal<D> {
 
     /// Makes what is staged durable, and visible to readers.
     fn write(&mut self) -> Result<(), Error> {
-        let disk = Arc::clone(&self.disk);
+        let (disk, reserve) = (Arc::clone(&self.disk), self.options.reserve());
         let open = self.opened();
+        let before = open.segment.tail();
         let synced = open.segment.flush(&*disk)?;
+        mark!("segment-nearly-full", synced && open.segment.is_nearly_full(before, reserve));
         open.marked = open.past.snapshot.index;
         let changes = std::mem::take(&mut open.changes);
         self.syncs += u64::from(synced);
