@@ -377,14 +377,12 @@ impl<A: Automaton> Visit<'_, A> {
     /// `Drain`, once it is asked for: it overtakes all commands, those of the batch in hand too.
     #[inline]
     fn drain(&mut self) -> Result<(), Halt> {
-        if self.cell.alerts() & DRAIN != 0 && *self.stage < Stage::Draining { self.begin_drain() } else { Ok(()) }
-    }
-
-    #[cold]
-    fn begin_drain(&mut self) -> Result<(), Halt> {
-        *self.stage = Stage::Draining;
-        spans::drain();
-        self.deliver(Input::Drain)
+        if self.cell.alerts() & DRAIN != 0 && *self.stage < Stage::Draining {
+            *self.stage = Stage::Draining;
+            spans::drain();
+            self.deliver(Input::Drain)?;
+        }
+        Ok(())
     }
 
     /// Timers that are due, then notices. What these bring about comes in the next turn.

@@ -273,7 +273,8 @@ mod tests {
                 let mut packer = Packer::default();
                 packer.begin(&head);
                 packer.put(&Body::from(message));
-                _ = check.departs(core, NodeId(1), Bytes::copy_from_slice(packer.seal()));
+                let sealed = Bytes::copy_from_slice(packer.seal());
+                assert_eq!(check.departs(core, NodeId(1), sealed.clone()), sealed, "it goes on as it was");
             })
         };
         assert_eq!(departs(Message::Hello), None);

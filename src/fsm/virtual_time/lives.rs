@@ -100,3 +100,22 @@ impl Life {
         u8::try_from(place + 1).unwrap_or(u8::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_found_at_its_place_until_it_has_ended_whoever_was_seen_since() {
+        let (mut lives, other) = (Lives::default(), CellId(8));
+        let cell = CellId(7); // of the same slot
+        let place = lives.place(cell);
+        lives.at(place).turns = 5;
+        assert_ne!(lives.place(other), place);
+        assert_eq!((lives.place(cell), lives.place(cell)), (place, place));
+        lives.remove(cell);
+        let third = lives.place(CellId(u64::MAX));
+        assert_eq!((third, lives.at(third).turns), (place, 0), "its place is another's");
+        assert_ne!(lives.place(cell), place, "nor is it found there any more");
+    }
+}
