@@ -69,7 +69,10 @@ struct Due {
     tag: u32,
 }
 
-const _: () = assert!(Wheel::<Due>::ENTRY_BYTES <= 32, "a million timers are 32 MB in the wheel");
+const _: () = assert!(
+    Wheel::<Due>::ENTRY_BYTES <= 32,
+    "a million timers are 32 MB in the wheel, besides what room its slots have to spare"
+);
 
 /// The wheel and the roster, for one who sets and cancels: as many as it likes under one lock.
 pub(crate) struct Opened<'a> {

@@ -109,7 +109,8 @@ impl<T> Wheel<T> {
     }
 
     /// Has `value` fall due at `at`, after all that were inserted for the same time before; with the next
-    /// [`advance`](Self::advance) if that is over. O(1), O(log n) within the present tick.
+    /// [`advance`](Self::advance) if that is over. O(1) over many, of which one may look at all that wait in its slot; O(log n)
+    /// within the present tick.
     pub fn insert(&mut self, at: Time, value: T) -> Handle {
         if self.entries.is_last_generation() {
             self.forget();
@@ -119,7 +120,7 @@ impl<T> Wheel<T> {
         Handle { index, generation }
     }
 
-    /// Takes the value back, if it is still there. O(1).
+    /// Takes the value back, if it is still there. O(1) over many, of which one may look at all that wait in its slot.
     pub fn cancel(&mut self, timer: Handle) -> Option<T> {
         let at = self.entries.due(timer.index, timer.generation)?;
         let value = self.entries.remove(timer.index);
@@ -129,6 +130,9 @@ impl<T> Wheel<T> {
                 self.stale += 1;
                 self.tidy();
             }
+        }
+        if self.entries.is_of_a_former_lap(timer.generation) {
+            self.forget();
         }
         Some(value)
     }
@@ -251,7 +255,8 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Soon the generations begin anew: what was cancelled before is forgotten everywhere, so that none is taken for another.
+    /// What was cancelled is forgotten everywhere, so that none is taken for another once the generations have begun anew: as
+    /// they do, and with each that is cancelled after it and was inserted before.
     fn forget(&mut self) {
         let entries = &self.entries;
         for slot in self.levels.iter_mut().flatten().flat_map(|slots| slots.iter_mut()) {

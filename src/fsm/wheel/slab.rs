@@ -83,6 +83,11 @@ impl<T> Slab<T> {
         self.generations == NonZeroU32::MAX
     }
 
+    /// Whether this generation was given before the generations began anew.
+    pub(super) fn is_of_a_former_lap(&self, generation: NonZeroU32) -> bool {
+        self.generations < generation
+    }
+
     /// The next generation comes after this one.
     #[cfg(test)]
     pub(super) fn set_generation(&mut self, generation: NonZeroU32) {

@@ -169,6 +169,34 @@ fn an_entry_cancelled_long_ago_is_not_taken_for_one_of_the_same_generation() {
 }
 
 #[test]
+fn an_entry_that_has_seen_the_generations_begin_anew_is_forgotten_when_it_is_cancelled() {
+    let generation = |number| std::num::NonZeroU32::new(number).expect("it is not 0");
+    for at in [Time(3), Time(5 << TICK_SHIFT)] {
+        let mut wheel = Wheel::new(Time::ZERO);
+        wheel.entries.set_generation(generation(41));
+        let first = wheel.insert(at, 1);
+        (2..5).for_each(|number| _ = wheel.insert(at, number));
+        wheel.entries.set_generation(generation(u32::MAX));
+        let passing = wheel.insert(Time(6 << TICK_SHIFT), 5);
+        assert_eq!((wheel.cancel(passing), wheel.cancel(first)), (Some(5), Some(1)));
+        wheel.entries.set_generation(generation(41));
+        assert_eq!(wheel.insert(at, 6), first, "the same entry, four thousand million later");
+        let mut due = Vec::new();
+        wheel.advance(at, |_, value| due.push(value));
+        assert_eq!((due, wheel.near.len(), wheel.stale), (vec![2, 3, 4, 6], 0, 0), "F7: each once, in order of arming");
+    }
+}
+
+#[test]
+fn the_memory_of_a_crowd_in_one_slot_is_given_back_when_it_is_due() {
+    let (mut wheel, at) = (Wheel::new(Time::ZERO), Time(9 << TICK_SHIFT));
+    (0..20_000).for_each(|number| _ = wheel.insert(at, number));
+    wheel.advance(at, |_, _| {});
+    let (live, room) = wheel.levels[0].as_ref().expect("it is used")[9].live_and_room();
+    assert!(live == 0 && room <= FEW, "{room}");
+}
+
+#[test]
 fn the_cancelled_of_a_slot_are_fewer_than_eight_times_those_who_wait_in_it() {
     let (mut wheel, at, mut draws) = (Wheel::new(Time::ZERO), Time(9 << TICK_SHIFT), Draws::new(3));
     let mut handles = Vec::new();
