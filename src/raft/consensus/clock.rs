@@ -116,12 +116,6 @@ impl Clock {
         due
     }
 
-    /// Whether it will have rung so long from now.
-    #[must_use]
-    pub fn rings_within(&self, alarm: Alarm, time: Duration) -> bool {
-        self.is_armed(alarm) && self.alarms[alarm as usize] <= self.now.after(time)
-    }
-
     /// When the next alarm rings.
     #[must_use]
     pub fn deadline(&self) -> Time {

@@ -230,13 +230,11 @@ impl Leader {
         self.say_placed(core.term, effects);
         // A cluster of one commits by its own disk, and confirms by itself.
         self.answer_reads(core, effects);
-        let rings = core.clock.rings(Alarm::Heartbeat);
-        let asks = !rings && self.rounds.wants_round() && self.confirmed_round(core) == self.rounds.sent();
-        // Who asks everyone when the pulse is near need not ask again when it comes.
-        let pulse = rings || asks && core.clock.rings_within(Alarm::Heartbeat, core.options.heartbeat / 2);
+        let pulse = core.clock.rings(Alarm::Heartbeat);
         if pulse {
             core.clock.arm(Alarm::Heartbeat, core.options.heartbeat);
         }
+        let asks = !pulse && self.rounds.wants_round() && self.confirmed_round(core) == self.rounds.sent();
         if pulse || asks {
             let round = self.rounds.begin();
             self.pulse = if pulse { round } else { self.pulse };

@@ -12,7 +12,7 @@ pub struct Options {
     pub id: NodeId,
     /// The first membership; one found in the store wins over it.
     pub members: Membership,
-    /// How often a leader says that it lives, at least. 50 ms.
+    /// How often a leader says that it lives. 50 ms.
     pub heartbeat: Duration,
     /// The least election timeout; each arming draws anew from it up to twice as much. 300 ms.
     pub election: Duration,
