@@ -1,4 +1,9 @@
 //! Memory that will be wanted soon: the processor fetches it while something else is done.
+//!
+//! ```text
+//!   take a task ── show the one behind it ──> run the first ......... take the second: its cell is near by now
+//!                            +── memory ──> cache, meanwhile ──+
+//! ```
 
 /// A line of the processor's cache.
 const LINE: usize = 64;
@@ -18,7 +23,7 @@ pub(crate) fn fetch_ahead<T: ?Sized>(value: &T) {
 #[inline]
 fn fetch(place: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    // SAFETY: every x86-64 processor has it, and it reads nothing: it is a hint that faults at no address.
+    // SAFETY: by itself: every x86-64 processor has it, and it is a hint that reads nothing and faults at no address.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
 }
 
