@@ -112,10 +112,11 @@ impl World {
     }
 
     /// A turn is over, and all that was said in it has left. Who has said nothing is waited for: a vote that is given leaves
-    /// once it is durable.
+    /// once it is durable. Who is gone says nothing more, and its next life other things.
     pub(crate) fn holds_no_more(&mut self) {
-        if self.held.take_if(|held| held.has_held).is_some() {
-            self.has_answered(true);
+        let is_over = |held: &mut Held| held.has_held || self.nodes[held.node].process.is_none();
+        if let Some(held) = self.held.take_if(is_over) {
+            self.has_answered(held.has_held);
         }
     }
 
@@ -183,5 +184,23 @@ mod tests {
         world.answer_event(Some(2));
         assert_eq!((world.sums.crashes, world.sums.answered), (2, 1));
         assert!(world.nodes[2].process.is_none());
+    }
+
+    #[test]
+    fn who_is_gone_before_it_says_anything_leaves_its_place_to_the_next() {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(5), &mut world);
+        let holds = Armed { place: 0, at: 0, answer: Answer::Hold, lasts: MS };
+        world.answer(Some(1), holds, true);
+        world.answer(Some(2), holds, true);
+        assert_eq!(world.held.map(|held| held.node), Some(1), "one at a time");
+        world.nodes[1].kill();
+        world.holds_no_more();
+        assert!(world.held.is_none());
+        world.answer(Some(2), holds, true);
+        assert_eq!(world.held.map(|held| held.node), Some(2));
     }
 }

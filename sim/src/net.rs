@@ -279,7 +279,11 @@ impl Net {
     pub fn send_aimed(&mut self, from: usize, to: usize, now: Time, len: usize, kinds: &[&str]) -> [Option<Copy>; 2] {
         let copies = self.send(from, to, now, len);
         self.aims.forget(now);
-        let [Some(copy), other] = copies else { return copies };
+        let (copy, other) = match copies {
+            [Some(copy), other] => (copy, other),
+            [None, Some(other)] => (other, None),
+            [None, None] => return copies,
+        };
         let Some(act) = self.aims.take((from, to), now, kinds) else { return copies };
         match act {
             Act::Drop => {
@@ -297,7 +301,10 @@ impl Net {
                 let again = self.number_copy(from, to);
                 [Some(copy), Some(Copy { at: Time(copy.at.0.saturating_add(by)), copy: again, ..copy })]
             }
-            Act::Delay(by) => [Some(Copy { at: Time(copy.at.0.saturating_add(by)), ..copy }), other],
+            Act::Delay(by) => {
+                let late = |copy: Copy| Copy { at: Time(copy.at.0.saturating_add(by)), ..copy };
+                [Some(late(copy)), other.map(late)]
+            }
             Act::Flip(bit) => [Some(Copy { harm: Some(Harm::Flip(bit)), ..copy }), other],
         }
     }

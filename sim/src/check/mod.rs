@@ -30,6 +30,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// So many bytes are told of a packet that nobody can read: what its head takes at least.
+const FIRST: usize = 35;
+
 /// One for a cluster.
 #[derive(Debug, Default)]
 pub struct Check {
@@ -162,7 +165,11 @@ impl Check {
             let effect = Effect::Send { to, incarnation: None, message };
             shadow.map_or(Ok(()), |shadow| shadow.promises(core, &effect))
         };
-        let unread = |why| Violation { rule: "R23", what: format!("{node} sends {to} what nobody can read: {why:?}") };
+        let begins = packet.first_chunk::<FIRST>().copied();
+        let unread = |why| {
+            let what = format!("{node} sends {to} what nobody can read: {why:?}; it begins with {begins:02x?}");
+            Violation { rule: "R23", what }
+        };
         let mut packet = match opened(packet, to) {
             Ok(packet) => packet,
             Err(why) => {
@@ -285,6 +292,11 @@ mod tests {
     #[test]
     fn a_packet_that_nobody_can_read_is_found_as_it_leaves() {
         let spoiled = Bytes::from_static(b"no packet of ours, though as long as one would be");
-        assert_eq!(told(|check, core, _| _ = check.departs(core, NodeId(1), spoiled)), Some("R23"));
+        let departs = |check: &mut Check, core: &Consensus, _: &Role| {
+            _ = check.departs(core, NodeId(1), spoiled);
+            let words = check.broken().map(|violation| violation.what.clone()).unwrap_or_default();
+            assert!(words.contains("6e, 6f, 20, 70"), "its first bytes are told: {words}");
+        };
+        assert_eq!(told(departs), Some("R23"));
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::aim::{Act, Aim};
 
 /// What all packets weigh here.
 const LEN: usize = 100;
@@ -131,4 +132,16 @@ fn what_is_on_its_way_when_all_is_to_arrive_soon_comes_by_then_or_never() {
     assert!(net.is_crowded_out(0, 1, before) && !net.arrive(0, 1, before, true));
     assert!(!net.is_crowded_out(0, 1, after) && net.arrive(0, 1, after, true));
     assert_eq!((net.traffic.lost, net.traffic.delivered), (1, 1));
+}
+
+#[test]
+fn what_is_aimed_at_comes_late_in_both_its_copies_and_in_one_whose_first_is_lost() {
+    let half = Ratio::new(1, 2);
+    let mut net = Net::new(9, 2, Weather { loss: half, double: half, ..Weather::fair(MS, 0) });
+    let aim = Aim { from: Some(0), to: Some(1), kind: None, skip: 0, act: Act::Delay(20 * MS) };
+    net.aim_for(aim, Time(0), Time(1_000));
+    let sent: Vec<_> = (1..1_000).map(|at| net.send_aimed(0, 1, Time(at), LEN, &[])).collect();
+    let mut arrivals = sent.iter().flatten().flatten();
+    assert!(arrivals.all(|copy| 20 * MS < copy.at.0), "late, whichever copy it is");
+    assert!(sent.iter().any(|copies| copies.iter().all(Option::is_some)), "some come twice");
 }

@@ -4,7 +4,7 @@
 //!   step, again and again ──enter──> T       one exchange, where a lock takes two: a step enters three times
 //!   somebody else ──naps until it is free──┘
 //! ```
-//! All sections are short, and no code of a user's runs in them.
+//! Sections are short, and none is entered from within itself: that would wait for ever. No automaton takes a turn in one.
 
 use crate::sync::backoff::Backoff;
 use crate::sync::turn::{Turn, TurnGuard};
