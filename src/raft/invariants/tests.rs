@@ -66,7 +66,7 @@ fn r1_a_second_leader_of_a_term() {
 #[test]
 fn r1_a_leader_for_whom_no_majority_has_voted_in_its_term() {
     let mut history = History::default();
-    assert_eq!(history.is_elected(NodeId(1), Term(5), &voters(1)), Ok(()), "its own vote needs no saying");
+    assert_eq!(history.is_elected(NodeId(0), Term(5), &voters(1)), Ok(()), "its own vote needs no saying");
     history.votes(life(2, 9), Term(4), NodeId(1)).unwrap();
     history.votes(life(0, 9), Term(5), NodeId(2)).unwrap();
     breaks("R1", history.is_elected(NodeId(1), Term(5), &voters(3)));
