@@ -163,7 +163,7 @@ pub(crate) struct Keeper<T: Tended, D: Disk, C: Send + 'static> {
     pub(crate) seeking: bool,
     /// What was said last of the room that there is.
     pub(crate) room: usize,
-    /// With less than this the replica leads nobody, and takes in one run of entries at a time.
+    /// With less than this the replica leads nobody, and takes in nothing.
     pub(crate) room_min: usize,
     /// These found no room, or stand behind what found none.
     pub(crate) waiting: VecDeque<(Seq, Record)>,
@@ -268,7 +268,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         Ok(staged <= self.store.durable()?)
     }
 
-    /// More room than was said is said: who has heard of little takes little in, and may never write again.
+    /// More room than was said is said: who has heard of little takes nothing in, and would never write again.
     fn tell_room(&mut self) {
         let room = self.room_left();
         if self.room < room {

@@ -125,6 +125,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     fn write(&mut self) {
         if !self.carried.records.is_empty() {
             let records = std::mem::take(&mut self.carried.records);
+            self.room.written();
             // Recovery takes it for committed as far as its log goes: so only what is in that log already, durably.
             let commit = self.core.commit().min(self.core.log().durable());
             self.tell_disk(disk::Command::Write { records, commit });

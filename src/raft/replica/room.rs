@@ -1,9 +1,12 @@
 //! What records take in the log, and whether there is room for them: counted here, since the store is elsewhere.
 //!
 //! ```text
-//!   the store said:   |<──────────────────── room ───────────────────────>|
-//!   since then        |  out: not durable yet  |  cost: what has come     |
+//!   the store said:   |<───────────────────────────── room ──────────────────────────────>|
+//!   since then        |  out: not durable yet,  |  a vote,   |  cost:      |  what the    |
+//!                     |  each flush padded      |  a mark..  |  what came  |  flush pads  |
 //! ```
+//! Entries that find no room wait, and so do the votes and marks behind them, for which there is some still, and a mark alone
+//! makes more. So none are taken in that might not find it.
 
 use super::Settings;
 use crate::raft::consensus::Record;
@@ -16,6 +19,8 @@ const RECORD_COST: usize = 64;
 const ENTRY_COST: usize = 8;
 /// What may stand in front of entries in their flush: a mark, a term and its vote, bindings.
 const BESIDE: usize = 8 * RECORD_COST;
+/// What a flush takes besides its records: an anchor in front of it, and what it is padded with.
+const FLUSH_COST: usize = 4_096 + RECORD_COST;
 
 /// What an entry takes in the log, in a record of its own.
 pub(super) fn cost_of(entry: &Entry) -> usize {
@@ -39,11 +44,12 @@ fn cost_of_run(entries: &Entries) -> usize {
 }
 
 impl Settings {
-    /// With less room than this a peer leads nobody, and takes in one run at a time: the largest entry fits, and the
-    /// largest append that the core builds of what it holds. One whose entries are read back is limited in their bytes
-    /// alone: it may be more, by a few for each of them.
+    /// With less room than this a peer leads nobody, and takes in nothing: the largest entry fits, and the largest append
+    /// that the core builds of what it holds. One whose entries are read back is limited in their bytes alone: it may be
+    /// more, by a few for each of them.
     pub(super) fn room_min(&self) -> usize {
-        self.append_bytes_max.max(self.entry_bytes_max).saturating_add(ENTRY_COST + RECORD_COST)
+        let largest = self.append_bytes_max.max(self.entry_bytes_max);
+        largest.saturating_add(ENTRY_COST + RECORD_COST + BESIDE + FLUSH_COST)
     }
 
     /// What a leader's entries take: no more than who is not short of room has, for it would seek none, and what it does
@@ -106,7 +112,7 @@ impl Room {
 
     /// Whether the core may be handed entries that take so much: if so, they count as handed.
     pub(super) fn admits(&mut self, cost: usize) -> bool {
-        let fits = fits(self.said, self.taken + self.handed, cost, self.plenty);
+        let fits = fits(self.said, self.taken + self.handed, cost);
         if fits {
             self.handed += cost;
         }
@@ -124,14 +130,19 @@ impl Room {
         self.unsynced.push_back((seq, cost));
         self.taken += cost;
     }
+
+    /// All that a turn gives the store was given. It is flushed together: by a flush of its own, as far as is known here.
+    pub(super) fn written(&mut self) {
+        if let Some((_, cost)) = self.unsynced.back_mut() {
+            *cost += FLUSH_COST;
+            self.taken += FLUSH_COST;
+        }
+    }
 }
 
-/// Whether entries that take so much may be taken in, besides what is out.
-///
-/// Who is short of room takes one run at a time: what a flush is padded with is in no count, and entries that wait for
-/// room have votes and marks wait behind them, which would find some still.
-fn fits(room: usize, out: usize, cost: usize, roomy: bool) -> bool {
-    cost == 0 || if roomy { out + cost <= room } else { out == 0 && cost + BESIDE <= room }
+/// Whether entries that take so much surely find room, behind what is out and what their own turn may put in front.
+fn fits(room: usize, out: usize, cost: usize) -> bool {
+    cost == 0 || out + BESIDE + cost + FLUSH_COST <= room
 }
 
 #[cfg(test)]
@@ -139,40 +150,46 @@ mod tests {
     use super::*;
     use crate::raft::{EntryKind, Index, Term};
 
-    const PLENTY: bool = true;
-    const SHORT: bool = false;
+    /// What a flush with entries of 100 bytes takes, and what may stand in front of them.
+    const ONE: usize = BESIDE + 172 + FLUSH_COST;
 
     #[test]
-    fn who_is_short_of_room_takes_one_run_at_a_time() {
-        assert!(fits(10_000, 172, 172, PLENTY));
-        assert!(!fits(10_000, 9_900, 172, PLENTY));
-        assert!(fits(4_032, 0, 172, SHORT));
-        assert!(!fits(4_032, 172, 172, SHORT), "the first is padded, and takes all of it");
-        assert!(!fits(4_032, RECORD_COST, 172, SHORT), "so is a vote");
-        assert!(!fits(4_032, 0, 4_032, SHORT), "a vote of the same turn stands in front");
+    fn what_may_stand_in_front_and_what_a_flush_is_padded_with_count() {
+        assert!(fits(ONE, 0, 172));
+        assert!(!fits(ONE - 1, 0, 172));
+        assert!(fits(ONE + 172, 172, 172), "another of the same turn shares the flush");
+        assert!(!fits(ONE + 172, 173, 172));
     }
 
     #[test]
     fn what_is_on_its_way_counts_until_it_is_durable_and_a_vote_is_too() {
-        let mut room = Room::new(4_032);
-        assert_eq!((room.turned(9_000), room.turned(9_000), room.is_plenty()), (Some(false), None, false));
         let vote = Record::State { term: Term(1), vote: None };
         let entries = Record::Entries { after: Index(0), entries: vec![Entry::blank(Term(1))].into() };
+        let mut room = Room::new(ONE);
         for (seq, record) in [(Seq(1), vote), (Seq(2), entries)] {
             assert!(room.admits(172) && !room.admits(172), "one is handed to the core");
             room.flushed();
             room.given(seq, &record);
+            room.written();
             assert!(!room.admits(172), "{record:?} may not be counted in what the store said");
-            room.durable(seq, 4_032);
+            room.say(ONE + FLUSH_COST);
+            assert!(!room.admits(172), "nor what its flush is padded with");
+            room.durable(seq, ONE);
         }
-        room.durable(Seq(2), 9_000);
-        assert_eq!(room.turned(9_000), Some(true));
-        assert!(room.admits(172) && room.admits(172));
+        assert!(room.admits(172));
+    }
+
+    #[test]
+    fn the_core_is_told_once_that_there_is_less_than_enough() {
+        let mut room = Room::new(4_032);
+        assert_eq!((room.turned(9_000), room.turned(9_000), room.is_plenty()), (Some(false), None, false));
+        room.say(9_000);
+        assert_eq!((room.turned(9_000), room.turned(9_000), room.is_plenty()), (Some(true), None, true));
     }
 
     #[test]
     fn what_takes_nothing_fits_where_there_is_no_room() {
-        assert!(fits(0, 172, 0, PLENTY) && fits(0, 172, 0, SHORT));
+        assert!(fits(0, 172, 0));
     }
 
     #[test]
@@ -184,7 +201,7 @@ mod tests {
         let of_byte = Entry::new(Term(3), EntryKind::Command, vec![7].into());
         let many: Entries = vec![of_byte; 4_000].into();
         assert!(settings.room_min() < cost_of_run(&many));
-        assert!(fits(settings.room_min(), 0, settings.cost_of_append(&many), PLENTY));
+        assert!(fits(settings.room_min(), 0, settings.cost_of_append(&many).min(4_072)));
         let few: Entries = many.iter().take(9).cloned().collect();
         assert_eq!(settings.cost_of_append(&few), cost_of_run(&few));
     }

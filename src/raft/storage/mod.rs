@@ -117,7 +117,7 @@ pub trait Storage: Send + 'static {
     /// How many bytes of entries fit still, whatever the length of each. Not in it are what each entry and each record
     /// takes besides, and what a flush is padded with: it is asked anew after each flush, and what finds no room all the
     /// same waits. A store that tells it tells [`entry_bytes_max`](Storage::entry_bytes_max) too: with less room than the
-    /// largest entry takes, its peer leads nobody, and takes in what fits one by one.
+    /// largest entry takes, its peer leads nobody, and takes in nothing.
     fn room(&self) -> usize {
         usize::MAX
     }

@@ -4,9 +4,11 @@ mod directories;
 mod endings;
 mod exactly_once;
 mod full_disk;
+mod late;
 mod limits;
 mod local;
 mod restarts;
+mod short_of_room;
 mod strangers;
 mod town;
 

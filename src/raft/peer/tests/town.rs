@@ -1,6 +1,7 @@
 //! A cluster in virtual time: peers on simulated disks, and a network that can be cut.
 
 use super::Adder;
+use super::late::Late;
 use crate::fsm::{CellId, VirtualTime, World};
 use crate::raft::Time;
 use crate::raft::peer::{Builder, Failure, Outcome, Peer, Pending};
@@ -63,6 +64,7 @@ pub(super) struct Town {
     pub(super) time: VirtualTime,
     net: Net,
     disks: BTreeMap<u64, Arc<SimulatedDisk>>,
+    logs: BTreeMap<u64, Late>,
     size: u64,
     tune: Tune,
     starts: u64,
@@ -72,8 +74,8 @@ impl Town {
     /// So many peers, all started, none elected.
     pub(super) fn new(seed: u64, size: u64, tune: Tune) -> Town {
         let disks = (0..size).map(|id| (id, Arc::new(SimulatedDisk::new(seed + id)))).collect();
-        let mut town =
-            Town { time: VirtualTime::new(seed), net: Net::default(), disks, size, tune, starts: seed << 20 };
+        let (time, net, logs) = (VirtualTime::new(seed), Net::default(), BTreeMap::new());
+        let mut town = Town { time, net, disks, logs, size, tune, starts: seed << 20 };
         (0..size).for_each(|id| town.start(id));
         town
     }
@@ -87,8 +89,10 @@ impl Town {
             .segment_bytes(256 << 10)
             .seed(self.starts);
         let disk = Arc::clone(&self.disks[&id]);
-        let peer =
-            (self.tune)(builder).spawn_on(&self.time, self.time.now(), disk, |log| log).expect("nothing refuses it");
+        let mut log = None;
+        let wrap = |wal| log.insert(Late::new(wal)).clone();
+        let peer = (self.tune)(builder).spawn_on(&self.time, self.time.now(), disk, wrap).expect("nothing refuses it");
+        self.logs.extend(log.map(|log| (id, log)));
         self.net.peers.insert(id, peer);
     }
 
@@ -124,6 +128,11 @@ impl Town {
 
     pub(super) fn disk(&self, id: u64) -> &SimulatedDisk {
         &self.disks[&id]
+    }
+
+    /// What this peer keeps its log in.
+    pub(super) fn log(&self, id: u64) -> &Late {
+        &self.logs[&id]
     }
 
     /// A packet on its way from one peer to another.

@@ -154,7 +154,7 @@ fn a_log_has_room_for_its_largest_entry_without_a_segment_to_come() {
     let mut wal = Wal::open(Arc::clone(&disk), WalOptions::new(1), stamp).unwrap();
     wal.recover(None).unwrap();
     // As the replica asks, which is short of room while it is told less.
-    let enough = wal.entry_bytes_max() + 72;
+    let enough = wal.entry_bytes_max() + 72 + 512 + 4_160;
     assert!(enough <= wal.room(), "right after it was opened: {}", wal.room());
     put(&mut wal, &[Record::Born, state(1, None)]);
     let largest = Entry::new(Term(1), EntryKind::Command, vec![7; wal.entry_bytes_max()].into());

@@ -1,0 +1,44 @@
+//! A follower with little room left: nothing that it takes in may keep votes and marks from the room that is theirs.
+
+use super::town::Town;
+use crate::raft::storage::Storage;
+use std::time::Duration;
+
+/// Entries are small, so that many find room once there is little of it.
+fn small() -> Town {
+    Town::new(21, 3, |builder| {
+        let builder = builder.segment_bytes(128 << 10).snapshot_entries(1 << 40);
+        builder.tune(|options| (options.entry_bytes_max, options.append_bytes_max) = (1_000, 1_000))
+    })
+}
+
+/// From now on there is no room for another segment on this disk, and some for whatever else is written.
+fn fill(town: &Town, id: u64) {
+    let used = town.disk(id).used();
+    town.disk(id).set_capacity(used + (64 << 10));
+}
+
+#[test]
+fn entries_that_come_faster_than_they_are_written_leave_votes_and_marks_their_room() {
+    let mut town = small();
+    let leader = town.leader();
+    let (follower, other) = ((leader + 1) % 3, (leader + 2) % 3);
+    town.run(Duration::from_secs(1));
+    fill(&town, follower);
+    let held = |town: &Town| town.peer(follower).status().last.0;
+    // What is on its way to its disk is padded there, and the follower hears of it only after more has come.
+    for number in 0..60 {
+        town.log(follower).hold();
+        (0..3).for_each(|_| assert!(town.add(leader, number).is_ok()));
+        town.log(follower).tell();
+        town.run(Duration::from_millis(3));
+    }
+    let (room, last) = (town.log(follower).room(), held(&town));
+    assert!(60 < last && last < 180 && room < 9_000, "{last} entries, and room for {room} bytes");
+    assert_eq!(town.log(follower).refused(), 0, "entries wait, and whatever comes behind them");
+    town.cut(leader);
+    town.run(Duration::from_secs(2));
+    assert_eq!(town.leader(), other, "with the follower's vote, which is durable");
+    assert_eq!(town.log(follower).refused(), 0);
+    town.peers().iter().for_each(|peer| assert_eq!(peer.fault(), None));
+}
