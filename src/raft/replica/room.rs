@@ -51,12 +51,6 @@ impl Settings {
         let largest = self.append_bytes_max.max(self.entry_bytes_max);
         largest.saturating_add(ENTRY_COST + RECORD_COST + BESIDE + FLUSH_COST)
     }
-
-    /// What a leader's entries take: no more than who is not short of room has, for it would seek none, and what it does
-    /// not take in comes again as it was. What finds no room then waits for some.
-    pub(super) fn cost_of_append(&self, entries: &Entries) -> usize {
-        cost_of_run(entries).min(self.room_min())
-    }
 }
 
 /// The room that there is, as far as it is known here.
@@ -117,6 +111,26 @@ impl Room {
             self.handed += cost;
         }
         fits
+    }
+
+    /// How many of a leader's entries the core may be handed, from the first on: so many count as handed.
+    ///
+    /// Not all or none: who is not short of room seeks none, and more may come at once than it ever has.
+    pub(super) fn admits_first(&mut self, entries: &Entries) -> usize {
+        if self.admits(cost_of_run(entries)) {
+            return entries.len();
+        }
+        let (mut count, mut cost, mut term) = (0, 0, None);
+        for entry in entries.iter() {
+            let record = if term.replace(entry.term) == Some(entry.term) { 0 } else { RECORD_COST };
+            let more = cost + record + ENTRY_COST + entry.bytes.len();
+            if !fits(self.said, self.taken + self.handed, more) {
+                break;
+            }
+            (count, cost) = (count + 1, more);
+        }
+        self.handed += cost;
+        count
     }
 
     /// The core has said what follows from what it was handed.
@@ -193,17 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn no_append_is_more_than_who_is_not_short_of_room_has() {
-        let heartbeat = std::time::Duration::from_millis(50);
-        let (append_bytes_max, entry_bytes_max) = (4_000, 1_000);
-        let settings =
-            Settings { heartbeat, election: heartbeat, append_bytes_max, entry_bytes_max, piece_bytes: 1_000 };
-        let of_byte = Entry::new(Term(3), EntryKind::Command, vec![7].into());
-        let many: Entries = vec![of_byte; 4_000].into();
-        assert!(settings.room_min() < cost_of_run(&many));
-        assert!(fits(settings.room_min(), 0, settings.cost_of_append(&many).min(4_072)));
-        let few: Entries = many.iter().take(9).cloned().collect();
-        assert_eq!(settings.cost_of_append(&few), cost_of_run(&few));
+    fn of_a_long_append_as_many_entries_are_taken_as_fit() {
+        let of_byte = |term| Entry::new(Term(term), EntryKind::Command, vec![7].into());
+        let many: Entries = [3, 3, 3, 4, 4, 5].map(of_byte).into_iter().collect();
+        let run = |count| many.iter().take(count).cloned().collect::<Entries>();
+        for count in 0..=many.len() {
+            let least = BESIDE + cost_of_run(&run(count)) + FLUSH_COST;
+            assert_eq!(Room::new(least).admits_first(&many), count);
+            let mut room = Room::new(least + 72);
+            assert!(room.admits_first(&run(count)) == count && !room.admits(73) && room.admits(72), "they count");
+        }
+        assert_eq!(Room::new(0).admits_first(&Entries::NONE), 0);
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         Admitted::NoRoom
     }
 
-    /// Hands a message to the core, unless the disk has no room for its entries: then it is as good as lost. From what is
+    /// Hands a message to the core: of a leader's entries those that the disk has room for, the rest is as good as lost. From what is
     /// forwarded to a leader, copies of what is on its way are struck.
     pub(super) fn on_message(
         &mut self,
@@ -176,9 +176,17 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 }
                 Message::Forward { entries }
             }
-            Message::Append(append) if !self.room.admits(self.settings.cost_of_append(&append.entries)) => {
-                mark!("append-without-room");
-                return role;
+            Message::Append(mut append) => {
+                let fitting = self.room.admits_first(&append.entries);
+                if fitting < append.entries.len() {
+                    mark!("append-without-room");
+                    // A probe would have an answer, and the same again at once.
+                    if fitting == 0 {
+                        return role;
+                    }
+                    append.entries = append.entries[..fitting].iter().cloned().collect();
+                }
+                Message::Append(append)
             }
             message => message,
         };

@@ -42,3 +42,38 @@ fn entries_that_come_faster_than_they_are_written_leave_votes_and_marks_their_ro
     assert_eq!(town.log(follower).refused(), 0);
     town.peers().iter().for_each(|peer| assert_eq!(peer.fault(), None));
 }
+
+#[test]
+fn of_an_append_that_is_longer_than_the_room_the_beginning_is_taken_in() {
+    let mut town = Town::new(22, 3, |builder| {
+        let builder = builder.segment_bytes(128 << 10).snapshot_entries(1 << 40);
+        builder.tune(|options| {
+            (options.entry_bytes_max, options.append_bytes_max, options.cache_bytes) = (16_000, 16_000, 0);
+        })
+    });
+    let leader = town.leader();
+    let (follower, other) = ((leader + 1) % 3, (leader + 2) % 3);
+    town.run(Duration::from_secs(1));
+    fill(&town, follower);
+    // One by one, so that each takes a flush of its own.
+    while 25_000 <= town.log(follower).room() {
+        assert!(town.add(leader, 1).is_ok());
+        town.run(Duration::from_millis(50));
+    }
+    town.cut(follower);
+    for _ in 0..6 {
+        let open: Vec<_> = (0..500).map(|_| town.peer(leader).propose(1).expect("the inbox has room")).collect();
+        open.into_iter().for_each(|pending| assert!(town.wait(pending).is_ok()));
+        town.run(Duration::from_millis(50));
+    }
+    let last = |town: &Town, id| town.peer(id).status().last.0;
+    let before = last(&town, follower);
+    town.heal();
+    town.run(Duration::from_secs(2));
+    let (taken, room) = (last(&town, follower) - before, town.log(follower).room());
+    assert!(500 < taken && taken < 2_000, "{taken} entries, and room for {room} bytes");
+    assert_eq!(town.log(follower).refused(), 0, "entries wait, and whatever comes behind them");
+    town.cut(leader);
+    town.run(Duration::from_secs(2));
+    assert_eq!(town.leader(), other, "with the follower's vote, which is durable");
+}
