@@ -186,6 +186,15 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         State::Failed
     }
 
+    /// A state behind one that has found no room takes its place: it tells all that the other did, and its number, once it
+    /// is durable, covers the other's. What is kept for marks would not do for terms without end.
+    fn wait(&mut self, seq: Seq, record: Record) {
+        match (self.waiting.back_mut(), &record) {
+            (Some(last @ (_, Record::State { .. })), Record::State { .. }) if self.refused => *last = (seq, record),
+            _ => self.waiting.push_back((seq, record)),
+        }
+    }
+
     /// Stages what waits, as far as there is room.
     fn stage(&mut self, state: State, context: &mut Context<Self>) -> Result<State, Error> {
         let mut last = None;
@@ -318,7 +327,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
             (State::Failed, _) => Ok(State::Failed),
             (state @ (State::Idle | State::Writing { .. }), Command::Write { records, commit }) => {
                 self.store.commit(commit);
-                self.waiting.extend(records);
+                records.into_iter().for_each(|(seq, record)| self.wait(seq, record));
                 self.stage(state, context)
             }
             (state @ (State::Idle | State::Writing { .. }), Command::Release(keep)) => {

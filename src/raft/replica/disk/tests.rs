@@ -3,8 +3,8 @@
 use super::*;
 use crate::fsm::{Address, Runner, VirtualTime};
 use crate::raft::storage::snapshot::format;
-use crate::raft::storage::{Reader, SimulatedDisk, Snapshot};
-use crate::raft::{ClusterId, Entry, Recovered, Term};
+use crate::raft::storage::{Reader, SimulatedDisk, Snapshot, Stamp, WalOptions};
+use crate::raft::{ClusterId, Entry, NodeId, Recovered, Term};
 use crate::sync::lock::Lock;
 use std::ops::Range;
 
@@ -125,12 +125,15 @@ struct Bench {
 
 impl Bench {
     fn new(asked: Asked) -> Bench {
-        let time = VirtualTime::new(1);
-        let (asked, heard) = (Arc::new(Lock::new(asked)), Arc::new(Lock::new(Vec::new())));
+        let asked = Arc::new(Lock::new(asked));
+        Bench::over(Fake(Arc::clone(&asked)), asked, Arc::new(SimulatedDisk::new(1)))
+    }
+
+    fn over(store: impl Tended, asked: Arc<Lock<Asked>>, disk: Arc<SimulatedDisk>) -> Bench {
+        let (time, heard) = (VirtualTime::new(1), Arc::new(Lock::new(Vec::new())));
         let ear = time.spawn(Ear(Arc::clone(&heard)), ());
-        let disk = Arc::new(SimulatedDisk::new(1));
         let keeper = Keeper {
-            store: Fake(Arc::clone(&asked)),
+            store,
             snapshots: Snapshots::new(Arc::clone(&disk), ClusterId(1)).expect("an empty directory"),
             replica: ear.downgrade(),
             say: |word| word,
@@ -322,7 +325,7 @@ fn a_record_that_finds_no_room_waits_and_so_does_what_comes_after_it() {
     bench.asked.lock().full = true;
     bench.write(2);
     bench.run();
-    bench.write(3);
+    bench.write_record(3, Record::Born);
     bench.time.run_for(PREPARE_AGAIN * 3, &mut ());
     assert_eq!((bench.asked.lock().staged, bench.persisted()), (1, vec![1]));
     bench.asked.lock().full = false;
@@ -360,6 +363,43 @@ fn what_is_kept_for_marks_is_spent_once_one_waits_behind_a_vote() {
     bench.write_all(vec![(Seq(1), vote), (Seq(2), mark)]);
     bench.run();
     assert_eq!((bench.asked.lock().staged, bench.persisted()), (2, vec![2]), "both came together");
+}
+
+#[test]
+fn however_many_terms_pass_while_a_vote_waits_a_mark_behind_them_finds_room() {
+    let disk = Arc::new(SimulatedDisk::new(1));
+    disk.set_capacity(128 << 10);
+    let stamp = Stamp { cluster: ClusterId(1), node: NodeId(0), members: 5, addresses: 6 };
+    let options = WalOptions { segment_bytes: 128 << 10, align: 512, ..WalOptions::new(1) };
+    let mut wal = Wal::open(Arc::clone(&disk), options, stamp).expect("it can have these");
+    wal.recover(None).expect("there is room for one segment");
+    let bench = Bench::over(wal, Arc::default(), disk);
+    let entries = Record::Entries { after: Index(0), entries: vec![Entry::blank(Term(1))].into() };
+    bench.write_all(vec![(Seq(1), Record::Born), (Seq(2), Record::State { term: Term(1), vote: None })]);
+    bench.write_record(3, entries);
+    for seq in 4..400 {
+        bench.write(seq);
+        bench.run();
+    }
+    let durable = bench.persisted().last().copied();
+    assert!(durable < Some(300), "{durable:?}: votes wait");
+    bench.write_record(400, Record::Mark { at: LogId::new(1, 1) });
+    bench.run();
+    assert_eq!(bench.persisted().last(), Some(&400));
+}
+
+#[test]
+fn of_two_states_that_wait_the_later_is_written_and_tells_of_both() {
+    let bench = Bench::new(Asked { full: true, ..at_once() });
+    bench.run();
+    (1..=3).for_each(|seq| bench.write(seq));
+    bench.write_record(4, Record::Born);
+    bench.write(5);
+    bench.run();
+    assert_eq!(bench.persisted(), []);
+    bench.asked.lock().full = false;
+    bench.time.run_for(PREPARE_AGAIN * 2, &mut ());
+    assert_eq!((bench.asked.lock().staged, bench.persisted()), (3, vec![5]));
 }
 
 #[test]
