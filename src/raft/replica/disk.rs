@@ -226,8 +226,12 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
     }
 
     /// A mark that waits behind a vote: where the last of the room has gone, nothing else makes any.
+    /// Behind entries it would wait all the same.
     fn spend(&mut self) -> bool {
-        self.waiting.iter().any(|(_, record)| matches!(record, Record::Mark { .. })) && self.store.spend()
+        let is_behind_entries = matches!(self.waiting.front(), Some((_, Record::Entries { .. })));
+        !is_behind_entries
+            && self.waiting.iter().any(|(_, record)| matches!(record, Record::Mark { .. }))
+            && self.store.spend()
     }
 
     fn room_left(&self) -> usize {

@@ -366,6 +366,17 @@ fn what_is_kept_for_marks_is_spent_once_one_waits_behind_a_vote() {
 }
 
 #[test]
+fn what_is_kept_for_marks_is_not_spent_on_entries() {
+    let bench = Bench::new(Asked { keeps: true, ..at_once() });
+    bench.run();
+    let entries = Record::Entries { after: Index(0), entries: vec![Entry::blank(Term(1))].into() };
+    bench.write_all(vec![(Seq(1), entries), (Seq(2), Record::Mark { at: LogId::new(1, 1) })]);
+    bench.run();
+    let asked = bench.asked.lock();
+    assert!(asked.keeps && asked.refused == 1, "tried {} times", asked.refused);
+}
+
+#[test]
 fn however_many_terms_pass_while_a_vote_waits_a_mark_behind_them_finds_room() {
     let disk = Arc::new(SimulatedDisk::new(1));
     disk.set_capacity(128 << 10);
