@@ -427,7 +427,8 @@ impl<D: Disk> Storage for Wal<D> {
             wal.remarks = remarks;
             let owed = newest.as_ref().map(|newest| past.owed(newest)).unwrap_or_default();
             let marked = past.snapshot.index;
-            let (spends, begun, changes) = (false, None, Vec::new());
+            // A state that is owed stands in front of its mark.
+            let (spends, begun, changes) = (true, None, Vec::new());
             wal.open = Some(Open { past, marked, held, segment, spare, spends, begun, changes });
             for record in &owed {
                 mark!("recovery-owes-a-mark");
@@ -438,6 +439,7 @@ impl<D: Disk> Storage for Wal<D> {
                     wal.remarks.push(Remark::Marked { at });
                 }
             }
+            wal.opened().spends = false;
             wal.write()?;
             let recovered = wal.opened().past.recovered(newest.as_ref());
             Ok(recovered.expect("recovery has refused a log that begins behind its snapshot"))
