@@ -481,7 +481,7 @@ fn is_of_the_disk(fault: &str) -> bool {
 /// Whether what was read makes no sense.
 fn is_damage(why: &Error) -> bool {
     match why {
-        Error::Io(why) => why.kind() == ErrorKind::InvalidData,
+        Error::Io(why) => why.kind() == ErrorKind::InvalidData || why.to_string().contains("is damaged"),
         // Of a rotten head the version may be what has rotted.
         why => matches!(why, Error::Corrupt(_) | Error::Version(_)),
     }

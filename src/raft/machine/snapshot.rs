@@ -56,7 +56,7 @@ pub(crate) fn restore<S: StateMachine, D: Disk>(
 ) -> Result<Restored<S>, Error> {
     let file = snapshots.open(at)?;
     let bad = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("the snapshot at {at:?}: {why}"));
-    // Its checksums are right, so it was written so.
+    // The checksums of what was read so far are right, so it was written so; damage is of another kind.
     let none = |part: &str| bad(format!("{part} not decode: was it written by another version?"));
     let named = |part: &str, error: io::Error| match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => bad(format!("{part}: {error}")),

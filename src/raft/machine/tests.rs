@@ -7,6 +7,7 @@ use crate::fsm::{Address, Automaton, Context, Input, Runner, VirtualTime};
 use crate::raft::consensus::{Committed, Membership};
 use crate::raft::peer::tests::{Adder, UNWRITABLE};
 use crate::raft::peer::{Failure, Limits, Shared};
+use crate::raft::storage::snapshot::format;
 use crate::raft::storage::{Error, Reader, SimulatedDisk, Snapshots};
 use crate::raft::wire::Door;
 use crate::raft::{ClusterId, Entry, EntryKind, Identity, Incarnation, Index, LogId, NodeId, Term};
@@ -233,6 +234,23 @@ fn a_snapshot_that_makes_no_sense_is_no_fault_of_the_disk_and_its_part_is_named(
         let why = restored.expect_err("it makes no sense").to_string();
         assert!(why.contains(part) && !why.contains("the disk failed"), "{part}: {why}");
     }
+}
+
+#[test]
+fn a_snapshot_that_has_rotted_is_a_fault_of_the_disk() {
+    let (disk, at) = (Arc::new(SimulatedDisk::new(1)), LogId::new(1, 3));
+    let snapshots = Snapshots::new(Arc::clone(&disk), ClusterId(1)).expect("an empty directory");
+    let members = snapshot::encode_membership(&Membership::default());
+    let mut taking = snapshots.take(at, members).expect("there is room");
+    let mut bytes = Vec::new();
+    Sessions::<u64>::new(9).encode(&mut bytes);
+    bytes.insert(0, bytes.len() as u8);
+    bytes.resize(1_000, 7);
+    taking.write_all(&bytes).and_then(|()| taking.finish().map_err(io::Error::other)).expect("there is room");
+    disk.rot(&format::name(at), 500, 1);
+    let restored = snapshot::restore(&snapshots, at, 9, &shared().restore).map(|_| ());
+    let why = restored.expect_err("it is damaged").to_string();
+    assert!(why.contains("the disk failed") && why.contains("is damaged"), "{why}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl<D: Disk> SnapshotFile<D> {
     }
 }
 
-/// Reads the state of a snapshot. Damage is an error of the kind `InvalidData`.
+/// Reads the state of a snapshot. Damage is an error of the kind `Other`: `InvalidData` is what was written so.
 #[derive(Debug)]
 pub struct State<'a, D: Disk> {
     of: &'a SnapshotFile<D>,
@@ -80,7 +80,7 @@ impl<D: Disk> Read for State<'_, D> {
                 Err(Fault::Io(error)) => return Err(error),
                 Err(Fault::Damaged | Fault::Version(_)) => {
                     let file = name(self.of.snapshot.at);
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{file} is damaged")));
+                    return Err(io::Error::other(format!("{file} is damaged")));
                 }
             }
         }
