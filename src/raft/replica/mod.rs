@@ -8,8 +8,8 @@
 //!                                    └─ packets ─>   └──── what to bring whom ─> transfers, one for each snapshot
 //! ```
 //! Its state is the core's own [`Role`], so what is drawn there is what runs here. `next` hands each input to the core;
-//! [`flush`](Automaton::flush) asks it once for all that follows, after each batch. A `Transition` only redraws the
-//! picture of the present that a status shows.
+//! [`flush`](Automaton::flush) asks it once for all that follows, after each batch. A `Transition` decides
+//! nothing: the runner has ended the state timeout by then, which the next flush sets anew.
 
 mod copies;
 pub(crate) mod disk;

@@ -108,14 +108,12 @@ impl AsRef<[u8]> for Short {
 }
 
 fn share(packet: &[u8]) -> Bytes {
-    let mut bytes = [0; SHORT];
-    match bytes.get_mut(..packet.len()) {
-        Some(there) => {
-            there.copy_from_slice(packet);
-            Bytes::from_owner(Short { len: packet.len(), bytes })
-        }
-        None => Bytes::copy_from_slice(packet),
+    if SHORT < packet.len() {
+        return Bytes::copy_from_slice(packet);
     }
+    let mut bytes = [0; SHORT];
+    bytes[..packet.len()].copy_from_slice(packet);
+    Bytes::from_owner(Short { len: packet.len(), bytes })
 }
 
 impl fmt::Debug for Outbox {

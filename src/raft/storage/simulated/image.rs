@@ -236,7 +236,9 @@ mod tests {
                 let align = [1, 512, PAGE as u64][draws.below(3) as usize];
                 let (at, len) = (draws.below(20_000) / align * align, draws.below(10_000) / align * align);
                 let byte = draws.below(3) as u8;
-                let bytes = vec![byte; len as usize];
+                // Zeros at its end, of which a page keeps none.
+                let kept = draws.below(len + 1) as usize;
+                let bytes = [vec![byte; kept], vec![0; len as usize - kept]].concat();
                 match byte {
                     0 => Piece::zeros(at, bytes.len()).for_each(|piece| image.put(&piece)),
                     _ => Piece::all(at, &bytes).for_each(|piece| image.put(&piece)),
