@@ -69,6 +69,14 @@ impl Consensus {
         debug_assert_eq!(invariants::state(self, role), Ok(()), "after each flush");
     }
 
+    /// Whether the mark of a snapshot that a leader has brought is on its way to the disk.
+    #[must_use]
+    pub fn is_installing(&self) -> bool {
+        let is_given = self.said.mark == self.log.snapshot();
+        let is_brought = if is_given { self.said.installed } else { self.install.is_some() };
+        is_brought && !(is_given && self.said.mark_seq <= self.stream.durable())
+    }
+
     /// When to come back if nothing happens.
     #[must_use]
     pub fn deadline(&self) -> Time {

@@ -192,9 +192,13 @@ impl<D: Disk, C: Send + 'static> Automaton for Bring<D, C> {
 }
 
 impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
-    /// Who is newborn takes nothing.
+    /// Who is newborn takes nothing, nor does who has a snapshot whose mark is not durable yet, but of that one: each stays at
+    /// least until the mark of a newer one is, so while the disk stands still they would be as many as a leader takes.
     pub(super) fn on_chunk(&mut self, role: &Role, from: Identity, chunk: Chunk) {
         if self.life_of(from.node) != Some(from.incarnation) {
+            return;
+        }
+        if self.core.is_installing() && chunk.at != self.core.log().snapshot() {
             return;
         }
         match (role, &self.homes) {

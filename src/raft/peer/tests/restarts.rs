@@ -2,7 +2,9 @@
 
 use super::town::{Town, Tune};
 use crate::raft::machine::Caller;
+use crate::raft::storage::Disk;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const OFTEN: Tune = |builder| builder.snapshot_entries(20);
 
@@ -61,6 +63,29 @@ fn who_was_away_while_the_log_was_cut_is_brought_a_snapshot() {
     assert_eq!(town.read(away), Ok((0..80).collect()));
     settled(&mut town);
     assert_eq!(town.add(away, 80), Ok((0..=80).sum()), "its sessions go on");
+}
+
+#[test]
+fn who_is_brought_one_snapshot_after_the_other_keeps_few_while_its_disk_stands_still() {
+    let mut town = Town::new(5, 3, |builder| builder.snapshot_entries(1));
+    let leader = town.leader();
+    let slow = (leader + 1) % 3;
+    town.add(leader, 0).expect("a quorum");
+    town.log(slow).hold();
+    let snapshots = |town: &Town| {
+        let names = town.disk(slow).list().expect("it has power");
+        names.iter().filter(|name| name.starts_with("snap-")).count()
+    };
+    let mut most = 0;
+    for number in 1..100 {
+        town.add(leader, number).expect("a quorum");
+        town.run(Duration::from_millis(20));
+        most = most.max(snapshots(&town));
+    }
+    assert!(town.peer(slow).status().snapshots_installed <= 1 && (2..=4).contains(&most), "{most} snapshots");
+    town.log(slow).tell();
+    settled(&mut town);
+    assert!(1 < town.peer(slow).status().snapshots_installed && snapshots(&town) <= 4, "{}", snapshots(&town));
 }
 
 #[test]
