@@ -14,7 +14,7 @@ pub(super) struct Floor<T> {
 }
 
 impl<T> Floor<T> {
-    /// `told` hears of turns that take long; `ahead` is shown each task a turn before its own.
+    /// `told` hears of turns that take long; `ahead` is shown the task behind each that is taken from the front of a queue.
     pub(super) fn new(workers: usize, told: Told, ahead: Ahead<T>) -> Floor<T> {
         Floor {
             places: (0..workers).map(|_| Place::new(ahead)).collect(),
