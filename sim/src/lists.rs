@@ -13,12 +13,27 @@ pub type Key = u8;
 /// A number, and the index of the entry that has appended it.
 pub type Item = (u64, u64);
 
-/// An item's bytes in a snapshot at most: two numbers.
-const ITEM_BYTES_MAX: usize = 20;
+/// A list's name and length take at most so many bytes of a snapshot.
+const HEAD_BYTES_MAX: usize = 12;
 
 /// All lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lists(BTreeMap<Key, Vec<Item>>);
+pub struct Lists(BTreeMap<Key, List>);
+
+/// One list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct List {
+    items: Vec<Item>,
+    /// The items as a snapshot has them: a snapshot that came often wrote them anew each time, a seventh of a seed's time.
+    bytes: Vec<u8>,
+}
+
+impl List {
+    fn push(&mut self, item: Item) {
+        self.items.push(item);
+        item.encode(&mut self.bytes);
+    }
+}
 
 /// A command: a list's last number is a register, which an append writes, and a swap if it holds what is expected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +85,7 @@ impl Lists {
     /// One list; empty if nothing was ever appended to it.
     #[must_use]
     pub fn get(&self, key: Key) -> &[Item] {
-        self.0.get(&key).map_or(&[], Vec::as_slice)
+        self.0.get(&key).map_or(&[], |list| list.items.as_slice())
     }
 
     /// What a reader of one list sees.
@@ -82,7 +97,7 @@ impl Lists {
 
     /// All lists, by name.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &[Item])> + '_ {
-        self.0.iter().map(|(&key, list)| (key, list.as_slice()))
+        self.0.iter().map(|(&key, list)| (key, list.items.as_slice()))
     }
 }
 
@@ -96,17 +111,18 @@ impl StateMachine for Lists {
         if change.expected.is_none_or(|expected| expected == last) {
             list.push((change.number, applied.index.0));
         }
-        Seen { last, len: list.len() as u64 }
+        Seen { last, len: list.items.len() as u64 }
     }
 
     fn snapshot(&self) -> impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static {
-        let items = self.0.values().map(Vec::len).sum::<usize>();
-        let mut bytes = Vec::with_capacity(ITEM_BYTES_MAX * items + 64);
-        // As a `Vec<(Key, Vec<Item>)>` is written, without a copy of it.
+        let of_items = self.0.values().map(|list| list.bytes.len()).sum::<usize>();
+        let mut bytes = Vec::with_capacity(of_items + HEAD_BYTES_MAX * (1 + self.0.len()));
+        // As a `Vec<(Key, Vec<Item>)>` is written.
         (self.0.len() as u64).encode(&mut bytes);
         for (key, list) in &self.0 {
             key.encode(&mut bytes);
-            list.encode(&mut bytes);
+            (list.items.len() as u64).encode(&mut bytes);
+            bytes.extend_from_slice(&list.bytes);
         }
         move |out| out.write_all(&bytes)
     }
@@ -115,7 +131,12 @@ impl StateMachine for Lists {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes)?;
         let lists = Vec::<(Key, Vec<Item>)>::from_bytes(&bytes).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Lists(lists.into_iter().collect()))
+        let list = |items: Vec<Item>| {
+            let mut list = List::default();
+            items.into_iter().for_each(|item| list.push(item));
+            list
+        };
+        Ok(Lists(lists.into_iter().map(|(key, items)| (key, list(items))).collect()))
     }
 }
 
@@ -132,6 +153,8 @@ mod tests {
         }
         let mut bytes = Vec::new();
         lists.snapshot()(&mut bytes).unwrap();
+        let items: Vec<(Key, Vec<Item>)> = lists.iter().map(|(key, items)| (key, items.to_vec())).collect();
+        assert_eq!(items.to_bytes(), bytes);
         assert_eq!(Lists::restore(&mut bytes.as_slice()).unwrap(), lists);
         assert!(Lists::restore(&mut &bytes[1..]).is_err());
     }
