@@ -220,6 +220,7 @@ mod counters {
         "command-moves-to-the-next-session",
         "ticket-overdue",
         "proposal-refused-full-and-unled",
+        "proposal-held",
         "proposal-without-room",
         "append-without-room",
         "forward-without-a-leader",

@@ -273,14 +273,19 @@ impl<R> InFlight<R> {
     /// Takes those that have not been tried yet.
     pub(crate) fn take_fresh(&mut self, now: Time) -> Vec<(Token, Entry)> {
         let fresh = mem::take(&mut self.fresh);
-        fresh.into_iter().filter_map(|token| self.try_again(token, now)).collect()
+        self.take_again(fresh, now)
+    }
+
+    /// Takes these, as far as they still wait.
+    pub(crate) fn take_again(&mut self, tokens: Vec<Token>, now: Time) -> Vec<(Token, Entry)> {
+        tokens.into_iter().filter_map(|token| self.try_again(token, now)).collect()
     }
 
     /// Takes those whose time to be tried again has come.
     pub(crate) fn take_due(&mut self, now: Time) -> Vec<(Token, Entry)> {
         let is_due = |ticket: &Ticket<R>| mutate!(TicketTriedOnce, ticket.again <= now, false);
         let due: Vec<Token> = self.tickets.iter().filter(|(_, t)| is_due(t)).map(|(token, _)| *token).collect();
-        due.into_iter().filter_map(|token| self.try_again(token, now)).collect()
+        self.take_again(due, now)
     }
 
     fn try_again(&mut self, token: Token, now: Time) -> Option<(Token, Entry)> {

@@ -125,6 +125,8 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     reads: BTreeMap<Token, (Time, machine::Reading<S>)>,
     reads_seen: u64,
     room: Room,
+    /// What a leader places once more of what it has written is durable: until then it cannot know whether there is room.
+    held: Vec<Token>,
     led_by: Option<NodeId>,
     /// The mark that the receiver of snapshots knows.
     mark: LogId,
@@ -153,6 +155,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             reader: parts.store.reader(),
             snapshots: parts.snapshots.clone(),
             room: Room::new(parts.store.room()),
+            held: Vec::new(),
             parts: Some(parts),
             homes: None,
             settings,
@@ -236,7 +239,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             Word::Disk(disk::Word::Persisted(seq, room)) => {
                 self.room.durable(seq, room);
-                self.step(role, Input::Persisted(seq), now)
+                let role = self.step(role, Input::Persisted(seq), now);
+                self.try_held(role, now)
             }
             Word::Machine(machine::Word::Look) => self.try_fresh(role, now),
             Word::Machine(machine::Word::Snapshotted { at, membership }) => {

@@ -82,6 +82,11 @@ impl Room {
         self.plenty
     }
 
+    /// Whether more may fit than can be said: what is out takes less, for sure, than it is counted for.
+    pub(super) fn is_unsure(&self) -> bool {
+        0 < self.taken + self.handed
+    }
+
     /// The store says so.
     pub(super) fn say(&mut self, room: usize) {
         self.said = room;

@@ -53,6 +53,8 @@ enum Admitted {
     New,
     /// A copy of it is in the log already: that is as good as placed.
     Copy,
+    /// More is on its way to the disk than there was room for beside it, for sure.
+    Later,
     NoRoom,
 }
 
@@ -120,6 +122,16 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.try_fresh(role, now)
     }
 
+    /// More is durable: what was held may find room now, or is told that there is none.
+    pub(super) fn try_held(&mut self, role: Role, now: Time) -> Role {
+        if self.held.is_empty() {
+            return role;
+        }
+        let held = std::mem::take(&mut self.held);
+        let held = self.shared.flight.lock().take_again(held, now);
+        self.try_all(role, held, now)
+    }
+
     /// There is another leader.
     pub(super) fn on_retry(&mut self, role: Role, now: Time) -> Role {
         let due = self.shared.flight.lock().take_due(now);
@@ -136,6 +148,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             match self.admit(&entry) {
                 Admitted::New => role = self.step(role, Input::Propose { entry, token }, now),
                 Admitted::Copy => _ = self.shared.flight.lock().sent(token),
+                Admitted::Later => self.held.push(token),
                 Admitted::NoRoom => self.shared.flight.lock().refused(token, Refusal::Full, &mut told),
             }
         }
@@ -152,9 +165,11 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if self.room.admits(cost_of(entry)) {
             return Admitted::New;
         }
-        mark!("proposal-without-room");
         name.iter().for_each(|name| self.copies.take_back(name));
-        Admitted::NoRoom
+        let is_later = self.room.is_plenty() && self.room.is_unsure();
+        mark!("proposal-held", is_later);
+        mark!("proposal-without-room", !is_later);
+        if is_later { Admitted::Later } else { Admitted::NoRoom }
     }
 
     /// Hands a message to the core: of a leader's entries those that the disk has room for, the rest is as good as lost. From what is

@@ -77,3 +77,25 @@ fn of_an_append_that_is_longer_than_the_room_the_beginning_is_taken_in() {
     town.run(Duration::from_secs(2));
     assert_eq!(town.leader(), other, "with the follower's vote, which is durable");
 }
+
+/// A flush that nobody has heard of yet may take more of a small segment than it will turn out to.
+#[test]
+fn what_comes_faster_than_the_disk_tells_waits_for_it_and_is_not_told_that_the_disk_is_full() {
+    let mut town = small();
+    let leader = town.leader();
+    town.run(Duration::from_secs(1));
+    assert!(town.add(leader, 0).is_ok(), "its session is open");
+    town.log(leader).hold();
+    let mut open = Vec::new();
+    for number in 0..60 {
+        open.push(town.peer(leader).propose(number).expect("the inbox has room"));
+        town.run(Duration::from_micros(10)); // in a turn of its own, and a flush, for all that is known
+    }
+    let written = town.peer(leader).status().last.0;
+    assert!(written < 60, "some wait: {written}");
+    open.iter_mut().for_each(|pending| assert!(pending.try_take().is_none(), "all is open"));
+    town.log(leader).tell();
+    let before = town.time.now();
+    open.into_iter().for_each(|pending| assert!(town.wait(pending).is_ok()));
+    assert!(town.time.now() < before.after(Duration::from_millis(50)), "at once, and not with the next repetition");
+}
