@@ -16,6 +16,9 @@ use std::sync::Arc;
 const CHANGES: u64 = 4;
 /// So often each is asked for reads: where packets are lost, some of those questions are.
 const READS: u64 = 16;
+/// A question, the round before it, its own round and its answer go six ways, a quarter of the least timeout each at most;
+/// a change goes as many. Clocks may drift, and disks take their time.
+const WAYS: u32 = 2;
 /// In so many longest timeouts a read is asked for so often that not all of it is lost.
 const PATIENCE: u64 = 8;
 
@@ -31,6 +34,9 @@ pub(super) type Told = Arc<Lock<Vec<(usize, Call, bool)>>>;
 
 impl Phase<'_> {
     pub(super) fn be_asked(&mut self) -> Option<()> {
+        if self.world.swarm.timeout < WAYS * self.world.swarm.election {
+            return Some(()); // what is asked may be given up before its answer can come, time and again
+        }
         let (told, elections) = (Told::default(), self.elections());
         let calls = [(Call::Change, CHANGES), (Call::Read, READS)];
         let all = self.core.iter().flat_map(|&id| calls.map(|(call, times)| ((id, call), times)));

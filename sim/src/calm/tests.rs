@@ -1,7 +1,8 @@
 use super::*;
 use crate::lists::Lists;
 use crate::mutants::cause;
-use crate::plan::{Families, INBOX, TICKETS, What, swarm};
+use crate::plan::{Families, INBOX, Swarm, TICKETS, What, swarm};
+use std::sync::Arc;
 
 #[test]
 fn clients_do_not_ask_who_may_never_answer() {
@@ -198,4 +199,11 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     for ask in [led, commit, rest, asked, equal, quiet, end] {
         assert_eq!(broken(be_still, ask), None);
     }
+    // Of one who gives up before an answer can come nothing is wanted: the same as above, but for the time.
+    let hurried: Happens = |phase| {
+        cut_a_follower(phase);
+        phase.t_max *= 10;
+        phase.world.swarm = Arc::new(Swarm { timeout: Duration::from_millis(70), ..(*phase.world.swarm).clone() });
+    };
+    assert_eq!(broken(hurried, asked), None);
 }
