@@ -94,6 +94,7 @@ mod counters {
         "snapshot-of-old-term",
         "campaign-forborne",
         "append-dropped-full-disk",
+        "probe-heard-full-disk",
         "heartbeat-heard-full-disk",
         "round-heard-twice",
         "round-answered-behind-disk",

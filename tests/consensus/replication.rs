@@ -321,6 +321,20 @@ fn a_full_disk_refuses_entries_and_not_votes() {
 }
 
 #[test]
+fn who_has_no_room_says_where_its_log_meets_the_leaders_and_commits_what_it_holds() {
+    let mut peer = Solo::new(3, 3, &[1, 2, 2]);
+    peer.step(Input::Room(false));
+    assert_eq!(peer.hear_unsynced(1, append(4, LogId::new(4, 9), &[], 0)), [], "its term is not durable yet");
+    assert_eq!(peer.sync(), [(1, conflict(4, 1, 0, 4))], "its log ends there");
+    assert_eq!(peer.hear(1, append(4, LogId::new(3, 3), &[], 0)), [(1, conflict(4, 1, 2, 2))]);
+    assert_eq!(peer.hear(1, append(4, LogId::new(2, 3), &[4], 3)), [], "entries are as good as lost");
+    assert_eq!(peer.hear(1, append(4, LogId::new(4, 4), &[4], 3)), [], "and so is what comes behind them");
+    assert_eq!((peer.log(), peer.commit()), (vec![1, 2, 2], 0));
+    assert_eq!(peer.hear(1, append(4, LogId::new(2, 3), &[], 3)), [(1, matched(4, 1, 3))]);
+    assert_eq!((peer.log(), peer.commit()), (vec![1, 2, 2], 3));
+}
+
+#[test]
 fn a_leader_without_room_gives_up_and_every_token_is_answered_once() {
     let mut leader = Solo::leader(3, 4, &[]);
     let now = leader.now;

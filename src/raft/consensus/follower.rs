@@ -78,10 +78,15 @@ impl Follower {
         if mutate!(VoteCleared, false, true) {
             core.vote = None;
         }
-        if !core.room {
+        // An append without entries needs no room, nor does its answer: by it alone a leader that is new, or has cut
+        // its log, learns where we stand; hence the commit of what we hold, and the snapshot that makes room. One with
+        // entries is as good as lost even if it does not attach: of a window whose first is dropped none does, and to
+        // say so would bring it all again, pulse after pulse. A probe that is not answered comes again without.
+        if !core.room && !append.entries.is_empty() {
             mark!("append-dropped-full-disk");
             return Role::Follower(self);
         }
+        mark!("probe-heard-full-disk", !core.room);
         match core.log.attach(append.term, append.prev, &append.entries, core.commit) {
             Met::Equal(index) => {
                 self.verified = self.verified.max(index);

@@ -99,3 +99,34 @@ fn what_comes_faster_than_the_disk_tells_waits_for_it_and_is_not_told_that_the_d
     open.into_iter().for_each(|pending| assert!(town.wait(pending).is_ok()));
     assert!(town.time.now() < before.after(Duration::from_millis(50)), "at once, and not with the next repetition");
 }
+
+#[test]
+fn who_is_short_of_room_is_brought_the_snapshot_that_makes_some_by_a_leader_that_does_not_know_it_yet() {
+    let mut town = Town::new(23, 3, |builder| {
+        let builder = builder.segment_bytes(128 << 10).snapshot_entries(100);
+        builder.tune(|options| (options.entry_bytes_max, options.append_bytes_max, options.margin) = (1_000, 1_000, 10))
+    });
+    let leader = town.leader();
+    let follower = (leader + 1) % 3;
+    town.run(Duration::from_secs(1));
+    fill(&town, follower);
+    // One by one, so that each takes a flush of its own.
+    while 5_744 <= town.log(follower).room() {
+        assert!(town.add(leader, 1).is_ok());
+        town.run(Duration::from_millis(50));
+    }
+    let before = town.peer(follower).status().last;
+    town.cut(follower);
+    while town.peer(leader).status().first <= before.next() {
+        assert!(town.add(leader, 1).is_ok());
+    }
+    town.crash(leader);
+    town.start(leader);
+    let leads = town.leader();
+    town.heal();
+    town.run(Duration::from_secs(5));
+    let [held, all] = [follower, leads].map(|id| town.peer(id).status());
+    assert!(before < held.last && held.last == all.last, "{:?} of {:?}", held.last, all.last);
+    assert_eq!((held.snapshots_installed, town.log(follower).refused()), (1, 0));
+    assert!(town.add(leads, 1).is_ok() && town.leader() == leads);
+}
