@@ -36,6 +36,17 @@ fn a_role_begun_anew_in_a_higher_term_knows_nothing_of_its_leaders_log() {
     assert_eq!(peer.commit(), 0);
 }
 
+/// No correct leader does: but nobody is to come out of order with himself over what he is told.
+#[test]
+fn of_a_leader_that_takes_back_what_it_has_said_nothing_is_committed_that_is_not_there() {
+    let mut peer = Solo::new(3, 3, &[]);
+    peer.hear(1, append(4, ZERO, &[3, 3, 3], 0));
+    peer.hear(1, append(4, LogId::new(3, 1), &[4], 0));
+    assert_eq!(peer.log(), [3, 4]);
+    peer.hear(1, heartbeat(4, 1, 3));
+    assert_eq!(peer.commit(), 2);
+}
+
 #[test]
 fn a_follower_that_starts_anew_in_an_idle_leaders_term_hears_of_its_commit() {
     let mut peer = Solo::new(3, 3, &[]);

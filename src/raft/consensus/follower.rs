@@ -89,7 +89,8 @@ impl Follower {
         mark!("probe-heard-full-disk", !core.room);
         match core.log.attach(append.term, append.prev, &append.entries, core.commit) {
             Met::Equal(index) => {
-                self.verified = self.verified.max(index);
+                // A leader that took back what it had said would leave less than was known to equal its log.
+                self.verified = self.verified.max(index).min(core.log.last().index);
                 // One answer is owed, for the whole of it: none before for what it merely follows.
                 self.acked = self.acked.max(append.prev.index.min(core.log.durable()));
                 self.answer = Some(Answer::Acknowledge);
