@@ -6,9 +6,12 @@ use crate::event::Event;
 use crate::node::Node;
 use crate::script::Outcomes;
 use crate::world::World;
+use rsm::raft::{Index, Term};
 
 /// After so many turns all is looked at that a peer keeps.
 pub(crate) const LOOK: u64 = 64;
+/// More entries no turn takes in, if a liar's packet says so.
+const ENTRIES_A_TURN: u64 = 64;
 
 impl World {
     /// Every packet was delivered, lost, or is on its way; every fault has come to something, or its time has not come.
@@ -37,6 +40,10 @@ impl World {
     /// R22: who has turned away what it had to. Asked when time moves on: then no turn has anything in hand, but of those
     /// who stand still.
     pub(crate) fn counts(&self) {
+        // What a liar says may be for nobody, or make no sense.
+        if 0 < self.swarm.liars {
+            return;
+        }
         // An emptied directory sends packets of a life that the others do not know.
         if self.nodes.iter().any(|node| 0 < node.wipes) {
             return;
@@ -66,9 +73,15 @@ impl World {
         let status = process.peer.status();
         let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
         let last = node.look(|core, _| core.log().last().index).unwrap_or_default();
-        let lag = check.lags(node.id, last.0.saturating_sub(status.applied.0));
-        let most = Kept::most(&self.swarm, node.life, status.term, status.applied, lag);
+        let (term, applied) = (Term(self.at_most(status.term.0)), Index(self.at_most(status.applied.0)));
+        let lag = check.lags(node.id, self.at_most(last.0.saturating_sub(status.applied.0)));
+        let most = Kept::most(&self.swarm, node.life, term, applied, lag);
         check.keeps(node.id, Kept { inbox, tickets, sessions, disk }, most);
+    }
+
+    /// Of terms and places a liar names what it likes: of those that there were no more than so many.
+    fn at_most(&self, number: u64) -> u64 {
+        if self.swarm.liars == 0 { number } else { number.min(ENTRIES_A_TURN * self.turns) }
     }
 
     /// What clients do and see is noted with this time.

@@ -38,7 +38,7 @@ pub(crate) fn is_last(seed: u64) -> bool {
 
 /// Whether this run does: all of those in which one can be stranded.
 pub(crate) fn ends(world: &World) -> bool {
-    (is_last(world.seed) || stranded::may_be(world)) && world.swarm.is_budgeted
+    (is_last(world.seed) || stranded::may_be(world)) && world.swarm.is_budgeted && world.swarm.liars == 0
 }
 
 /// Six rounds of election may be in vain in few seeds; so many in none: of each, a third at most is split.

@@ -323,6 +323,11 @@ impl Net {
         }
     }
 
+    /// The number of the packet that comes next on a link.
+    pub(crate) fn number(&self, from: usize, to: usize) -> u64 {
+        self.links[from * self.nodes + to].sent
+    }
+
     /// A packet of so many bytes is sent: which copies of it are on their way now. None: it is lost.
     pub fn send(&mut self, from: usize, to: usize, now: Time, len: usize) -> [Option<Copy>; 2] {
         let weather = self.weather;

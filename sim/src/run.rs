@@ -4,6 +4,7 @@ use crate::calm::{self, Calm};
 use crate::check::Check;
 use crate::effects::{Came, Effects};
 use crate::html::{self, About, Film};
+use crate::liar::is_stop;
 use crate::marks::{self, Marks};
 use crate::plan::{Fault, MS, Swarm, What, plan, swarm};
 use crate::scenario::Record;
@@ -16,7 +17,7 @@ use rsm::fsm::VirtualTime;
 use rsm::raft::Time;
 use rsm::raft::invariants::Violation;
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 /// No run of a few simulated seconds takes so many steps: beyond it something turns in circles.
@@ -216,6 +217,17 @@ fn has_an_end(check: &Shared<Check>, steps: u64, most: u64) {
     }
 }
 
+/// The next step of a world in which somebody lies: there a peer may end rather than fork its data, and is gone by then.
+fn lied_to(time: &VirtualTime, world: &mut World) -> Option<rsm::fsm::virtual_time::Record> {
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| time.step(world))) {
+            Ok(record) => return record,
+            Err(panic) if is_stop(&panic_words(&*panic)) => {}
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
 /// Runs a world to its end.
 fn go(
     time: &VirtualTime,
@@ -233,7 +245,7 @@ fn go(
         }
         // Counted before it is taken: the one that panics is the last of them.
         *steps += 1;
-        let Some(record) = time.step(world) else {
+        let Some(record) = (if world.swarm.liars == 0 { time.step(world) } else { lied_to(time, world) }) else {
             *steps -= 1;
             return false;
         };

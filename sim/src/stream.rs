@@ -44,6 +44,8 @@ pub enum Purpose {
     Blind,
     /// Which seeds end with a calm phase, and who is in it.
     Calm,
+    /// What liars say.
+    Lie,
 }
 
 /// The stream of one part.

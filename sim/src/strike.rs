@@ -437,45 +437,6 @@ impl World {
             self.start(id);
         }
     }
-
-    /// A process that has ended by itself, as one does whose disk has failed, starts again.
-    pub(crate) fn ended(&mut self, id: usize) {
-        let node = &mut self.nodes[id];
-        let Some(process) = node.process.as_ref().filter(|process| process.peer.has_ended()) else { return };
-        let (fault, left) = (process.peer.fault(), process.peer.status());
-        let down = match (node.broken, node.drained) {
-            (_, Some(down)) if fault.is_none() => {
-                if (left.tickets, left.queue) != (0, 0) {
-                    let why = format!("{id} has ended, and leaves {} tickets, {} inputs", left.tickets, left.queue);
-                    self.check.lock().break_rule("R21", why);
-                }
-                self.sums.drained += u64::from(down != FOR_EVER);
-                down
-            }
-            (Some(down), _) if fault.as_deref().is_some_and(is_of_the_disk) => {
-                self.sums.broken += 1;
-                node.has_failed = true;
-                down
-            }
-            _ if node.rots.is_some() && fault.as_deref().is_some_and(|fault| fault.contains("is damaged")) => {
-                self.marks.hit("end-by-damage");
-                node.rots.unwrap_or_default()
-            }
-            _ => {
-                return self.check.lock().break_rule("R23", format!("{id} has ended by itself: {fault:?}"));
-            }
-        };
-        node.kill();
-        node.disk.kill();
-        if down < FOR_EVER {
-            self.later(down, Event::Start { node: id });
-        }
-    }
-}
-
-/// Whether this is how a process ends whose disk has failed.
-fn is_of_the_disk(fault: &str) -> bool {
-    ["the disk failed: input/output error", "an earlier write failed"].iter().any(|words| fault.contains(words))
 }
 
 /// Whether what was read makes no sense.

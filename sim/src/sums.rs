@@ -98,6 +98,10 @@ sums! {
     no_members,
     /// Packets from a life of a member that is over.
     former_lives,
+    /// Packets in which a member lied.
+    lies,
+    /// Peers that have stopped over them, rather than fork their data.
+    stops,
     /// Packets that met a cut link.
     cut_off,
     /// Partitions begun.

@@ -12,6 +12,7 @@ use crate::client::{Came, Client, Next, Told};
 use crate::effects::Effects;
 use crate::event::Event;
 use crate::html::Film;
+use crate::liar::ASKED;
 use crate::marks::Counters;
 use crate::nemesis::{Armed, Held};
 use crate::net::{Copy, Net};
@@ -99,6 +100,9 @@ impl World {
     #[must_use]
     pub fn new(seed: u64, swarm: Swarm, plan: Vec<Fault>, time: &VirtualTime) -> World {
         let check = Arc::new(Shared::new(Check::new(swarm.sessions_max)));
+        if 0 < swarm.liars {
+            check.lock().asks_only(&ASKED);
+        }
         let (swarm, sent) = (Arc::new(swarm), Arc::default());
         let common = Common { seed, swarm: Arc::clone(&swarm), check: Arc::clone(&check), sent: Arc::clone(&sent) };
         let node = |id: usize| Node::new(id, time.with_clock(clock(seed, id, swarm.drift_ppm)), common.clone());
@@ -309,6 +313,9 @@ impl World {
         // A node that has lost power in this turn has said nothing.
         let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), bytes);
         let Some(mut bytes) = spend(Part::Checks, || self.nodes[from].look(departs)) else { return };
+        if from < self.swarm.liars {
+            bytes = self.lie(from, to, bytes);
+        }
         let copies = if self.net.is_aiming() {
             let kinds: Vec<_> = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
             self.net.send_aimed(from, to, self.now, bytes.len(), &kinds)

@@ -75,6 +75,8 @@ pub struct Swarm {
     pub families: Families,
     /// Faults come so many times as rarely as they may.
     pub pace: u64,
+    /// So many peers lie, the first ones: then only what nobody's word may bring about is judged.
+    pub liars: usize,
     /// Nothing goes wrong: what is not as it should be then is the simulator's fault, or the protocol's.
     pub is_control: bool,
 }
@@ -167,8 +169,16 @@ pub fn swarm(seed: u64) -> Swarm {
         is_budgeted,
         families: families(&mut draws, is_control, all, is_budgeted),
         pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
+        liars: if is_control { 0 } else { liars(seed, nodes) },
         is_control,
     }
+}
+
+/// In few seeds one lies, or any number of them.
+fn liars(seed: u64, nodes: usize) -> usize {
+    let mut draws = stream(seed, Purpose::Swarm, 4);
+    let some = if draws.chance(1, 2) { 1 } else { 1 + draws.below(nodes as u64) as usize };
+    if draws.chance(1, 32) && 1 < nodes { some } else { 0 }
 }
 
 /// Limits that most seeds never meet.

@@ -42,12 +42,13 @@ fn quiet(nodes: usize) -> Swarm {
         is_budgeted: true,
         families: Families::default(),
         pace: 1,
+        liars: 0,
         is_control: false,
     }
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 36] = [
+pub(crate) const OPTIONS: [&str; 37] = [
     "loss",
     "double",
     "replay",
@@ -84,6 +85,7 @@ pub(crate) const OPTIONS: [&str; 36] = [
     "entry",
     "sector",
     "budget",
+    "liars",
 ];
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -131,6 +133,7 @@ fn value(swarm: &Swarm, option: &str) -> String {
         "entry" => swarm.entry_bytes.to_string(),
         "sector" => swarm.sector.to_string(),
         "budget" => switch(swarm.is_budgeted),
+        "liars" => swarm.liars.to_string(),
         _ => swarm.piece_bytes.to_string(),
     }
 }
@@ -175,6 +178,7 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
         "window-bytes" => swarm.window_bytes = words.number()? as usize,
         "entry" => swarm.entry_bytes = words.number()? as usize,
         "budget" => swarm.is_budgeted = switch(words)?,
+        "liars" => swarm.liars = words.number()? as usize,
         "sector" => swarm.sector = words.number()?.max(1),
         word => return Err(format!("`{word}` is no option of a cluster")),
     }

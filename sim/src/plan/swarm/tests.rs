@@ -118,3 +118,11 @@ fn all_that_goes_wrong_goes_wrong_at_once_in_some_seeds_and_nothing_in_others() 
     };
     assert_eq!(count(|swarm| swarm.is_control && !is_quiet(swarm)), 0);
 }
+
+#[test]
+fn few_seeds_have_liars_and_no_control_has() {
+    let lied = count(|swarm| 0 < swarm.liars);
+    assert!((30..90).contains(&lied), "{lied} of {SEEDS}");
+    assert!(8 < count(|swarm| 1 < swarm.liars) && 8 < count(|swarm| swarm.liars == 1));
+    assert_eq!(count(|swarm| 0 < swarm.liars && (swarm.is_control || swarm.nodes < swarm.liars.max(2))), 0);
+}

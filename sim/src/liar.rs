@@ -1,0 +1,311 @@
+//! Members that lie: in one seed of 32 some say what no correct peer says.
+//!
+//! ```text
+//!   what a liar was to say ──> as it is
+//!                          ├─> with other numbers, entries or pieces: near what its receiver holds, or far from all
+//!                          ├─> and words of its own behind it
+//!                          └─> with other bytes, under a sum that is right         each as its frequency has it
+//! ```
+//! It lies about what it says alone: its core, its log and its disk are those of any other, and whoever is told of another
+//! life of a member, or lives in another cluster, is `stray.rs`'s. Raft stands no liars: what is agreed on is theirs to
+//! spoil. But nobody may panic over what he is told, take in more than he has room for, or come out of order with himself
+//! (R12, R20, R22, R23). Two asserts end a peer that would fork its own data: a second leader in its term, and a cut of
+//! what is committed. That is what they are for, and the peer starts again.
+
+use crate::check::packet;
+use crate::lists::Change;
+use crate::plan::MS;
+use crate::stream::{Purpose, fate, stream};
+use crate::world::World;
+use bytes::Bytes;
+use rsm::mix::Draws;
+use rsm::raft::consensus::{Append, Consensus, Message, Outcome, Role};
+use rsm::raft::machine::Codec;
+use rsm::raft::wire::{Body, Chunk, ChunkReply, Head, Packer};
+use rsm::raft::{Ask, Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Round, Term, Track};
+
+/// What is asked of a run in which somebody lies.
+pub(crate) const ASKED: [&str; 4] = ["R12", "R20", "R22", "R23"];
+
+/// How a peer ends that would fork its data, or would have to guess what they are.
+const STOPS: [&str; 3] = ["R1: at most one leader in a term", "R10: a committed entry is never cut", "does not decode"];
+
+/// Whether it has stopped rather than do that.
+pub(crate) fn is_stop(words: &str) -> bool {
+    STOPS.iter().any(|stop| words.contains(stop))
+}
+
+/// How many bytes a head takes before its three numbers.
+const HEAD: usize = 32;
+/// The least of what stands before the messages of a packet.
+const MESSAGES_FROM: usize = HEAD + 3;
+/// So long at most nobody lies, in nanoseconds.
+const HONEST: u64 = 3_000 * MS;
+/// A liar's own entry has so many bytes at most: beyond those of entries with a checksum.
+const ENTRY_MAX: u64 = 100;
+
+impl World {
+    /// What a member says in place of this, if it is a liar.
+    pub(crate) fn lie(&mut self, from: usize, to: usize, bytes: Bytes) -> Bytes {
+        let (mut draws, mut of_seed) = (self.draws_of_lie(from, to), stream(self.seed, Purpose::Lie, u64::MAX));
+        let (one_in, begin) = (1 << (2 * of_seed.below(4)), of_seed.below(HONEST));
+        if self.now.0 < begin || !draws.chance(1, one_in) {
+            return bytes;
+        }
+        let lie = Lie { facts: self.facts(from, to), lives: self.lives(from, to), draws };
+        let Some((head, bodies)) = packet(&bytes, NodeId(to as u64)) else { return bytes };
+        self.sums.lies += 1;
+        lie.instead(&head, bodies, &bytes)
+    }
+
+    fn draws_of_lie(&self, from: usize, to: usize) -> Draws {
+        let link = (from * self.nodes.len() + to) as u64;
+        Draws::new(fate(self.seed, Purpose::Lie, link, self.net.number(from, to)))
+    }
+
+    /// What both of them know: a lie near the truth goes farther.
+    fn facts(&self, from: usize, to: usize) -> Vec<u64> {
+        let of = |core: &Consensus, _: &Role| {
+            let log = core.log();
+            let ids = [log.base(), log.snapshot(), log.last()].into_iter().flat_map(|id| [id.term.0, id.index.0]);
+            let others = [core.term().0, core.commit().0, core.applied().0, log.durable().0];
+            ids.chain(others).collect::<Vec<_>>()
+        };
+        [from, to].into_iter().filter_map(|node| self.nodes[node].look(of)).flatten().collect()
+    }
+
+    fn lives(&self, from: usize, to: usize) -> Vec<u64> {
+        [from, to].into_iter().filter_map(|node| self.nodes[node].look(|core, _| core.me().incarnation.0)).collect()
+    }
+}
+
+/// A lie that is being made.
+struct Lie {
+    facts: Vec<u64>,
+    lives: Vec<u64>,
+    draws: Draws,
+}
+
+impl Lie {
+    /// What is said in place of these words, which stand in `bytes`.
+    fn instead(mut self, head: &Head, mut bodies: Vec<Body>, bytes: &Bytes) -> Bytes {
+        match self.draws.below(8) {
+            0..4 => {
+                for _ in 0..=self.draws.below(2) {
+                    let nth = self.one_of(bodies.len());
+                    bodies.get_mut(nth).into_iter().for_each(|body| self.twist(body));
+                }
+            }
+            4..7 => {
+                let own = self.invent();
+                bodies.push(own);
+            }
+            _ => return self.spoil(bytes),
+        }
+        let mut packer = Packer::default();
+        packer.begin(head);
+        bodies.iter().for_each(|body| packer.put(body));
+        Bytes::copy_from_slice(packer.seal())
+    }
+
+    /// The same words about something else.
+    fn twist(&mut self, body: &mut Body) {
+        if self.draws.chance(1, 3) {
+            match body {
+                Body::Message(Message::Append(append)) => append.entries = self.entries(&append.entries),
+                Body::Message(Message::Forward { entries }) => *entries = self.entries(entries),
+                Body::Message(Message::PreVoteReply { granted: is, .. } | Message::VoteReply { granted: is, .. }) => {
+                    *is = !*is;
+                }
+                Body::Message(Message::Vote { transfer: is, .. }) => *is = !*is,
+                Body::Message(Message::Attest { bound }) => *bound = self.life(),
+                Body::Chunk(chunk) => {
+                    chunk.bytes = self.bytes(&chunk.bytes);
+                    chunk.crc = crc32c::crc32c(&chunk.bytes);
+                }
+                _ => {}
+            }
+        }
+        let mut numbers = numbers(body);
+        for _ in 0..self.draws.below(3) {
+            let nth = self.one_of(numbers.len());
+            numbers.get_mut(nth).into_iter().for_each(|number| **number = self.number(**number));
+        }
+    }
+
+    /// Words of its own.
+    fn invent(&mut self) -> Body {
+        let (term, track, at) = (Term(0), Track(0), LogId::ZERO);
+        let outcome = if self.draws.chance(1, 2) {
+            Outcome::Matched(Index(0))
+        } else {
+            Outcome::Conflict { term, index: Index(0) }
+        };
+        let message = match self.draws.below(17) {
+            0 => Message::PreVote { asked: term, last: at },
+            1 => Message::PreVoteReply { term, asked: term, granted: self.draws.chance(1, 2) },
+            2 => Message::Vote { term, last: at, transfer: self.draws.chance(1, 2) },
+            3 => Message::VoteReply { term, granted: self.draws.chance(1, 2) },
+            4 | 5 => {
+                let entries = self.entries(&Entries::NONE);
+                Message::Append(Append { term, track, prev: at, entries, commit: Index(0) })
+            }
+            6 => Message::AppendReply { term, track, outcome },
+            7 => Message::Heartbeat { term, track, commit: Index(0), round: Round(0) },
+            8 => Message::HeartbeatReply { term, track, round: Round(0), have: Index(0), matched: Index(0) },
+            9 => Message::Forward { entries: self.entries(&Entries::NONE) },
+            10 => Message::ReadAsk { ask: Ask(0) },
+            11 => Message::ReadAnswer { ask: Ask(0), index: Index(0) },
+            12 => Message::TimeoutNow { term },
+            13 => Message::Attest { bound: self.life() },
+            14 => {
+                let bytes = self.bytes(&Bytes::new());
+                let (total, crc) = (bytes.len() as u64, crc32c::crc32c(&bytes));
+                return self.about(Body::Chunk(Chunk { term, track, at, total, offset: 0, crc, bytes }));
+            }
+            15 => return self.about(Body::Hello { level: 0 }),
+            _ => return self.about(Body::ChunkReply(ChunkReply { track, at, wanted: 0 })),
+        };
+        self.about(Body::from(message))
+    }
+
+    /// With a number wherever there is none.
+    fn about(&mut self, mut body: Body) -> Body {
+        numbers(&mut body).into_iter().for_each(|number| *number = self.number(*number));
+        body
+    }
+
+    /// Near what it was, near what is known, or far from everything.
+    fn number(&mut self, was: u64) -> u64 {
+        let near = |number: u64, by: u64| number.wrapping_add(by).wrapping_sub(1);
+        // A term that is far off ends all elections: seldom, or nothing would happen any more.
+        match self.draws.below(256) {
+            0..80 => near(was, self.draws.below(3)),
+            80..210 => {
+                let known = self.one_of(self.facts.len());
+                near(self.facts.get(known).copied().unwrap_or_default(), self.draws.below(3))
+            }
+            210..232 => was.saturating_add(self.draws.below(1_000)),
+            232..254 => self.draws.below(2),
+            254 => self.draws.bits() >> self.draws.below(64),
+            _ => u64::MAX >> self.draws.below(4),
+        }
+    }
+
+    /// A place in what has so many; 0 if that is none.
+    fn one_of(&mut self, len: usize) -> usize {
+        self.draws.below(len.max(1) as u64) as usize
+    }
+
+    /// A life of one of both, or of nobody.
+    fn life(&mut self) -> Incarnation {
+        let known = self.one_of(self.lives.len());
+        Incarnation(self.lives.get(known).copied().unwrap_or_default() ^ self.draws.below(2))
+    }
+
+    /// Fewer of them, more, or others.
+    fn entries(&mut self, were: &Entries) -> Entries {
+        let mut entries = were.to_vec();
+        for _ in 0..=self.draws.below(3) {
+            let nth = self.draws.below(entries.len() as u64 + 1) as usize;
+            match (self.draws.below(4), entries.get_mut(nth)) {
+                (0, Some(_)) => _ = entries.remove(nth),
+                (1, Some(entry)) => entry.term = Term(self.number(entry.term.0)),
+                (2, Some(entry)) => *entry = Entry::new(entry.term, self.kind(), self.bytes(&entry.bytes)),
+                _ => {
+                    let term = entries.get(nth).or(entries.last()).map_or(0, |entry| entry.term.0);
+                    let (kind, bytes) = (self.kind(), self.words());
+                    entries.insert(nth, Entry::new(Term(self.number(term)), kind, bytes));
+                }
+            }
+        }
+        entries.into()
+    }
+
+    fn kind(&mut self) -> EntryKind {
+        EntryKind::from_u8(self.draws.below(4) as u8).expect("four kinds are known")
+    }
+
+    /// A command of a session that may be known, or no command at all.
+    fn words(&mut self) -> Bytes {
+        if self.draws.chance(1, 4) {
+            return self.bytes(&Bytes::new());
+        }
+        let change = Change { key: 0, number: self.number(0), expected: None, pad: 0 };
+        // As a caller's name is written, but for its sense.
+        let mut words = Vec::new();
+        (self.number(0), self.number(0), self.number(0)).encode(&mut words);
+        change.encode(&mut words);
+        words.into()
+    }
+
+    /// Some of them others, some more, or some fewer.
+    fn bytes(&mut self, were: &[u8]) -> Bytes {
+        let mut bytes = were.to_vec();
+        match self.draws.below(3) {
+            0 => bytes.truncate(self.draws.below(bytes.len() as u64 + 1) as usize),
+            1 => bytes.extend((0..self.draws.below(ENTRY_MAX)).map(|_| self.draws.bits() as u8)),
+            _ => {}
+        }
+        for _ in 0..self.draws.below(4) {
+            let nth = self.one_of(bytes.len());
+            bytes.get_mut(nth).into_iter().for_each(|byte| *byte = self.draws.bits() as u8);
+        }
+        bytes.into()
+    }
+
+    /// Other bytes behind the head of a packet, which is sealed anew.
+    fn spoil(&mut self, packet: &Bytes) -> Bytes {
+        let (head, rest) = packet.split_at(MESSAGES_FROM.min(packet.len()));
+        let mut bytes = [head, &self.bytes(rest)].concat();
+        let crc = crc32c::crc32c(&bytes[4..]);
+        bytes[..4].copy_from_slice(&crc.to_le_bytes());
+        bytes.into()
+    }
+}
+
+/// All numbers that are said.
+fn numbers(body: &mut Body) -> Vec<&mut u64> {
+    match body {
+        Body::Message(message) => of_message(message),
+        Body::Hello { level } => vec![level],
+        Body::Chunk(Chunk { term, track, at, total, offset, .. }) => {
+            vec![&mut term.0, &mut track.0, &mut at.term.0, &mut at.index.0, total, offset]
+        }
+        Body::ChunkReply(ChunkReply { track, at, wanted }) => {
+            vec![&mut track.0, &mut at.term.0, &mut at.index.0, wanted]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn of_message(message: &mut Message) -> Vec<&mut u64> {
+    match message {
+        Message::PreVote { asked: term, last } | Message::Vote { term, last, .. } => {
+            vec![&mut term.0, &mut last.term.0, &mut last.index.0]
+        }
+        Message::PreVoteReply { term, asked, .. } => vec![&mut term.0, &mut asked.0],
+        Message::VoteReply { term, .. } | Message::TimeoutNow { term } => vec![&mut term.0],
+        Message::Append(Append { term, track, prev, commit, .. }) => {
+            vec![&mut term.0, &mut track.0, &mut prev.term.0, &mut prev.index.0, &mut commit.0]
+        }
+        Message::AppendReply { term, track, outcome: Outcome::Matched(index) } => {
+            vec![&mut term.0, &mut track.0, &mut index.0]
+        }
+        Message::AppendReply { term, track, outcome: Outcome::Conflict { term: other, index } } => {
+            vec![&mut term.0, &mut track.0, &mut other.0, &mut index.0]
+        }
+        Message::Heartbeat { term, track, commit, round } => {
+            vec![&mut term.0, &mut track.0, &mut commit.0, &mut round.0]
+        }
+        Message::HeartbeatReply { term, track, round, have, matched } => {
+            vec![&mut term.0, &mut track.0, &mut round.0, &mut have.0, &mut matched.0]
+        }
+        Message::ReadAsk { ask } => vec![&mut ask.0],
+        Message::ReadAnswer { ask, index } => vec![&mut ask.0, &mut index.0],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+use super::*;
+use crate::aim::kind;
+use crate::plan::{Families, swarm};
+use crate::run::Case;
+use rsm::raft::Identity;
+use rsm::raft::consensus::Message;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A lie about what stands at these places, and the words that it is made of.
+fn lie(seed: u64) -> Lie {
+    Lie { facts: vec![3, 7, 7, 20], lives: vec![9], draws: Draws::new(seed) }
+}
+
+const HEAD_OF: Head = Head {
+    cluster: rsm::raft::ClusterId(5),
+    from: Identity { node: NodeId(0), incarnation: Incarnation(9) },
+    to: NodeId(1),
+    to_life: None,
+};
+
+fn sealed(bodies: &[Body]) -> Bytes {
+    let mut packer = Packer::default();
+    packer.begin(&HEAD_OF);
+    bodies.iter().for_each(|body| packer.put(body));
+    Bytes::copy_from_slice(packer.seal())
+}
+
+#[test]
+fn a_lie_passes_the_door_and_says_every_kind_of_thing() {
+    let body = Body::from(Message::Heartbeat { term: Term(7), track: Track(2), commit: Index(20), round: Round(4) });
+    let packet_of = sealed(std::slice::from_ref(&body));
+    let (mut kinds, mut unread, mut twisted) = (BTreeSet::new(), 0, 0);
+    for seed in 0..4_000 {
+        let said = lie(seed).instead(&HEAD_OF, vec![body.clone()], &packet_of);
+        let Some((head, bodies)) = packet(&said, NodeId(1)) else { panic!("it is sealed as it should be: {said:?}") };
+        assert_eq!(head, HEAD_OF);
+        unread += u64::from(bodies.is_empty());
+        twisted += u64::from(bodies.len() == 1 && bodies[0] != body);
+        kinds.extend(bodies.iter().map(kind));
+    }
+    assert_eq!(kinds.len(), 16, "{kinds:?}");
+    assert!(100 < unread && 500 < twisted, "{unread} without any sense, {twisted} about something else");
+}
+
+#[test]
+fn who_is_lied_to_stands_and_keeps_his_bounds() {
+    let (mut lies, mut stops, mut broken) = (0, 0, Vec::new());
+    for seed in 0..40 {
+        let mut swarm = swarm(seed);
+        (swarm.nodes, swarm.liars, swarm.is_control) = (swarm.nodes.max(3), 1 + seed as usize % 3, false);
+        (swarm.families, swarm.clients) = (Families { crashes: seed % 2 == 0, ..Families::default() }, 4);
+        let lasts = Duration::from_secs(3);
+        let plan = crate::plan::plan(seed, &swarm, rsm::raft::Time::ZERO.after(lasts));
+        let report = Case { seed, swarm, plan, lasts }.run();
+        broken.extend(report.broken.map(|broken| (seed, broken)));
+        (lies, stops) = (lies + report.sums.lies, stops + report.sums.stops);
+    }
+    assert_eq!(broken, []);
+    assert!(500 < lies && 5 < stops, "{lies} lies, {stops} stops");
+}
