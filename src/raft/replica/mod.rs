@@ -240,6 +240,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             Word::Disk(disk::Word::Persisted(seq, room)) => {
                 self.room.durable(seq, room);
                 let role = self.step(role, Input::Persisted(seq), now);
+                // Who is about to give up for want of room places nothing more: it would not hear what becomes of it.
+                let role = self.tell_room(role, now);
                 self.try_held(role, now)
             }
             Word::Machine(machine::Word::Look) => self.try_fresh(role, now),
@@ -266,9 +268,16 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     /// The core hears of it when the store has said that there is none; what is on its way to the store has found room.
     fn tell_room(&mut self, role: Role, now: Time) -> Role {
         match self.room.turned(self.settings.room_min()) {
-            Some(roomy) => self.step(role, Input::Room(roomy), now),
+            Some(roomy) => self.step_room(role, roomy, now),
             None => role,
         }
+    }
+
+    fn step_room(&mut self, role: Role, roomy: bool, now: Time) -> Role {
+        if !roomy {
+            self.refuse_held();
+        }
+        self.step(role, Input::Room(roomy), now)
     }
 
     fn on_packet(&mut self, mut role: Role, packet: Packet, now: Time) -> Role {

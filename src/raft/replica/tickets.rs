@@ -132,6 +132,18 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.try_all(role, held, now)
     }
 
+    /// There is no room: what was held for it is told so. Who leads no more hears of nothing that would try it again.
+    pub(super) fn refuse_held(&mut self) {
+        let mut told = Told::default();
+        let mut flight = self.shared.flight.lock();
+        for token in std::mem::take(&mut self.held) {
+            mark!("proposal-without-room");
+            flight.refused(token, Refusal::Full, &mut told);
+        }
+        drop(flight);
+        told.tell();
+    }
+
     /// There is another leader.
     pub(super) fn on_retry(&mut self, role: Role, now: Time) -> Role {
         let due = self.shared.flight.lock().take_due(now);
