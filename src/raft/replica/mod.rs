@@ -239,7 +239,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             Word::Disk(disk::Word::Persisted(seq, room)) => {
                 self.room.durable(seq, room);
-                let role = self.step(role, Input::Persisted(seq), now);
+                let role = self.step_to_lead(role, Input::Persisted(seq), now);
                 // Who is about to give up for want of room places nothing more: it would not hear what becomes of it.
                 let role = self.tell_room(role, now);
                 self.try_held(role, now)
@@ -278,6 +278,14 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             self.refuse_held();
         }
         self.step(role, Input::Room(roomy), now)
+    }
+
+    /// Hands the core what may make a leader of a candidate. A leader places an entry at once, and behind one that found
+    /// no room votes and marks would wait: where it might find none, or too little is left, nobody stands any more.
+    pub(super) fn step_to_lead(&mut self, role: Role, input: Input, now: Time) -> Role {
+        let may_lead = !matches!(role, Role::Candidate(_)) || self.room.admits_lead(self.settings.room_min());
+        let role = if may_lead { role } else { self.step_room(role, false, now) };
+        self.step(role, input, now)
     }
 
     fn on_packet(&mut self, mut role: Role, packet: Packet, now: Time) -> Role {

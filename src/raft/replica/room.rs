@@ -22,6 +22,9 @@ const BESIDE: usize = 8 * RECORD_COST;
 /// What a flush takes besides its records: an anchor in front of it, and what it is padded with.
 const FLUSH_COST: usize = 4_096 + RECORD_COST;
 
+/// What the entry takes that a leader begins with.
+const FIRST_COST: usize = ENTRY_COST + RECORD_COST;
+
 /// What an entry takes in the log, in a record of its own.
 pub(super) fn cost_of(entry: &Entry) -> usize {
     entry.bytes.len() + ENTRY_COST + RECORD_COST
@@ -107,6 +110,13 @@ impl Room {
     pub(super) fn turned(&mut self, room_min: usize) -> Option<bool> {
         let plenty = room_min <= self.said;
         (mem::replace(&mut self.plenty, plenty) != plenty).then_some(plenty)
+    }
+
+    /// Whether the core may be handed what may make a leader of a candidate: if so, the entry that it would begin with
+    /// counts as handed; else the core is to be told that there is not enough.
+    pub(super) fn admits_lead(&mut self, room_min: usize) -> bool {
+        self.plenty = self.plenty && room_min <= self.said && self.admits(FIRST_COST);
+        self.plenty
     }
 
     /// Whether the core may be handed entries that take so much: if so, they count as handed.
@@ -204,6 +214,19 @@ mod tests {
         assert_eq!((room.turned(9_000), room.turned(9_000), room.is_plenty()), (Some(false), None, false));
         room.say(9_000);
         assert_eq!((room.turned(9_000), room.turned(9_000), room.is_plenty()), (Some(true), None, true));
+    }
+
+    #[test]
+    fn nobody_begins_to_lead_with_less_than_enough_or_beside_what_may_take_it() {
+        let mut room = Room::new(ONE);
+        assert!(room.admits_lead(ONE) && !room.admits(101) && room.admits(100), "its first entry counts");
+        room.flushed();
+        room.given(Seq(1), &Record::Born);
+        room.written();
+        assert!(!room.admits_lead(ONE));
+        assert_eq!(room.turned(ONE), Some(true), "later perhaps");
+        room.durable(Seq(1), ONE - 1);
+        assert_eq!((room.admits_lead(ONE), room.turned(ONE)), (false, None));
     }
 
     #[test]

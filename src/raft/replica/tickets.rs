@@ -215,6 +215,9 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 }
                 Message::Append(append)
             }
+            message @ Message::VoteReply { .. } => {
+                return self.step_to_lead(role, Input::Receive { from, to, message }, now);
+            }
             message => message,
         };
         self.step(role, Input::Receive { from, to, message }, now)

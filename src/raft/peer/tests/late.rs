@@ -1,4 +1,4 @@
-//! A log that writes at once, and says later that it has.
+//! A log that writes at once, and says later that it has; and that it has less room than there is.
 
 use crate::raft::consensus::Record;
 use crate::raft::replica::Tended;
@@ -17,13 +17,15 @@ struct Inner {
     waker: Option<Waker>,
     /// What was durable when it ceased to say more.
     held: Option<Seq>,
+    /// It says that there is no more room than this.
+    room_max: usize,
     /// How often entries found no room.
     refused: u64,
 }
 
 impl Late {
     pub(super) fn new(log: Wal<SimulatedDisk>) -> Late {
-        Late(Arc::new(Lock::new(Inner { log, waker: None, held: None, refused: 0 })))
+        Late(Arc::new(Lock::new(Inner { log, waker: None, held: None, room_max: usize::MAX, refused: 0 })))
     }
 
     /// From now on it does not say what is durable.
@@ -39,6 +41,11 @@ impl Late {
         let waker = inner.waker.clone();
         drop(inner);
         waker.expect("it was given one").wake();
+    }
+
+    /// From now on it says that there is no more room than this.
+    pub(super) fn say_at_most(&self, room: usize) {
+        self.0.lock().room_max = room;
     }
 
     pub(super) fn refused(&self) -> u64 {
@@ -88,7 +95,8 @@ impl Storage for Late {
     }
 
     fn room(&self) -> usize {
-        self.0.lock().log.room()
+        let inner = self.0.lock();
+        inner.log.room().min(inner.room_max)
     }
 
     fn entry_bytes_max(&self) -> usize {

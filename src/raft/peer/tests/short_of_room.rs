@@ -1,7 +1,9 @@
 //! A follower with little room left: nothing that it takes in may keep votes and marks from the room that is theirs.
 
 use super::town::Town;
+use crate::raft::consensus::RoleName;
 use crate::raft::storage::Storage;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Entries are small, so that many find room once there is little of it.
@@ -129,4 +131,49 @@ fn who_is_short_of_room_is_brought_the_snapshot_that_makes_some_by_a_leader_that
     assert!(before < held.last && held.last == all.last, "{:?} of {:?}", held.last, all.last);
     assert_eq!((held.snapshots_installed, town.log(follower).refused()), (1, 0));
     assert!(town.add(leads, 1).is_ok() && town.leader() == leads);
+}
+
+/// Its first entry would wait, and each vote and each mark behind it.
+#[test]
+fn who_hears_with_the_vote_that_elects_it_that_there_is_no_room_does_not_lead() {
+    let mut town = Town::new(24, 1, |builder| builder);
+    town.until("it stands", |town| town.peer(0).status().role == RoleName::Candidate);
+    town.log(0).say_at_most(0);
+    town.run(Duration::from_secs(3));
+    let status = town.peer(0).status();
+    assert_eq!((status.role, status.last.0), (RoleName::Follower, 0));
+    town.log(0).say_at_most(usize::MAX);
+    assert_eq!(town.leader(), 0);
+}
+
+#[test]
+fn who_is_elected_while_something_else_may_take_the_last_room_does_not_lead() {
+    let mut town = Town::new(25, 5, |builder| {
+        builder.tune(|options| (options.entry_bytes_max, options.append_bytes_max) = (1_000, 1_000))
+    });
+    // Nobody knows yet which life of this one to bind, and it asks.
+    town.cut(4);
+    let leader = town.leader();
+    let others: Vec<u64> = (0..4).filter(|&id| id != leader).collect();
+    let asked: BTreeMap<_, _> = others.iter().map(|&id| (id, town.packet(4, id))).collect();
+    town.cut(leader);
+    let role = |town: &Town, id: u64| town.peer(id).status().role;
+    let mut stands = None;
+    town.until("one stands", |town| {
+        stands = others.iter().copied().find(|&id| role(town, id) == RoleName::Candidate);
+        stands.is_some()
+    });
+    let one = stands.expect("it was just seen");
+    let last = town.peer(one).status().last;
+    town.log(one).say_at_most(6_000);
+    // Its own vote is durable, and it asks for those of the others.
+    town.packet(one, others[usize::from(others[0] == one)]);
+    town.log(one).hold();
+    town.peer(one).receive(asked[&one].clone());
+    town.run(Duration::from_millis(5));
+    assert_eq!((role(&town, one), town.peer(one).status().last), (RoleName::Follower, last));
+    town.log(one).say_at_most(usize::MAX);
+    town.log(one).tell();
+    let next = town.leader();
+    assert!(next != leader && town.add(next, 1).is_ok());
 }
