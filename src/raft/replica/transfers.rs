@@ -213,7 +213,11 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         }
     }
 
+    /// Another life of a member does not hold what this one was to be brought.
     pub(super) fn on_chunk_reply(&mut self, from: Identity, reply: ChunkReply) {
+        if self.life_of(from.node) != Some(from.incarnation) {
+            return;
+        }
         if let Some(sender) = self.homes.as_ref().and_then(|homes| homes.senders.get(&from.node)) {
             // One that has ended needs no answer.
             let _ = sender.post(Outgoing::Reply(reply));

@@ -3,7 +3,7 @@
 use super::town::Town;
 use crate::raft::consensus::{Message, News};
 use crate::raft::storage::Disk;
-use crate::raft::wire::{Body, Chunk, Head, Packer, Refused};
+use crate::raft::wire::{Body, Chunk, ChunkReply, Door, Head, Packer, Packet, Refused};
 use crate::raft::{Identity, Incarnation, LogId, NodeId, Term, Track};
 use bytes::Bytes;
 use std::time::Duration;
@@ -111,4 +111,45 @@ fn a_piece_of_a_snapshot_is_taken_from_a_member_as_it_lives_now_alone() {
         assert_eq!(files.iter().any(|name| name.ends_with(".received.tmp")), taken, "{files:?}");
     }
     assert_eq!(refused(&town, follower, Refused::Incarnation), 1);
+}
+
+/// The first pieces of a snapshot on their way from one peer to another, in one packet of so many; none if no packet has any.
+fn pieces(town: &mut Town, (from, to): (u64, u64), packets: u64) -> Vec<Chunk> {
+    for _ in 0..packets {
+        let door = Door { cluster: town.peer(to).cluster(), us: town.peer(to).identity() };
+        let packet = Packet::open(town.packet(from, to), &door).expect("it was sealed for that door");
+        let pieces = packet.filter_map(|body| if let Ok(Body::Chunk(chunk)) = body { Some(chunk) } else { None });
+        let pieces: Vec<Chunk> = pieces.collect();
+        if !pieces.is_empty() {
+            return pieces;
+        }
+        town.run(Duration::from_millis(2));
+    }
+    Vec::new()
+}
+
+#[test]
+fn a_snapshot_is_brought_once_the_member_as_it_lives_now_says_so() {
+    let again = |is_former: bool| {
+        let mut town = Town::new(8, 3, |builder| builder.snapshot_entries(4));
+        let leader = town.leader();
+        let follower = (leader + 1) % 3;
+        town.cut(follower);
+        (0..40).for_each(|number| assert!(town.add(leader, number).is_ok()));
+        town.heal();
+        let piece = pieces(&mut town, (leader, follower), 1_000).remove(0);
+        // Now it hears nothing of it, and says nothing.
+        town.cut(follower);
+        town.run(Duration::from_millis(2));
+        let Chunk { track, at, total, .. } = piece;
+        let now = town.peer(follower).identity();
+        let incarnation = Incarnation(now.incarnation.0 ^ u64::from(is_former));
+        let body = Body::ChunkReply(ChunkReply { track, at, wanted: total });
+        town.peer(leader).receive(packet(&town, Identity { incarnation, ..now }, leader, &body));
+        town.run(Duration::from_millis(2));
+        assert_eq!(refused(&town, leader, Refused::Incarnation), u64::from(is_former));
+        pieces(&mut town, (leader, follower), 20) == [piece]
+    };
+    assert!(again(true), "another life's word was taken: nothing is brought any more");
+    assert!(!again(false), "it has said that all is there");
 }
