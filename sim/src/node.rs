@@ -195,7 +195,7 @@ impl Node {
                 (options.cache_bytes, options.window_bytes) = (swarm.cache_bytes, swarm.window_bytes);
                 options.entry_bytes_max = options.entry_bytes_max.min(swarm.entry_bytes);
             })
-            .observer(Looker::new(node, own_seed, Arc::clone(&check)))
+            .observer(Looker::new(node, own_seed, Arc::clone(&check), Arc::clone(&self.disk)))
             .send(move |to, _, bytes| sent.push(Sent { from: id, to: to as usize, bytes }))
             .spawn_on(&self.time, self.time.node_time(), Arc::clone(&self.disk), |wal| {
                 let (slow, handle) = SlowLog::new(node, wal, Arc::clone(&check));

@@ -317,6 +317,7 @@ impl World {
             elections: check.elections,
             commits: check.committed(),
             repeated: check.repeated,
+            alike: check.alike,
             acknowledged: self.answers.count(),
             reads: counts.reads,
             unread: counts.unread,

@@ -174,6 +174,8 @@ sums! {
     idle,
     /// Steps of the core that were taken twice and compared.
     repeated,
+    /// Snapshots of a place of which another peer had one.
+    alike,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Looks over one replica's shoulder.
 
-use super::Check;
+use super::{Check, FileSums};
 use crate::marks::quietly;
 use crate::parts::{Part, enter};
 use crate::shared::Shared;
@@ -8,6 +8,7 @@ use crate::stream::{Purpose, fates, nth_fate};
 use rsm::raft::consensus::{Bindings, Log, Message};
 use rsm::raft::consensus::{Consensus, Effect, Input, Role};
 use rsm::raft::replica::Observer;
+use rsm::raft::storage::SimulatedDisk;
 use rsm::raft::{Identity, Index, NodeId, Term, Time};
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub struct Looker {
     fates: u64,
     steps: u64,
     check: Arc<Shared<Check>>,
+    disk: Arc<SimulatedDisk>,
     next: Option<Box<(Consensus, Role)>>,
     /// What a stranger's message has found, and must leave as it is.
     before: Option<Box<(Consensus, Role)>>,
@@ -34,14 +36,15 @@ pub struct Looker {
 }
 
 impl Looker {
-    /// For one life of a node.
+    /// For one life of a node, on this disk.
     #[must_use]
-    pub fn new(node: NodeId, seed: u64, check: Arc<Shared<Check>>) -> Looker {
+    pub fn new(node: NodeId, seed: u64, check: Arc<Shared<Check>>, disk: Arc<SimulatedDisk>) -> Looker {
         Looker {
             node,
             fates: fates(seed, Purpose::Check, node.0),
             steps: 0,
             check,
+            disk,
             next: None,
             before: None,
             flush: None,
@@ -65,6 +68,11 @@ impl Observer for Looker {
             && is_stranger(core, *from, message)
         {
             self.before = Some(Box::new((core.clone(), role.clone())));
+        }
+        if let Input::Snapshotted { at, .. } | Input::SnapshotReady { at, .. } = input
+            && let Some(sums) = FileSums::of(&self.disk, *at)
+        {
+            self.check.lock().holds(self.node, *at, sums);
         }
         if self.samples() {
             let mut copy = core.clone();
@@ -154,7 +162,7 @@ mod tests {
     /// The rule that is broken by what a looker sees of the first of them, having noted this before.
     fn broken(look: impl FnOnce(&mut Looker, &[(Consensus, Role); 2])) -> Option<&'static str> {
         let (check, both) = (Arc::new(Shared::new(Check::default())), peers(Time(5)));
-        let mut looker = Looker::new(NodeId(0), 3, Arc::clone(&check));
+        let mut looker = Looker::new(NodeId(0), 3, Arc::clone(&check), Arc::new(SimulatedDisk::new(3)));
         check.lock().started(&both[0].0, &both[0].1);
         look(&mut looker, &both);
         let check = check.lock();

@@ -12,6 +12,7 @@ mod control;
 mod history;
 mod looker;
 mod reference;
+mod snapshots;
 
 pub use answers::{Answers, Counts, State, agree};
 pub use bounds::Kept;
@@ -19,13 +20,14 @@ pub use control::Control;
 pub use history::History;
 pub use looker::Looker;
 pub use reference::Reference;
+pub use snapshots::FileSums;
 
 use crate::marks::quietly;
 use bytes::Bytes;
 use rsm::raft::consensus::{Consensus, Effect, Message, Record, Role};
 use rsm::raft::invariants::{Verdict, Violation, Watch, state};
 use rsm::raft::wire::{Body, Door, Head, Packet, Refused};
-use rsm::raft::{ClusterId, Identity, Incarnation, NodeId, Seq, Term};
+use rsm::raft::{ClusterId, Identity, Incarnation, LogId, NodeId, Seq, Term};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +54,10 @@ pub struct Check {
     reference: Reference,
     /// Of the states of peers that have ended, the one that has applied most.
     farthest: Option<State>,
+    /// What the file of each snapshot says that it holds.
+    snapshots: BTreeMap<LogId, (NodeId, FileSums)>,
+    /// How many snapshots were of a place of which there was one before.
+    pub alike: u64,
     /// How many elections were won.
     pub elections: u64,
     /// How many steps were taken twice, to see whether they come to the same.
@@ -272,7 +278,7 @@ mod tests {
     use super::*;
     use rsm::raft::consensus::{Machine, Membership, Options};
     use rsm::raft::wire::Packer;
-    use rsm::raft::{LogId, Recovered, Time};
+    use rsm::raft::{Recovered, Time};
 
     /// What a check says of a node of three once this has happened.
     fn told(happens: impl FnOnce(&mut Check, &Consensus, &Role)) -> Option<&'static str> {

@@ -84,6 +84,7 @@ struct State {
     struck: Option<(Operation, String)>,
     failure: Option<(Operation, u64)>,
     failed: BTreeMap<Operation, u64>,
+    has_rotten: bool,
 }
 
 /// A change of names, by inode: a rename moves the file that bore the name when it was asked for.
@@ -124,6 +125,7 @@ impl SimulatedDisk {
             struck: None,
             failure: None,
             failed: BTreeMap::new(),
+            has_rotten: false,
         };
         SimulatedDisk { state: Lock::new(state) }
     }
@@ -228,7 +230,15 @@ impl SimulatedDisk {
     pub fn rot(&self, name: &str, at: u64, bit: u8) -> bool {
         let mut state = self.state.lock();
         let inode = state.names.get(name).copied();
-        inode.and_then(|inode| state.inodes.get_mut(&inode)).is_some_and(|inode| inode.rot(at, bit))
+        let rots = inode.and_then(|inode| state.inodes.get_mut(&inode)).is_some_and(|inode| inode.rot(at, bit));
+        state.has_rotten |= rots;
+        rots
+    }
+
+    /// Whether a bit of any file ever was.
+    #[must_use]
+    pub fn has_rotten(&self) -> bool {
+        self.state.lock().has_rotten
     }
 
     /// Makes a file vanish, durably, as if it had never been.
@@ -243,6 +253,14 @@ impl SimulatedDisk {
     pub fn content(&self, name: &str) -> Option<Vec<u8>> {
         let state = self.state.lock();
         state.names.get(name).and_then(|inode| state.inodes.get(inode)).map(|inode| inode.cache.to_vec())
+    }
+
+    /// The first bytes of it and its last, at a fraction of the cost. False if it has not so many, or is not there.
+    pub fn ends(&self, name: &str, first: &mut [u8], last: &mut [u8]) -> bool {
+        let state = self.state.lock();
+        let Some(inode) = state.names.get(name).and_then(|inode| state.inodes.get(inode)) else { return false };
+        let Some(at) = inode.cache.len().checked_sub(last.len()) else { return false };
+        inode.cache.read(0, first) == first.len() && inode.cache.read(at as u64, last) == last.len()
     }
 }
 

@@ -1,0 +1,112 @@
+//! R18: the snapshots of one place are the same, byte by byte, whoever wrote them.
+//!
+//! ```text
+//!   head 64: .., place, cluster | membership | chunks .. | footer 24: bytes, chunks, sum of their sums
+//!   └─────── under one sum, at its end ──────┘           └── of the state: lists, sessions, replies ──┘
+//! ```
+//! Nothing in a file says who wrote it, and one that a peer has begun to take in from one it goes on taking in from
+//! another. A file's own sums stand for all that is in it: they are read where it is taken or has come, and no byte more.
+
+use super::Check;
+use rsm::raft::storage::SimulatedDisk;
+use rsm::raft::{LogId, NodeId};
+
+/// The sums of a snapshot's file: at the end of its head, and its footer. `docs/log-format.md` has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileSums {
+    /// Of the head and of the membership behind it.
+    head: [u8; 4],
+    /// How many bytes of state, in how many chunks, and the sum of their sums.
+    footer: [u8; 24],
+}
+
+/// So long is a head.
+const HEAD: usize = 64;
+
+impl FileSums {
+    /// Of the snapshot of this place on this disk; none if it is not there any more, or a bit of that disk has changed.
+    #[must_use]
+    pub fn of(disk: &SimulatedDisk, at: LogId) -> Option<FileSums> {
+        let name = format!("snap-{:016x}-{:016x}", at.index.0, at.term.0);
+        let (mut head, mut footer) = ([0; HEAD], [0; 24]);
+        let is_there = !disk.has_rotten() && disk.ends(&name, &mut head, &mut footer);
+        let head = head.last_chunk().copied().filter(|_| is_there)?;
+        Some(FileSums { head, footer })
+    }
+}
+
+impl Check {
+    /// R18: a node has taken the snapshot of this place, or was brought it, and its file says this of itself.
+    pub fn holds(&mut self, node: NodeId, at: LogId, sums: FileSums) {
+        let (first, before) = *self.snapshots.entry(at).or_insert((node, sums));
+        self.alike += u64::from(first != node);
+        if before != sums {
+            let what = format!("the snapshot of {at:?} is {sums:02x?} on {node}, and was {before:02x?} on {first}");
+            self.break_rule("R18", what);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lists::{Change, Lists};
+    use crate::run::Case;
+    use rsm::raft::ClusterId;
+    use rsm::raft::machine::{Applied, StateMachine};
+    use rsm::raft::storage::Snapshots;
+    use rsm::raft::{Index, Term};
+    use std::io::Write;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const AT: LogId = LogId::new(2, 7);
+
+    /// A disk with a snapshot of this membership, in whose list this stands, with this behind it.
+    fn disk(membership: &'static [u8], number: u64, sessions: &[u8]) -> Arc<SimulatedDisk> {
+        let (disk, mut lists) = (Arc::new(SimulatedDisk::new(1)), Lists::default());
+        lists.apply(Change { key: 1, number, expected: None, pad: 0 }, Applied::new(Index(7), Term(2)));
+        let snapshots = Snapshots::new(Arc::clone(&disk), ClusterId(5)).expect("it is empty");
+        let mut taking = snapshots.take(AT, membership.into()).expect("there is room");
+        lists.snapshot()(&mut taking).expect("there is room");
+        taking.write_all(sessions).expect("there is room");
+        taking.finish().expect("there is room");
+        disk
+    }
+
+    #[test]
+    fn r18_two_snapshots_of_one_place_that_do_not_hold_the_same() {
+        let broken = |other: &SimulatedDisk| {
+            let mut check = Check::default();
+            for (node, disk) in [(0, &*disk(b"members", 1, b"sessions")), (1, other)] {
+                check.holds(NodeId(node), AT, FileSums::of(disk, AT).expect("it is there"));
+            }
+            assert_eq!(check.alike, 1);
+            check.broken().map(|violation| violation.rule)
+        };
+        assert_eq!(broken(&disk(b"members", 1, b"sessions")), None);
+        assert_eq!(broken(&disk(b"members", 2, b"sessions")), Some("R18"), "another state");
+        assert_eq!(broken(&disk(b"members", 1, b"sessioms")), Some("R18"), "another session");
+        assert_eq!(broken(&disk(b"memberz", 1, b"sessions")), Some("R18"), "other members");
+    }
+
+    #[test]
+    fn of_a_disk_that_has_rotted_and_of_a_file_that_is_gone_nothing_is_asked() {
+        let disk = disk(b"members", 1, b"sessions");
+        assert_eq!(FileSums::of(&disk, LogId::new(2, 8)), None);
+        assert!(FileSums::of(&disk, AT).is_some());
+        assert!(disk.rot("snap-0000000000000007-0000000000000002", 70, 1));
+        assert_eq!(FileSums::of(&disk, AT), None);
+    }
+
+    #[test]
+    fn seeds_take_snapshots_of_one_place_on_more_than_one_peer() {
+        let case = |seed: u64| {
+            let mut case = Case::new(seed, Duration::from_secs(2));
+            (case.swarm.nodes, case.swarm.snapshot_entries) = (3, 4);
+            case.unaimed().run()
+        };
+        let alike: u64 = (0..4).map(|seed| case(seed).sums.alike).sum();
+        assert!(10 <= alike, "{alike} snapshots of a place of which there was one");
+    }
+}
