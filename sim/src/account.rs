@@ -1,6 +1,6 @@
 //! What must add up: packets, faults, bytes, calls, and what a peer keeps.
 
-use crate::check::Kept;
+use crate::check::{Asked, Kept};
 use crate::client::Of;
 use crate::event::Event;
 use crate::node::Node;
@@ -86,16 +86,40 @@ impl World {
 
     /// What clients do and see is noted with this time.
     pub(crate) fn time_is_now(&mut self) {
-        let stood = self.nodes.iter().map(|node| node.stood(self.now));
+        let stood = self.nodes.iter().map(|node| (node.life, node.stood(self.now)));
         self.answers.at(self.now.0, stood);
     }
 
-    /// R15, R21: a call is answered.
+    /// R15, R17, R21: a call is answered.
     pub(crate) fn answered(&mut self, call: u64, of: Of, outcome: Outcomes) {
         self.time_is_now();
         let (most, mut check) = (self.timeout(), self.check.lock());
         self.answers.resolved(&mut check, call, most);
+        match outcome {
+            Ok((index, _)) => self.answers.answered(&mut check, call, of, index),
+            Err(why) => {
+                let (node, life) = self.answers.asked(call);
+                let asked = self.nodes[node].has_come_to(life);
+                self.answers.failed(&mut check, call, why, (asked, self.swarm.timeout));
+            }
+        }
         check.tells(of, outcome);
+    }
+}
+
+impl Node {
+    /// What has become of this process of it.
+    fn has_come_to(&self, life: u64) -> Asked {
+        let Some(process) = self.process.as_ref().filter(|_| self.life == life) else { return Asked::IsOver };
+        // One part of it after the other hears that the disk has failed, or what has rotted there.
+        let has_failed = self.failures_before < self.failures() || self.is_rotten || self.disk.struck().is_some();
+        if has_failed || process.peer.fault().is_some() || process.peer.has_ended() {
+            Asked::IsOver
+        } else if self.drained.is_some() {
+            Asked::Ends
+        } else {
+            Asked::Lives
+        }
     }
 }
 

@@ -276,6 +276,9 @@ impl World {
         self.nodes.iter_mut().for_each(crate::node::Node::kill);
         self.check.lock().all_was_written();
         self.check.lock().fits_the_reference();
+        // What is committed and applied nowhere yet is there too.
+        let all = self.check.lock().all_that_is_committed();
+        self.answers.fits(&mut self.check.lock(), &all);
         let farthest = self.check.lock().farthest().cloned();
         if let Some(state) = farthest {
             self.answers.fits(&mut self.check.lock(), &state);

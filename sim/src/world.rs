@@ -148,6 +148,7 @@ impl World {
             asleep: Vec::new(),
         };
         world.answers.never(NOBODYS);
+        world.answers.go_by(world.nodes.iter().map(|node| node.time.clone()));
         let rolls_back = world.plan.iter().any(|fault| matches!(fault.what, What::Rollback { .. }));
         world.nodes.iter_mut().for_each(|node| node.keeps_former = rolls_back);
         (0..world.nodes.len()).for_each(|node| world.push(Time(node as u64), Event::Start { node }));

@@ -1,8 +1,13 @@
 //! What callers were told, held against what the peers' states say.
 
 use super::{Check, History};
+use crate::client::Of;
 use crate::lists::{Change, Item, Key, Lists, Seen};
+use rsm::fsm::VirtualTime;
+use rsm::raft::Time;
+use rsm::raft::peer::Failure;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// No cluster has more.
 const NODES_MAX: usize = 8;
@@ -14,20 +19,40 @@ struct Made {
     at: u64,
     /// For how long its node had stood still by then.
     stood: u64,
+    /// The process that was asked, and what its clock showed.
+    life: u64,
+    shown: Time,
+    /// The greatest index that anybody had been told by then.
+    floor: u64,
     is_open: bool,
 }
 
+/// What has become of a process that was asked for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It runs, and nobody has told it to end.
+    Lives,
+    /// It was told to end.
+    Ends,
+    /// It has ended, or is about to, whatever of.
+    IsOver,
+}
+
 /// What was acknowledged, and which calls are open.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Answers {
     /// Number, list, and the index at which it was applied.
     acknowledged: BTreeMap<u64, (Key, u64)>,
     per_list: BTreeMap<Key, u64>,
     refused: BTreeSet<u64>,
     calls: Vec<Made>,
+    /// The greatest index that anybody was told.
+    greatest: u64,
     now: u64,
-    /// For how long each node has stood still so far.
-    stood: [u64; NODES_MAX],
+    /// Which process of each node it is, and for how long that node has stood still so far.
+    stood: [(u64, u64); NODES_MAX],
+    /// What each node takes for the time.
+    clocks: Vec<VirtualTime>,
     history: History,
     /// Reads, changes of what was expected, and what was neither done nor refused.
     pub counts: Counts,
@@ -55,17 +80,64 @@ pub struct Counts {
 }
 
 impl Answers {
+    /// What each node takes for the time is told by these.
+    pub fn go_by(&mut self, clocks: impl Iterator<Item = VirtualTime>) {
+        self.clocks = clocks.collect();
+    }
+
+    fn shown(&self, node: usize) -> Time {
+        self.clocks.get(node).map_or(Time(self.now), VirtualTime::node_time)
+    }
+
     /// A call is made, to this node. Its number is told.
     pub fn opened(&mut self, node: usize) -> u64 {
-        self.calls.push(Made { node, at: self.now, stood: self.stood[node], is_open: true });
+        let ((life, stood), shown, floor) = (self.stood[node], self.shown(node), self.greatest);
+        self.calls.push(Made { node, at: self.now, stood, life, shown, floor, is_open: true });
         self.calls.len() as u64 - 1
+    }
+
+    /// The node that was asked, and which process of it.
+    #[must_use]
+    pub fn asked(&self, call: u64) -> (usize, u64) {
+        let made = &self.calls[call as usize];
+        (made.node, made.life)
+    }
+
+    /// R17: a call was answered, with what stands at this index. A read sees all that anybody was told before it was asked
+    /// for.
+    pub fn answered(&mut self, check: &mut Check, call: u64, of: Of, index: u64) {
+        let floor = self.calls[call as usize].floor;
+        if of == Of::Read && index < floor {
+            check.break_rule("R17", format!("a read came from index {index}, when somebody had been told of {floor}"));
+        }
+        self.greatest = self.greatest.max(index);
+    }
+
+    /// R21: who is told that no answer has come in so much time, by the clock of the peer that was asked, or that this
+    /// peer has ended, is told what is so.
+    pub fn failed(&self, check: &mut Check, call: u64, why: Failure, (asked, patience): (Asked, Duration)) {
+        let made = &self.calls[call as usize];
+        let waited = self.shown(made.node).since(made.shown);
+        let is_so = match (why, asked) {
+            (_, Asked::IsOver) | (Failure::Unknown | Failure::Gone | Failure::Draining, Asked::Ends) => true,
+            (Failure::Unknown, Asked::Lives) => patience <= waited,
+            (Failure::Gone | Failure::Draining, Asked::Lives) => false,
+            (_, Asked::Lives | Asked::Ends) => true,
+        };
+        if !is_so {
+            let what = format!(
+                "call {call} was told `{}` after {waited:?} of {patience:?}, and its peer {asked:?}",
+                why.word()
+            );
+            check.break_rule("R21", format!("{what}: {made:?}"));
+        }
     }
 
     /// R21: a call is answered, whatever the answer, once, and after so long at most, in nanoseconds, in which its node
     /// did not stand still.
     pub fn resolved(&mut self, check: &mut Check, call: u64, most: u64) {
         let made = &mut self.calls[call as usize];
-        let stood = self.stood[made.node] - made.stood;
+        let stood = self.stood[made.node].1 - made.stood;
         let took = self.now.saturating_sub(made.at);
         if !std::mem::replace(&mut made.is_open, false) {
             check.break_rule("R21", format!("call {call} was answered twice: {made:?}"));
@@ -75,8 +147,9 @@ impl Answers {
         }
     }
 
-    /// What comes now comes at this moment, up to which each node has stood still for so long, in nanoseconds.
-    pub fn at(&mut self, now: u64, stood: impl Iterator<Item = u64>) {
+    /// What comes now comes at this moment, in this process of each node, up to which it has stood still for so long, in
+    /// nanoseconds.
+    pub fn at(&mut self, now: u64, stood: impl Iterator<Item = (u64, u64)>) {
         self.now = now;
         self.stood.iter_mut().zip(stood).for_each(|(before, now)| *before = now);
         self.history.at(now);
@@ -170,22 +243,23 @@ impl Answers {
         }
     }
 
-    /// R15, R16: what a peer's state holds fits what callers were told.
-    pub fn fits(&self, check: &mut Check, State { who, applied, lists }: &State) {
+    /// R15, R16: what a state holds, a peer's or the reference's, fits what callers were told.
+    pub fn fits(&self, check: &mut Check, state: &State) {
+        let (State { applied, lists, .. }, who) = (state, state.name());
         let mut seen = BTreeMap::new();
         for (key, list) in lists.iter() {
             for &(number, _) in list {
                 if seen.insert(number, key).is_some() {
-                    check.break_rule("R15", format!("peer {who} holds {number} twice"));
+                    check.break_rule("R15", format!("{who} holds {number} twice"));
                 }
                 if self.refused.contains(&number) {
-                    check.break_rule("R16", format!("peer {who} holds {number}, which was refused"));
+                    check.break_rule("R16", format!("{who} holds {number}, which was refused"));
                 }
             }
         }
         for (number, (key, index)) in &self.acknowledged {
             if index <= applied && seen.get(number) != Some(key) {
-                check.break_rule("R15", format!("peer {who}, applied to {applied}, lacks {number} of index {index}"));
+                check.break_rule("R15", format!("{who}, applied to {applied}, lacks {number} of index {index}"));
             }
         }
     }
@@ -275,6 +349,61 @@ mod tests {
     }
 
     #[test]
+    fn r16_a_refused_number_that_is_committed_and_applied_nowhere() {
+        let mut answers = Answers::default();
+        answers.refused(7);
+        let ends = |number: u64| {
+            broken(|check| {
+                check.is_committed(Change { key: 1, number, expected: None, pad: 0 });
+                let all = check.all_that_is_committed();
+                answers.fits(check, &all);
+            })
+        };
+        assert_eq!((ends(8), ends(7)), (None, Some("R16")));
+    }
+
+    #[test]
+    fn r17_a_read_from_before_what_anybody_was_told_when_it_was_asked() {
+        let read = |told: Of, index: u64| {
+            let mut answers = Answers::default();
+            let calls = [0, 1, 2].map(|node| answers.opened(node));
+            broken(|check| {
+                answers.answered(check, calls[0], told, 5);
+                let read = answers.opened(1);
+                answers.answered(check, calls[1], Of::Read, 4);
+                assert_eq!(check.broken(), None, "it was asked before");
+                // Told of late, it was done early.
+                answers.answered(check, calls[2], Of::Change(None), 3);
+                assert_eq!(check.broken(), None);
+                answers.answered(check, read, Of::Read, index);
+            })
+        };
+        for told in [Of::Change(None), Of::Session, Of::Read] {
+            assert_eq!((read(told, 5), read(told, 4)), (None, Some("R17")), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn r21_a_call_that_is_given_up_too_early_or_for_an_end_that_does_not_come() {
+        let told = |after: u64, why: Failure, asked: Asked| {
+            let mut answers = Answers::default();
+            answers.at(100, [(1, 0)].into_iter());
+            let call = answers.opened(0);
+            answers.at(100 + after, [(1, 0)].into_iter());
+            broken(|check| answers.failed(check, call, why, (asked, Duration::from_nanos(9))))
+        };
+        assert_eq!(told(9, Failure::Unknown, Asked::Lives), None);
+        assert_eq!(told(8, Failure::Unknown, Asked::Lives), Some("R21"));
+        for why in [Failure::Gone, Failure::Draining] {
+            assert_eq!(told(9, why, Asked::Lives), Some("R21"), "{why}");
+        }
+        for why in [Failure::Unknown, Failure::Gone, Failure::Draining] {
+            assert_eq!((told(0, why, Asked::Ends), told(0, why, Asked::IsOver)), (None, None), "{why}");
+        }
+        assert_eq!(told(0, Failure::Full, Asked::Lives), None, "that is for the peer to say");
+    }
+
+    #[test]
     fn a_call_that_is_never_answered_is_found() {
         let mut answers = Answers::default();
         let call = answers.opened(1);
@@ -288,9 +417,9 @@ mod tests {
     fn r21_a_call_that_is_answered_too_late() {
         let answered = |at: u64, stood: u64| {
             let mut answers = Answers::default();
-            answers.at(100, [40, 50].into_iter());
+            answers.at(100, [(1, 40), (1, 50)].into_iter());
             let call = answers.opened(1);
-            answers.at(at, [900, 50 + stood].into_iter());
+            answers.at(at, [(1, 900), (1, 50 + stood)].into_iter());
             broken(|check| answers.resolved(check, call, 9))
         };
         assert_eq!((answered(109, 0), answered(110, 0)), (None, Some("R21")));

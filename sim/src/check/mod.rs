@@ -14,7 +14,7 @@ mod looker;
 mod reference;
 mod snapshots;
 
-pub use answers::{Answers, Counts, State, agree};
+pub use answers::{Answers, Asked, Counts, State, agree};
 pub use bounds::Kept;
 pub use control::Control;
 pub use history::History;

@@ -191,9 +191,22 @@ impl Check {
     /// R18: the state that has applied most is the one that all must come to.
     pub fn fits_the_reference(&mut self) {
         if let Some(farthest) = self.farthest.clone() {
-            let (applied, lists) = (self.reference.applied().0, self.reference.lists().clone());
-            agree(self, &State { who: REFERENCE, applied, lists }, &farthest);
+            let all = self.all_that_is_committed();
+            agree(self, &all, &farthest);
         }
+    }
+
+    /// This is committed, and nobody has applied it.
+    #[cfg(test)]
+    pub(super) fn is_committed(&mut self, change: Change) {
+        let at = Applied::new(self.reference.applied().next(), Term(1));
+        self.reference.came.push(Came::Changed(self.reference.lists.apply(change, at)));
+    }
+
+    /// What all that is committed comes to, whoever has applied it.
+    #[must_use]
+    pub fn all_that_is_committed(&self) -> State {
+        State { who: REFERENCE, applied: self.reference.applied().0, lists: self.reference.lists().clone() }
     }
 }
 
