@@ -4,6 +4,7 @@ use super::bench::{Bench, entries, mark, put, read, state};
 use super::workload::STAMP;
 use crate::mix::Draws;
 use crate::raft::consensus::Record;
+use crate::raft::mark::{count, place};
 use crate::raft::storage::{Disk, Error, SimulatedDisk, Storage, Wal, WalOptions};
 use crate::raft::{Entry, EntryKind, Incarnation, Index, LogId, NodeId, Seq, Term};
 use bytes::Bytes;
@@ -111,6 +112,9 @@ fn a_record_without_room_is_not_lost_and_not_a_fault() {
     put(&mut wal, &[many, state(2, Some(1)), entries(300, 2, ["last"])]);
     assert_eq!(read(&wal, 1, 302).unwrap(), [vec![text; 300], vec!["last".into()]].concat());
     assert_eq!(bench.recovered().last, LogId::new(2, 301));
+    // Here alone: no replica comes to this.
+    let met = [place("record-staged-in-part"), place("record-begun-is-finished")].map(count);
+    assert_eq!(met, [2, 2]);
 }
 
 #[test]
