@@ -1,7 +1,8 @@
 """Counts the instructions of a simulated step and of an answered operation, and compares them with what they were.
 
 Time says little on a machine that does other things too; instructions are the same each time. They are counted by
-`perf` where the processor lets it, else by valgrind, on the load of `cargo sim --bench`, which must have been built.
+whichever of `perf` and valgrind there is a figure of, or else is there, on the load of `cargo sim --bench`, which must
+have been built.
 
     cargo sim --help > /dev/null && python3 scripts/sim_instructions.py
     python3 scripts/sim_instructions.py --write       a new figure, when a change is worth what it costs
@@ -47,8 +48,9 @@ def said(counter: list[str], command: list[str | Path]) -> subprocess.CompletedP
 
 
 def usable() -> Counter | None:
-    """Who can count here."""
-    for name, command, pattern in COUNTERS:
+    """Who can count here: one whose figure there is before all others, so that it is compared wherever it can be."""
+    known = {name for name, rustc in figures() if rustc == compiler()}
+    for name, command, pattern in sorted(COUNTERS, key=lambda counter: counter[0] not in known):
         if shutil.which(command[0]) and re.search(pattern, said(command, ["/bin/true"]).stderr, re.MULTILINE):
             return name, command, pattern
     return None

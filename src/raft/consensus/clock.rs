@@ -168,6 +168,20 @@ mod tests {
         assert!(drawn.windows(2).filter(|pair| pair[0] == pair[1]).count() < 10);
     }
 
+    /// A draw of a few places only, far apart, would look fine to whoever asks for least and greatest: a hundred slots of
+    /// three milliseconds have their share each.
+    #[test]
+    fn ten_thousand_timers_spread_over_all_slots_between_once_and_twice_the_timeout() {
+        const SLOT: u64 = 3_000_000;
+        let mut slots = [0_u32; 100];
+        let mut clock = Clock::new(10, Time(7));
+        for _ in 0..10_000 {
+            clock.arm_between(Alarm::Election, Duration::from_millis(300));
+            slots[((clock.deadline().0 - 7) / SLOT - 100) as usize] += 1;
+        }
+        assert!(slots.iter().all(|timers| (60..150).contains(timers)), "{slots:?}");
+    }
+
     #[test]
     fn a_step_back_of_time_is_no_step() {
         let mut clock = Clock::new(0, Time(50));
