@@ -210,20 +210,30 @@ fn an_operation_that_returned_before_it_was_called_is_refused_and_no_panic() {
 }
 
 #[test]
-fn one_stale_read_among_ten_thousand_operations_is_found_and_shown_in_twelve() {
+fn one_stale_read_among_ten_thousand_operations_is_found_whichever_it_is_and_shown_in_twelve() {
     let mut draws = Draws::new(11);
-    for swaps in [false, true] {
+    // Where there are swaps it is the search that must find it, which takes longer.
+    for (swaps, spoilt) in [(false, 40), (true, 10)] {
         let mut history = make(&mut draws, 10_000, 8, swaps, 60).operations;
         assert_eq!(register(&history), Ok(()));
-        let is_late = |operation: &Operation| matches!(operation.call, Call::Read(seen) if 100 < seen);
-        let nth = 5_000 + history[5_000..].iter().position(is_late).expect("a third of them read");
-        // A value that was overwritten long ago, for sure, since another that came later was read long ago.
-        let old = history[..4_000].iter().filter_map(|operation| operation.call.sees()).nth(1_000);
-        history[nth].call = Call::Read(old.expect("a third of them read"));
-        history[nth].returned = history[nth].returned.or(Some(history[nth].called + 1));
-        let Err(Refused::NotLinearizable(part)) = register(&history) else { panic!("a stale read is not found") };
-        assert!(part.len() <= 12, "{} operations to show it:\n{}", part.len(), draw::bars(&part));
-        assert!(register(&part).is_err());
+        for nth in 0..spoilt {
+            let from = 5_000 + draws.below(4_900) as usize;
+            let is_late = |operation: &Operation| matches!(operation.call, Call::Read(seen) if 100 < seen);
+            let spoiled = from + history[from..].iter().position(is_late).expect("a third of them read");
+            // A value that was overwritten long ago, for sure, since another that came later was read long ago.
+            let old = draws.below(1_000) as usize;
+            let old = history[..4_000].iter().filter_map(|operation| operation.call.sees()).nth(old);
+            let whole = history[spoiled];
+            history[spoiled].call = Call::Read(old.expect("a third of them read"));
+            history[spoiled].returned = whole.returned.or(Some(whole.called + 1));
+            assert_eq!(judge(&history), Err(Refused::NotLinearizable(Vec::new())), "{:?}", history[spoiled]);
+            if nth == 0 {
+                let Err(Refused::NotLinearizable(part)) = register(&history) else { panic!("it was found before") };
+                assert!(part.len() <= 12, "{} operations to show it:\n{}", part.len(), draw::bars(&part));
+                assert!(register(&part).is_err());
+            }
+            history[spoiled] = whole;
+        }
     }
 }
 
