@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   the crate:  mark!("cut-durable") ──> a counter of this thread ──┐                      mandatory: in 1 of 100 seeds
-//!   the world:  its own, of crashes and starts ─────────────────────┴──> Marks x seeds ──> nightly:   in some seed
+//!   the world:  its own, of crashes and starts ─────────────────────┴──> Marks x seeds ──> nightly:   in 1 of 100,000
 //!                                                          sim/marks.txt, the floors ────> never
 //! ```
 //! The crate counts only in a build with `--cfg rsm_marks`, which the alias `cargo sim` sets; without it none
@@ -44,7 +44,7 @@ pub const OWN: [&str; 10] = [
 pub enum Floor {
     /// One seed in a hundred meets it.
     Mandatory,
-    /// Some seed meets it.
+    /// One seed in a hundred thousand meets it.
     Nightly,
     /// No seed meets it.
     Never,
@@ -126,6 +126,15 @@ pub struct Met {
     pub of: u64,
 }
 
+impl Met {
+    /// Whether fewer than one seed in a hundred thousand meet it: none of so many, or so few that chance explains it once
+    /// in forty times, if that (two deviations).
+    fn is_too_rare(self) -> bool {
+        let nights = self.of / NIGHT;
+        0 < nights && (self.seeds == 0 || self.seeds + 2 * nights.isqrt() < nights)
+    }
+}
+
 impl AddAssign for Met {
     fn add_assign(&mut self, more: Met) {
         *self = Met { times: self.times + more.times, seeds: self.seeds + more.seeds, of: self.of + more.of };
@@ -181,8 +190,8 @@ impl Marks {
             Some(Floor::Mandatory) if met.seeds * 100 < met.of * MANDATORY_OF_100 => {
                 Some(format!("{name} is met by {} of {} seeds; one in a hundred must", met.seeds, met.of))
             }
-            Some(Floor::Nightly) if met.seeds == 0 && NIGHT <= met.of => {
-                Some(format!("{name} is met by none of {} seeds", met.of))
+            Some(Floor::Nightly) if met.is_too_rare() => {
+                Some(format!("{name} is met by {} of {} seeds; one in a hundred thousand must", met.seeds, met.of))
             }
             Some(Floor::Never) if 0 < met.seeds => Some(format!("{name} is met, which nothing should lead to")),
             Some(Floor::Mandatory | Floor::Nightly | Floor::Never) => None,
@@ -288,5 +297,18 @@ mod tests {
         let place = place("crash-of-a-leader").expect("it is one of our own");
         none.met[place] = Met { times: 1, seeds: 1, of: 100 };
         assert!(!none.short().iter().any(|line| line.starts_with("crash-of-a-leader ")));
+    }
+
+    #[test]
+    fn a_nightly_mark_that_fewer_than_one_seed_in_a_hundred_thousand_meets_is_short() {
+        let is_short = |seeds: u64, of: u64| {
+            let mut marks = Counters::default().all();
+            let place = place("end-by-damage").expect("it is one of our own, and nightly");
+            marks.met[place] = Met { times: seeds, seeds, of };
+            marks.short().iter().any(|line| line.starts_with("end-by-damage "))
+        };
+        assert_eq!([is_short(0, NIGHT - 1), is_short(0, NIGHT), is_short(1, NIGHT)], [false, true, false]);
+        assert_eq!([is_short(1, 5 * NIGHT), is_short(2, 9 * NIGHT), is_short(3, 9 * NIGHT)], [false, true, false]);
+        assert_eq!([is_short(19, 40 * NIGHT), is_short(28, 40 * NIGHT)], [true, false]);
     }
 }
