@@ -308,8 +308,7 @@ impl World {
     fn send(&mut self, packet: Sent) {
         let Sent { from, to, bytes } = packet;
         if let Some(control) = &mut self.control {
-            let kinds: Vec<_> = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
-            control.sent(kinds.into_iter());
+            bodies(&bytes, NodeId(to as u64)).for_each(|body| control.sent(&body));
         }
         // A node that has lost power in this turn has said nothing.
         let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), bytes);

@@ -236,6 +236,12 @@ impl Answers {
         self.acknowledged.len() as u64
     }
 
+    /// How many calls were made.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.len() as u64
+    }
+
     /// R21: every call was answered, once.
     pub fn all_resolved(&self, check: &mut Check) {
         if let Some(made) = self.calls.iter().find(|made| made.is_open) {

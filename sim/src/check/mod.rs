@@ -16,7 +16,7 @@ mod snapshots;
 
 pub use answers::{Answers, Asked, Counts, State, agree};
 pub use bounds::Kept;
-pub use control::Control;
+pub use control::{Control, Undisturbed};
 pub use history::History;
 pub use looker::Looker;
 pub use reference::Reference;
