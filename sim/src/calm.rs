@@ -1,7 +1,8 @@
 //! After the faults: what a healthy part of the cluster comes to, and by when.
 //!
 //! ```text
-//!   one is left behind ──> faults end ──> a core is drawn: a majority ──> led by one of its own ──> a fresh commit
+//!   one is left behind ──> faults end ──> a core is drawn: a majority ──> all born ──> led by one of its own
+//!                                                     ──> a fresh commit
 //!             the others are down, cut off, stuck,    ──> clients at rest ──> each peer answers for itself ──> all equal
 //!             or deaf and still talking               ──> quiet for ten timeouts ──> everyone heals ──> all equal
 //!                                                     ──> all are told to end, and do so
@@ -11,9 +12,13 @@
 //! was wiped and not born again, or has found its disk damaged, is asked for nothing.
 
 mod asked;
+mod born;
+mod calms;
 mod cornered;
 mod drained;
 mod stranded;
+
+pub use calms::Calms;
 
 use crate::net::Weather;
 use crate::node::Node;
@@ -24,7 +29,6 @@ use rsm::fsm::VirtualTime;
 use rsm::raft::consensus::{Consensus, Mode, Progress, Role};
 use rsm::raft::{LogId, NodeId, Term, Time};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
 
 /// One seed in so many ends with this phase.
@@ -68,6 +72,10 @@ pub struct Calm {
     pub led: u64,
     /// Until something new was committed.
     pub fresh: u64,
+    /// Until all of the core had applied what was committed when the phase began.
+    pub caught_up: u64,
+    /// How long that may take, in all but one seed of a hundred.
+    pub allowed: u64,
 }
 
 /// What becomes of those outside the core.
@@ -90,6 +98,8 @@ struct Phase<'a> {
     go: Go<'a>,
     t_max: u64,
     core: BTreeSet<usize>,
+    /// What is to be caught up with, and when all of the core had.
+    behind: (u64, Option<Time>),
     /// One has stood in vain while its leader led on.
     is_one_stranded: bool,
 }
@@ -98,7 +108,7 @@ struct Phase<'a> {
 pub(crate) fn run(time: &VirtualTime, world: &mut World, go: Go<'_>) -> Option<Calm> {
     // The slowest clock makes the longest timeout a little longer.
     let t_max = world.swarm.election.as_nanos() as u64 * 2 * 20 / 19;
-    Phase { time, world, go, t_max, core: BTreeSet::new(), is_one_stranded: false }.run()
+    Phase { time, world, go, t_max, core: BTreeSet::new(), behind: (0, None), is_one_stranded: false }.run()
 }
 
 impl Phase<'_> {
@@ -114,6 +124,10 @@ impl Phase<'_> {
         }
         let began = self.time.now();
         let committed = self.committed();
+        self.behind = (committed, None);
+        let lives: Vec<u64> = self.world.nodes.iter().map(|node| node.life).collect();
+        let here = self.core.clone();
+        self.be_born()?;
         self.be_led()?;
         let led = self.time.now().since(began);
         self.commit_beyond(committed)?;
@@ -121,13 +135,16 @@ impl Phase<'_> {
         self.rest()?;
         self.be_asked()?;
         self.agree("log that all have applied", CATCH_UP)?;
+        let caught_up = self.behind.1.unwrap_or(self.time.now()).since(began);
         self.be_quiet()?;
         self.heal();
         self.interrupt()?;
         self.agree("log that all members have applied", 2 * CATCH_UP)?;
+        self.say_what_they_wait_for(&lives, &here)?;
         self.drain()?;
         let parts = |time: Duration| time.as_nanos() as u64 * PARTS / self.t_max;
-        Some(Calm { led: parts(led), fresh: parts(fresh) })
+        let allowed = FRESH * PARTS + CATCH_UP * PARTS / self.t_max;
+        Some(Calm { led: parts(led), fresh: parts(fresh), caught_up: parts(caught_up), allowed })
     }
 
     /// Within so long a leader is elected, and all that waits for one done.
@@ -240,6 +257,9 @@ impl Phase<'_> {
         let end = Time(self.time.now().0.saturating_add(within));
         let pause = self.t_max / PARTS;
         while !holds(self) {
+            if self.behind.1.is_none() && self.has_caught_up() {
+                self.behind.1 = Some(self.time.now());
+            }
             if end <= self.time.now() {
                 let nodes = self.world.nodes.iter().map(told).collect::<Vec<_>>().join("; ");
                 return self.broken(format!("no {what} among {:?} within {} ms: {nodes}", self.core, within / MS));
@@ -344,6 +364,13 @@ impl Phase<'_> {
         self.lead().is_some()
     }
 
+    /// All of the core have applied what was committed when the phase began.
+    fn has_caught_up(&self) -> bool {
+        let applied =
+            |id: &usize| self.world.nodes[*id].process.as_ref().map(|process| process.peer.state().read().index().0);
+        self.core.iter().all(|id| applied(id).is_some_and(|applied| self.behind.0 <= applied))
+    }
+
     /// All of the core have one log, know all of it to be committed, and have applied it.
     fn is_equal(&self) -> bool {
         let of = |&id: &usize| -> Option<(LogId, u64)> {
@@ -416,54 +443,6 @@ fn told(node: &Node) -> String {
         format!("{} {} of term {}, last {last}, commit {commit}, applied {applied}", node.id, role.name(), core.term())
     };
     node.look(of).unwrap_or_else(|| format!("{} down", node.id))
-}
-
-/// How long calm phases took, one beside the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Calms {
-    led: Vec<u64>,
-    fresh: Vec<u64>,
-}
-
-impl Calms {
-    /// One more.
-    pub fn add(&mut self, calm: Calm) {
-        self.led.push(calm.led);
-        self.fresh.push(calm.fresh);
-    }
-
-    /// All of those, too.
-    pub fn extend(&mut self, other: &Calms) {
-        self.led.extend(&other.led);
-        self.fresh.extend(&other.fresh);
-    }
-
-    /// Whether so many miss the first bound on a leader, or on a fresh commit, that it is no bad luck.
-    #[must_use]
-    pub fn are_late(&self) -> bool {
-        let late = |took: &[u64], bound: u64| {
-            let late = took.iter().filter(|&&took| bound * PARTS < took).count();
-            100 <= took.len() && took.len() < 100 * late
-        };
-        late(&self.led, ROUNDS) || late(&self.fresh, FRESH)
-    }
-}
-
-impl fmt::Display for Calms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = |mut all: Vec<u64>| {
-            all.sort_unstable();
-            let at = |of_100: usize| all.get((all.len() * of_100 / 100).min(all.len().saturating_sub(1)));
-            let words = [50, 99, 100].map(|of_100| {
-                let parts = at(of_100).copied().unwrap_or_default();
-                format!("{}.{:02}", parts / PARTS, parts % PARTS * 100 / PARTS)
-            });
-            words.join(", ")
-        };
-        let (led, fresh) = (told(self.led.clone()), told(self.fresh.clone()));
-        write!(f, "{} calm phases, in longest timeouts (median, 99 of 100, most): ", self.led.len())?;
-        write!(f, "all know one leader after {led}; a fresh commit after {fresh}")
-    }
 }
 
 #[cfg(test)]

@@ -15,8 +15,15 @@ fn clients_do_not_ask_who_may_never_answer() {
         assert!(world.apply(What::Wipe { node: 1, down: MS }));
         time.run_until(Time(3_100 * MS), &mut world);
         let go: Go<'_> = &mut |_, _| true;
-        let mut phase =
-            Phase { time: &time, world: &mut world, go, t_max: 0, core: BTreeSet::new(), is_one_stranded: false };
+        let mut phase = Phase {
+            time: &time,
+            world: &mut world,
+            go,
+            t_max: 0,
+            core: BTreeSet::new(),
+            behind: (0, None),
+            is_one_stranded: false,
+        };
         phase.draw_core();
         assert_eq!(world.spoken_to, Some(BTreeSet::from([0, 2])), "seed {seed}");
     }
@@ -34,8 +41,15 @@ fn who_can_never_be_born_is_asked_for_nothing() {
         world.nodes[2].kill();
         world.nodes[2].is_refused = true;
         let go: Go<'_> = &mut |_, _| true;
-        let mut phase =
-            Phase { time: &time, world: &mut world, go, t_max: 0, core: BTreeSet::new(), is_one_stranded: false };
+        let mut phase = Phase {
+            time: &time,
+            world: &mut world,
+            go,
+            t_max: 0,
+            core: BTreeSet::new(),
+            behind: (0, None),
+            is_one_stranded: false,
+        };
         phase.draw_core();
         phase.core
     };
@@ -56,8 +70,15 @@ fn quiet(loss: Ratio, is_cut: bool) -> (bool, bool) {
     world.net.heal(weather);
     assert!(!is_cut || world.apply(What::Cut { shape: Shape::Leader, lasts: QUIET * t_max }));
     let go: Go<'_> = &mut |time, world| time.step(world).is_some();
-    let mut phase =
-        Phase { time: &time, world: &mut world, go, t_max, core: BTreeSet::from([0, 1, 2]), is_one_stranded: false };
+    let mut phase = Phase {
+        time: &time,
+        world: &mut world,
+        go,
+        t_max,
+        core: BTreeSet::from([0, 1, 2]),
+        behind: (0, None),
+        is_one_stranded: false,
+    };
     let lead = phase.lead();
     phase.be_quiet();
     (lead.is_some() && phase.lead() == lead, world.is_broken())
@@ -92,6 +113,7 @@ fn broken(happens: Happens, ask: Ask) -> Option<String> {
         go,
         t_max: 84 * MS,
         core: BTreeSet::from([0, 1, 2]),
+        behind: (0, None),
         is_one_stranded: false,
     };
     happens(&mut phase);
@@ -126,15 +148,18 @@ fn cut_a_follower(phase: &mut Phase<'_>) {
 fn more_than_one_in_a_hundred_that_is_late_is_too_many() {
     let are_late = |late: Calm| {
         let mut calms = Calms::default();
-        (0..199).for_each(|_| calms.add(Calm { led: ROUNDS * PARTS, fresh: FRESH * PARTS }));
+        let (led, fresh, allowed) = (ROUNDS * PARTS, FRESH * PARTS, 9 * PARTS);
+        (0..199).for_each(|_| calms.add(Calm { led, fresh, caught_up: allowed, allowed }));
         calms.add(late);
         let one = calms.are_late();
         (0..2).for_each(|_| calms.add(late));
         (one, calms.are_late())
     };
-    assert_eq!(are_late(Calm { led: 0, fresh: 0 }), (false, false));
-    assert_eq!(are_late(Calm { led: ROUNDS * PARTS + 1, fresh: 0 }), (false, true));
-    assert_eq!(are_late(Calm { led: 0, fresh: FRESH * PARTS + 1 }), (false, true));
+    let none = Calm { led: 0, fresh: 0, caught_up: 0, allowed: 9 };
+    assert_eq!(are_late(none), (false, false));
+    assert_eq!(are_late(Calm { led: ROUNDS * PARTS + 1, ..none }), (false, true));
+    assert_eq!(are_late(Calm { fresh: FRESH * PARTS + 1, ..none }), (false, true));
+    assert_eq!(are_late(Calm { caught_up: 10, ..none }), (false, true));
 }
 
 #[test]
@@ -169,17 +194,30 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     let commit: Ask = |phase| phase.commit_beyond(phase.committed());
     let equal: Ask = |phase| phase.agree("log", CATCH_UP);
     let end: Ask = |phase| phase.drain();
+    let (born, say): (Ask, Ask) =
+        (|phase| phase.be_born(), |phase| phase.say_what_they_wait_for(&[1, 2, 1], &BTreeSet::from([0, 2])));
     let still: Happens = |phase| {
         be_still(phase);
         assert!(phase.world.apply(What::Pause { node: 1, lasts: 9_000 * MS }));
+    };
+    let unborn: Happens = |phase| {
+        assert!(phase.world.apply(What::Wipe { node: 1, down: MS }));
+        wait(phase);
+    };
+    let silent: Happens = |phase| {
+        assert!(phase.world.apply(What::Wipe { node: 1, down: MS }));
+        wait(phase);
+        phase.world.check.lock().forget_what_is_said(NodeId(1));
     };
     let crowded: Happens = |phase| {
         let process = phase.world.nodes[0].process.as_ref().expect("it runs");
         (0..2 * TICKETS.max(INBOX)).for_each(|_| process.peer.read_then(|_: &Lists| (), |_| ()));
     };
-    let all: [(Happens, Ask, &str); 12] = [
+    let all: [(Happens, Ask, &str); 14] = [
         (leaderless, led, "no leader of their own that all know among"),
         (strangers, led, "no leader of their own that all know among"),
+        (unborn, born, "no birth of all among"),
+        (silent, say, "waits to be born, and says Waits"),
         (mute, commit, "no fresh commit among"),
         (leaderless, rest, "no answer to every client among"),
         (impatient, asked, "no answer of each peer for itself among"),
@@ -196,9 +234,10 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
         let told = broken(happens, ask).unwrap_or_default();
         assert!(told.starts_with(sentence), "{told:?} instead of {sentence:?}");
     }
-    for ask in [led, commit, rest, asked, equal, quiet, end] {
+    for ask in [born, led, commit, rest, asked, equal, quiet, say, end] {
         assert_eq!(broken(be_still, ask), None);
     }
+    assert_eq!(broken(unborn, say), None);
     // Of one who gives up before an answer can come nothing is wanted: the same as above, but for the time.
     let hurried: Happens = |phase| {
         cut_a_follower(phase);

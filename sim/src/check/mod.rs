@@ -24,11 +24,11 @@ pub use snapshots::FileSums;
 
 use crate::marks::quietly;
 use bytes::Bytes;
-use rsm::raft::consensus::{Consensus, Effect, Message, Record, Role};
+use rsm::raft::consensus::{Consensus, Effect, Message, News, Record, Role};
 use rsm::raft::invariants::{Verdict, Violation, Watch, state};
 use rsm::raft::wire::{Body, Door, Head, Packet, Refused};
 use rsm::raft::{ClusterId, Identity, Incarnation, LogId, NodeId, Seq, Term};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,6 +58,8 @@ pub struct Check {
     snapshots: BTreeMap<LogId, (NodeId, FileSums)>,
     /// How many snapshots were of a place of which there was one before.
     pub alike: u64,
+    /// Of each peer that is not born whom it has said to wait for, and who knows another life of it.
+    waits: BTreeMap<NodeId, (BTreeSet<NodeId>, BTreeSet<NodeId>)>,
     /// How many elections were won.
     pub elections: u64,
     /// How many steps were taken twice, to see whether they come to the same.
@@ -138,6 +140,7 @@ impl Check {
 
     /// A process is gone.
     pub fn crashed(&mut self, node: NodeId) {
+        self.forget_what_is_said(node);
         self.watch.crashed(node);
     }
 
@@ -234,12 +237,33 @@ impl Check {
         }
         let verdict = self.watch.flushed(core, role, effects);
         self.note(verdict);
+        let me = core.me().node;
         for effect in effects {
-            if let Effect::Persist(seq, record) = effect {
-                self.reference.writes(record);
-                self.said(core.me().node).push_back((*seq, record.clone()));
+            match effect {
+                Effect::Persist(seq, record) => {
+                    self.reference.writes(record);
+                    self.said(me).push_back((*seq, record.clone()));
+                }
+                Effect::News(News::Newborn { awaited }) => {
+                    self.waits.entry(me).or_default().0 = awaited.iter().copied().collect();
+                }
+                Effect::News(News::OtherLife { known_to }) => {
+                    self.waits.entry(me).or_default().1 = known_to.iter().copied().collect();
+                }
+                _ => {}
             }
         }
+    }
+
+    /// Whom a peer has said to wait for, in this life of it, before it is born; and who knows another life of it.
+    #[must_use]
+    pub fn says_that_it_waits_for(&self, node: NodeId) -> (BTreeSet<NodeId>, BTreeSet<NodeId>) {
+        self.waits.get(&node).cloned().unwrap_or_default()
+    }
+
+    /// As if it had said nothing of the kind.
+    pub(crate) fn forget_what_is_said(&mut self, node: NodeId) {
+        self.waits.remove(&node);
     }
 
     fn stepped(&mut self, core: &Consensus, role: &Role) {
