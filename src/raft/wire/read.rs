@@ -125,14 +125,13 @@ impl Read<'_> {
 
     fn extensions(&mut self, body: &mut Body) -> Result<(), Refused> {
         let count = self.varint()?;
-        let mut least = 0;
+        let mut before = None;
         for _ in 0..count {
             let tag = self.varint()?;
             let range = self.sized()?;
-            if tag < least {
+            if before.replace(tag).is_some_and(|before| tag <= before) {
                 return Err(Refused::Malformed);
             }
-            least = tag.checked_add(1).ok_or(Refused::Malformed)?;
             match (&mut *body, tag) {
                 (Body::Hello { level }, LEVEL_TAG) => *level = self.level(range)?,
                 (_, unknown) if unknown % 2 == 0 => return Err(Refused::Kind),

@@ -142,8 +142,9 @@ fn what_is_not_known_is_passed_over_by_its_length_and_the_rest_is_read() {
     let unknown = [2, 200, 1];
     let longer = [6, 12, 9, 1, 3, 1, 77]; // an odd extension
     let critical = [6, 12, 9, 1, 2, 1, 77]; // an even one
-    let read = raw(&[&unknown[..], &GOOD, &longer, &critical, &GOOD].concat());
-    assert_eq!(read, [Err(Refused::Kind), good(), good(), Err(Refused::Kind), good()]);
+    let largest = [15, 12, 9, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1, 77]; // the greatest odd tag
+    let read = raw(&[&unknown[..], &GOOD, &longer, &critical, &largest, &GOOD].concat());
+    assert_eq!(read, [Err(Refused::Kind), good(), good(), Err(Refused::Kind), good(), good()]);
 }
 
 #[test]
