@@ -28,12 +28,13 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
       --fast                   only the half that shows soonest; each must be found by seeds alone, from five bases
   --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser
-      --mutant M               of seeds, stories and the sweep: with this one in place; with --mutants: only this one
+      --mutant M               of seeds, of one story (--scenario) and of the sweep: with this one in place; with --mutants: only
+                               this one
 
 Traces and the last line go to stdout: the sum of what has happened, or what was broken and how to run it again.
 A reader that closes stdout, as `head` does, misses what follows, and changes nothing else.
 Exit code 0: no rule was broken, each story does what it is for, each mutant was found.
-          1: not so; or a mark is short of its floor, or one calm phase in a hundred is late.
+          1: not so; or, with --floors, a mark is short of its floor, or more than one calm phase in a hundred is late.
           2: wrong use, or a file that cannot be read or written.
 
   cargo sim --seeds 500
