@@ -16,6 +16,7 @@ use crate::check::packet;
 use crate::lists::Change;
 use crate::plan::MS;
 use crate::stream::{Purpose, fate, stream};
+use crate::version::{ENDS_AT, sealed};
 use crate::world::World;
 use bytes::Bytes;
 use rsm::mix::Draws;
@@ -35,10 +36,8 @@ pub(crate) fn is_stop(words: &str) -> bool {
     STOPS.iter().any(|stop| words.contains(stop))
 }
 
-/// How many bytes a head takes before its three numbers.
-const HEAD: usize = 32;
 /// The least of what stands before the messages of a packet.
-const MESSAGES_FROM: usize = HEAD + 3;
+const MESSAGES_FROM: usize = ENDS_AT + 3;
 /// So long at most nobody lies, in nanoseconds.
 const HONEST: u64 = 3_000 * MS;
 /// A liar's own entry has so many bytes at most: beyond those of entries with a checksum.
@@ -257,10 +256,7 @@ impl Lie {
     /// Other bytes behind the head of a packet, which is sealed anew.
     fn spoil(&mut self, packet: &Bytes) -> Bytes {
         let (head, rest) = packet.split_at(MESSAGES_FROM.min(packet.len()));
-        let mut bytes = [head, &self.bytes(rest)].concat();
-        let crc = crc32c::crc32c(&bytes[4..]);
-        bytes[..4].copy_from_slice(&crc.to_le_bytes());
-        bytes.into()
+        sealed([head, &self.bytes(rest)].concat())
     }
 }
 

@@ -46,4 +46,5 @@ pub mod sums;
 pub mod sweep;
 pub mod ties;
 mod trace;
+mod version;
 pub mod world;

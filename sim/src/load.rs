@@ -34,7 +34,7 @@ impl Case {
         (swarm.pre_vote, swarm.check_quorum, swarm.window) = (true, true, 64);
         (swarm.append_bytes, swarm.cache_bytes, swarm.piece_bytes) = (64 << 10, 1 << 20, 64 << 10);
         (swarm.snapshot_entries, swarm.disk_mean, swarm.sessions_max) = (1_000, MS, 64);
-        (swarm.is_budgeted, swarm.liars) = (true, 0);
+        (swarm.is_budgeted, swarm.liars, swarm.tomorrow) = (true, 0, false);
         (swarm.is_control, swarm.pad, swarm.segment_bytes, swarm.sector) = (false, 0, 256 << 10, 512);
         (swarm.tickets, swarm.inbox, swarm.pace, swarm.timeout) = (TICKETS, INBOX, PACE, TIMEOUT);
         (swarm.snapshot_bytes, swarm.window_bytes, swarm.entry_bytes) = (SNAPSHOT_BYTES, WINDOW_BYTES, usize::MAX);

@@ -119,6 +119,8 @@ pub struct Copy {
     pub copy: u64,
     /// What is done to it on the way.
     pub harm: Option<Harm>,
+    /// So many messages of its packet are of a kind that nobody of today's version knows.
+    pub unknown: u64,
 }
 
 /// Damage.
@@ -374,7 +376,7 @@ impl Net {
         } else {
             None
         };
-        [one, other].map(|made| made.map(|(at, copy, harm)| Copy { at, number, copy, harm }))
+        [one, other].map(|made| made.map(|(at, copy, harm)| Copy { at, number, copy, harm, unknown: 0 }))
     }
 
     /// When the last byte of a packet has left, or `None` if too much waits before it.

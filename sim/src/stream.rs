@@ -46,6 +46,8 @@ pub enum Purpose {
     Calm,
     /// What liars say.
     Lie,
+    /// Who is of tomorrow's version, and what it says besides.
+    Version,
 }
 
 /// The stream of one part.

@@ -98,6 +98,12 @@ sums! {
     no_members,
     /// Packets from a life of a member that is over.
     former_lives,
+    /// Packets of another version of the format.
+    other_versions,
+    /// Packets that carry what only tomorrow's version knows.
+    of_tomorrow,
+    /// Messages in them of which nobody of today's knows the kind.
+    unknown_kinds,
     /// Packets in which a member lied.
     lies,
     /// Peers that have stopped over them, rather than fork their data.

@@ -23,7 +23,7 @@ use crate::queue::Queue;
 use crate::scenario::Record;
 use crate::script::Script;
 use crate::shared::{Gathered, Shared};
-use crate::stray::{NOBODYS, names_another_life, turned_away};
+use crate::stray::{NOBODYS, refused_of, turned_away};
 use crate::stream::{Purpose, exponential, stream};
 use crate::sums::Sums;
 use crate::ties::Ties;
@@ -193,11 +193,10 @@ impl World {
         if !self.net.arrive(from, to, copy, self.nodes[to].process.is_some()) {
             return;
         }
-        self.follow(from, to, copy.number);
+        self.follow((from, to), copy.number, &bytes);
         let node = &mut self.nodes[to];
         let Some(process) = &node.process else { return };
-        let late = names_another_life(&bytes, process.peer.identity().incarnation);
-        node.strays += u64::from(late || copy.harm.is_some());
+        node.strays += refused_of(&process.peer, copy, &bytes, self.swarm.inbox);
         match copy.harm {
             None => spend(Part::Wire, || process.peer.receive(bytes)),
             Some(harm) => turned_away(&self.check, &process.peer, harm.done_to(&bytes)),
@@ -316,6 +315,7 @@ impl World {
         if from < self.swarm.liars {
             bytes = self.lie(from, to, bytes);
         }
+        let (mut bytes, unknown) = self.told_by_its_version(from, to, bytes);
         let copies = if self.net.is_aiming() {
             let kinds: Vec<_> = bodies(&bytes, NodeId(to as u64)).map(|body| kind(&body)).collect();
             self.net.send_aimed(from, to, self.now, bytes.len(), &kinds)
@@ -341,7 +341,7 @@ impl World {
         }
         let last = copies.iter().rposition(Option::is_some);
         for (nth, copy) in copies.into_iter().enumerate() {
-            let Some(copy) = copy else { continue };
+            let Some(copy) = copy.map(|copy| Copy { unknown, ..copy }) else { continue };
             let bytes = if Some(nth) == last { std::mem::take(&mut bytes) } else { bytes.clone() };
             self.last_arrival = self.last_arrival.max(copy.at);
             self.push(copy.at, Event::Arrive { from, to, copy, bytes });

@@ -77,6 +77,8 @@ pub struct Swarm {
     pub pace: u64,
     /// So many peers lie, the first ones: then only what nobody's word may bring about is judged.
     pub liars: usize,
+    /// Some peers are of tomorrow's version, in some of their lives.
+    pub tomorrow: bool,
     /// Nothing goes wrong: what is not as it should be then is the simulator's fault, or the protocol's.
     pub is_control: bool,
 }
@@ -136,6 +138,7 @@ pub fn swarm(seed: u64) -> Swarm {
     let (tickets, inbox) = (small(4, 8, TICKETS), small(8, 16, INBOX / 64) * 64);
     let limits = limits(seed, is_control, all);
     let is_budgeted = is_control || all || !stream(seed, Purpose::Swarm, 3).chance(1, 16);
+    let liars = if is_control { 0 } else { liars(seed, nodes) };
     let disk_max = if is_control { election / 160 } else { 5 * MS };
     Swarm {
         nodes,
@@ -169,7 +172,8 @@ pub fn swarm(seed: u64) -> Swarm {
         is_budgeted,
         families: families(&mut draws, is_control, all, is_budgeted),
         pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
-        liars: if is_control { 0 } else { liars(seed, nodes) },
+        liars,
+        tomorrow: liars == 0 && !is_control && (all || stream(seed, Purpose::Version, 0).chance(1, 8)),
         is_control,
     }
 }

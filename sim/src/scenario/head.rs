@@ -43,12 +43,13 @@ fn quiet(nodes: usize) -> Swarm {
         families: Families::default(),
         pace: 1,
         liars: 0,
+        tomorrow: false,
         is_control: false,
     }
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 37] = [
+pub(crate) const OPTIONS: [&str; 38] = [
     "loss",
     "double",
     "replay",
@@ -86,6 +87,7 @@ pub(crate) const OPTIONS: [&str; 37] = [
     "sector",
     "budget",
     "liars",
+    "tomorrow",
 ];
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -134,6 +136,7 @@ fn value(swarm: &Swarm, option: &str) -> String {
         "sector" => swarm.sector.to_string(),
         "budget" => switch(swarm.is_budgeted),
         "liars" => swarm.liars.to_string(),
+        "tomorrow" => switch(swarm.tomorrow),
         _ => swarm.piece_bytes.to_string(),
     }
 }
@@ -179,6 +182,7 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
         "entry" => swarm.entry_bytes = words.number()? as usize,
         "budget" => swarm.is_budgeted = switch(words)?,
         "liars" => swarm.liars = words.number()? as usize,
+        "tomorrow" => swarm.tomorrow = switch(words)?,
         "sector" => swarm.sector = words.number()?.max(1),
         word => return Err(format!("`{word}` is no option of a cluster")),
     }

@@ -1,8 +1,12 @@
 use super::*;
 use crate::client::{Came, Doing, Of};
 use crate::lists::Seen;
+use crate::net::{Harm, Weather};
 use crate::plan::{plan, swarm};
+use crate::version::sealed;
+use rsm::raft::wire::Refused;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[test]
 fn a_client_acts_at_one_moment_at_a_time() {
@@ -58,12 +62,47 @@ fn a_stray_packet_before_a_full_inbox_is_a_lost_one() {
     let strays = |world: &World| world.sums.no_members + world.sums.former_lives;
     (0..)
         .take_while(|number| {
-            world.follow(1, 0, *number);
+            world.follow((1, 0), *number, &Bytes::new());
             strays(&world) < 80
         })
         .for_each(drop);
     time.run_until(Time(2_000 * MS), &mut world);
     assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+}
+
+#[test]
+fn what_nobody_knows_is_counted_once_but_not_of_packets_that_are_refused_or_lost() {
+    let (time, mut world) = quiet_with(64);
+    world.net.heal(Weather::fair(MS, MS));
+    let (to, mut found) = (0, None);
+    while found.is_none() {
+        time.step(&mut world).expect("heartbeats go on");
+        let sound = world.queue.iter().find_map(|event| match event {
+            Event::Arrive { from, to: 0, bytes, .. } => Some((*from, bytes.to_vec())),
+            _ => None,
+        });
+        found = sound.filter(|_| Time(1_000 * MS) <= time.now());
+    }
+    let (from, packet) = found.expect("it was just seen");
+    // A message of two bytes, of a kind that is not known.
+    let packet = sealed([&packet[..], &[2, 200, 1]].concat());
+    let mut other_life = packet.to_vec();
+    other_life[24] ^= 1;
+    let other_life = sealed(other_life);
+    assert!(world.apply(What::Pause { node: to, lasts: 200 * MS }));
+    let copy = Copy { at: time.now(), number: 1, copy: 0, harm: None, unknown: 1 };
+    for _ in 0..80 {
+        world.arrive(from, to, copy, packet.clone());
+        world.arrive(from, to, Copy { harm: Some(Harm::Flip(300)), ..copy }, packet.clone());
+        world.arrive(from, to, copy, other_life.clone());
+    }
+    time.run_for(Duration::from_secs(1), &mut world);
+    assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+    let refused = world.nodes[to].process.as_ref().map(|process| process.peer.status().refused).expect("it runs");
+    let of = |why: Refused| refused.iter().find(|(reason, _)| *reason == why).map_or(0, |(_, times)| *times);
+    assert!((1..80).contains(&of(Refused::Kind)) && of(Refused::Kind) + of(Refused::Full) >= 80, "{refused:?}");
+    // A stray of the run's own may be among them.
+    assert!(of(Refused::Checksum) == 80 && (80..90).contains(&of(Refused::Incarnation)), "{refused:?}");
 }
 
 #[test]

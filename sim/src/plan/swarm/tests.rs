@@ -120,6 +120,13 @@ fn all_that_goes_wrong_goes_wrong_at_once_in_some_seeds_and_nothing_in_others() 
 }
 
 #[test]
+fn in_some_seeds_peers_are_of_tomorrow_and_in_no_control_nor_among_liars() {
+    let on = count(|swarm| swarm.tomorrow);
+    assert!((200..500).contains(&on), "{on} of {SEEDS}");
+    assert_eq!(count(|swarm| swarm.tomorrow && (swarm.is_control || 0 < swarm.liars)), 0);
+}
+
+#[test]
 fn few_seeds_have_liars_and_no_control_has() {
     let lied = count(|swarm| 0 < swarm.liars);
     assert!((30..90).contains(&lied), "{lied} of {SEEDS}");
