@@ -167,7 +167,8 @@ impl Case {
         Report {
             seed: self.seed,
             sums,
-            marks: world.marks.all(),
+            // What a liar brings about no other seed need meet, and some of it none may.
+            marks: if self.swarm.liars == 0 { world.marks.all() } else { Marks::default() },
             effects: world.effects,
             calm,
             hash,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::aim::kind;
+use crate::marks::Marks;
 use crate::plan::{Families, swarm};
 use crate::run::Case;
 use rsm::raft::Identity;
@@ -53,6 +54,7 @@ fn who_is_lied_to_stands_and_keeps_his_bounds() {
         let lasts = Duration::from_secs(3);
         let plan = crate::plan::plan(seed, &swarm, rsm::raft::Time::ZERO.after(lasts));
         let report = Case { seed, swarm, plan, lasts }.run();
+        assert_eq!(report.marks, Marks::default(), "what liars bring about is met by nobody");
         broken.extend(report.broken.map(|broken| (seed, broken)));
         (lies, stops) = (lies + report.sums.lies, stops + report.sums.stops);
     }
