@@ -47,4 +47,5 @@ pub mod sweep;
 pub mod ties;
 mod trace;
 mod version;
+mod wasted;
 pub mod world;

@@ -194,6 +194,7 @@ impl World {
             return;
         }
         self.follow((from, to), copy.number, &bytes);
+        self.may_be_a_last_word(from, to);
         let node = &mut self.nodes[to];
         let Some(process) = &node.process else { return };
         node.strays += refused_of(&process.peer, copy, &bytes, self.swarm.inbox);
@@ -312,6 +313,7 @@ impl World {
         // A node that has lost power in this turn has said nothing.
         let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), bytes);
         let Some(mut bytes) = spend(Part::Checks, || self.nodes[from].look(departs)) else { return };
+        self.may_be_wasted(from, to, &bytes);
         if from < self.swarm.liars {
             bytes = self.lie(from, to, bytes);
         }

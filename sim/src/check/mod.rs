@@ -13,6 +13,7 @@ mod history;
 mod looker;
 mod reference;
 mod snapshots;
+mod wasted;
 
 pub use answers::{Answers, Asked, Counts, State, agree};
 pub use bounds::Kept;
@@ -21,6 +22,7 @@ pub use history::History;
 pub use looker::Looker;
 pub use reference::Reference;
 pub use snapshots::FileSums;
+pub use wasted::Patience;
 
 use crate::marks::quietly;
 use bytes::Bytes;
@@ -31,6 +33,7 @@ use rsm::raft::{ClusterId, Identity, Incarnation, LogId, NodeId, Seq, Term};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use wasted::Wasted;
 
 /// So many bytes are told of a packet that nobody can read: what its head takes at least.
 const FIRST: usize = 35;
@@ -60,6 +63,8 @@ pub struct Check {
     pub alike: u64,
     /// Of each peer that is not born whom it has said to wait for, and who knows another life of it.
     waits: BTreeMap<NodeId, (BTreeSet<NodeId>, BTreeSet<NodeId>)>,
+    /// What has gone to peers that are down.
+    wasted: Wasted,
     /// How many elections were won.
     pub elections: u64,
     /// How many steps were taken twice, to see whether they come to the same.
