@@ -15,6 +15,8 @@ pub struct Crash {
     pub torn: u64,
     /// Changes of names that did not last.
     pub lost_names: u64,
+    /// Of those, renames.
+    pub lost_renames: u64,
 }
 
 /// What the next power failure is to spare of what was not synced, if that is not left to chance.
@@ -49,7 +51,7 @@ impl State {
         for inode in self.inodes.values_mut() {
             inode.crash(spares, sectors, draws, &mut crash);
         }
-        crash.lost_names = self.crash_names(spares);
+        self.crash_names(spares, &mut crash);
         (self.fuse, self.struck, self.failure) = (None, None, None);
         self.life += 1;
         self.collect();
@@ -57,7 +59,7 @@ impl State {
     }
 
     /// A prefix of the changes survives, or any of them.
-    fn crash_names(&mut self, spares: Option<Spares>) -> u64 {
+    fn crash_names(&mut self, spares: Option<Spares>, crash: &mut Crash) {
         let pending = std::mem::take(&mut self.pending_names);
         let all = pending.len() as u64;
         let prefix = match spares {
@@ -66,17 +68,16 @@ impl State {
             Some(Spares::Pieces) => Some(self.draws.below(all + 1)),
             Some(Spares::All) => Some(all),
         };
-        let mut lost = 0;
         for (nth, change) in (0u64..).zip(pending) {
             let survives = prefix.map_or_else(|| self.draws.chance(1, 2), |prefix| nth < prefix);
             if survives {
                 change.apply(&mut self.durable_names);
             } else {
-                lost += 1;
+                crash.lost_names += 1;
+                crash.lost_renames += u64::from(matches!(change, NameChange::Rename { .. }));
             }
         }
         self.names = self.durable_names.clone();
-        lost
     }
 }
 

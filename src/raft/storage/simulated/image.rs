@@ -181,6 +181,11 @@ impl Image {
         read
     }
 
+    /// Whether anything but zeros may stand in the page of this byte.
+    pub(super) fn shows(&self, at: u64) -> bool {
+        self.pages.get(at as usize / PAGE).is_some_and(Option::is_some)
+    }
+
     /// All of it.
     pub(super) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.len];

@@ -4,6 +4,8 @@ use super::image::{Image, Piece};
 use super::ledger::Ledger;
 use crate::mix::Draws;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What the platter, or the flash, is made of.
@@ -27,6 +29,10 @@ pub(super) struct Inode {
     pub(super) is_clean: bool,
     /// What became of all but the pending.
     pub(super) ledger: Ledger,
+    /// What stood in sectors before a sync changed them, of those in which something stood, by where they begin.
+    former: BTreeMap<u64, Box<[u8]>>,
+    /// Each read of some of these fails.
+    pub(super) unreadable: Option<Range<u64>>,
 }
 
 /// A write that was not synced.
@@ -47,6 +53,8 @@ impl Clone for Inode {
             pending: self.pending.clone(),
             is_clean: self.is_clean,
             ledger: self.ledger,
+            former: self.former.clone(),
+            unreadable: self.unreadable.clone(),
         }
     }
 }
@@ -60,6 +68,8 @@ impl Inode {
             pending: Vec::new(),
             is_clean: true,
             ledger: Ledger::default(),
+            former: BTreeMap::new(),
+            unreadable: None,
         }
     }
 
@@ -78,7 +88,18 @@ impl Inode {
         self.pending.push(write);
     }
 
-    pub(super) fn sync(&mut self) {
+    /// Reads up to what nobody can read; `None` if that is where it begins.
+    pub(super) fn read(&self, at: u64, out: &mut [u8]) -> Option<usize> {
+        let end = self.cache.len().min(at as usize + out.len()) as u64;
+        match self.unreadable.as_ref().filter(|bad| at.max(bad.start) < end.min(bad.end)) {
+            Some(bad) if bad.start <= at => None,
+            Some(bad) => Some(self.cache.read(at, &mut out[..(bad.start - at) as usize])),
+            None => Some(self.cache.read(at, out)),
+        }
+    }
+
+    pub(super) fn sync(&mut self, sector: u64) {
+        self.keep_former(sector);
         for write in self.pending.drain(..) {
             write.put(&mut self.durable);
             self.ledger.settle(write.len(), true);
@@ -104,9 +125,60 @@ impl Inode {
         }
     }
 
-    pub(super) fn rot(&mut self, at: u64, bit: u8) -> bool {
+    /// What a sync is about to change. Most of it are zeros, which are seen at once and not kept.
+    fn keep_former(&mut self, sector: u64) {
+        let Inode { pending, durable, former, .. } = self;
+        let touched = pending.iter().flat_map(Write::pieces).filter(|piece| durable.shows(piece.at()));
+        for piece in touched {
+            let (at, end) = (piece.at(), piece.at() + piece.len() as u64);
+            for start in (at / sector..end.div_ceil(sector)).map(|nth| nth * sector) {
+                let mut bytes = vec![0; sector as usize];
+                let held = durable.read(start, &mut bytes);
+                bytes.truncate(held);
+                if bytes.iter().any(|&byte| byte != 0) {
+                    former.insert(start, bytes.into());
+                }
+            }
+        }
+    }
+
+    pub(super) fn flip(&mut self, at: u64, bit: u8) -> bool {
         self.cache.flip(at, bit);
         self.durable.flip(at, bit)
+    }
+
+    /// The sector with this byte holds zeros. Whether that changes it.
+    pub(super) fn zero(&mut self, at: u64, sector: u64) -> bool {
+        self.change(at / sector * sector, &vec![0; sector as usize])
+    }
+
+    /// The first sector from there on of which it is known holds what it did before it was changed last, or else that of
+    /// this byte: zeros. Whether that changes it.
+    pub(super) fn revert(&mut self, at: u64, sector: u64) -> bool {
+        let known = self.former.range(at / sector * sector..).next().or_else(|| self.former.iter().next());
+        match known.map(|(&start, bytes)| (start, bytes.clone())) {
+            Some((start, bytes)) => {
+                let mut whole = bytes.into_vec();
+                whole.resize(sector as usize, 0);
+                self.change(start, &whole)
+            }
+            None => self.zero(at, sector),
+        }
+    }
+
+    /// Puts other bytes there, on the disk and in the cache, as far as each is long.
+    fn change(&mut self, at: u64, bytes: &[u8]) -> bool {
+        let put = |image: &mut Image| {
+            let mut held = vec![0; bytes.len()];
+            let read = image.read(at, &mut held);
+            let changes = held[..read] != bytes[..read];
+            if changes {
+                Piece::all(at, &bytes[..read]).for_each(|piece| image.put(&piece));
+            }
+            changes
+        };
+        put(&mut self.cache);
+        put(&mut self.durable)
     }
 }
 

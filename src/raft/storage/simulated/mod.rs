@@ -9,7 +9,8 @@
 //! [`crash`](SimulatedDisk::crash) is a power failure: of the writes and of the changes of names that were not synced,
 //! all, none, some, or pieces survive, in any order. [`kill`](SimulatedDisk::kill) ends the process alone. The fuse cuts
 //! the power at a chosen operation, so that each one of a procedure can be the last. A failed sync loses what was
-//! pending, goes on showing it to readers, and the next sync succeeds.
+//! pending, goes on showing it to readers, and the next sync succeeds. What is durable may rot: a bit, a sector; or be read
+//! by nobody any more.
 //!
 //! It runs the very code that a real directory runs. All chance comes from one seed; there is no clock in it.
 
@@ -17,6 +18,7 @@ mod crash;
 mod image;
 mod inode;
 mod ledger;
+mod rot;
 #[cfg(test)]
 mod tests;
 
@@ -85,6 +87,8 @@ struct State {
     failure: Option<(Operation, u64)>,
     failed: BTreeMap<Operation, u64>,
     has_rotten: bool,
+    /// How many reads met bytes that nobody can read.
+    unread: u64,
 }
 
 /// A change of names, by inode: a rename moves the file that bore the name when it was asked for.
@@ -126,6 +130,7 @@ impl SimulatedDisk {
             failure: None,
             failed: BTreeMap::new(),
             has_rotten: false,
+            unread: 0,
         };
         SimulatedDisk { state: Lock::new(state) }
     }
@@ -224,28 +229,6 @@ impl SimulatedDisk {
     /// The power fails and comes back. Says what was lost.
     pub fn crash(&self) -> Crash {
         self.state.lock().crash()
-    }
-
-    /// Flips one bit of a file, on the disk and in the cache. False if the file is shorter, or is not there.
-    pub fn rot(&self, name: &str, at: u64, bit: u8) -> bool {
-        let mut state = self.state.lock();
-        let inode = state.names.get(name).copied();
-        let rots = inode.and_then(|inode| state.inodes.get_mut(&inode)).is_some_and(|inode| inode.rot(at, bit));
-        state.has_rotten |= rots;
-        rots
-    }
-
-    /// Whether a bit of any file ever was.
-    #[must_use]
-    pub fn has_rotten(&self) -> bool {
-        self.state.lock().has_rotten
-    }
-
-    /// Makes a file vanish, durably, as if it had never been.
-    pub fn forget(&self, name: &str) {
-        let mut state = self.state.lock();
-        state.names.remove(name);
-        state.durable_names.remove(name);
     }
 
     /// What a reader of the file sees now.
@@ -423,7 +406,13 @@ impl Disk for SimulatedDisk {
         if state.fails(Operation::Read) {
             return Err(input_output_error());
         }
-        Ok(state.of(file)?.cache.read(at, bytes))
+        match state.of(file)?.read(at, bytes) {
+            Some(read) => Ok(read),
+            None => {
+                state.unread += 1;
+                Err(input_output_error())
+            }
+        }
     }
 
     fn write_at(&self, file: &SimulatedFile, bytes: &[u8], at: u64) -> io::Result<()> {
@@ -443,9 +432,9 @@ impl Disk for SimulatedDisk {
         let State { inodes, draws, sectors, .. } = &mut *state;
         if let Some(inode) = inodes.get_mut(&file.inode) {
             match fate {
-                Fate::Done => inode.sync(),
+                Fate::Done => inode.sync(sectors.bytes),
                 Fate::Fails => inode.lose(sectors.bytes, draws),
-                Fate::Last if lands => inode.sync(),
+                Fate::Last if lands => inode.sync(sectors.bytes),
                 Fate::Last => {}
             }
         }

@@ -177,6 +177,69 @@ fn without_powersafe_overwrite_a_torn_write_spoils_its_neighbours() {
 }
 
 #[test]
+fn a_sector_that_rots_is_zeros_or_what_it_was_before_it_was_changed_last() {
+    let disk = SimulatedDisk::new(1);
+    let file = written(&disk, "a", &[7; 1_000]);
+    disk.sync(&file).unwrap();
+    disk.write_at(&file, &[8; 5_000], 500).unwrap();
+    disk.sync(&file).unwrap();
+    disk.sync_dir().unwrap();
+    let before = disk.content("a").unwrap();
+    let changed = |rot: &dyn Fn(&SimulatedDisk) -> bool| {
+        let disk = disk.copy(2);
+        let changes = rot(&disk);
+        let seen = disk.content("a").unwrap();
+        disk.crash();
+        assert_eq!(disk.content("a").unwrap(), seen, "the disk and the cache");
+        let at: Vec<usize> = (0..seen.len()).filter(|&at| seen[at] != before[at]).collect();
+        assert_eq!((changes, seen.len()), (!at.is_empty(), before.len()));
+        at.first().zip(at.last()).map(|(&first, &last)| (first..last + 1, seen[first]))
+    };
+    assert_eq!(changed(&|disk| disk.zero("a", 600)), Some((512..1_024, 0)));
+    assert_eq!(changed(&|disk| disk.zero("a", 5_400)), Some((5_120..5_500, 0)), "no longer than the file");
+    assert_eq!(changed(&|disk| disk.zero("a", 5_900)), None);
+    assert_eq!(changed(&|disk| disk.zero("b", 0)), None);
+    assert_eq!(changed(&|disk| disk.revert("a", 0)), Some((500..512, 7)));
+    assert_eq!(changed(&|disk| disk.revert("a", 513)), Some((512..1_024, 7)), "and zeros behind what was the end");
+    assert_eq!(changed(&|disk| disk.revert("a", 3_000)), Some((500..512, 7)), "there is none behind it");
+    let file = written(&disk, "c", &[9; 100]);
+    disk.sync(&file).unwrap();
+    assert!(disk.revert("c", 50) && disk.content("c").unwrap() == [0; 100], "nothing stood there before");
+}
+
+#[test]
+fn what_nobody_can_read_fails_for_good_and_all_else_is_read() {
+    let disk = SimulatedDisk::new(1);
+    let file = written(&disk, "a", &[7; 1_000]);
+    assert!(disk.spoil("a", 300..400) && !disk.spoil("a", 1_000..1_001) && !disk.spoil("b", 0..1));
+    let read = |at, len: usize| disk.read_at(&file, &mut vec![0; len], at).map_err(|error| error.to_string());
+    let fails = || Err("input/output error".to_owned());
+    assert_eq!((read(0, 300), read(0, 301), read(400, 700)), (Ok(300), Ok(300), Ok(600)));
+    assert_eq!((read(300, 1), read(399, 9), read(350, 0)), (fails(), fails(), Ok(0)));
+    assert_eq!(read(399, 9), fails(), "for good");
+    assert_eq!((disk.unread(), disk.failed(Operation::Read)), (3, 0));
+    disk.rename("a", "b").unwrap();
+    let file = disk.open("b", false).unwrap();
+    assert!(disk.read_at(&file, &mut [0], 350).is_err(), "whatever its name");
+}
+
+#[test]
+fn a_rename_that_is_lost_is_told_apart() {
+    let lost = |seed| {
+        let disk = SimulatedDisk::new(seed);
+        written(&disk, "a", b"x");
+        disk.sync_dir().unwrap();
+        disk.rename("a", "b").unwrap();
+        written(&disk, "c", b"x");
+        let crash = disk.crash();
+        assert_eq!(crash.lost_renames, u64::from(disk.content("b").is_none()));
+        (crash.lost_names, crash.lost_renames)
+    };
+    let all: std::collections::BTreeSet<_> = (0..100).map(lost).collect();
+    assert_eq!(all.into_iter().collect::<Vec<_>>(), [(0, 0), (1, 0), (1, 1), (2, 1)]);
+}
+
+#[test]
 fn a_removed_file_is_read_by_those_who_have_it_open() {
     let disk = SimulatedDisk::new(1);
     let file = written(&disk, "a", b"held");
