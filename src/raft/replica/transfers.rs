@@ -17,6 +17,7 @@ use crate::raft::transfer::{Pace, Piece, Receiver, Sending, Taken, Verdict};
 use crate::raft::wire::{Body, Chunk, ChunkReply};
 use crate::raft::{Identity, LogId, NodeId, Term, Track};
 use bytes::Bytes;
+use std::io;
 
 /// While more pieces than these wait for the disk, further ones are dropped. A sender has four on their way.
 const CHUNKS_WAITING_MAX: usize = 16;
@@ -121,9 +122,11 @@ impl<D: Disk, C: Send + 'static> Bring<D, C> {
                 let sending = Sending::new(at, term, track, file.total(), pace, context.now());
                 self.under_way = Some((file, sending));
             }
-            Err(error @ Error::Corrupt(_)) => tell(&self.replica, (self.say)(Word::Failed(error.to_string()))),
             // A file that a newer one has replaced: the transfer fails, and the core begins another.
-            Err(_) => {}
+            Err(Error::Gone) => {}
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            // Whoever waits for what cannot be read would wait for ever.
+            Err(error) => tell(&self.replica, (self.say)(Word::Failed(error.to_string()))),
         }
     }
 
@@ -307,15 +310,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_damaged_snapshot_is_not_sent_and_stops_the_peer() {
+    /// What a replica hears that is to bring a snapshot of 1,000 bytes, of which this has become.
+    fn heard_of(spoil: impl Fn(&SimulatedDisk, &str)) -> Vec<Word> {
         let disk = Arc::new(SimulatedDisk::new(1));
         let snapshots = Snapshots::new(Arc::clone(&disk), ClusterId(1)).expect("an empty directory");
         let at = LogId::new(1, 9);
         let mut taking = snapshots.take(at, Bytes::new()).expect("there is room");
         taking.write_all(&[7; 1_000]).expect("there is room");
         taking.finish().expect("there is room");
-        disk.rot(&format::name(at), 500, 1);
+        spoil(&disk, &format::name(at));
         let (time, heard) = (VirtualTime::new(1), Arc::new(Lock::new(Vec::new())));
         let ear = time.spawn(Ear(Arc::clone(&heard)), ());
         let pace = Pace::new(Duration::from_millis(50), Duration::from_millis(300));
@@ -323,8 +326,26 @@ mod tests {
         let bring = Bring { errand, snapshots, replica: ear.downgrade(), say: |word| word, under_way: None };
         let _bring = time.spawn(bring, ());
         time.run_for(Duration::from_millis(1), &mut ());
-        let heard = heard.lock();
+        let heard = std::mem::take(&mut *heard.lock());
+        heard
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_not_sent_and_stops_the_peer() {
+        let heard = heard_of(|disk, name| _ = disk.rot(name, 500, 1));
         assert!(matches!(&heard[0], Word::Failed(why) if why.contains("is damaged")), "{heard:?}");
         assert!(!heard.iter().any(|word| matches!(word, Word::Say(..))), "{heard:?}");
+    }
+
+    /// Who were brought it would wait for ever, and its leader would begin anew each time.
+    #[test]
+    fn a_snapshot_that_cannot_be_read_is_not_sent_and_stops_the_peer() {
+        let heard = heard_of(|disk, name| _ = disk.spoil(name, 500..501));
+        assert!(matches!(&heard[0], Word::Failed(why) if why.contains("input/output error")), "{heard:?}");
+        let heard = heard_of(|disk, name| disk.remove(name).expect("it is there"));
+        assert!(
+            heard.iter().all(|word| matches!(word, Word::Over(..))),
+            "one that was replaced stops nobody: {heard:?}"
+        );
     }
 }
