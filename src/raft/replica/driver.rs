@@ -146,11 +146,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 append.entries = entries.into();
                 self.outbox.say(to, life, Message::Append(append));
             }
-            Err(error @ Error::Corrupt(_)) => {
-                context.raise(Command(Word::Disk(disk::Word::Failed(error.to_string()))));
-            }
             // A lost packet.
-            Ok(()) | Err(_) => {}
+            Ok(()) | Err(Error::Gone) => {}
+            // Another may be able to read it, and leads only once this one does no more.
+            Err(error) => context.raise(Command(Word::Disk(disk::Word::Failed(error.to_string())))),
         }
     }
 

@@ -326,8 +326,7 @@ mod tests {
         let bring = Bring { errand, snapshots, replica: ear.downgrade(), say: |word| word, under_way: None };
         let _bring = time.spawn(bring, ());
         time.run_for(Duration::from_millis(1), &mut ());
-        let heard = std::mem::take(&mut *heard.lock());
-        heard
+        std::mem::take(&mut *heard.lock())
     }
 
     #[test]
