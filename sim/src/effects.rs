@@ -4,7 +4,7 @@
 //!   fault ── its time comes ──> struck | withheld: the budget is spent, or all is to be calm | idle: it changed nothing
 //! ```
 
-use crate::plan::What;
+use crate::plan::{Harm, What};
 use rsm::raft::storage::simulated::Operation;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -108,10 +108,14 @@ fn kind(what: &What) -> &'static str {
         What::Broken { operation: Operation::Read, .. } => "broken-read",
         What::Broken { .. } => "broken-otherwise",
         What::Slow { .. } => "slow",
-        What::Full { .. } => "full",
+        What::Full { slack: 0, .. } => "full",
+        What::Full { .. } => "nearly-full",
         What::Aim(_) => "aim",
         What::Await(_) => AWAIT,
-        What::Rot { .. } => "rot",
+        What::Rot { harm: Harm::Flip, .. } => "rot",
+        What::Rot { harm: Harm::Zeros, .. } => "rot-zeros",
+        What::Rot { harm: Harm::Former, .. } => "rot-former",
+        What::Rot { harm: Harm::Unreadable, .. } => "unreadable",
         What::Drain { .. } => "drain",
         What::Aside { .. } => "aside",
         What::AtLeader { .. } => "at-leader",

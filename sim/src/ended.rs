@@ -5,6 +5,9 @@ use crate::liar::is_stop;
 use crate::plan::{FOR_EVER, MS};
 use crate::world::World;
 
+/// Who has ended since it cannot read what it holds is started again so much later, if it is not said.
+const UNREAD: u64 = 100 * MS;
+
 /// Who has stopped over a lie is started again so much later.
 const STOPPED: u64 = 100 * MS;
 
@@ -25,12 +28,16 @@ impl World {
             }
             (Some(down), _) if fault.as_deref().is_some_and(is_of_the_disk) => {
                 self.sums.broken += 1;
-                node.has_failed = true;
+                node.has_failed = node.has_failed();
                 down
             }
             _ if node.rots.is_some() && fault.as_deref().is_some_and(|fault| fault.contains("is damaged")) => {
                 self.marks.hit("end-by-damage");
                 node.rots.unwrap_or_default()
+            }
+            _ if node.unread_before < node.disk.unread() && fault.as_deref().is_some_and(is_of_the_disk) => {
+                self.marks.hit("end-by-a-part-unread");
+                node.rots.unwrap_or(UNREAD)
             }
             _ if 0 < self.swarm.liars && fault.as_deref().is_some_and(is_stop) => {
                 self.sums.stops += 1;

@@ -24,7 +24,7 @@ impl Case {
     /// The load by which speed is measured: of three peers, about 100 operations a second, and faults to the end.
     #[must_use]
     pub fn bench(nth: u64, lasts: Duration) -> Case {
-        let seed = (nth << 8..).find(|&seed| !calm::is_last(seed)).expect("half of all seeds");
+        let seed = (nth << 8..).find(|&seed| !calm::is_last(seed)).expect("three in four");
         let mut swarm = swarm(seed);
         let loss = Ratio::new(1, 50);
         let (delay_min, delay_mean) = (MS / 2, 2 * MS);

@@ -26,15 +26,19 @@ const FLOORS: &str = include_str!("../marks.txt");
 const MANDATORY_OF_100: u64 = 1;
 
 /// Marks of the simulator's own: what the crate cannot see.
-pub const OWN: [&str; 10] = [
+pub const OWN: [&str; 14] = [
     "crash-before-the-vote-is-durable",
     "crash-before-the-grant-is-sent",
     "crash-of-a-leader",
     "crash-of-a-newborn",
+    "end-by-a-part-unread",
     "end-by-damage",
     "start-after-a-failed-sync",
+    "start-after-a-lost-rename",
+    "start-after-another-failure",
     "start-after-lost-names",
     "start-after-a-wipe",
+    "start-refused-for-a-part-unread",
     "start-refused-for-damage",
     "wipe-before-all-are-born",
 ];

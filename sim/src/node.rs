@@ -12,6 +12,7 @@ use rsm::raft::consensus::{Consensus, Role};
 use rsm::raft::peer::{Peer, SpawnError};
 use rsm::raft::replica::Replica;
 use rsm::raft::storage::SimulatedDisk;
+use rsm::raft::storage::simulated::Operation;
 use rsm::raft::{NodeId, Time};
 use std::sync::Arc;
 
@@ -98,18 +99,24 @@ pub struct Node {
     pub(crate) is_frozen: bool,
     /// It has found its disk damaged, and does not start.
     pub(crate) is_refused: bool,
-    /// A bit of its disk has changed.
+    /// Something of its disk has changed, or cannot be read any more.
     pub(crate) is_rotten: bool,
+    /// Something of it cannot be read any more.
+    pub(crate) is_unreadable: bool,
+    /// How many reads had failed for that when the process began.
+    pub(crate) unread_before: u64,
     /// It has changed since the process began, which starts again so much later if it ends of that.
     pub(crate) rots: Option<u64>,
     /// The last crash has cost a change of names.
     pub(crate) lost_names: bool,
-    /// Its disk failed before the last end of a process.
-    pub(crate) has_failed: bool,
+    /// The same, a rename.
+    pub(crate) lost_renames: bool,
+    /// Its disk failed before the last end of a process: at a sync, at something else.
+    pub(crate) has_failed: (bool, bool),
     /// The disk is to fail, and the process starts again so much later.
     pub broken: Option<u64>,
-    /// How often its disks had failed when the process began.
-    pub(crate) failures_before: u64,
+    /// How often its disks had failed when the process began, at each of the operations that a disk may fail at.
+    pub(crate) failures_before: [u64; OPERATIONS.len()],
     /// How often former disks of this node have failed, at each of the operations that a disk may fail at.
     pub(crate) failed_before: [u64; OPERATIONS.len()],
     /// It was told to end, and the process starts again so much later.
@@ -128,7 +135,7 @@ impl Node {
         let disk = common.disk(Purpose::Disk, id, 0);
         let (stuck_until, full_until, paused_until, process) = (Time::ZERO, Time::ZERO, Time::ZERO, None);
         let (life, wipes, flushes, strays) = (0, 0, 0, 0);
-        let (fuse, broken, former, lost_names, has_failed) = (None, None, None, false, false);
+        let (fuse, broken, former) = (None, None, None);
         Node {
             id,
             time,
@@ -148,11 +155,14 @@ impl Node {
             is_frozen: false,
             is_refused: false,
             is_rotten: false,
+            is_unreadable: false,
+            unread_before: 0,
             rots: None,
-            lost_names,
-            has_failed,
+            lost_names: false,
+            lost_renames: false,
+            has_failed: (false, false),
             broken,
-            failures_before: 0,
+            failures_before: [0; OPERATIONS.len()],
             failed_before: [0; OPERATIONS.len()],
             drained: None,
             former,
@@ -167,7 +177,7 @@ impl Node {
     /// Why the peer does not start.
     pub fn start(&mut self) -> Result<(), SpawnError> {
         (self.life, self.flushes, self.strays) = (self.life + 1, 0, 0);
-        self.failures_before = self.failures();
+        (self.failures_before, self.unread_before) = (self.failed(), self.disk.unread());
         let Common { seed, swarm, check, sent } = self.common.clone();
         let (id, node) = (self.id, NodeId(self.id as u64));
         let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();
@@ -266,9 +276,12 @@ impl Node {
         cells.into_iter().nth_back(2).filter(|_| is_whole)
     }
 
-    /// How often its disks have failed, all told.
-    pub(crate) fn failures(&self) -> u64 {
-        self.failed().into_iter().sum()
+    /// Whether its disk has failed since the process began: at a sync, at something else.
+    pub(crate) fn has_failed(&self) -> (bool, bool) {
+        let failed = self.failed().into_iter().zip(self.failures_before).map(|(now, before)| before < now);
+        let mut of = failed.zip(OPERATIONS).filter(|(has, _)| *has).map(|(_, (_, operation))| operation);
+        let syncs = of.clone().any(|operation| operation == Operation::Sync);
+        (syncs, of.any(|operation| operation != Operation::Sync))
     }
 
     /// How often its disk has failed at each of [`OPERATIONS`].
@@ -375,7 +388,10 @@ mod tests {
         let time = VirtualTime::new(3);
         let mut world = World::new(3, swarm, plan, &time);
         time.run_until(Time(2_000 * MS), &mut world);
-        assert!(world.nodes[0].failures() == 1 && world.nodes[0].process.is_some(), "it has failed, and not ended");
+        assert!(
+            world.nodes[0].has_failed() == (true, false) && world.nodes[0].process.is_some(),
+            "it has failed, and not ended"
+        );
         assert!(world.apply(broken()));
         world.mend(0);
         time.run_until(Time(3_000 * MS), &mut world);

@@ -8,16 +8,17 @@
 mod kinds;
 mod swarm;
 
-pub(crate) use kinds::{FOR_EVER, OPERATIONS, operation_word};
+pub use kinds::Harm;
+pub(crate) use kinds::{FOR_EVER, OPERATIONS, SPARES, operation_word};
 pub use swarm::{Families, Swarm, swarm};
 pub(crate) use swarm::{INBOX, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES};
 
 use crate::aim::Aim;
 use crate::nemesis::{self, Aimed, Answer};
 use crate::stream::{Purpose, exponential, log_uniform, stream};
-use kinds::{at_leader, broken, clog, crash, cut, down, node, rot, shortage, some_of, spell, stuck};
+use kinds::{at_leader, broken, clog, crash, cut, down, node, rot, shortage, slack, some_of, spell, stuck};
 use rsm::mix::Draws;
-use rsm::raft::storage::simulated::Operation;
+use rsm::raft::storage::simulated::{Operation, Spares};
 use rsm::time::Time;
 
 /// A millisecond, in nanoseconds.
@@ -64,6 +65,8 @@ pub enum What {
         node: usize,
         /// How many operations still succeed.
         operations: u64,
+        /// What is left of what was not synced, if that is not drawn.
+        spares: Option<Spares>,
         /// When it starts again, in nanoseconds.
         down: u64,
     },
@@ -105,10 +108,12 @@ pub enum What {
         /// When the node starts again, in nanoseconds.
         down: u64,
     },
-    /// The disk holds no byte more than it does, for a while.
+    /// The disk holds no byte more than it does, or few more, for a while.
     Full {
         /// Which node.
         node: usize,
+        /// How many more.
+        slack: u64,
         /// For how long, in nanoseconds.
         lasts: u64,
     },
@@ -116,11 +121,13 @@ pub enum What {
     Aim(Aim),
     /// A fault that waits for a moment.
     Await(Aimed),
-    /// Of what the disk holds one bit changes, in a part that is not written any more; of a place that is odd, while the
-    /// process runs, else its power is cut before.
+    /// What the disk holds comes to harm, in a part that is not written any more if bytes change. Of a place that is odd, while
+    /// the process runs, else its power is cut before.
     Rot {
         /// Which node.
         node: usize,
+        /// How.
+        harm: Harm,
         /// Where, counted modulo what there is.
         place: u64,
         /// When it starts again, in nanoseconds; if it finds the damage, it never does.
@@ -196,6 +203,9 @@ pub enum Shape {
     Ring,
 }
 
+/// No family has this stream.
+const SLACKS: u64 = 64;
+
 /// What is to be waited for is so in the first part of a run, one of so many.
 const EARLIER: u64 = 8;
 
@@ -215,7 +225,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
         (on.stuck, 1_500, stuck),
         (on.broken, 900, broken),
         (on.wipes, 4_000, |draws, swarm| What::Wipe { node: node(draws, swarm), down: down(draws) }),
-        (on.full, 1_500, |draws, swarm| What::Full { node: node(draws, swarm), lasts: shortage(draws) }),
+        (on.full, 1_500, |draws, swarm| What::Full { node: node(draws, swarm), slack: 0, lasts: shortage(draws) }),
         (on.leaps, 2_000, |draws, swarm| What::Leap { node: node(draws, swarm), by: spell(draws) }),
         (on.rot, if swarm.is_budgeted { 5_000 } else { 700 }, rot),
         (on.aimed, 400, |draws, swarm| What::Await(nemesis::draw(draws, swarm))),
@@ -228,6 +238,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
         (on.slow, 1_200, |draws, swarm| What::Slow { node: node(draws, swarm), lasts: spell(draws) }),
     ];
     let mut faults = Vec::new();
+    let mut slacks = stream(seed, Purpose::Plan, SLACKS);
     for (family, (_, mean_ms, make)) in families.into_iter().enumerate().filter(|(_, (is_on, ..))| *is_on) {
         let mut draws = stream(seed, Purpose::Plan, family as u64);
         let mut at = Time::ZERO;
@@ -236,7 +247,8 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
             if until <= at {
                 break;
             }
-            let what = make(&mut draws, swarm);
+            let mut what = make(&mut draws, swarm);
+            slack(&mut slacks, swarm, &mut what);
             flap(&mut draws, at, until, &what, &mut faults);
             give_up(&mut draws, at, until, &what, &mut faults);
             // Who waits from early on waits in vain less often.

@@ -7,11 +7,12 @@ use crate::net::prolong;
 use crate::node::Node;
 use crate::plan::{FOR_EVER, MS, Shape, What};
 use crate::world::World;
+use damage::{is_damage, may_pass};
 use rsm::raft::consensus::RoleName;
 use rsm::raft::peer::SpawnError;
-use rsm::raft::storage::{Disk, Error, simulated::Operation};
+use rsm::raft::storage::Error;
+use rsm::raft::storage::simulated::{Operation, Spares};
 use rsm::raft::{NodeId, Time};
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,14 +41,14 @@ impl World {
             What::Cut { shape, lasts } => self.cut(&shape, lasts),
             What::Clog { from, to, lasts } => self.clog(from, to, lasts),
             What::Crash { node, down } => self.crash(node, down),
-            What::CrashAtDisk { node, operations, down } => self.light_fuse(node, operations, down),
+            What::CrashAtDisk { node, operations, spares, down } => self.light_fuse(node, (operations, spares), down),
             What::Blackout { down } => self.black_out(down),
             What::Pause { node, lasts } => self.pause(node, lasts),
             What::Stuck { node, lasts } => self.stick(node, lasts),
             What::Broken { node, operation, after, down } => self.break_disk(node, (operation, after), down),
             What::Slow { node, lasts } => self.slow(node, lasts),
             What::Wipe { node, down } => self.wipe(node, down),
-            What::Full { node, lasts } => self.fill(node, lasts),
+            What::Full { node, slack, lasts } => self.fill(node, slack, lasts),
             What::Rollback { node, down } => self.roll_back(node, down),
             What::Aim(aim) => {
                 self.net.aim(aim);
@@ -63,7 +64,7 @@ impl World {
             What::Drain { node, down } => self.drain(node, down),
             What::Aside { nodes, lasts } => self.reach_only(nodes, lasts),
             What::AtLeader { answer, lasts } => self.strike_leader(answer, lasts),
-            What::Rot { node, place, down } => self.rot(node, place, down),
+            What::Rot { node, harm, place, down } => self.rot(node, (harm, place), down),
         }
     }
 
@@ -105,13 +106,14 @@ impl World {
         true
     }
 
-    fn light_fuse(&mut self, id: usize, operations: u64, down: u64) -> bool {
+    fn light_fuse(&mut self, id: usize, (operations, spares): (u64, Option<Spares>), down: u64) -> bool {
         let node = &mut self.nodes[id];
         // Power that has failed in this very turn fails once. Of a node that is down it fails as it starts.
         let can = !node.is_frozen && !node.is_refused && node.disk.struck().is_none();
         if can {
             node.fuse = Some(down);
             node.disk.set_fuse(Some(operations));
+            spares.into_iter().for_each(|spares| node.disk.set_spares(spares));
         }
         can
     }
@@ -131,14 +133,15 @@ impl World {
         stuck
     }
 
-    fn fill(&mut self, id: usize, lasts: u64) -> bool {
+    fn fill(&mut self, id: usize, slack: u64, lasts: u64) -> bool {
         let end = self.after(lasts);
         let node = &mut self.nodes[id];
         if node.process.is_none() || !prolong(&mut node.full_until, end) {
             return false;
         }
         self.sums.full += 1;
-        node.disk.set_capacity(node.disk.used());
+        self.sums.nearly_full += u64::from(slack != 0);
+        node.disk.set_capacity(node.disk.used().saturating_add(slack));
         self.later(lasts, Event::Room { node: id });
         true
     }
@@ -185,11 +188,12 @@ impl World {
         let node = &mut self.nodes[id];
         node.kill();
         let cost = node.disk.crash();
-        node.lost_names = 0 < cost.lost_names;
+        (node.lost_names, node.lost_renames) = (0 < cost.lost_names, 0 < cost.lost_renames);
         self.sums.crashes += 1;
         self.sums.lost_bytes += u64::from(0 < cost.lost_bytes);
         self.sums.torn += u64::from(0 < cost.torn);
         self.sums.lost_names += u64::from(0 < cost.lost_names);
+        self.sums.lost_renames += u64::from(0 < cost.lost_renames);
         self.later(down, Event::Start { node: id });
         true
     }
@@ -288,89 +292,21 @@ impl World {
         }
     }
 
-    fn is_beyond_budget(&self, what: &What) -> bool {
-        match *what {
-            What::Wipe { node, .. } => !self.may_impair(node),
-            What::Rot { node, .. } => !self.may_rot(node),
-            _ => false,
-        }
-    }
-
-    /// At most as many disks as the cluster promises to survive are emptied or rot, in all of the run; beyond the budget
-    /// others rot too.
-    fn may_impair(&self, id: usize) -> bool {
-        let is_lost = |node: &&Node| 0 < node.wipes || node.is_rotten && self.swarm.is_budgeted || node.id == id;
-        self.nodes.iter().filter(is_lost).count() <= (self.nodes.len() - 1) / 2
-    }
-
-    fn may_rot(&self, id: usize) -> bool {
-        !self.swarm.is_budgeted || self.may_impair(id)
-    }
-
-    /// Only where nothing is written any more: what was flushed last cannot be told from a torn write, and a snapshot has
-    /// its name once it is whole.
-    fn rot(&mut self, id: usize, place: u64, down: u64) -> bool {
-        let node = &self.nodes[id];
-        if node.process.is_none() || node.is_rotten || 0 < node.wipes || !self.may_rot(id) {
-            return false;
-        }
-        let mut names = node.disk.list().unwrap_or_default();
-        let newest = names.iter().filter(|name| name.ends_with(".log")).max().cloned();
-        names.retain(|name| {
-            let is_old = name.ends_with(".log") && Some(name) != newest.as_ref();
-            is_old || name.starts_with("snap-") && !name.ends_with(".tmp")
-        });
-        if names.is_empty() {
-            return false;
-        }
-        if place.is_multiple_of(2) {
-            self.crash(id, down);
-        } else {
-            self.nodes[id].rots = Some(down);
-        }
-        let (node, place) = (&mut self.nodes[id], place >> 1);
-        let name = &names[(place % names.len() as u64) as usize];
-        let written = node.disk.content(name).map_or(0, |bytes| bytes.iter().rposition(|&byte| byte != 0).unwrap_or(0));
-        node.is_rotten = node.disk.rot(name, (place >> 8) % (written as u64 + 1), (place >> 5) as u8);
-        let is_snapshot = name.starts_with("snap-");
-        self.sums.rotten += u64::from(node.is_rotten && !is_snapshot);
-        self.sums.rotten_snapshots += u64::from(node.is_rotten && is_snapshot);
-        let rotten = self.nodes.iter().filter(|node| node.is_rotten).count();
-        self.sums.beyond_budget += u64::from(self.nodes.len() / 2 < rotten);
-        true
-    }
-
-    fn wipe(&mut self, id: usize, down: u64) -> bool {
-        if !self.may_impair(id) || self.nodes[id].is_rotten {
-            return false;
-        }
-        let is_newborn = |node: &Node| node.look(|core, _| !core.is_born()).unwrap_or(false);
-        if self.nodes.iter().any(is_newborn) {
-            self.marks.hit("wipe-before-all-are-born");
-        }
-        let node = &mut self.nodes[id];
-        let was_up = node.process.is_some();
-        node.kill();
-        node.wipe();
-        self.sums.wipes += 1;
-        if was_up {
-            self.later(down, Event::Start { node: id });
-        }
-        true
-    }
-
     pub(crate) fn start(&mut self, id: usize) {
         let node = &mut self.nodes[id];
-        if node.process.is_some() || node.is_frozen {
+        if node.process.is_some() || node.is_frozen || node.is_refused {
             return; // it was emptied while down, or lost power twice: another start came first
         }
+        let unread = node.disk.unread();
         match node.start() {
             Ok(()) => {
-                let (failed, lost) = (std::mem::take(&mut node.has_failed), std::mem::take(&mut node.lost_names));
+                let (failed_sync, failed_else) = std::mem::take(&mut node.has_failed);
                 let wiped = 0 < node.wipes && node.look(|_, role| role.name()) == Some(RoleName::Newborn);
                 let met = [
-                    ("start-after-a-failed-sync", failed),
-                    ("start-after-lost-names", lost),
+                    ("start-after-a-failed-sync", failed_sync),
+                    ("start-after-another-failure", failed_else),
+                    ("start-after-lost-names", std::mem::take(&mut node.lost_names)),
+                    ("start-after-a-lost-rename", std::mem::take(&mut node.lost_renames)),
                     ("start-after-a-wipe", wiped),
                 ];
                 met.into_iter().filter(|(_, is_met)| *is_met).for_each(|(name, _)| self.marks.hit(name));
@@ -378,7 +314,9 @@ impl World {
             Err(_) if node.disk.struck().is_some() => {
                 // Nothing had the time to be said.
                 node.fuse = None;
-                node.disk.crash();
+                let cost = node.disk.crash();
+                node.lost_names |= 0 < cost.lost_names;
+                node.lost_renames |= 0 < cost.lost_renames;
                 self.sums.at_start += 1;
                 self.later(1, Event::Start { node: id });
             }
@@ -387,6 +325,12 @@ impl World {
                 // Room comes back at that very moment, before or after this.
                 let at = Time(node.full_until.0 + 1);
                 self.push(at, Event::Start { node: id });
+            }
+            Err(SpawnError::Store(_)) if unread != node.disk.unread() => {
+                // What it cannot read now it never can.
+                node.disk.kill();
+                node.is_refused = true;
+                self.marks.hit("start-refused-for-a-part-unread");
             }
             Err(SpawnError::Store(why)) if may_pass(&why) => {
                 node.disk.kill();
@@ -411,13 +355,14 @@ impl World {
         if self.nodes[id].is_stuck_for_ever() {
             self.crash(id, 1);
         }
+        self.retire(id);
         let node = &mut self.nodes[id];
         node.stands_still -= node.paused_until.0.saturating_sub(now.0) + node.slow_until.0.saturating_sub(now.0);
         (node.fuse, node.full_until, node.paused_until, node.slow_until) = (None, now, now, now);
         // A failure that has struck already ends the process as soon as it is heard of, another behind it or not; it starts
         // again at once.
         node.disk.mend();
-        node.broken = node.broken.filter(|_| node.failures_before < node.failures()).map(|_| 1);
+        node.broken = node.broken.filter(|_| node.has_failed() != (false, false)).map(|_| 1);
         node.drained = node.drained.map(|_| 1);
         node.disk.set_capacity(u64::MAX);
         node.resume(now);
@@ -439,22 +384,6 @@ impl World {
     }
 }
 
-/// Whether what was read makes no sense.
-fn is_damage(why: &Error) -> bool {
-    match why {
-        Error::Io(why) => why.kind() == ErrorKind::InvalidData || why.to_string().contains("is damaged"),
-        // Of a rotten head the version may be what has rotted.
-        why => matches!(why, Error::Corrupt(_) | Error::Version(_)),
-    }
-}
-
-/// Whether the next start may come without this error: what was read, and makes no sense, will make none then either.
-fn may_pass(why: &Error) -> bool {
-    match why {
-        Error::Io(_) => !is_damage(why),
-        why => matches!(why, Error::Poisoned),
-    }
-}
-
+mod damage;
 #[cfg(test)]
 mod tests;

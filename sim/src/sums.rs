@@ -128,6 +128,8 @@ sums! {
     torn,
     /// Crashes that cost a change of names.
     lost_names,
+    /// Of those, the ones that cost a rename.
+    lost_renames,
     /// Processes that stood still.
     pauses,
     /// State machines that stood still.
@@ -136,8 +138,10 @@ sums! {
     stuck,
     /// Of those, until their process was killed.
     stuck_for_ever,
-    /// Disks that were full.
+    /// Disks that were full, or nearly.
     full,
+    /// Of those, the ones that had room for a few bytes more.
+    nearly_full,
     /// Processes that have ended since their disk failed.
     broken,
     /// Syncs that failed.
@@ -156,11 +160,17 @@ sums! {
     failed_name_syncs,
     /// Directories emptied.
     wipes,
-    /// Disks of which a bit of the log has changed.
+    /// Disks of which something of the log has changed.
     rotten,
-    /// Disks of which a bit of a snapshot has changed.
+    /// Disks of which something of a snapshot has changed.
     rotten_snapshots,
-    /// Of those, the ones that left no majority of sound disks.
+    /// Of both, those of which a sector has become zeros.
+    zeroed,
+    /// The same, what it was before it was changed last.
+    reverted,
+    /// Disks of which a part was read by nobody any more.
+    unreadable,
+    /// Of all these, the ones that left no majority of sound disks.
     beyond_budget,
     /// Clocks that have jumped.
     leaps,

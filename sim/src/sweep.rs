@@ -56,7 +56,7 @@ pub fn life(node: usize, operation: u64) -> Case {
         is_control: false,
         ..swarm(seed)
     };
-    let crash = What::CrashAtDisk { node, operations: operation, down: 40 * MS };
+    let crash = What::CrashAtDisk { node, operations: operation, spares: None, down: 40 * MS };
     let cut = What::Cut { shape: Shape::Isolate(node), lasts: 60 * MS };
     let plan = vec![Fault { at: Time::ZERO, what: crash }, Fault { at: Time(80 * MS), what: cut }];
     Case { seed, swarm, plan, lasts: LASTS }

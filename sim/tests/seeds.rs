@@ -63,6 +63,7 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("slow", sums.slow),
         ("unread", sums.unread),
         ("full", sums.full),
+        ("nearly full", sums.nearly_full),
         ("wipes", sums.wipes),
         ("leaps", sums.leaps),
         ("drained", sums.drained),
@@ -88,6 +89,10 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("stuck for ever", sums.stuck_for_ever),
         ("rotten logs", sums.rotten),
         ("rotten snapshots", sums.rotten_snapshots),
+        ("zeroed sectors", sums.zeroed),
+        ("former sectors", sums.reverted),
+        ("disks read in part", sums.unreadable),
+        ("lost renames", sums.lost_renames),
     ];
     for (kind, times) in seldom {
         assert!(15 <= times, "{kind}: {times} times only; {sums}");

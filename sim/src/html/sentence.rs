@@ -1,6 +1,6 @@
 //! What went wrong, in words; and words as JSON.
 
-use crate::plan::{MS, Shape, What, operation_word};
+use crate::plan::{Harm, MS, Shape, What, operation_word};
 use std::fmt::Write;
 
 /// A moment that is marked: a fault, or a line of a script.
@@ -68,16 +68,16 @@ fn of_fault(what: &What, nodes: usize, leader: Option<usize>) -> (&'static str, 
             Some(*node),
             format!("peer {node} loses power, with all that was not synced; it {}", again(*down)),
         ),
-        What::CrashAtDisk { node, operations, down } => {
+        What::CrashAtDisk { node, operations, down, .. } => {
             let words =
                 format!("peer {node} is to lose power after {operations} more disk operations, and {}", again(*down));
             ("crash", Some(*node), words)
         }
-        What::Rot { node, down, .. } => (
-            "crash",
-            Some(*node),
-            format!("peer {node} loses power, an old bit of its disk changes; it {}", again(*down)),
-        ),
+        What::Rot { node, harm, place, down } => {
+            let power = if place.is_multiple_of(2) { "loses power, and " } else { "runs as " };
+            let words = format!("peer {node} {power}{}; it {}", of_harm(*harm), again(*down));
+            ("crash", Some(*node), words)
+        }
         What::Await(aimed) => {
             let (mark, nth, lasts) = (aimed.mark, aimed.nth, lasting(aimed.lasts));
             let answer = aimed.answer.words();
@@ -106,8 +106,11 @@ fn of_fault(what: &What, nodes: usize, leader: Option<usize>) -> (&'static str, 
             Some(*node),
             format!("the state machine of peer {node} stands still {}; all else goes on", lasting(*lasts)),
         ),
-        What::Full { node, lasts } => {
+        What::Full { node, slack: 0, lasts } => {
             ("disk", Some(*node), format!("the disk of peer {node} is full {}", lasting(*lasts)))
+        }
+        What::Full { node, slack, lasts } => {
+            ("disk", Some(*node), format!("the disk of peer {node} has room for {slack} bytes {}", lasting(*lasts)))
         }
         What::Drain { node, down } => {
             ("crash", Some(*node), format!("peer {node} is told to end, in good order; it {}", again(*down)))
@@ -129,6 +132,15 @@ fn of_fault(what: &What, nodes: usize, leader: Option<usize>) -> (&'static str, 
         What::Wipe { node, down } => {
             ("wipe", Some(*node), format!("the directory of peer {node} is emptied; it {}", again(*down)))
         }
+    }
+}
+
+fn of_harm(harm: Harm) -> &'static str {
+    match harm {
+        Harm::Flip => "an old bit of its disk changes",
+        Harm::Zeros => "an old sector of its disk becomes zeros",
+        Harm::Former => "an old sector of its disk becomes what it was before",
+        Harm::Unreadable => "a part of its disk can be read by nobody any more",
     }
 }
 

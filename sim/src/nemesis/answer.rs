@@ -49,17 +49,17 @@ impl Answer {
         let cut = |shape| What::Cut { shape, lasts };
         match self {
             Answer::Crash => vec![What::Crash { node, down: lasts }],
-            Answer::CrashAtDisk(operations) => vec![What::CrashAtDisk { node, operations, down: lasts }],
+            Answer::CrashAtDisk(operations) => vec![What::CrashAtDisk { node, operations, spares: None, down: lasts }],
             Answer::TornAtDisk(operations) => {
                 let idle = What::Cut { shape: Shape::Deaf(node), lasts: IDLE };
-                vec![What::CrashAtDisk { node, operations, down: lasts }, idle]
+                vec![What::CrashAtDisk { node, operations, spares: Some(Spares::Pieces), down: lasts }, idle]
             }
             Answer::Deaf => vec![cut(Shape::Deaf(node))],
             Answer::Mute => vec![cut(Shape::Mute(node))],
             Answer::Alone => vec![cut(Shape::Isolate(node))],
             Answer::Pause => vec![What::Pause { node, lasts }],
             Answer::Stuck => vec![What::Stuck { node, lasts }],
-            Answer::Full => vec![What::Full { node, lasts }],
+            Answer::Full => vec![What::Full { node, slack: 0, lasts }],
             Answer::Besieged => vec![What::Pause { node, lasts: lasts | 1 }, cut(Shape::Deaf(node))],
             Answer::Cornered => {
                 vec![cut(Shape::Isolate(node)), What::Aside { nodes: 1 << node, lasts: lasts / 4 }]
@@ -115,7 +115,6 @@ impl World {
         let has_struck = 0 < struck || self.delay_of_a_kind(node, answer, lasts);
         let other = (node + 1) % self.nodes.len();
         match answer {
-            Answer::TornAtDisk(_) if has_struck => self.nodes[node].disk.set_spares(Spares::Pieces),
             Answer::Besieged if has_struck => {
                 self.plan_on(lasts / 2, What::Aside { nodes: 1 << node, lasts: lasts / 2 })
             }

@@ -4,7 +4,7 @@ use super::{MS, Shape, Swarm, What};
 use crate::nemesis;
 use crate::stream::log_uniform;
 use rsm::mix::Draws;
-use rsm::raft::storage::simulated::Operation;
+use rsm::raft::storage::simulated::{Operation, Spares};
 
 pub(super) fn node(draws: &mut Draws, swarm: &Swarm) -> usize {
     draws.below(swarm.nodes as u64) as usize
@@ -59,6 +59,45 @@ pub(super) fn at_leader(draws: &mut Draws, _: &Swarm) -> What {
     What::AtLeader { answer: nemesis::draw_answer(draws, false), lasts: spell(draws) }
 }
 
+/// What becomes of bytes that are on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// One bit is another.
+    Flip,
+    /// A sector is zeros.
+    Zeros,
+    /// A sector is as it was before it was changed last.
+    Former,
+    /// Of a range each read fails, for good.
+    Unreadable,
+}
+
+impl Harm {
+    /// As a case names it, if it is not the usual one.
+    pub(crate) fn word(self) -> Option<&'static str> {
+        HARMS.iter().find(|(_, harm)| *harm == self).map(|(word, _)| *word)
+    }
+
+    /// Reads what `word` gives.
+    pub(crate) fn parse(word: &str) -> Option<Harm> {
+        HARMS.iter().find(|(known, _)| *known == word).map(|(_, harm)| *harm)
+    }
+}
+
+const HARMS: [(&str, Harm); 3] = [("zeros", Harm::Zeros), ("former", Harm::Former), ("unreadable", Harm::Unreadable)];
+
+/// How a case says what is left of what was not synced.
+pub(crate) const SPARES: [(&str, Spares); 3] =
+    [("lose", Spares::Nothing), ("tear", Spares::Pieces), ("keep", Spares::All)];
+
+/// Most disks that are full have some room: for a part of a segment, or of a snapshot, or for some of them.
+pub(super) fn slack(draws: &mut Draws, swarm: &Swarm, what: &mut What) {
+    if let What::Full { slack, .. } = what {
+        let drawn = log_uniform(draws.bits(), 1, 4 * swarm.segment_bytes);
+        *slack = if draws.chance(1, 3) { 0 } else { drawn };
+    }
+}
+
 /// A full disk is met once the segment and the next one are used up.
 pub(super) fn shortage(draws: &mut Draws) -> u64 {
     log_uniform(draws.bits(), 300 * MS, 4_000 * MS)
@@ -67,7 +106,8 @@ pub(super) fn shortage(draws: &mut Draws) -> u64 {
 pub(super) fn crash(draws: &mut Draws, swarm: &Swarm) -> What {
     let (node, down) = (node(draws, swarm), down(draws));
     let operations = draws.below(30);
-    if draws.chance(2, 3) { What::CrashAtDisk { node, operations, down } } else { What::Crash { node, down } }
+    let at_disk = What::CrashAtDisk { node, operations, spares: None, down };
+    if draws.chance(2, 3) { at_disk } else { What::Crash { node, down } }
 }
 
 /// What a disk may fail at, as a case names it. The more of it there is, the more of it may succeed before.
@@ -96,7 +136,15 @@ pub(super) fn broken(draws: &mut Draws, swarm: &Swarm) -> What {
 }
 
 pub(super) fn rot(draws: &mut Draws, swarm: &Swarm) -> What {
-    What::Rot { node: node(draws, swarm), place: draws.bits(), down: down(draws) }
+    let (node, place) = (node(draws, swarm), draws.bits());
+    // By its highest bits, of which hardly any place depends.
+    let harm = match place >> 60 {
+        0..6 => Harm::Flip,
+        6..9 => Harm::Zeros,
+        9..12 => Harm::Former,
+        _ => Harm::Unreadable,
+    };
+    What::Rot { node, harm, place, down: down(draws) }
 }
 
 pub(super) fn clog(draws: &mut Draws, swarm: &Swarm) -> What {

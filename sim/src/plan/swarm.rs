@@ -155,7 +155,7 @@ pub fn swarm(seed: u64) -> Swarm {
         tickets,
         inbox,
         weather: weather(&mut draws, election, is_control, all),
-        disk_mean: log_uniform(draws.bits(), MS / 50, disk_max),
+        disk_mean: disk_mean(seed, election, is_control, log_uniform(draws.bits(), MS / 50, disk_max)),
         powersafe: draws.chance(1, 2),
         sector: limits.sector,
         ties: draws.chance(1, 2),
@@ -176,6 +176,13 @@ pub fn swarm(seed: u64) -> Swarm {
         tomorrow: liars == 0 && !is_control && (all || stream(seed, Purpose::Version, 0).chance(1, 8)),
         is_control,
     }
+}
+
+/// In few seeds disks are slow, as far as an election, which waits for two of their flushes, can succeed.
+fn disk_mean(seed: u64, election: u64, is_control: bool, usual: u64) -> u64 {
+    let mut draws = stream(seed, Purpose::Swarm, 8);
+    let slow = log_uniform(draws.bits(), 5 * MS, 60 * MS).min(election / 4);
+    if draws.chance(1, 8) && !is_control { slow } else { usual }
 }
 
 /// In few seeds one lies, or any number of them.

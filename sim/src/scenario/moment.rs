@@ -5,7 +5,7 @@ use super::{Exact, Moment, Who};
 use crate::aim::{Act, Aim};
 use crate::marks::floors;
 use crate::nemesis::{Aimed, Answer};
-use crate::plan::{OPERATIONS, Shape, What, operation_word};
+use crate::plan::{Harm, OPERATIONS, SPARES, Shape, What, operation_word};
 use crate::script::{Call, Proposal};
 use rsm::raft::storage::simulated::Operation;
 use std::fmt;
@@ -39,7 +39,11 @@ fn fault(what: &What, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         What::Cut { shape, .. } => write!(f, "cut {}", of_shape(shape)),
         What::Clog { from, to, .. } => write!(f, "clog {from} -> {to}"),
         What::Crash { node, .. } => write!(f, "crash {node}"),
-        What::CrashAtDisk { node, operations, .. } => write!(f, "crash {node} at disk {operations}"),
+        What::CrashAtDisk { node, operations, spares, .. } => {
+            write!(f, "crash {node} at disk {operations}")?;
+            let said = SPARES.iter().filter(|(_, known)| Some(*known) == *spares);
+            said.into_iter().try_for_each(|(word, _)| write!(f, " {word}"))
+        }
         What::Blackout { .. } => write!(f, "blackout"),
         What::Drain { node, .. } => write!(f, "drain {node}"),
         What::Aside { nodes, .. } => write!(f, "clients reach {}", of_bits(*nodes)),
@@ -51,9 +55,13 @@ fn fault(what: &What, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "disk {node} fails {} {after}", operation_word(*operation))
         }
         What::Slow { node, .. } => write!(f, "machine {node} slow"),
-        What::Full { node, .. } => write!(f, "disk {node} full"),
+        What::Full { node, slack: 0, .. } => write!(f, "disk {node} full"),
+        What::Full { node, slack, .. } => write!(f, "disk {node} full but {slack}"),
         What::Rollback { node, .. } => write!(f, "disk {node} forgets"),
-        What::Rot { node, place, .. } => write!(f, "disk {node} rots {place}"),
+        What::Rot { node, harm, place, .. } => match harm.word() {
+            Some(word) => write!(f, "disk {node} rots {word} {place}"),
+            None => write!(f, "disk {node} rots {place}"),
+        },
         What::Wipe { node, .. } => write!(f, "wipe {node}"),
         What::Leap { node, .. } => write!(f, "clock {node} leaps"),
         What::Await(Aimed { mark, nth, answer, .. }) => write!(f, "when {mark} {nth} {}", answer.words()),
@@ -164,7 +172,12 @@ fn of_words(words: &[&str], time: u64) -> Option<What> {
         ["clog", from, "->", to] => What::Clog { from: number(from)?, to: number(to)?, lasts },
         ["crash", node] => What::Crash { node: number(node)?, down },
         ["crash", node, "at", "disk", operations] => {
-            What::CrashAtDisk { node: number(node)?, operations: operations.parse().ok()?, down }
+            What::CrashAtDisk { node: number(node)?, operations: operations.parse().ok()?, spares: None, down }
+        }
+        ["crash", node, "at", "disk", operations, spares] => {
+            let (_, spares) = *SPARES.iter().find(|(word, _)| *word == spares)?;
+            let (node, operations) = (number(node)?, operations.parse().ok()?);
+            What::CrashAtDisk { node, operations, spares: Some(spares), down }
         }
         ["blackout"] => What::Blackout { down },
         ["pause", node] => What::Pause { node: number(node)?, lasts },
@@ -175,9 +188,15 @@ fn of_words(words: &[&str], time: u64) -> Option<What> {
             What::Broken { node: number(node)?, operation, after: after.parse().ok()?, down }
         }
         ["machine", node, "slow"] => What::Slow { node: number(node)?, lasts },
-        ["disk", node, "full"] => What::Full { node: number(node)?, lasts },
+        ["disk", node, "full"] => What::Full { node: number(node)?, slack: 0, lasts },
+        ["disk", node, "full", "but", slack] => What::Full { node: number(node)?, slack: slack.parse().ok()?, lasts },
         ["disk", node, "forgets"] => What::Rollback { node: number(node)?, down },
-        ["disk", node, "rots", place] => What::Rot { node: number(node)?, place: place.parse().ok()?, down },
+        ["disk", node, "rots", place] => {
+            What::Rot { node: number(node)?, harm: Harm::Flip, place: place.parse().ok()?, down }
+        }
+        ["disk", node, "rots", harm, place] => {
+            What::Rot { node: number(node)?, harm: Harm::parse(harm)?, place: place.parse().ok()?, down }
+        }
         ["drain", node] => What::Drain { node: number(node)?, down },
         ["clients", "reach", nodes] => What::Aside { nodes: bits(nodes)?, lasts },
         ["leader", ref answer @ ..] => What::AtLeader { answer: Answer::parse(answer)?, lasts },

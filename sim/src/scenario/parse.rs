@@ -4,7 +4,7 @@ use super::moment::moment;
 use super::{Answer, Condition, Head, Scenario, Verb, Who};
 use crate::aim::{Act, Aim, KINDS};
 use crate::lists::Key;
-use crate::plan::MS;
+use crate::plan::{MS, SPARES};
 use crate::script::Proposal;
 use rsm::raft::storage::simulated::Spares;
 
@@ -236,8 +236,7 @@ fn at_disk(words: &mut Words) -> Result<Option<u64>, String> {
 
 /// What is left of what was not synced, if the line says it.
 fn spares(words: &mut Words) -> Option<Spares> {
-    let said = [("lose", Spares::Nothing), ("tear", Spares::Pieces), ("keep", Spares::All)];
-    said.into_iter().find(|(word, _)| words.takes(word)).map(|(_, spares)| spares)
+    SPARES.into_iter().find(|(word, _)| words.takes(word)).map(|(_, spares)| spares)
 }
 
 fn disk(words: &mut Words) -> Result<Verb, String> {

@@ -196,7 +196,7 @@ impl Play<'_> {
             Verb::Pause(who, lasts) => self.strike(What::Pause { node: self.who(who)?, lasts: *lasts }),
             Verb::Clock(who, by) => self.strike(What::Leap { node: self.who(who)?, by: *by }),
             Verb::Stuck(who, lasts) => self.strike(What::Stuck { node: self.who(who)?, lasts: *lasts }),
-            Verb::Full(who, lasts) => self.strike(What::Full { node: self.who(who)?, lasts: *lasts }),
+            Verb::Full(who, lasts) => self.strike(What::Full { node: self.who(who)?, slack: 0, lasts: *lasts }),
             Verb::Broken(who) => {
                 let (node, operation) = (self.who(who)?, Operation::Sync);
                 self.strike(What::Broken { node, operation, after: 0, down: FOR_EVER })
@@ -212,9 +212,11 @@ impl Play<'_> {
         match verb {
             Verb::Crash(who, at, spares) => {
                 let (node, down) = (self.who(who)?, FOR_EVER);
-                spares.iter().for_each(|&spares| self.world.nodes[node].disk.set_spares(spares));
-                let at_disk = |operations| What::CrashAtDisk { node, operations, down };
-                self.strike(at.map_or(What::Crash { node, down }, at_disk))
+                let Some(operations) = *at else {
+                    spares.iter().for_each(|&spares| self.world.nodes[node].disk.set_spares(spares));
+                    return self.strike(What::Crash { node, down });
+                };
+                self.strike(What::CrashAtDisk { node, operations, spares: *spares, down })
             }
             Verb::Drain(who) => self.strike(What::Drain { node: self.who(who)?, down: FOR_EVER }),
             Verb::Kill(who) => {

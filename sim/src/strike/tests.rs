@@ -1,7 +1,11 @@
 use super::*;
-use crate::plan::{Families, Fault, MS, swarm};
+use crate::marks::place;
+use crate::net::Weather;
+use crate::plan::{Families, Fault, Harm, MS, swarm};
 use crate::sums::Sums;
 use rsm::fsm::VirtualTime;
+use rsm::raft::storage::Disk;
+use std::time::Duration;
 
 /// Three nodes after so long, nothing having gone wrong; then these faults strike, one after the other.
 fn struck(ms: u64, faults: &[What]) -> (Sums, u64) {
@@ -28,7 +32,7 @@ fn a_fault_of_what_is_down_or_of_no_link_has_no_effect() {
         What::Pause { node, lasts },
         What::Stuck { node, lasts },
         What::Slow { node, lasts },
-        What::Full { node, lasts },
+        What::Full { node, slack: 0, lasts },
     ];
     // The first node starts at the end of time 0.
     assert_eq!(struck(0, &faults[..4]).1, 4);
@@ -47,7 +51,7 @@ fn power_that_has_failed_at_the_disk_is_not_cut_there_again() {
     let time = VirtualTime::new(3);
     let mut world = World::new(3, swarm, Vec::new(), &time);
     time.run_until(Time(2 * MS), &mut world);
-    let at_disk = |operations| What::CrashAtDisk { node: 1, operations, down: MS };
+    let at_disk = |operations| What::CrashAtDisk { node: 1, operations, spares: None, down: MS };
     assert!(world.apply(at_disk(0)));
     world.nodes[1].disk.sync_dir().expect_err("power fails in it");
     assert!(!world.apply(at_disk(3)), "what answers that moment comes too late");
@@ -63,7 +67,7 @@ fn a_fault_that_lasts_no_longer_than_another_has_no_effect() {
             What::Clog { from: 1, to: 2, lasts },
             What::Pause { node: 1, lasts },
             What::Stuck { node: 2, lasts },
-            What::Full { node: 0, lasts },
+            What::Full { node: 0, slack: 0, lasts },
         ]
     };
     let counts = |(sums, idle): (Sums, u64)| [sums.cuts, sums.clogs, sums.pauses, sums.stuck, sums.full, idle];
@@ -98,7 +102,7 @@ fn beyond_the_budget_any_disk_may_rot_and_nothing_wrong_is_served() {
         let mut world = World::new(3, swarm, Vec::new(), &time);
         time.run_until(Time(3_000 * MS), &mut world);
         for node in 0..3 {
-            world.apply(What::Rot { node, place: 77 << 1, down: MS });
+            world.apply(What::Rot { node, harm: Harm::Flip, place: 77 << 1, down: MS });
             time.run_until(Time((3_500 + 500 * node as u64) * MS), &mut world);
         }
         time.run_until(Time(6_000 * MS), &mut world);
@@ -113,9 +117,9 @@ fn beyond_the_budget_any_disk_may_rot_and_nothing_wrong_is_served() {
 
 #[test]
 fn a_failed_sync_excuses_no_other_end() {
-    let ended = |end: fn(&mut World)| {
+    let ended = |clients: usize, end: fn(&mut World)| {
         let mut swarm = swarm(3);
-        (swarm.nodes, swarm.families) = (3, Families::default());
+        (swarm.nodes, swarm.clients, swarm.families) = (3, clients, Families::default());
         let time = VirtualTime::new(3);
         let mut world = World::new(3, swarm, Vec::new(), &time);
         time.run_until(Time(1_000 * MS), &mut world);
@@ -125,14 +129,20 @@ fn a_failed_sync_excuses_no_other_end() {
         (world.sums.broken, broken)
     };
     assert_eq!(
-        ended(|world| assert!(world.apply(What::Broken { node: 1, operation: Operation::Sync, after: 0, down: MS }))),
+        ended(4, |world| assert!(world.apply(What::Broken {
+            node: 1,
+            operation: Operation::Sync,
+            after: 0,
+            down: MS
+        }))),
         (1, None)
     );
     let otherwise = |world: &mut World| {
         world.nodes[1].broken = Some(MS);
         world.nodes[1].process.as_ref().expect("it runs").peer.drain();
     };
-    assert_eq!(ended(otherwise), (0, Some("R23")));
+    // Who is refused would tell first that nobody has told it to end.
+    assert_eq!(ended(0, otherwise), (0, Some("R23")));
 }
 
 #[test]
@@ -151,4 +161,113 @@ fn a_peer_whose_files_version_has_rotted_may_refuse_to_start() {
     world.start(1);
     assert!(world.nodes[1].is_refused);
     assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+}
+
+/// A follower lacks what its leader can read no more: it would wait for as long as that one leads.
+#[test]
+fn a_leader_that_cannot_read_what_another_lacks_ends_and_says_so() {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.families, swarm.weather) = (3, Families::default(), Weather::fair(MS, MS));
+    (swarm.cache_bytes, swarm.snapshot_entries, swarm.rest, swarm.clients) = (500, 1_000_000, 5 * MS, 8);
+    (swarm.election, swarm.heartbeat) = (Duration::from_millis(100), Duration::from_millis(20));
+    (swarm.pre_vote, swarm.check_quorum, swarm.disk_mean) = (true, true, MS / 10);
+    let time = VirtualTime::new(3);
+    let mut world = World::new(3, swarm, Vec::new(), &time);
+    time.run_until(Time(2_000 * MS), &mut world);
+    let leader = world.leader().expect("nothing goes wrong");
+    let other = (leader + 1) % 3;
+    assert!(world.apply(What::Cut { shape: Shape::Isolate(other), lasts: 3_000 * MS }));
+    time.run_until(Time(5_000 * MS), &mut world);
+    assert_eq!(world.leader(), Some(leader));
+    let node = &mut world.nodes[leader];
+    for name in node.disk.list().expect("it is well").iter().filter(|name| name.ends_with(".log")) {
+        assert!(node.disk.spoil(name, 0..u64::MAX));
+    }
+    node.is_unreadable = true;
+    time.run_until(Time(6_000 * MS), &mut world);
+    assert!(world.nodes[leader].is_refused, "it ends, and does not start again");
+    assert!(world.leader().is_some_and(|another| another != leader));
+    let met = |name: &str| world.marks.count(place(name).expect("it is one of our own"));
+    assert_eq!((met("end-by-a-part-unread"), met("start-refused-for-a-part-unread")), (1, 1));
+    assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+}
+
+#[test]
+fn whatever_becomes_of_old_bytes_is_refused_and_counts_as_a_disk_that_is_lost() {
+    for harm in [Harm::Flip, Harm::Zeros, Harm::Former, Harm::Unreadable] {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families, swarm.sector) = (3, Families::default(), 512);
+        (swarm.snapshot_entries, swarm.snapshot_bytes) = (20, 64 << 20);
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(3_000 * MS), &mut world);
+        assert!(world.apply(What::Rot { node: 1, harm, place: 77 << 1, down: MS }), "{harm:?}");
+        time.run_until(Time(3_500 * MS), &mut world);
+        assert!(world.nodes[1].is_refused, "{harm:?}");
+        assert!(!world.apply(What::Wipe { node: 2, down: MS }) || !world.may_rot(2), "{harm:?}");
+        let Sums { rotten, rotten_snapshots, zeroed, reverted, unreadable, .. } = world.sums;
+        let is = |other| u64::from(harm == other);
+        assert_eq!(
+            (rotten + rotten_snapshots, zeroed, reverted, unreadable),
+            (1 - is(Harm::Unreadable), is(Harm::Zeros), is(Harm::Former), is(Harm::Unreadable))
+        );
+        world.end(&time);
+        assert!(!world.is_broken(), "{harm:?}: {:?}", world.check.lock().broken());
+    }
+}
+
+/// It runs, and perhaps never reads there; but nobody counts on it.
+#[test]
+fn a_disk_that_cannot_be_read_everywhere_is_asked_for_nothing_once_all_is_calm() {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.families) = (3, Families::default());
+    let time = VirtualTime::new(3);
+    let mut world = World::new(3, swarm, Vec::new(), &time);
+    time.run_until(Time(3_000 * MS), &mut world);
+    assert!(world.apply(What::Rot { node: 1, harm: Harm::Unreadable, place: 1, down: MS }));
+    assert!(world.nodes[1].process.is_some());
+    (0..3).for_each(|node| world.mend(node));
+    world.start(1);
+    assert_eq!([0, 1, 2].map(|node| world.nodes[node].process.is_some()), [true, false, true]);
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_takes_what_it_has_room_for_and_no_more() {
+    let grown = |slack: u64| {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families, swarm.snapshot_entries) = (3, Families::default(), 4);
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(3_000 * MS), &mut world);
+        let before = world.nodes[0].disk.used();
+        assert!(world.apply(What::Full { node: 0, slack, lasts: FOR_EVER }));
+        let mut most = before;
+        for ms in 3_001..4_000 {
+            time.run_until(Time(ms * MS), &mut world);
+            most = most.max(world.nodes[0].disk.used());
+        }
+        assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+        assert_eq!((world.sums.full, world.sums.nearly_full), (1, u64::from(slack != 0)));
+        most - before
+    };
+    let some = [0, 100, 10_000, 1 << 20].map(|slack| (slack, grown(slack)));
+    assert!(some.iter().all(|&(slack, grown)| grown <= slack), "{some:?}");
+    assert!(some.is_sorted_by_key(|&(_, grown)| grown) && 0 < some[2].1 && some[2].1 < some[3].1, "{some:?}");
+}
+
+#[test]
+fn a_start_after_a_failed_sync_is_none_after_another_failure() {
+    let met = |operation| {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(1_000 * MS), &mut world);
+        assert!(world.apply(What::Broken { node: 1, operation, after: 0, down: MS }));
+        time.run_until(Time(3_000 * MS), &mut world);
+        assert_eq!(world.sums.broken, 1);
+        ["start-after-a-failed-sync", "start-after-another-failure"]
+            .map(|name| world.marks.count(place(name).expect("our own")))
+    };
+    assert_eq!((met(Operation::Sync), met(Operation::Write)), ([1, 0], [0, 1]));
 }

@@ -36,7 +36,7 @@ fn every_size_is_drawn_small_and_large() {
     of(|swarm| swarm.rest / MS, 1, 200);
     of(|swarm| swarm.tickets as u64, 1, TICKETS as u64);
     of(|swarm| swarm.inbox as u64, 64, INBOX as u64);
-    of(|swarm| swarm.disk_mean, MS / 40, 4 * MS);
+    of(|swarm| swarm.disk_mean, MS / 40, 50 * MS);
     of(|swarm| swarm.drift_ppm as u64, 0, 50_000);
     of(|swarm| swarm.window as u64, 1, 60);
     of(|swarm| swarm.window_bytes as u64, 70, WINDOW_BYTES as u64);
