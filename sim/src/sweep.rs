@@ -1,8 +1,8 @@
 //! Power fails at each disk operation of a short life, one run after the other: none of them is left to chance.
 //!
 //! ```text
-//!   the 1st operation, the 2nd, ..  ──> a run each: it fails in the midst of that one, the node starts again, all is well
-//!   until a run ends before the operation comes
+//!   the 1st operation, the 2nd, ..  ──> three runs each: it fails before that one, in its midst, or behind it; the node
+//!   until a run ends before it comes    starts again, all is well
 //! ```
 //! Limits are small, so that a short life has everything: segments are begun and removed, snapshots are written, and
 //! received once the node has been cut off, a log is recovered.
@@ -12,6 +12,8 @@ use crate::net::Weather;
 use crate::plan::{Families, Fault, INBOX, MS, Shape, Swarm, TICKETS, What, swarm};
 use crate::run::{Case, Report};
 use rsm::raft::Time;
+use rsm::raft::invariants::Violation;
+use rsm::raft::storage::simulated::Spares;
 use std::time::Duration;
 
 /// How long a life is before all is calm.
@@ -20,15 +22,18 @@ const LASTS: Duration = Duration::from_millis(250);
 /// What came of a sweep.
 #[derive(Clone, Debug)]
 pub struct Swept {
-    /// How many operations a life has: as many runs.
+    /// How many operations a life has: three times as many runs.
     pub operations: u64,
     /// The first that has broken a rule, and the operation at which its power failed.
     pub broken: Option<(u64, Report)>,
 }
 
-/// A life of this node whose power fails at that operation.
+/// What is left of the operation at which power fails, and of what was not synced before: nothing, parts of it, all of it.
+const LEFT: [Spares; 3] = [Spares::Nothing, Spares::Pieces, Spares::All];
+
+/// A life of this node whose power fails at that operation, which leaves so much.
 #[must_use]
-pub fn life(node: usize, operation: u64) -> Case {
+pub fn life(node: usize, operation: u64, spares: Spares) -> Case {
     // Such a run says at its end whether all nodes live and hold the same.
     let seed = (0..).find(|&seed| calm::is_last(seed)).unwrap_or_default();
     let swarm = Swarm {
@@ -56,7 +61,7 @@ pub fn life(node: usize, operation: u64) -> Case {
         is_control: false,
         ..swarm(seed)
     };
-    let crash = What::CrashAtDisk { node, operations: operation, spares: None, down: 40 * MS };
+    let crash = What::CrashAtDisk { node, operations: operation, spares: Some(spares), down: 40 * MS };
     let cut = What::Cut { shape: Shape::Isolate(node), lasts: 60 * MS };
     let plan = vec![Fault { at: Time::ZERO, what: crash }, Fault { at: Time(80 * MS), what: cut }];
     Case { seed, swarm, plan, lasts: LASTS }
@@ -66,16 +71,27 @@ pub fn life(node: usize, operation: u64) -> Case {
 #[must_use]
 pub fn sweep(node: usize, most: u64, mut each: impl FnMut(u64, &Report)) -> Swept {
     for operation in 0..most {
-        let report = life(node, operation).run();
-        each(operation, &report);
-        if report.broken.is_some() {
-            return Swept { operations: operation, broken: Some((operation, report)) };
-        }
-        if report.sums.at_disk + report.sums.at_start == 0 {
-            return Swept { operations: operation, broken: None };
+        for spares in LEFT {
+            let mut report = life(node, operation, spares).run();
+            each(operation, &report);
+            judge(&mut report);
+            if report.broken.is_some() {
+                return Swept { operations: operation, broken: Some((operation, report)) };
+            }
+            if report.sums.at_disk + report.sums.at_start == 0 {
+                return Swept { operations: operation, broken: None };
+            }
         }
     }
     Swept { operations: most, broken: None }
+}
+
+/// A run that breaks no rule has said at its end that all nodes live and hold the same.
+fn judge(report: &mut Report) {
+    if report.broken.is_none() && report.calm.is_none() {
+        let what = "a life whose power has failed once has no calm end".to_owned();
+        report.broken = Some(Violation { rule: "liveness", what });
+    }
 }
 
 #[cfg(test)]
@@ -85,11 +101,25 @@ mod tests {
     #[test]
     fn power_fails_at_each_operation_of_a_start_and_of_what_follows() {
         let (mut at_start, mut at_disk) = (0, 0);
+        let mut lost = [0; LEFT.len()];
+        let mut runs = 0;
         let swept = sweep(1, 20, |_, report| {
             (at_start, at_disk) = (at_start + report.sums.at_start, at_disk + report.sums.at_disk);
-            assert_eq!(report.sums.calm, 1, "it says how it ends");
+            lost[runs % LEFT.len()] += report.sums.lost_bytes + report.sums.torn + report.sums.lost_names;
+            runs += 1;
         });
         assert_eq!((swept.operations, swept.broken.map(|(_, report)| report.broken)), (20, None));
-        assert!(3 <= at_start && 3 <= at_disk && at_start + at_disk == 20, "{at_start} and {at_disk}");
+        assert!(9 <= at_start && 9 <= at_disk && at_start + at_disk == 60, "{at_start} and {at_disk}");
+        assert!(0 < lost[0] && 0 < lost[1] && lost[2] == 0, "{lost:?}");
+    }
+
+    #[test]
+    fn a_life_that_has_no_calm_end_breaks_a_rule() {
+        let mut report = life(0, 7, Spares::All).run();
+        judge(&mut report);
+        assert_eq!(report.broken, None);
+        report.calm = None;
+        judge(&mut report);
+        assert_eq!(report.broken.map(|broken| broken.rule), Some("liveness"));
     }
 }
