@@ -112,8 +112,9 @@ impl Node {
     fn has_come_to(&self, life: u64) -> Asked {
         let Some(process) = self.process.as_ref().filter(|_| self.life == life) else { return Asked::IsOver };
         // One part of it after the other hears that the disk has failed, or what has rotted there.
-        let has_failed = self.has_failed() != (false, false) || self.is_rotten || self.disk.struck().is_some();
-        if has_failed || process.peer.fault().is_some() || process.peer.has_ended() {
+        let has_failed = self.has_failed() != (false, false) || self.disk.struck().is_some();
+        let may_fail = has_failed || self.broken.is_some() || self.is_rotten;
+        if may_fail || process.peer.fault().is_some() || process.peer.has_ended() {
             Asked::IsOver
         } else if self.drained.is_some() {
             Asked::Ends
