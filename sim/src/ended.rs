@@ -1,7 +1,7 @@
 //! Processes that end by themselves: which may, and when they start again.
 
 use crate::event::Event;
-use crate::liar::is_stop;
+use crate::liar::tells_of_a_stop;
 use crate::plan::{FOR_EVER, MS};
 use crate::world::World;
 
@@ -39,7 +39,7 @@ impl World {
                 self.marks.hit("end-by-a-part-unread");
                 node.rots.unwrap_or(UNREAD)
             }
-            _ if 0 < self.swarm.liars && fault.as_deref().is_some_and(is_stop) => {
+            _ if 0 < self.swarm.liars && fault.as_deref().is_some_and(tells_of_a_stop) => {
                 self.sums.stops += 1;
                 STOPPED
             }

@@ -15,6 +15,7 @@
 use crate::check::packet;
 use crate::lists::Change;
 use crate::plan::MS;
+use crate::run::panic_words;
 use crate::stream::{Purpose, fate, stream};
 use crate::version::{ENDS_AT, sealed};
 use crate::world::World;
@@ -24,6 +25,7 @@ use rsm::raft::consensus::{Append, Consensus, Message, Outcome, Role};
 use rsm::raft::machine::Codec;
 use rsm::raft::wire::{Body, Chunk, ChunkReply, Head, Packer};
 use rsm::raft::{Ask, Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Round, Term, Track};
+use std::any::Any;
 
 /// What is asked of a run in which somebody lies.
 pub(crate) const ASKED: [&str; 4] = ["R12", "R20", "R22", "R23"];
@@ -31,8 +33,14 @@ pub(crate) const ASKED: [&str; 4] = ["R12", "R20", "R22", "R23"];
 /// How a peer ends that would fork its data, or would have to guess what they are.
 const STOPS: [&str; 3] = ["R1: at most one leader in a term", "R10: a committed entry is never cut", "does not decode"];
 
-/// Whether it has stopped rather than do that.
-pub(crate) fn is_stop(words: &str) -> bool {
+/// Whether this is what a peer panics with that has stopped rather than do that.
+#[must_use]
+pub fn is_stop(panic: &(dyn Any + Send)) -> bool {
+    tells_of_a_stop(&panic_words(panic))
+}
+
+/// Whether these are its words.
+pub(crate) fn tells_of_a_stop(words: &str) -> bool {
     STOPS.iter().any(|stop| words.contains(stop))
 }
 

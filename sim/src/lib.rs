@@ -49,3 +49,5 @@ mod trace;
 mod version;
 mod wasted;
 pub mod world;
+
+pub use liar::is_stop;

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     if std::env::var_os("RSM_MUTANT").is_some() {
         return wrong("RSM_MUTANT is set, which would change some runs and not others: say --mutant instead");
     }
+    be_quiet_about_stops();
     if options.bench {
         return bench::run();
     }
@@ -66,6 +67,16 @@ fn main() -> ExitCode {
         },
     };
     came.unwrap_or_else(|why| wrong(&why.to_string()))
+}
+
+/// A peer that stops over a lie is no news: a campaign would be full of them. In another run it is told as what broke.
+fn be_quiet_about_stops() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !rsm_sim::is_stop(info.payload()) {
+            tell(info);
+        }
+    }));
 }
 
 /// Every node's life, at every operation of its disk.

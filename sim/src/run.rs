@@ -223,7 +223,7 @@ fn lied_to(time: &VirtualTime, world: &mut World) -> Option<rsm::fsm::virtual_ti
     loop {
         match catch_unwind(AssertUnwindSafe(|| time.step(world))) {
             Ok(record) => return record,
-            Err(panic) if is_stop(&panic_words(&*panic)) => {}
+            Err(panic) if is_stop(&*panic) => {}
             Err(panic) => resume_unwind(panic),
         }
     }
