@@ -1,4 +1,5 @@
 use super::*;
+use crate::run::Case;
 use std::collections::BTreeSet;
 
 const SEEDS: u64 = 2_000;
@@ -132,4 +133,19 @@ fn few_seeds_have_liars_and_no_control_has() {
     assert!((30..90).contains(&lied), "{lied} of {SEEDS}");
     assert!(8 < count(|swarm| 1 < swarm.liars) && 8 < count(|swarm| swarm.liars == 1));
     assert_eq!(count(|swarm| 0 < swarm.liars && (swarm.is_control || swarm.nodes < swarm.liars.max(2))), 0);
+}
+
+#[test]
+fn few_seeds_have_slow_disks_and_they_elect_all_the_same() {
+    let is_slow = |swarm: &Swarm| 5 * MS < swarm.disk_mean;
+    let slow = count(is_slow);
+    assert!((150..300).contains(&slow), "{slow} of {SEEDS}");
+    assert_eq!(count(|swarm| is_slow(swarm) && swarm.is_control), 0);
+    let seeds = (0..SEEDS).filter(|&seed| 10 * MS < swarm(seed).disk_mean && swarm(seed).liars == 0);
+    for seed in seeds.take(12) {
+        let swarm = swarm(seed);
+        assert!(swarm.disk_mean <= swarm.election.as_nanos() as u64 / 4, "seed {seed}");
+        let report = Case { seed, swarm, plan: Vec::new(), lasts: Duration::from_secs(6) }.run();
+        assert!(report.broken.is_none() && 5 < report.sums.commits, "seed {seed}: {}", report.sums);
+    }
 }
