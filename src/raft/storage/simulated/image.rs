@@ -181,9 +181,11 @@ impl Image {
         read
     }
 
-    /// Whether anything but zeros may stand in the page of this byte.
-    pub(super) fn shows(&self, at: u64) -> bool {
-        self.pages.get(at as usize / PAGE).is_some_and(Option::is_some)
+    /// Whether anything but zeros may stand there: seen without a look at the bytes.
+    pub(super) fn shows(&self, place: Range<u64>) -> bool {
+        let (from, to) = (place.start as usize, place.end as usize);
+        let mut pages = self.pages.iter().enumerate().take(to.div_ceil(PAGE)).skip(from / PAGE);
+        pages.any(|(nth, page)| from.saturating_sub(nth * PAGE) < bytes_of(page).len())
     }
 
     /// All of it.

@@ -128,10 +128,10 @@ impl Inode {
     /// What a sync is about to change. Most of it are zeros, which are seen at once and not kept.
     fn keep_former(&mut self, sector: u64) {
         let Inode { pending, durable, former, .. } = self;
-        let touched = pending.iter().flat_map(Write::pieces).filter(|piece| durable.shows(piece.at()));
-        for piece in touched {
-            let (at, end) = (piece.at(), piece.at() + piece.len() as u64);
-            for start in (at / sector..end.div_ceil(sector)).map(|nth| nth * sector) {
+        let places = pending.iter().flat_map(Write::pieces).map(|piece| piece.at()..piece.at() + piece.len() as u64);
+        for Range { start: at, end } in places.filter(|place| durable.shows(place.clone())) {
+            let sectors = (at / sector..end.div_ceil(sector)).map(|nth| nth * sector);
+            for start in sectors.filter(|&start| durable.shows(start..start + sector)) {
                 let mut bytes = vec![0; sector as usize];
                 let held = durable.read(start, &mut bytes);
                 bytes.truncate(held);
