@@ -23,15 +23,17 @@ impl World {
         self.nodes.iter().filter(is_lost).count() <= (self.nodes.len() - 1) / 2
     }
 
+    /// Each disk is lost once.
     pub(super) fn may_rot(&self, id: usize) -> bool {
-        !self.swarm.is_budgeted || self.may_impair(id)
+        let is_lost = self.nodes[id].is_rotten || 0 < self.nodes[id].wipes;
+        !is_lost && (!self.swarm.is_budgeted || self.may_impair(id))
     }
 
     /// Bytes change only where nothing is written any more: what was flushed last cannot be told from a torn write, and a
     /// snapshot has its name once it is whole. What cannot be read is no torn write, and may be anywhere.
     pub(super) fn rot(&mut self, id: usize, (harm, place): (Harm, u64), down: u64) -> bool {
         let node = &self.nodes[id];
-        if node.process.is_none() || node.is_rotten || 0 < node.wipes || !self.may_rot(id) {
+        if node.process.is_none() || !self.may_rot(id) {
             return false;
         }
         let mut names = node.disk.list().unwrap_or_default();
