@@ -139,13 +139,15 @@ pub fn swarm(seed: u64) -> Swarm {
     let limits = limits(seed, is_control, all);
     let is_budgeted = is_control || all || !stream(seed, Purpose::Swarm, 3).chance(1, 16);
     let liars = if is_control { 0 } else { liars(seed, nodes) };
+    // Without faults nobody is brought one snapshot after the other: each is there before as many entries have come.
+    let patience = if is_control { (256, 1 << 10) } else { (0, 0) };
     let disk_max = if is_control { election / 160 } else { 5 * MS };
     Swarm {
         nodes,
         election: Duration::from_nanos(election),
         heartbeat: Duration::from_nanos(election / (3 + draws.below(5) + limits.more_beats)),
         timeout: limits.timeout,
-        snapshot_entries: limits.snapshot_entries.unwrap_or(log_uniform(draws.bits(), 2, 60)),
+        snapshot_entries: limits.snapshot_entries.unwrap_or(log_uniform(draws.bits(), 2, 60)).max(patience.0),
         snapshot_bytes: limits.snapshot_bytes,
         segment_bytes: [128 << 10, 256 << 10][draws.below(2) as usize],
         // Without faults none is evicted: there are as many as clients and peers.
@@ -167,7 +169,7 @@ pub fn swarm(seed: u64) -> Swarm {
         entry_bytes: limits.entry_bytes,
         append_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
         cache_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
-        piece_bytes: log_uniform(draws.bits(), 64, 64 << 10),
+        piece_bytes: log_uniform(draws.bits(), 64, 64 << 10).max(patience.1),
         pad: if is_control || limits.entry_bytes != usize::MAX { 0 } else { pad(seed) },
         is_budgeted,
         families: families(&mut draws, is_control, all, is_budgeted),

@@ -171,6 +171,9 @@ impl<S: StateMachine> Builder<S> {
     }
 
     /// A snapshot is taken after so many entries. 10,000.
+    ///
+    /// For a peer that is brought one, a leader keeps twice as many entries of its log. Where more come while it is on its
+    /// way that peer needs another snapshot behind it, and so on: let this be what comes while the largest is brought.
     pub fn snapshot_entries(mut self, entries: u64) -> Self {
         self.snapshot_entries = entries.max(1);
         self
