@@ -23,6 +23,8 @@ impl<T> Own<T> {
 
     #[cold]
     fn enter_slow(&self) -> TurnGuard<'_, T> {
+        #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
+        tests::WAITED.store(true, tests::Ordering::Relaxed);
         let mut backoff = Backoff::new();
         loop {
             backoff.nap();
@@ -36,6 +38,26 @@ impl<T> Own<T> {
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests {
     use super::*;
+    use crate::sync::shim::AtomicBool;
+    pub(super) use crate::sync::shim::Ordering;
+
+    /// Somebody came while another was in.
+    pub(super) static WAITED: AtomicBool = AtomicBool::new(false);
+
+    #[test]
+    fn who_comes_while_another_is_in_sees_what_that_one_left() {
+        let value = Own::new(0);
+        let mut inside = value.enter();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| *value.enter());
+            while !WAITED.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            *inside = 7;
+            drop(inside);
+            assert_eq!(other.join().ok(), Some(7));
+        });
+    }
 
     #[test]
     fn who_comes_while_another_is_in_waits_and_nobody_is_lost() {
