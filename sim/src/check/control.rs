@@ -7,7 +7,7 @@
 
 use super::{Check, Counts};
 use rsm::raft::consensus::{Message, Outcome};
-use rsm::raft::wire::Body;
+use rsm::raft::wire::{Body, Chunk};
 
 /// What a run says that has no faults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Control {
     answers: u64,
     /// Those of them that say that the append found no place, since another has overtaken it: it is said again.
     overtaken: u64,
+    /// Last pieces of snapshots: who has one whole acknowledges it as it would an append.
+    brought: u64,
     /// Messages in which commands are passed on to a leader.
     forwards: u64,
     /// Heartbeats, and their answers: a commit that finds no append to ride on travels in one, and the question of a read.
@@ -48,6 +50,9 @@ const TRIES: u64 = 3;
 impl Control {
     /// A packet carries this.
     pub fn sent(&mut self, body: &Body) {
+        if let Body::Chunk(Chunk { offset, bytes, total, .. }) = body {
+            self.brought += u64::from(offset + bytes.len() as u64 == *total);
+        }
         let Body::Message(message) = body else { return };
         match message {
             Message::Append(_) => self.appends += 1,
@@ -77,7 +82,7 @@ impl Control {
             ("refusals", counts.refused, 0),
             ("retries", counts.retried, 0),
             ("appends", self.appends, FIRST + commits * others + AGAIN * self.overtaken),
-            ("answers to appends", self.answers, FIRST + self.appends),
+            ("answers to appends", self.answers, FIRST + self.appends + self.brought),
             ("commands passed on", self.forwards, FIRST + TRIES * calls),
             ("heartbeats and answers", self.beats, 2 * others * (FIRST + pulses + commits + counts.reads)),
         ];
@@ -110,7 +115,7 @@ mod tests {
     fn whatever_goes_wrong_where_nothing_should_is_told() {
         let (none, silent) = (Counts::default(), Control::default());
         let (appends, beats) = (FIRST + 7 * AGAIN, 4 * FIRST);
-        let most = Control { appends, answers: appends + FIRST, overtaken: 7, forwards: FIRST, beats };
+        let most = Control { appends, answers: appends + FIRST + 2, overtaken: 7, brought: 2, forwards: FIRST, beats };
         assert_eq!(broken(none, 1, most), None);
         assert_eq!(broken(none, 2, silent), Some("control"));
         for said in [
@@ -147,7 +152,9 @@ mod tests {
             Message::Hello,
         ];
         messages.into_iter().for_each(|message| control.sent(&message.into()));
-        assert_eq!(control, Control { appends: 1, answers: 2, overtaken: 1, forwards: 1, beats: 1 });
+        let piece = |offset| Chunk { term, track, at: prev, total: 9, offset, crc: 0, bytes: vec![7; 4].into() };
+        [0, 4, 5].map(piece).into_iter().for_each(|chunk| control.sent(&Body::Chunk(chunk)));
+        assert_eq!(control, Control { appends: 1, answers: 2, overtaken: 1, brought: 1, forwards: 1, beats: 1 });
     }
 
     #[test]
