@@ -136,6 +136,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
 const FAST: [&str; 35] = [
     "sessions-off",
     "pre-votes-count",
+    "vote-twice",
     "vote-for-any-log",
     "vote-cleared",
     "vote-forgotten",
@@ -153,7 +154,6 @@ const FAST: [&str; 35] = [
     "persisted-is-all",
     "log-persisted-is-all",
     "cut-stays-durable",
-    "cut-stays-staged",
     "sync-dropped",
     "segment-unsynced",
     "old-terms-count",
