@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::Fault;
+use crate::plan::{FOR_EVER, Fault};
 use rsm::raft::Time;
 use std::time::Duration;
 
@@ -109,4 +109,14 @@ at 2ms propose a at 0 in s 1
 at 3ms propose b at 0 over a in s 2
 at 4ms propose c at 0 over nothing";
     assert_eq!(scenario.to_string(), named);
+}
+
+/// Half of it would be days, for which the calm would wait.
+#[test]
+fn what_lasts_for_ever_is_made_to_last_a_minute() {
+    let mut moment = Moment::Fault(What::Stuck { node: 1, lasts: FOR_EVER });
+    moment.shorten();
+    assert_eq!(moment, Moment::Fault(What::Stuck { node: 1, lasts: 60_000 * MS }));
+    moment.shorten();
+    assert_eq!(moment, Moment::Fault(What::Stuck { node: 1, lasts: 30_000 * MS }));
 }

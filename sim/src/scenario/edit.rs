@@ -1,15 +1,18 @@
 //! Parts of a moment that can be other than they are: whom it names, and how long it lasts.
 
 use super::Moment;
-use crate::plan::{MS, Shape, What};
+use crate::plan::{FOR_EVER, MS, Shape, What};
+
+/// No fault but one for ever lasts so long.
+const LONG: u64 = 60_000 * MS;
 
 impl Moment {
-    /// Half as long, down to a millisecond.
+    /// Half as long, down to a millisecond; and what lasts for ever no longer than any seed: half of ever is days.
     pub(crate) fn shorten(&mut self) {
         if let Moment::Fault(what) = self
             && let Some(lasts) = what.lasts_mut().filter(|lasts| MS < **lasts)
         {
-            *lasts = (*lasts / 2).max(MS);
+            *lasts = if FOR_EVER <= *lasts { LONG } else { (*lasts / 2).max(MS) };
         }
     }
 
