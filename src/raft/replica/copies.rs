@@ -34,6 +34,11 @@ impl Copies {
         mutate!(SessionsOff, new, true)
     }
 
+    /// Whether it is on its way.
+    pub(crate) fn has(&self, name: &Name) -> bool {
+        self.names.contains(name)
+    }
+
     /// Takes back what was admitted and then refused.
     pub(crate) fn take_back(&mut self, name: &Name) {
         self.names.remove(name);

@@ -323,6 +323,11 @@ impl<R> InFlight<R> {
         }
     }
 
+    /// Whether it still waits.
+    pub(crate) fn has(&self, token: Token) -> bool {
+        self.tickets.contains_key(&token)
+    }
+
     /// The name of this ticket's entry, if it has one.
     pub(crate) fn name_of(&self, token: Token) -> Option<Name> {
         self.tickets.get(&token)?.name

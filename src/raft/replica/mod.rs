@@ -39,7 +39,7 @@ use crate::raft::{Incarnation, LogId, NodeId, Time, Token};
 use copies::Copies;
 use driver::Carried;
 use room::Room;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +126,7 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     reads_seen: u64,
     room: Room,
     /// What a leader places once more of what it has written is durable: until then it cannot know whether there is room.
-    held: Vec<Token>,
+    held: BTreeSet<Token>,
     led_by: Option<NodeId>,
     /// The mark that the receiver of snapshots knows.
     mark: LogId,
@@ -155,7 +155,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             reader: parts.store.reader(),
             snapshots: parts.snapshots.clone(),
             room: Room::new(parts.store.room()),
-            held: Vec::new(),
+            held: BTreeSet::new(),
             parts: Some(parts),
             homes: None,
             settings,

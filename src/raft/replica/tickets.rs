@@ -127,18 +127,22 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if self.held.is_empty() {
             return role;
         }
-        let held = std::mem::take(&mut self.held);
+        let held = std::mem::take(&mut self.held).into_iter().collect();
         let held = self.shared.flight.lock().take_again(held, now);
         self.try_all(role, held, now)
     }
 
-    /// There is no room: what was held for it is told so. Who leads no more hears of nothing that would try it again.
+    /// There is no room: what was held for it is told so; but not if a copy of it is on its way, since that may take effect.
     pub(super) fn refuse_held(&mut self) {
         let mut told = Told::default();
         let mut flight = self.shared.flight.lock();
         for token in std::mem::take(&mut self.held) {
-            mark!("proposal-without-room");
-            flight.refused(token, Refusal::Full, &mut told);
+            if flight.name_of(token).is_some_and(|name| self.copies.has(&name)) {
+                flight.sent(token);
+            } else {
+                mark!("proposal-without-room", flight.has(token));
+                flight.refused(token, Refusal::Full, &mut told);
+            }
         }
         drop(flight);
         told.tell();
@@ -153,6 +157,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     fn try_all(&mut self, mut role: Role, tickets: Vec<(Token, Entry)>, now: Time) -> Role {
         let mut told = Told::default();
         for (token, entry) in tickets {
+            // Whatever becomes of it now, it waits for no room any more.
+            self.held.remove(&token);
             if !role.is_leader() {
                 self.carried.forward.push((token, entry));
                 continue;
@@ -160,7 +166,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             match self.admit(&entry) {
                 Admitted::New => role = self.step(role, Input::Propose { entry, token }, now),
                 Admitted::Copy => _ = self.shared.flight.lock().sent(token),
-                Admitted::Later => self.held.push(token),
+                Admitted::Later => {
+                    mark!("proposal-held");
+                    self.held.insert(token);
+                }
                 Admitted::NoRoom => self.shared.flight.lock().refused(token, Refusal::Full, &mut told),
             }
         }
@@ -179,7 +188,6 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         }
         name.iter().for_each(|name| self.copies.take_back(name));
         let is_later = self.room.is_plenty() && self.room.is_unsure();
-        mark!("proposal-held", is_later);
         mark!("proposal-without-room", !is_later);
         if is_later { Admitted::Later } else { Admitted::NoRoom }
     }
@@ -233,6 +241,9 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let mut bytes = 0;
         let mut flight = self.shared.flight.lock();
         for (token, entry) in tickets {
+            if !flight.has(token) {
+                continue; // its caller has been told what became of it, in this very turn
+            }
             let again = flight.sent(token);
             mark!("forward-repeated", again);
             bytes += entry.bytes.len();

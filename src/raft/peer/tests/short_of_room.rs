@@ -2,13 +2,19 @@
 
 use super::town::Town;
 use crate::raft::consensus::RoleName;
+use crate::raft::machine::Caller;
+use crate::raft::peer::Failure;
 use crate::raft::storage::Storage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Entries are small, so that many find room once there is little of it.
 fn small() -> Town {
-    Town::new(21, 3, |builder| {
+    small_of(21)
+}
+
+fn small_of(seed: u64) -> Town {
+    Town::new(seed, 3, |builder| {
         let builder = builder.segment_bytes(128 << 10).snapshot_entries(1 << 40);
         builder.tune(|options| (options.entry_bytes_max, options.append_bytes_max) = (1_000, 1_000))
     })
@@ -176,4 +182,39 @@ fn who_is_elected_while_something_else_may_take_the_last_room_does_not_lead() {
     town.log(one).tell();
     let next = town.leader();
     assert!(next != leader && town.add(next, 1).is_ok());
+}
+
+/// Of one command that is asked for twice the first is held, and the second has found room; then there is none.
+#[test]
+fn what_is_held_is_not_refused_while_a_copy_of_it_is_on_its_way() {
+    let mut met = 0;
+    for seed in 0..40 {
+        let mut town = small_of(seed);
+        let leader = town.leader();
+        let opening = town.peer(leader).open().expect("the inbox has room");
+        let session = town.wait(opening).expect("a session").value;
+        town.log(leader).say_at_most(12_000);
+        assert!(town.add(leader, 0).is_ok(), "by now it has heard of that");
+        town.log(leader).hold();
+        let propose = |town: &Town, number| town.peer(leader).propose(number).expect("the inbox has room");
+        let others: Vec<_> = (0..120).map(|number| propose(&town, number)).collect();
+        let caller = Caller { session, sequence: 1, low: 1 };
+        let ask = |town: &Town| town.peer(leader).propose_as(caller, 7).expect("the inbox has room");
+        let first = ask(&town);
+        town.run(Duration::from_micros(10));
+        let written = town.peer(leader).status().last.0;
+        let second = ask(&town);
+        town.run(Duration::from_micros(10));
+        // In one turn, hence in one record, what was written takes less than it was counted for one by one.
+        met += u64::from(town.peer(leader).status().last.0 == written + 1);
+        town.log(leader).say_at_most(0);
+        town.log(leader).tell();
+        town.run(Duration::from_millis(5));
+        town.log(leader).say_at_most(usize::MAX);
+        let [first, second] = [first, second].map(|pending| town.wait(pending).map(|done| done.index));
+        let refused = |outcome: &Result<_, Failure>| matches!(outcome, Err(Failure::Full));
+        assert!(first == second || refused(&first) && refused(&second), "seed {seed}: {first:?}, {second:?}");
+        drop(others);
+    }
+    assert!(0 < met, "in some turn all came at once");
 }
