@@ -113,7 +113,7 @@ impl Node {
         let Some(process) = self.process.as_ref().filter(|_| self.life == life) else { return Asked::IsOver };
         // One part of it after the other hears that the disk has failed, or what has rotted there.
         let has_failed = self.has_failed() != (false, false) || self.disk.struck().is_some();
-        let may_fail = has_failed || self.broken.is_some() || self.is_rotten;
+        let may_fail = has_failed || self.broken.is_some() || self.rots.is_some() || self.is_unreadable;
         if may_fail || process.peer.fault().is_some() || process.peer.has_ended() {
             Asked::IsOver
         } else if self.drained.is_some() {

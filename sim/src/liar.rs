@@ -22,7 +22,7 @@ use crate::world::World;
 use bytes::Bytes;
 use rsm::mix::Draws;
 use rsm::raft::consensus::{Append, Consensus, Message, Outcome, Role};
-use rsm::raft::machine::Codec;
+use rsm::raft::machine::{Caller, Codec, Nonce, Open, SessionId};
 use rsm::raft::wire::{Body, Chunk, ChunkReply, Head, Packer};
 use rsm::raft::{Ask, Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Round, Term, Track};
 use std::any::Any;
@@ -59,7 +59,9 @@ impl World {
         if self.now.0 < begin || !draws.chance(1, one_in) {
             return bytes;
         }
-        let lie = Lie { facts: self.facts(from, to), lives: self.lives(from, to), draws };
+        // A command that does not decode, once committed, ends each peer each time: of few seeds.
+        let spells = !of_seed.chance(1, 4);
+        let lie = Lie { facts: self.facts(from, to), lives: self.lives(from, to), draws, spells };
         let Some((head, bodies)) = packet(&bytes, NodeId(to as u64)) else { return bytes };
         self.sums.lies += 1;
         lie.instead(&head, bodies, &bytes)
@@ -91,6 +93,8 @@ struct Lie {
     facts: Vec<u64>,
     lives: Vec<u64>,
     draws: Draws,
+    /// What it says of commands is wrong, but can be read.
+    spells: bool,
 }
 
 impl Lie {
@@ -218,10 +222,15 @@ impl Lie {
             match (self.draws.below(4), entries.get_mut(nth)) {
                 (0, Some(_)) => _ = entries.remove(nth),
                 (1, Some(entry)) => entry.term = Term(self.number(entry.term.0)),
-                (2, Some(entry)) => *entry = Entry::new(entry.term, self.kind(), self.bytes(&entry.bytes)),
+                (2, Some(entry)) => {
+                    let (term, kind) = (entry.term, self.kind());
+                    let bytes = if self.spells { self.words(kind) } else { self.bytes(&entry.bytes) };
+                    *entry = Entry::new(term, kind, bytes);
+                }
                 _ => {
                     let term = entries.get(nth).or(entries.last()).map_or(0, |entry| entry.term.0);
-                    let (kind, bytes) = (self.kind(), self.words());
+                    let kind = self.kind();
+                    let bytes = self.words(kind);
                     entries.insert(nth, Entry::new(Term(self.number(term)), kind, bytes));
                 }
             }
@@ -233,17 +242,21 @@ impl Lie {
         EntryKind::from_u8(self.draws.below(4) as u8).expect("four kinds are known")
     }
 
-    /// A command of a session that may be known, or no command at all.
-    fn words(&mut self) -> Bytes {
-        if self.draws.chance(1, 4) {
+    /// A command of a session that may be known, or the opening of one; or no words at all, if it need not spell.
+    fn words(&mut self, kind: EntryKind) -> Bytes {
+        if !self.spells && self.draws.chance(1, 2) {
             return self.bytes(&Bytes::new());
         }
+        let (session, sequence) = (SessionId(self.number(0)), self.number(0).max(1));
         let change = Change { key: 0, number: self.number(0), expected: None, pad: 0 };
-        // As a caller's name is written, but for its sense.
-        let mut words = Vec::new();
-        (self.number(0), self.number(0), self.number(0)).encode(&mut words);
-        change.encode(&mut words);
-        words.into()
+        match kind {
+            EntryKind::Command => {
+                Caller { session, sequence, low: self.number(0).min(sequence) }.command(&change.to_bytes())
+            }
+            EntryKind::Open => Open { nonce: Nonce([sequence as u8; 16]), window: self.number(8) }.to_bytes(),
+            EntryKind::Blank => Bytes::new(),
+            EntryKind::Membership => self.bytes(&Bytes::new()),
+        }
     }
 
     /// Some of them others, some more, or some fewer.

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         return wrong(&why);
     }
     if options.sweep {
-        return sweep_all();
+        return sweep_all(options.mutant.as_deref());
     }
     if options.stories {
         return stories::tell_all().unwrap_or_else(|why| wrong(&why.to_string()));
@@ -80,9 +80,14 @@ fn be_quiet_about_stops() {
 }
 
 /// Every node's life, at every operation of its disk.
-fn sweep_all() -> ExitCode {
+fn sweep_all(mutant: Option<&str>) -> ExitCode {
     let all = std::thread::scope(|scope| {
-        let sweeps = [0, 1, 2].map(|node| scope.spawn(move || sweep(node, u64::MAX, |_, _| ())));
+        // Each thread chooses for itself.
+        let of = |node| {
+            mutants::select(mutant).expect("it was chosen before");
+            sweep(node, u64::MAX, |_, _| ())
+        };
+        let sweeps = [0, 1, 2].map(|node| scope.spawn(move || of(node)));
         sweeps.map(|sweep| sweep.join().expect("a run's panic is its report's"))
     });
     for (node, swept) in all.iter().enumerate() {

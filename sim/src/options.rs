@@ -24,7 +24,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
       --seed S                 with another seed for what none of its lines says; --seeds N: with many
   cargo sim --stories          tells them all: each holds, meets its marks, and fails under its mutants
-  cargo sim --sweep            power fails at each disk operation of a short life, for each node, one run after the other
+  cargo sim --sweep            power fails at each disk operation of a short life, three runs for each, node by node
   cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
       --fast                   only the half that shows soonest; each must be found by seeds alone, from five bases
   --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser

@@ -257,7 +257,7 @@ fn go(
             each(&trace::line(&record, story));
         }
         if most < *steps {
-            let commits = world.check.lock().committed();
+            let commits = world.commits();
             has_an_end(&world.check, *steps, most + STEPS_MAX_PER_COMMIT * commits);
         }
         *is_stopped = stop.is_here(world, record.number);
@@ -306,9 +306,20 @@ impl World {
         if let Some(control) = self.control {
             // The leader's clock may be fast.
             let pulses = self.now.0 * 21 / 20 / self.swarm.heartbeat.as_nanos() as u64;
-            let asked = Undisturbed { nodes: self.nodes.len(), pulses, calls: self.answers.calls() };
+            let (nodes, calls, reordered) = (self.nodes.len(), self.answers.calls(), self.net.traffic.reordered);
+            let asked = Undisturbed { nodes, pulses, calls, reordered, window: self.swarm.window as u64 };
             control.judge(&mut self.check.lock(), asked, self.answers.counts);
         }
+    }
+
+    /// How many entries are committed; where somebody lies, and there is no history, as the peers have it, but no more than
+    /// they have taken turns.
+    fn commits(&self) -> u64 {
+        if self.swarm.liars == 0 {
+            return self.check.lock().committed();
+        }
+        let of_each = self.nodes.iter().filter_map(|node| node.look(|core, _| core.commit().0));
+        of_each.max().unwrap_or_default().min(self.turns)
     }
 
     fn sums(&self) -> Sums {

@@ -342,7 +342,11 @@ impl World {
                 node.is_refused = true;
                 self.marks.hit("start-refused-for-damage");
             }
-            Err(why) => self.check.lock().break_rule("R11", format!("{id} does not start again: {why}")),
+            Err(why) => {
+                // What a liar has said must not keep anybody from starting either.
+                let rule = if self.swarm.liars == 0 { "R11" } else { "R23" };
+                self.check.lock().break_rule(rule, format!("{id} does not start again: {why}"));
+            }
         }
     }
 

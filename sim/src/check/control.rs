@@ -35,6 +35,10 @@ pub struct Undisturbed {
     pub pulses: u64,
     /// How many calls were made.
     pub calls: u64,
+    /// How many packets have come behind one that was sent later.
+    pub reordered: u64,
+    /// How many appends may be on their way to one peer.
+    pub window: u64,
 }
 
 /// So many messages of a kind may come before the first command, or be under way at the end.
@@ -43,6 +47,9 @@ const FIRST: u64 = 64;
 /// What one append that has found no place costs in appends: it goes again, with all that is behind it, and those may go a
 /// third time, if the answer to what was overtaken comes first. Of 1,600 seeds none has come to more than 1.6.
 const AGAIN: u64 = 3;
+
+/// A snapshot is taken after so many entries at least: see [`swarm`](crate::plan::swarm).
+const SNAPSHOT: u64 = 256;
 
 /// A command is passed on, and again where it waits behind others for some heartbeats.
 const TRIES: u64 = 3;
@@ -72,7 +79,7 @@ impl Control {
     /// three nodes. A commit that travels alone and the question of a read are each a heartbeat to each of the others, which
     /// is answered.
     pub fn judge(self, check: &mut Check, run: Undisturbed, counts: Counts) {
-        let Undisturbed { nodes, pulses, calls } = run;
+        let Undisturbed { nodes, pulses, calls, reordered, window } = run;
         let (elections, commits, others) = (check.elections, check.committed(), nodes as u64 - 1);
         let all = [
             ("elections", elections, 1),
@@ -82,6 +89,9 @@ impl Control {
             ("refusals", counts.refused, 0),
             ("retries", counts.retried, 0),
             ("appends", self.appends, FIRST + commits * others + AGAIN * self.overtaken),
+            // One that is overtaken by a window of others is what these find no place behind; so they do behind a snapshot.
+            ("appends without a place", self.overtaken, (FIRST + window) * (1 + self.brought) + window * reordered),
+            ("last pieces of snapshots", self.brought, 2 * others * (1 + commits / SNAPSHOT)),
             ("answers to appends", self.answers, FIRST + self.appends + self.brought),
             ("commands passed on", self.forwards, FIRST + TRIES * calls),
             ("heartbeats and answers", self.beats, 2 * others * (FIRST + pulses + commits + counts.reads)),
@@ -107,7 +117,7 @@ mod tests {
 
     fn broken(counts: Counts, elections: u64, control: Control) -> Option<&'static str> {
         let mut check = Check { elections, ..Check::default() };
-        control.judge(&mut check, Undisturbed { nodes: 3, pulses: 0, calls: 0 }, counts);
+        control.judge(&mut check, Undisturbed { nodes: 3, pulses: 0, calls: 0, reordered: 0, window: 1 }, counts);
         check.broken().map(|violation| violation.rule)
     }
 
@@ -121,6 +131,8 @@ mod tests {
         for said in [
             Control { appends: appends + 1, ..most },
             Control { answers: FIRST + 1, ..silent },
+            Control { appends: 9 * FIRST, overtaken: FIRST + 2, ..silent },
+            Control { brought: 5, ..silent },
             Control { forwards: FIRST + 1, ..silent },
             Control { beats: beats + 1, ..silent },
         ] {

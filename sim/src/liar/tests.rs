@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// A lie about what stands at these places, and the words that it is made of.
 fn lie(seed: u64) -> Lie {
-    Lie { facts: vec![3, 7, 7, 20], lives: vec![9], draws: Draws::new(seed) }
+    Lie { facts: vec![3, 7, 7, 20], lives: vec![9], draws: Draws::new(seed), spells: seed % 2 == 0 }
 }
 
 const HEAD_OF: Head = Head {
@@ -42,6 +42,21 @@ fn a_lie_passes_the_door_and_says_every_kind_of_thing() {
     }
     assert_eq!(kinds.len(), 16, "{kinds:?}");
     assert!(100 < unread && 500 < twisted, "{unread} without any sense, {twisted} about something else");
+}
+
+/// A command that does not decode, once it is committed, ends each peer each time.
+#[test]
+fn what_liars_say_can_mostly_be_read() {
+    for seed in 0..2_000 {
+        let mut lie = Lie { spells: true, ..lie(seed) };
+        let entries = lie.entries(&Entries::NONE);
+        for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Command) {
+            let (_, change) = Caller::of(&entry.bytes).unwrap_or_else(|| panic!("{entry:?} names no caller"));
+            assert!(Change::from_bytes(change).is_some(), "{entry:?}");
+        }
+        let openings = entries.iter().filter(|entry| entry.kind == EntryKind::Open);
+        openings.for_each(|entry| assert!(Open::of(&entry.bytes).is_some(), "{entry:?}"));
+    }
 }
 
 #[test]
