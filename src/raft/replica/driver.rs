@@ -214,7 +214,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     /// A snapshot up to the last mark is not needed any more.
     fn note_mark(&mut self) {
         let mark = self.core.log().snapshot();
-        if self.mark < mark
+        if self.mark.index < mark.index
             && let Some(homes) = &self.homes
         {
             self.mark = mark;

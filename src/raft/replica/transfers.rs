@@ -260,6 +260,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 let now = context.now();
                 let members = if membership.is_empty() {
                     // A place up to the last mark: the core just acknowledges, and asks for no members.
+                    assert!(at.index <= self.core.commit(), "R19: {at:?} would be installed, and no file has come");
                     Some(self.core.membership().clone())
                 } else {
                     Membership::decode(&membership)

@@ -4,7 +4,7 @@ use crate::raft::mark::mark;
 use crate::raft::storage::snapshot::Receiving;
 use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
-use crate::raft::{LogId, Term};
+use crate::raft::{Index, LogId, Term};
 use bytes::Bytes;
 
 /// What follows from a piece.
@@ -27,21 +27,22 @@ pub struct Receiver<D: Disk> {
     current: Option<Receiving<D>>,
     /// The latest in which a piece came.
     term: Term,
-    /// The last durable mark: no snapshot up to it is needed.
-    mark: LogId,
+    /// The place of the last durable mark: no snapshot up to it is needed. By index alone: whoever sends a place of a former
+    /// term behind it, which no leader would, has not told us that we hold it.
+    mark: Index,
 }
 
 impl<D: Disk> Receiver<D> {
     /// Receives into this directory, whose last mark is `mark`.
     #[must_use]
     pub fn new(snapshots: Snapshots<D>, mark: LogId) -> Receiver<D> {
-        Receiver { snapshots, current: None, term: Term(0), mark }
+        Receiver { snapshots, current: None, term: Term(0), mark: mark.index }
     }
 
     /// A mark has become durable: what is being received for a place up to it is given up.
     pub fn on_mark(&mut self, mark: LogId) {
-        self.mark = self.mark.max(mark);
-        if self.current.as_ref().is_some_and(|current| current.at() <= self.mark) {
+        self.mark = self.mark.max(mark.index);
+        if self.current.as_ref().is_some_and(|current| current.at().index <= self.mark) {
             self.current = None;
         }
     }
@@ -52,7 +53,7 @@ impl<D: Disk> Receiver<D> {
     /// # Errors
     /// [`Error::Full`]: this transfer is given up, and what came of it is gone. Any other stops the peer.
     pub fn take(&mut self, chunk: &Chunk) -> Result<Option<Taken>, Error> {
-        if chunk.at <= self.mark {
+        if chunk.at.index <= self.mark {
             mark!("chunk-of-what-is-held");
             // The core holds this place already, and just acknowledges: it asks for no members.
             let ready = Snapshot { at: chunk.at, membership: Bytes::new() };

@@ -271,6 +271,19 @@ fn what_lies_below_the_last_mark_is_acknowledged_at_once() {
     assert_eq!((taken.reply.wanted, taken.ready.map(|ready| ready.at)), (old[2].total, Some(AT)));
 }
 
+/// No leader has such a place: the core would install what no file is here of.
+#[test]
+fn a_place_of_a_former_term_behind_the_last_mark_is_not_held() {
+    let behind = LogId::new(AT.term.0 - 1, AT.index.0 + 1);
+    let sent = chunks(&holder(behind, 5_000), behind, TRACK);
+    let to = Arc::new(SimulatedDisk::new(2));
+    let mut receiver = Receiver::new(snapshots(&to), AT);
+    receiver.take(&sent[0]).unwrap();
+    receiver.on_mark(AT);
+    let taken = receiver.take(&sent[1]).unwrap().unwrap();
+    assert_eq!((taken.reply.wanted, taken.ready), (2_000, None));
+}
+
 #[test]
 fn a_piece_that_is_not_what_its_checksum_says_is_asked_for_again() {
     let mut pieces = chunks(&holder(AT, 5_000), AT, TRACK);

@@ -21,7 +21,7 @@ pub use receive::Receiving;
 pub use take::Taking;
 
 use super::{Disk, Error, Remark, Snapshot};
-use crate::raft::{ClusterId, LogId};
+use crate::raft::{ClusterId, Index, LogId};
 use crate::sync::lock::Lock;
 use bytes::Bytes;
 use format::Fault;
@@ -47,7 +47,7 @@ struct Ledger {
     /// Named since the directory was opened, or about to be: their marks may be under way.
     fresh: BTreeSet<LogId>,
     /// The last that was kept for its mark: older ones may be gone.
-    kept: LogId,
+    kept: Index,
     /// Open for a transfer or a restore.
     open: Vec<(LogId, Weak<()>)>,
     remarks: Vec<Remark>,
@@ -134,7 +134,7 @@ impl<D: Disk> Snapshots<D> {
     pub fn keep(&self, at: LogId) -> Result<(), Error> {
         let held = self.held()?;
         let mut ledger = self.shared.ledger.lock();
-        ledger.kept = ledger.kept.max(at);
+        ledger.kept = ledger.kept.max(at.index);
         ledger.open.retain(|(_, handle)| handle.strong_count() != 0);
         let stays = |other: &LogId| {
             let under_way = at.index < other.index && ledger.fresh.contains(other);
@@ -154,7 +154,7 @@ impl<D: Disk> Snapshots<D> {
     /// Whether the mark of a newer one is durable, so that this one may be gone.
     #[must_use]
     pub fn replaced(&self, at: LogId) -> bool {
-        at < self.shared.ledger.lock().kept
+        at.index < self.shared.ledger.lock().kept
     }
 
     /// What was found that is worth a line.

@@ -219,6 +219,9 @@ fn keeping_one_removes_older_ones_and_spares_newer_ones_and_those_that_are_open(
     drop(sending);
     snapshots.keep(LogId::new(1, 3)).unwrap();
     assert_eq!(names(&disk), [3, 4].map(|index| name(LogId::new(1, index))));
+    // By place: one of a former term behind the mark is newer.
+    let replaced = [LogId::new(1, 2), LogId::new(0, 4)].map(|at| snapshots.replaced(at));
+    assert_eq!(replaced, [true, false]);
     // Another life knows of no mark under way for the newer one.
     on(&disk).keep(LogId::new(1, 3)).unwrap();
     assert_eq!(names(&disk), [name(LogId::new(1, 3))]);
