@@ -1,0 +1,84 @@
+"""Tells what all campaigns of the simulator have come to, as docs/verification.md quotes it.
+
+    python3 scripts/campaign.py             writes the two tables of *Campaigns* anew
+    python3 scripts/campaign.py --check     fails if they are not what the files of sim/campaigns say
+
+A campaign goes on, and its sums grow, by
+
+    cargo sim --minutes 60 --milliseconds 20000 --resume sim/campaigns/second.txt
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "verification.md"
+FIRST = ROOT / "sim" / "campaigns" / "first.txt"
+SECOND = ROOT / "sim" / "campaigns" / "second.txt"
+SUMS = "| sum | first | second | together |\n"
+MARKS = "| mark | seeds that met it | of so many |\n"
+# So many marks stand in the table, those that the fewest seeds have met.
+RAREST = 12
+
+Sums = dict[str, int]
+
+
+class Mark(NamedTuple):
+    """How many seeds have met it, of how many whose build could count it."""
+
+    name: str
+    seeds: int
+    of: int
+
+
+def sums(path: Path) -> Sums:
+    """The sums of a campaign, by their names."""
+    line = next(line for line in path.read_text().splitlines() if line.startswith("seeds "))
+    parts = (part.rsplit(" ", 1) for part in line.split(", "))
+    return {name: int(count) for name, count in parts}
+
+
+def marks(path: Path) -> list[Mark]:
+    """All marks of a campaign: lines of a name and three numbers."""
+    found = re.findall(r"^([a-z-]+) \d+ (\d+) (\d+)$", path.read_text(), re.MULTILINE)
+    return [Mark(name, int(seeds), int(of)) for name, seeds, of in found]
+
+
+def sums_table(first: Sums, second: Sums) -> str:
+    """What both have counted. The first was quoted in part."""
+    rows = (f"| {name} | {one:,} | {second[name]:,} | {one + second[name]:,} |\n" for name, one in first.items())
+    return f"{SUMS}|---|---|---|---|\n" + "".join(rows)
+
+
+def marks_table(met: list[Mark]) -> str:
+    """The rarest of those that were met at all."""
+    rarest = sorted((mark for mark in met if mark.seeds), key=lambda mark: (mark.seeds / mark.of, mark.name))[:RAREST]
+    rows = (f"| `{mark.name}` | {mark.seeds:,} | {mark.of:,} |\n" for mark in rarest)
+    return f"{MARKS}|---|---|---|\n" + "".join(rows)
+
+
+def put(page: str, table: str) -> str:
+    """The page with this table in the place of the one with its head."""
+    head = table[: table.index("\n") + 1]
+    begin = page.index(head)
+    return page[:begin] + table + page[page.index("\n\n", begin) + 1 :]
+
+
+def main() -> int:
+    """Writes the tables, or compares them."""
+    page = PAGE.read_text()
+    told = put(page, sums_table(sums(FIRST), sums(SECOND)))
+    told = put(told, marks_table(marks(SECOND)))
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(told)
+        return 0
+    if told != page:
+        print("docs/verification.md quotes other sums than sim/campaigns: python3 scripts/campaign.py writes them")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
