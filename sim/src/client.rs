@@ -81,7 +81,8 @@ pub enum Kind {
     Hoarder,
 }
 
-const KINDS: [Kind; 12] = [
+/// All kinds; the usual ones stand twice, and are drawn so much oftener.
+pub(crate) const KINDS: [Kind; 12] = [
     Kind::Writer,
     Kind::Writer,
     Kind::Retrier,
@@ -96,8 +97,15 @@ const KINDS: [Kind; 12] = [
     Kind::Hoarder,
 ];
 
-/// So many of them change something at each rest: one of them is the first client.
-const BUSY: u64 = 7;
+impl Kind {
+    /// Whether it goes on changing something, whatever others do: such a one is the first client, so each cluster has one.
+    pub(crate) fn is_busy(self) -> bool {
+        match self {
+            Kind::Writer | Kind::Retrier | Kind::Plain | Kind::Swapper | Kind::Repeater => true,
+            Kind::Amnesiac | Kind::Reader | Kind::Flooder | Kind::Idler | Kind::Hoarder => false,
+        }
+    }
+}
 
 /// Where entries have a limit of their own, one change in so many is about as large.
 const LARGE: u64 = 4;
@@ -191,12 +199,12 @@ pub enum Next {
 }
 
 impl Client {
-    /// A client whose choices come from `draws`, its kind among them. A peaceful one costs nobody else his session.
+    /// A client whose choices come from `draws`, and its kind, one of the seed's, among them.
     #[must_use]
     pub fn new(id: usize, mut draws: Draws, swarm: &Swarm, told: Arc<Gathered<Told>>) -> Client {
-        let kinds = if id == 0 { BUSY } else { KINDS.len() as u64 };
-        let drawn = KINDS[draws.below(kinds) as usize];
-        let kind = if swarm.is_control && drawn == Kind::Flooder { Kind::Writer } else { drawn };
+        let mut kinds = swarm.kinds.clone();
+        kinds.retain(|kind| 0 < id || kind.is_busy());
+        let kind = kinds[draws.below(kinds.len() as u64) as usize];
         let (last, doing) = ((0, 0), Doing::Nothing);
         Client {
             id,
@@ -478,12 +486,13 @@ mod tests {
     use crate::stream::{Purpose, stream};
 
     #[test]
-    fn every_kind_of_client_is_met_and_the_first_is_a_busy_one() {
+    fn every_kind_of_client_is_met_of_those_of_the_seed_and_the_first_is_a_busy_one() {
         let kind =
             |seed, id| Client::new(id, stream(seed, Purpose::Client, id as u64), &swarm(seed), Arc::default()).kind;
         for wanted in KINDS {
-            assert!((0..60).any(|seed| kind(seed, 1) == wanted), "{wanted:?}");
+            assert!((0..200).any(|seed| kind(seed, 1) == wanted), "{wanted:?}");
         }
-        assert!((0..60).all(|seed| KINDS[..BUSY as usize].contains(&kind(seed, 0))));
+        assert!((0..200).all(|seed| kind(seed, 0).is_busy()));
+        assert!((0..200).all(|seed| (0..4).all(|id| swarm(seed).kinds.contains(&kind(seed, id)))));
     }
 }

@@ -6,6 +6,7 @@
 //! hardly anybody is answered: that load is cheaper by far, and says nothing of what an operation costs.
 
 use crate::calm;
+use crate::client::KINDS;
 use crate::net::Weather;
 use crate::plan::{Families, INBOX, MS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES, plan, swarm};
 use crate::run::Case;
@@ -29,7 +30,7 @@ impl Case {
         let loss = Ratio::new(1, 50);
         let (delay_min, delay_mean) = (MS / 2, 2 * MS);
         swarm.weather = Weather { loss, double: loss, ..Weather::fair(delay_min, delay_mean) };
-        (swarm.nodes, swarm.clients, swarm.rest) = (3, CLIENTS, REST);
+        (swarm.nodes, swarm.clients, swarm.rest, swarm.kinds) = (3, CLIENTS, REST, KINDS.to_vec());
         (swarm.heartbeat, swarm.election) = (Duration::from_millis(50), Duration::from_millis(300));
         (swarm.pre_vote, swarm.check_quorum, swarm.window) = (true, true, 64);
         (swarm.append_bytes, swarm.cache_bytes, swarm.piece_bytes) = (64 << 10, 1 << 20, 64 << 10);

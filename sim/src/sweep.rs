@@ -8,6 +8,7 @@
 //! received once the node has been cut off, a log is recovered.
 
 use crate::calm;
+use crate::client::KINDS;
 use crate::net::Weather;
 use crate::plan::{Families, Fault, INBOX, MS, Shape, Swarm, TICKETS, What, swarm};
 use crate::run::{Case, Report};
@@ -39,6 +40,7 @@ pub fn life(node: usize, operation: u64, spares: Spares) -> Case {
     let swarm = Swarm {
         nodes: 3,
         clients: 4,
+        kinds: KINDS.to_vec(),
         rest: 5 * MS,
         election: Duration::from_millis(40),
         heartbeat: Duration::from_millis(10),

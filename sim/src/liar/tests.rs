@@ -1,5 +1,6 @@
 use super::*;
 use crate::aim::kind;
+use crate::client::KINDS;
 use crate::marks::Marks;
 use crate::plan::{Families, swarm};
 use crate::run::Case;
@@ -65,7 +66,8 @@ fn who_is_lied_to_stands_and_keeps_his_bounds() {
     for seed in 0..40 {
         let mut swarm = swarm(seed);
         (swarm.nodes, swarm.liars, swarm.is_control) = (swarm.nodes.max(3), 1 + seed as usize % 3, false);
-        (swarm.families, swarm.clients) = (Families { crashes: seed % 2 == 0, ..Families::default() }, 4);
+        (swarm.clients, swarm.kinds) = (4, KINDS.to_vec());
+        swarm.families = Families { crashes: seed % 2 == 0, ..Families::default() };
         let lasts = Duration::from_secs(3);
         let plan = crate::plan::plan(seed, &swarm, rsm::raft::Time::ZERO.after(lasts));
         let report = Case { seed, swarm, plan, lasts }.run();

@@ -7,6 +7,7 @@
 //! What is small is crossed within a simulated second, where a usual limit is never met.
 
 use super::MS;
+use crate::client::{KINDS, Kind};
 use crate::net::Weather;
 use crate::stream::{Purpose, Ratio, log_uniform, stream};
 use rsm::mix::Draws;
@@ -33,6 +34,8 @@ pub struct Swarm {
     pub sessions_max: usize,
     /// How many clients, each with one operation at a time.
     pub clients: usize,
+    /// Of which kinds they are; each draws among these for itself.
+    pub kinds: Vec<Kind>,
     /// How long a client rests between two operations, on average, in nanoseconds.
     pub rest: u64,
     /// How many proposals, and how many reads, may be open at a peer.
@@ -153,6 +156,7 @@ pub fn swarm(seed: u64) -> Swarm {
         // Without faults none is evicted: there are as many as clients and peers.
         sessions_max: 4 + draws.below(60) as usize + if is_control { 32 + nodes } else { 0 },
         clients: clients as usize,
+        kinds: kinds(seed, is_control, all),
         rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(3),
         tickets,
         inbox,
@@ -178,6 +182,24 @@ pub fn swarm(seed: u64) -> Swarm {
         tomorrow: liars == 0 && !is_control && (all || stream(seed, Purpose::Version, 0).chance(1, 8)),
         is_control,
     }
+}
+
+/// Each kind of client with a chance of one half, and always one of those that each cluster has: a bug of one kind shows
+/// where no other is in its way.
+fn kinds(seed: u64, is_control: bool, all: bool) -> Vec<Kind> {
+    if is_control {
+        // None costs another its session.
+        return KINDS.map(|kind| if kind == Kind::Flooder { Kind::Writer } else { kind }).to_vec();
+    }
+    let mut draws = stream(seed, Purpose::Swarm, 5);
+    let (on, mut kinds) = (draws.bits(), KINDS.to_vec());
+    kinds.retain(|&kind| all || (on >> kind as u64) & 1 == 1);
+    if !kinds.iter().any(|kind| kind.is_busy()) {
+        let mut busy = KINDS.to_vec();
+        busy.retain(|kind| kind.is_busy());
+        kinds.push(busy[draws.below(busy.len() as u64) as usize]);
+    }
+    kinds
 }
 
 /// In few seeds disks are slow, as far as an election, which waits for two of their flushes, can succeed.

@@ -21,6 +21,7 @@ fn quiet(nodes: usize) -> Swarm {
         segment_bytes: 128 << 10,
         sessions_max: 64,
         clients: 0,
+        kinds: Vec::new(),
         rest: MS,
         tickets: TICKETS,
         inbox: INBOX,
@@ -233,8 +234,8 @@ impl Head {
 
     /// The same, without what is drawn from the seed before the run: its clients act by lines alone.
     pub(super) fn of(seed: u64, swarm: &Swarm) -> Head {
-        let Swarm { clients, rest, families, pace, is_control, .. } = quiet(swarm.nodes);
-        let mut swarm = Swarm { clients, rest, families, pace, is_control, ..swarm.clone() };
+        let Swarm { clients, kinds, rest, families, pace, is_control, .. } = quiet(swarm.nodes);
+        let mut swarm = Swarm { clients, kinds, rest, families, pace, is_control, ..swarm.clone() };
         swarm.weather.spread = swarm.weather.spread.max(1);
         Head { seed, seeds: 1, swarm }
     }

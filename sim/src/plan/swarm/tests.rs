@@ -98,6 +98,16 @@ fn every_switch_is_on_in_some_seeds_and_off_in_others() {
     }
 }
 
+#[test]
+fn every_kind_of_client_is_there_in_half_of_the_seeds_and_a_busy_one_in_all() {
+    for kind in KINDS {
+        let with = count(|swarm| swarm.kinds.contains(&kind));
+        assert!((900..1_250).contains(&with), "{kind:?} in {with} of {SEEDS}");
+    }
+    assert_eq!(count(|swarm| !swarm.kinds.iter().any(|kind| kind.is_busy())), 0);
+    assert_eq!(count(|swarm| swarm.is_control && swarm.kinds.contains(&Kind::Flooder)), 0);
+}
+
 /// Everything that can be switched on is on at once, now and then, and never in a control.
 #[test]
 fn all_that_goes_wrong_goes_wrong_at_once_in_some_seeds_and_nothing_in_others() {
@@ -107,7 +117,11 @@ fn all_that_goes_wrong_goes_wrong_at_once_in_some_seeds_and_nothing_in_others() 
         families && weather.crowd_max.is_some() && weather.bandwidth.is_some() && 1 < weather.spread
     };
     let is_small = |swarm: &Swarm| {
-        swarm.tickets <= 8 && swarm.inbox <= 1_024 && swarm.entry_bytes <= 1_024 && swarm.snapshot_bytes <= 32 << 10
+        swarm.kinds == KINDS
+            && swarm.tickets <= 8
+            && swarm.inbox <= 1_024
+            && swarm.entry_bytes <= 1_024
+            && swarm.snapshot_bytes <= 32 << 10
     };
     assert!(80 < count(|swarm| is_all(swarm) && is_small(swarm)), "{}", count(is_all));
     let is_quiet = |swarm: &Swarm| {
