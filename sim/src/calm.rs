@@ -108,7 +108,14 @@ struct Phase<'a> {
 pub(crate) fn run(time: &VirtualTime, world: &mut World, go: Go<'_>) -> Option<Calm> {
     // The slowest clock makes the longest timeout a little longer.
     let t_max = world.swarm.election.as_nanos() as u64 * 2 * 20 / 19;
-    Phase { time, world, go, t_max, core: BTreeSet::new(), behind: (0, None), is_one_stranded: false }.run()
+    Phase::new(time, world, go, t_max).run()
+}
+
+impl<'a> Phase<'a> {
+    /// One whose core is still to be drawn.
+    fn new(time: &'a VirtualTime, world: &'a mut World, go: Go<'a>, t_max: u64) -> Phase<'a> {
+        Phase { time, world, go, t_max, core: BTreeSet::new(), behind: (0, None), is_one_stranded: false }
+    }
 }
 
 impl Phase<'_> {

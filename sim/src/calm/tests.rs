@@ -15,15 +15,7 @@ fn clients_do_not_ask_who_may_never_answer() {
         assert!(world.apply(What::Wipe { node: 1, down: MS }));
         time.run_until(Time(3_100 * MS), &mut world);
         let go: Go<'_> = &mut |_, _| true;
-        let mut phase = Phase {
-            time: &time,
-            world: &mut world,
-            go,
-            t_max: 0,
-            core: BTreeSet::new(),
-            behind: (0, None),
-            is_one_stranded: false,
-        };
+        let mut phase = Phase::new(&time, &mut world, go, 0);
         phase.draw_core();
         assert_eq!(world.spoken_to, Some(BTreeSet::from([0, 2])), "seed {seed}");
     }
@@ -41,15 +33,7 @@ fn who_can_never_be_born_is_asked_for_nothing() {
         world.nodes[2].kill();
         world.nodes[2].is_refused = true;
         let go: Go<'_> = &mut |_, _| true;
-        let mut phase = Phase {
-            time: &time,
-            world: &mut world,
-            go,
-            t_max: 0,
-            core: BTreeSet::new(),
-            behind: (0, None),
-            is_one_stranded: false,
-        };
+        let mut phase = Phase::new(&time, &mut world, go, 0);
         phase.draw_core();
         phase.core
     };
@@ -70,15 +54,8 @@ fn quiet(loss: Ratio, is_cut: bool) -> (bool, bool) {
     world.net.heal(weather);
     assert!(!is_cut || world.apply(What::Cut { shape: Shape::Leader, lasts: QUIET * t_max }));
     let go: Go<'_> = &mut |time, world| time.step(world).is_some();
-    let mut phase = Phase {
-        time: &time,
-        world: &mut world,
-        go,
-        t_max,
-        core: BTreeSet::from([0, 1, 2]),
-        behind: (0, None),
-        is_one_stranded: false,
-    };
+    let mut phase = Phase::new(&time, &mut world, go, t_max);
+    phase.core = BTreeSet::from([0, 1, 2]);
     let lead = phase.lead();
     phase.be_quiet();
     (lead.is_some() && phase.lead() == lead, world.is_broken())
@@ -107,15 +84,8 @@ fn broken(happens: Happens, ask: Ask) -> Option<String> {
     let mut world = World::new(3, swarm, Vec::new(), &time);
     time.run_until(Time(2_000 * MS), &mut world);
     let go: Go<'_> = &mut |time, world| !world.is_broken() && time.step(world).is_some();
-    let mut phase = Phase {
-        time: &time,
-        world: &mut world,
-        go,
-        t_max: 84 * MS,
-        core: BTreeSet::from([0, 1, 2]),
-        behind: (0, None),
-        is_one_stranded: false,
-    };
+    let mut phase = Phase::new(&time, &mut world, go, 84 * MS);
+    phase.core = BTreeSet::from([0, 1, 2]);
     happens(&mut phase);
     ask(&mut phase);
     let check = world.check.lock();
