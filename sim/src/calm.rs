@@ -260,7 +260,7 @@ impl Phase<'_> {
     }
 
     /// Runs on until it holds; it is broken if that takes longer.
-    fn until(&mut self, within: u64, what: &str, mut holds: impl FnMut(&Phase<'_>) -> bool) -> Option<()> {
+    fn until(&mut self, within: u64, what: &str, mut holds: impl FnMut(&mut Phase<'_>) -> bool) -> Option<()> {
         let end = Time(self.time.now().0.saturating_add(within));
         let pause = self.t_max / PARTS;
         while !holds(self) {

@@ -46,8 +46,9 @@ pub(crate) struct Proposal {
 /// The name of what stands in an empty list.
 pub(crate) const NOTHING: &str = "nothing";
 
-/// A value takes as many bytes as that of a client that draws.
-const LONG: u64 = 1 << 32;
+/// A client's numbers are those of its place, counted from 1, and of an operation behind so many bits. A script's are of the
+/// place behind the last client that draws.
+const OPERATION_BITS: u32 = 32;
 
 /// What a ticket came to.
 pub(crate) type Outcomes = Result<(u64, Came), Failure>;
@@ -86,9 +87,16 @@ pub(crate) struct Script {
     told: Arc<Shared<Vec<(usize, u64, Outcomes)>>>,
     /// Tickets that are not answered yet, by the lane of a picture that each stands on.
     lanes: Vec<Option<usize>>,
+    /// So many clients draw, and come first.
+    clients: usize,
 }
 
 impl Script {
+    /// Beside so many clients that draw.
+    pub(crate) fn beside(clients: usize) -> Script {
+        Script { clients, ..Script::default() }
+    }
+
     /// The number that stands for a value.
     pub(crate) fn number(&self, value: &str) -> Option<u64> {
         self.values.get(value).map(|value| value.number)
@@ -105,7 +113,7 @@ impl Script {
     }
 
     fn value(&mut self, name: &str) -> &mut Value {
-        let number = LONG | (self.values.len() as u64 + 1);
+        let number = ((self.clients as u64 + 1) << OPERATION_BITS) | (self.values.len() as u64 + 1);
         self.values.entry(name.to_owned()).or_insert(Value { number, ..Value::default() })
     }
 
@@ -115,13 +123,18 @@ impl Script {
         (ticket, move |came| told.lock().push((ticket, call, came)))
     }
 
-    /// The first lane that is free.
+    /// The first lane that is free, as the client that stands on it is numbered.
     fn lane(&mut self, ticket: usize) -> usize {
         let free = self.lanes.iter().position(Option::is_none);
         let lane = free.unwrap_or(self.lanes.len());
         self.lanes.resize(self.lanes.len().max(lane + 1), None);
         self.lanes[lane] = Some(ticket);
-        lane
+        self.clients + lane
+    }
+
+    /// How many calls were made.
+    pub(crate) fn calls(&self) -> usize {
+        self.tickets.len()
     }
 }
 
@@ -169,7 +182,7 @@ impl World {
                     tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
                 });
                 let ask = if change.expected.is_none() { html::Ask::Append } else { html::Ask::Swap };
-                (ticket, ask(change.key.into(), change.number & !LONG))
+                (ticket, ask(change.key.into(), change.number & ((1 << OPERATION_BITS) - 1)))
             }
             &Call::Read(list) => {
                 let (floor, place) = (self.answers.floor(list), self.answers.reads(list));
@@ -229,6 +242,7 @@ impl World {
             let lane = self.script.lanes.iter().position(|&lane| lane == Some(ticket));
             if let (Some(client), Some(film)) = (lane, &mut self.film) {
                 self.script.lanes[client] = None;
+                let client = self.script.clients + client;
                 film.told(&Told { client, operation: ticket as u64, of, call, outcome });
             }
             if self.story.is_some() {

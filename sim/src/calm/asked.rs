@@ -6,11 +6,8 @@
 //! ```
 
 use super::Phase;
-use crate::lists::{Change, Lists};
-use rsm::raft::peer::Outcome;
-use rsm::sync::lock::Lock;
+use crate::script::{self, Proposal};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// So often each is asked for changes.
 const CHANGES: u64 = 4;
@@ -29,31 +26,37 @@ pub(super) enum Call {
     Read,
 }
 
-/// Who was asked for what, and whether that was done.
-pub(super) type Told = Arc<Lock<Vec<(usize, Call, bool)>>>;
+/// Who was asked for what, and the ticket that awaits the answer.
+pub(super) type Open = (usize, Call, usize);
+
+/// A value that nobody proposes.
+const NEVER: &str = "never";
 
 impl Phase<'_> {
     pub(super) fn be_asked(&mut self) -> Option<()> {
         if self.world.swarm.timeout < WAYS * self.world.swarm.election {
             return Some(()); // what is asked may be given up before its answer can come, time and again
         }
-        let (told, elections) = (Told::default(), self.elections());
+        let elections = self.elections();
         let calls = [(Call::Change, CHANGES), (Call::Read, READS)];
         let all = self.core.iter().flat_map(|&id| calls.map(|(call, times)| ((id, call), times)));
         let mut wanted: BTreeMap<(usize, Call), u64> = all.collect();
-        wanted.keys().for_each(|&(id, call)| self.ask(id, call, &told));
+        let mut open: Vec<Open> = wanted.keys().filter_map(|&(id, call)| self.ask(id, call)).collect();
         let is_patient = PATIENCE * self.t_max <= self.world.timeout();
         let (patience, mut lost) = (3 * self.world.timeout() + self.hard(), None);
         self.until(patience, "answer of each peer for itself", |phase| {
             // Taken before anybody is asked again: who is refused at once is told so at once.
-            let came = std::mem::take(&mut *told.lock());
-            for (id, call, is_done) in came {
+            for (id, call, ticket) in std::mem::take(&mut open) {
+                let Some(came) = phase.world.script.came(ticket) else {
+                    open.push((id, call, ticket));
+                    continue;
+                };
                 let left = wanted.entry((id, call)).or_default();
-                *left -= u64::from(is_done);
-                if !is_done && call == Call::Read && is_patient && phase.elections() == elections {
+                *left -= u64::from(came.is_ok());
+                if came.is_err() && call == Call::Read && is_patient && phase.elections() == elections {
                     lost = Some(id);
                 } else if 0 < *left {
-                    phase.ask(id, call, &told);
+                    open.extend(phase.ask(id, call));
                 }
             }
             lost.is_some() || wanted.values().all(|&left| left == 0)
@@ -64,20 +67,16 @@ impl Phase<'_> {
         }
     }
 
-    /// Asks one of them. The change is of what never stands there, so it changes nothing.
-    pub(super) fn ask(&self, id: usize, call: Call, told: &Told) {
-        let Some(process) = &self.world.nodes[id].process else { return };
-        let told = Arc::clone(told);
-        match call {
+    /// Asks one of them, as a client would. The change is of what never stands there, so it changes nothing.
+    pub(super) fn ask(&mut self, id: usize, call: Call) -> Option<Open> {
+        let call_of_script = match call {
             Call::Change => {
-                let change = Change { key: 0, number: u64::MAX, expected: Some(u64::MAX), pad: 0 };
-                let tell = move |outcome: Outcome<_>| told.lock().push((id, call, outcome.is_ok()));
-                process.peer.propose_then(None, change, tell);
+                let value = format!("calm {}", self.world.script.calls());
+                let over = Some(NEVER.to_owned());
+                script::Call::Propose(Proposal { value, over, pad: Some(0), ..Proposal::default() })
             }
-            Call::Read => {
-                let tell = move |outcome: Outcome<()>| told.lock().push((id, call, outcome.is_ok()));
-                process.peer.read_then(|_: &Lists| (), tell);
-            }
-        }
+            Call::Read => script::Call::Read(0),
+        };
+        self.world.ask(id, &call_of_script).ok().map(|ticket| (id, call, ticket))
     }
 }

@@ -4,7 +4,7 @@
 //!   each peer ── a change, a read ──> drain ──> answered ──> gone: no ticket, no input left, nobody has killed it
 //! ```
 
-use super::asked::{Call, Told};
+use super::asked::{Call, Open};
 use super::{Phase, told as words_of};
 use crate::plan::{FOR_EVER, MS};
 use rsm::raft::Time;
@@ -14,14 +14,11 @@ const END: u64 = 1_200 * MS;
 
 impl Phase<'_> {
     pub(super) fn drain(&mut self) -> Option<()> {
-        let (told, mut asked) = (Told::default(), 0);
+        let mut asked = Vec::new();
         let all: Vec<usize> =
             self.world.nodes.iter().filter(|node| node.process.is_some()).map(|node| node.id).collect();
         for &id in &all {
-            for call in [Call::Change, Call::Read] {
-                self.ask(id, call, &told);
-                asked += 1;
-            }
+            asked.extend([Call::Change, Call::Read].map(|call| self.ask(id, call)));
             let node = &mut self.world.nodes[id];
             // Nobody starts it again, whoever was to.
             (node.is_frozen, node.drained) = (true, Some(FOR_EVER));
@@ -38,11 +35,13 @@ impl Phase<'_> {
                 return None;
             }
         }
-        let answered = told.lock().len();
-        if answered != asked {
-            return self.broken(format!("{answered} answers to {asked} calls before all had ended"));
-        }
         self.world.gather();
+        let is_answered =
+            |call: &Option<Open>| call.is_some_and(|(_, _, ticket)| self.world.script.came(ticket).is_some());
+        let answered = asked.iter().filter(|call| is_answered(call)).count();
+        if answered != asked.len() {
+            return self.broken(format!("{answered} answers to {} calls before all had ended", asked.len()));
+        }
         self.world.answers.all_resolved(&mut self.world.check.lock());
         Some(())
     }

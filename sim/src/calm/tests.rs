@@ -1,4 +1,5 @@
 use super::*;
+use crate::client::Of;
 use crate::lists::Lists;
 use crate::mutants::cause;
 use crate::plan::{Families, INBOX, Swarm, TICKETS, What, swarm};
@@ -74,8 +75,9 @@ type Ask = fn(&mut Phase<'_>) -> Option<()>;
 /// What happens to it before.
 type Happens = fn(&mut Phase<'_>);
 
-/// The sentence that is broken, of three nodes to which nothing but this has happened, once this is asked of them.
-fn broken(happens: Happens, ask: Ask) -> Option<String> {
+/// The rule that is broken, and in which words, of three nodes to which nothing but this has happened, once this is asked of
+/// them.
+fn broken_rule(happens: Happens, ask: Ask) -> Option<(String, String)> {
     let mut swarm = swarm(3);
     (swarm.nodes, swarm.clients, swarm.families) = (3, 3, Families::default());
     (swarm.election, swarm.heartbeat) = (Duration::from_millis(40), Duration::from_millis(10));
@@ -89,7 +91,36 @@ fn broken(happens: Happens, ask: Ask) -> Option<String> {
     happens(&mut phase);
     ask(&mut phase);
     let check = world.check.lock();
-    check.broken().map(cause).filter(|(rule, _)| rule == "liveness").map(|(_, sentence)| sentence)
+    check.broken().map(cause)
+}
+
+/// The sentence of liveness that is broken so.
+fn broken(happens: Happens, ask: Ask) -> Option<String> {
+    broken_rule(happens, ask).filter(|(rule, _)| rule == "liveness").map(|(_, sentence)| sentence)
+}
+
+/// What is asked of them here is judged as what clients ask: a read from before what somebody was told of, and a call that
+/// is given up too early.
+#[test]
+fn r17_r21_what_each_peer_is_asked_in_a_calm_phase() {
+    let foretold: Happens = |phase| {
+        be_still(phase);
+        let (answers, check) = (&mut phase.world.answers, &mut phase.world.check.lock());
+        let call = answers.opened(0);
+        answers.resolved(check, call, u64::MAX);
+        answers.answered(check, call, Of::Change(None), 1 << 40);
+    };
+    let hasty: Happens = |phase| {
+        be_still(phase);
+        cut_all(phase);
+        phase.world.swarm = Arc::new(Swarm { timeout: Duration::from_secs(60), ..(*phase.world.swarm).clone() });
+    };
+    for ask in [(|phase| phase.be_asked()) as Ask, |phase| phase.drain()] {
+        let rule = |happens| broken_rule(happens, ask).map(|(rule, _)| rule);
+        assert_eq!((rule(be_still), rule(foretold)), (None, Some("R17".to_owned())));
+    }
+    let asked = broken_rule(hasty, |phase| phase.be_asked());
+    assert_eq!(asked.as_ref().map(|(rule, _)| rule.as_str()), Some("R21"), "{asked:?}");
 }
 
 fn nothing(_: &mut Phase<'_>) {}
