@@ -188,7 +188,7 @@ impl Lie {
 
     /// Near what it was, near what is known, or far from everything.
     fn number(&mut self, was: u64) -> u64 {
-        let near = |number: u64, by: u64| number.wrapping_add(by).wrapping_sub(1);
+        let near = |number: u64, by: u64| number.saturating_add(by).saturating_sub(1);
         // A term that is far off ends all elections: seldom, or nothing would happen any more.
         match self.draws.below(256) {
             0..80 => near(was, self.draws.below(3)),

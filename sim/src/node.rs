@@ -341,7 +341,7 @@ mod tests {
         let mut turns = BTreeMap::new();
         for seed in 0..20 {
             let mut swarm = swarm(seed);
-            (swarm.nodes, swarm.families) = (3, Families::default());
+            (swarm.nodes, swarm.liars, swarm.families) = (3, 0, Families::default());
             swarm.election = std::time::Duration::from_millis(60);
             swarm.heartbeat = std::time::Duration::from_millis(15);
             let fault = Fault { at: Time(1_000 * MS), what: What::Pause { node: 0, lasts: 300 * MS } };

@@ -60,6 +60,18 @@ fn what_liars_say_can_mostly_be_read() {
     }
 }
 
+/// A term far off ends all elections, and with them the seed: what stands next to 0 is not such a one.
+#[test]
+fn few_lies_name_a_number_far_from_all() {
+    let of = |was: u64, facts: Vec<u64>| {
+        let number = |seed: u64| Lie { facts: facts.clone(), ..lie(seed) }.number(was);
+        (0..4_000).filter(|&seed| 1 << 40 < number(seed)).count()
+    };
+    for far in [of(0, vec![0]), of(0, vec![3, 7]), of(7, vec![0]), of(7, vec![3, 7])] {
+        assert!((5..60).contains(&far), "{far} of 4000");
+    }
+}
+
 #[test]
 fn who_is_lied_to_stands_and_keeps_his_bounds() {
     let (mut lies, mut stops, mut broken) = (0, 0, Vec::new());
