@@ -168,11 +168,14 @@ impl Phase<'_> {
         self.until(self.hard(), "fresh commit", |phase| committed < phase.committed())
     }
 
-    /// Clients have an answer, or none at the deadline; then the same again, which a healthy core answers.
+    /// Clients have an answer, or none at the deadline; then the same again, which a healthy core answers. So is whatever else
+    /// they have asked of its peers, which still says something until then.
     fn rest(&mut self) -> Option<()> {
         self.world.is_at_rest = true;
         self.world.wake();
-        self.until(3 * self.world.timeout() + self.hard(), "answer to every client", |phase| phase.world.clients_rest())
+        self.until(3 * self.world.timeout() + self.hard(), "answer to every call", |phase| {
+            phase.world.clients_rest() && !phase.world.answers.owes(&phase.core)
+        })
     }
 
     fn agree(&mut self, what: &str, catch_up: u64) -> Option<()> {

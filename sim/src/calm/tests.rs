@@ -214,13 +214,16 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
         let process = phase.world.nodes[0].process.as_ref().expect("it runs");
         (0..2 * TICKETS.max(INBOX)).for_each(|_| process.peer.read_then(|_: &Lists| (), |_| ()));
     };
-    let all: [(Happens, Ask, &str); 14] = [
+    // A call of a client that waits for the answer to another one alone.
+    let owing: Happens = |phase| _ = phase.world.answers.opened(0);
+    let all: [(Happens, Ask, &str); 15] = [
         (leaderless, led, "no leader of their own that all know among"),
         (strangers, led, "no leader of their own that all know among"),
         (unborn, born, "no birth of all among"),
         (silent, say, "waits to be born, and says Waits"),
         (mute, commit, "no fresh commit among"),
-        (leaderless, rest, "no answer to every client among"),
+        (leaderless, rest, "no answer to every call among"),
+        (owing, rest, "no answer to every call among"),
         (impatient, asked, "no answer of each peer for itself among"),
         (cut_a_follower, asked, "a read was given up where nobody was elected"),
         // It is refused at once, and told so at once.

@@ -103,6 +103,12 @@ impl Answers {
         (made.node, made.life)
     }
 
+    /// Whether one of these nodes has a call to answer.
+    #[must_use]
+    pub fn owes(&self, nodes: &BTreeSet<usize>) -> bool {
+        self.calls.iter().any(|made| made.is_open && nodes.contains(&made.node))
+    }
+
     /// R17: a call was answered, with what stands at this index. A read sees all that anybody was told before it was asked
     /// for.
     pub fn answered(&mut self, check: &mut Check, call: u64, of: Of, index: u64) {
