@@ -75,6 +75,8 @@ pub struct Node {
     pub process: Option<Process>,
     /// How many processes it has had: names the present one.
     pub life: u64,
+    /// The one of them that came up last: a start that fails says nothing to anybody.
+    pub ran: u64,
     /// How often its directory was emptied.
     pub wipes: u64,
     /// No disk operation completes before; if that is never, none of this process.
@@ -142,6 +144,7 @@ impl Node {
             disk,
             process,
             life,
+            ran: 0,
             wipes,
             stuck_until,
             full_until,
@@ -215,6 +218,7 @@ impl Node {
         let log = log.expect("a peer that was spawned has opened its log");
         let cell = peer.replica().cell();
         self.process = Some(Process { peer, log, cell });
+        self.ran = self.life;
         self.look(|core, role| check.lock().started(core, role));
         Ok(())
     }

@@ -19,7 +19,7 @@ impl World {
         let patience = Patience { window: self.swarm.window as u64, beats };
         let mut check = self.check.lock();
         bodies(packet, NodeId(to as u64))
-            .for_each(|body| check.wastes((from, to), (receiver.life, waiting), &body, patience));
+            .for_each(|body| check.wastes((from, to), (receiver.ran, waiting), &body, patience));
     }
 
     /// A packet arrives, and may be of a peer that is down by now.
@@ -27,5 +27,41 @@ impl World {
         if self.nodes[from].process.is_none() {
             self.check.lock().hears_of((from, to));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Families, MS, swarm};
+    use rsm::fsm::VirtualTime;
+    use rsm::raft::consensus::{Append, Message};
+    use rsm::raft::storage::simulated::Operation;
+    use rsm::raft::wire::{Body, Head, Packer};
+    use rsm::raft::{ClusterId, Entry, Identity, Incarnation, Index, LogId, Term, Time, Track};
+
+    #[test]
+    fn r20_a_start_that_fails_lets_nobody_send_another_window() {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let (time, window) = (VirtualTime::new(3), swarm.window as u64);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(3_000 * MS), &mut world);
+        let (term, track) = (Term(99), Track(1));
+        let entries = vec![Entry::blank(term)].into();
+        let from = Identity { node: NodeId(0), incarnation: Incarnation(1) };
+        let mut packer = Packer::default();
+        packer.begin(&Head { cluster: ClusterId(5), from, to: NodeId(1), to_life: None });
+        packer.put(&Message::Append(Append { term, track, prev: LogId::ZERO, entries, commit: Index(0) }).into());
+        let packet = Bytes::copy_from_slice(packer.seal());
+        assert_eq!(crate::check::bodies(&packet, NodeId(1)).collect::<Vec<Body>>().len(), 1);
+        world.nodes[1].kill();
+        let probes = 4;
+        (0..window + probes).for_each(|_| world.may_be_wasted(0, 1, &packet));
+        world.nodes[1].disk.fail(Operation::Read, 0);
+        assert!(world.nodes[1].start().is_err());
+        assert_eq!(world.check.lock().broken(), None);
+        world.may_be_wasted(0, 1, &packet);
+        assert_eq!(world.check.lock().broken().map(|violation| violation.rule), Some("R20"));
     }
 }
