@@ -176,7 +176,7 @@ pub fn swarm(seed: u64) -> Swarm {
         piece_bytes: log_uniform(draws.bits(), 64, 64 << 10).max(patience.1),
         pad: if is_control || limits.entry_bytes != usize::MAX { 0 } else { pad(seed) },
         is_budgeted,
-        families: families(&mut draws, is_control, all, is_budgeted),
+        families: families(&mut draws, (0 < liars).then_some(seed), is_control, all, is_budgeted),
         pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
         liars,
         tomorrow: liars == 0 && !is_control && (all || stream(seed, Purpose::Version, 0).chance(1, 8)),
@@ -288,8 +288,13 @@ fn weather(draws: &mut Draws, election: u64, is_control: bool, all: bool) -> Wea
     Weather { loss, double, replay, flip, truncate, late, spread, is_fifo, crowd_max, bandwidth, ..fair }
 }
 
-fn families(draws: &mut Draws, is_control: bool, all: bool, is_budgeted: bool) -> Families {
-    let mut on = || (draws.chance(1, 2) || all) && !is_control;
+/// Where somebody lies each family that is drawn stays with a chance of one half: a lie is to meet a cluster that works.
+fn families(draws: &mut Draws, lied_in: Option<u64>, is_control: bool, all: bool, is_budgeted: bool) -> Families {
+    let mut spare = lied_in.map(|seed| stream(seed, Purpose::Swarm, 6));
+    let mut on = || {
+        let is_drawn = (draws.chance(1, 2) || all) && !is_control;
+        is_drawn && spare.as_mut().is_none_or(|spare| spare.chance(1, 2))
+    };
     Families {
         cuts: on(),
         clogs: on(),

@@ -150,6 +150,20 @@ fn few_seeds_have_liars_and_no_control_has() {
 }
 
 #[test]
+fn where_somebody_lies_half_as_many_families_of_faults_are_on() {
+    let on = |Families { cuts, clogs, crashes, blackouts, pauses, stuck, broken, wipes, .. }: Families| {
+        [cuts, clogs, crashes, blackouts, pauses, stuck, broken, wipes].into_iter().filter(|&is_on| is_on).count()
+    };
+    let tenths = |is_lied_in: bool| {
+        let all = (0..SEEDS).map(swarm).filter(|swarm| !swarm.is_control && is_lied_in == (0 < swarm.liars));
+        let all: Vec<usize> = all.map(|swarm| on(swarm.families)).collect();
+        all.iter().sum::<usize>() * 10 / all.len()
+    };
+    let (lied_in, others) = (tenths(true), tenths(false));
+    assert!((17..26).contains(&lied_in) && (40..46).contains(&others), "{lied_in} and {others} tenths of eight");
+}
+
+#[test]
 fn few_seeds_have_slow_disks_and_they_elect_all_the_same() {
     let is_slow = |swarm: &Swarm| 5 * MS < swarm.disk_mean;
     let slow = count(is_slow);
