@@ -223,7 +223,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 }
                 Message::Append(append)
             }
-            message @ Message::VoteReply { .. } => {
+            // A refusal elects nobody, nor does a vote of another term.
+            Message::VoteReply { term, granted: true } if term == self.core.term() => {
                 return self.step_to_lead(role, Input::Receive { from, to, message }, now);
             }
             message => message,

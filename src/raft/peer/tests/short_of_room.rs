@@ -1,10 +1,13 @@
 //! A follower with little room left: nothing that it takes in may keep votes and marks from the room that is theirs.
 
 use super::town::Town;
-use crate::raft::consensus::RoleName;
+use crate::raft::Term;
+use crate::raft::consensus::{Message, RoleName};
 use crate::raft::machine::Caller;
 use crate::raft::peer::Failure;
 use crate::raft::storage::Storage;
+use crate::raft::wire::Body;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -152,36 +155,62 @@ fn who_hears_with_the_vote_that_elects_it_that_there_is_no_room_does_not_lead() 
     assert_eq!(town.leader(), 0);
 }
 
-#[test]
-fn who_is_elected_while_something_else_may_take_the_last_room_does_not_lead() {
-    let mut town = Town::new(25, 5, |builder| {
+/// A candidate whose own vote is durable, one of the others, and who led before. The candidate has asked for votes, has little
+/// room, and once it has heard this packet something is on its way to its disk that may take the last of it.
+fn candidate(seed: u64) -> (Town, [u64; 3], Bytes) {
+    let mut town = Town::new(seed, 5, |builder| {
         builder.tune(|options| (options.entry_bytes_max, options.append_bytes_max) = (1_000, 1_000))
     });
     // Nobody knows yet which life of this one to bind, and it asks.
     town.cut(4);
     let leader = town.leader();
     let others: Vec<u64> = (0..4).filter(|&id| id != leader).collect();
-    let asked: BTreeMap<_, _> = others.iter().map(|&id| (id, town.packet(4, id))).collect();
+    let mut asked: BTreeMap<_, _> = others.iter().map(|&id| (id, town.packet(4, id))).collect();
     town.cut(leader);
-    let role = |town: &Town, id: u64| town.peer(id).status().role;
     let mut stands = None;
     town.until("one stands", |town| {
-        stands = others.iter().copied().find(|&id| role(town, id) == RoleName::Candidate);
+        stands = others.iter().copied().find(|&id| town.peer(id).status().role == RoleName::Candidate);
         stands.is_some()
     });
     let one = stands.expect("it was just seen");
-    let last = town.peer(one).status().last;
+    let other = others[usize::from(others[0] == one)];
     town.log(one).say_at_most(6_000);
-    // Its own vote is durable, and it asks for those of the others.
-    town.packet(one, others[usize::from(others[0] == one)]);
+    town.packet(one, other);
     town.log(one).hold();
-    town.peer(one).receive(asked[&one].clone());
+    let asked = asked.remove(&one).expect("each was asked");
+    (town, [one, other, leader], asked)
+}
+
+#[test]
+fn who_is_elected_while_something_else_may_take_the_last_room_does_not_lead() {
+    let (mut town, [one, _, leader], asked) = candidate(25);
+    let last = town.peer(one).status().last;
+    town.peer(one).receive(asked);
     town.run(Duration::from_millis(5));
-    assert_eq!((role(&town, one), town.peer(one).status().last), (RoleName::Follower, last));
+    let status = town.peer(one).status();
+    assert_eq!((status.role, status.last), (RoleName::Follower, last));
     town.log(one).say_at_most(usize::MAX);
     town.log(one).tell();
     let next = town.leader();
     assert!(next != leader && town.add(next, 1).is_ok());
+}
+
+#[test]
+fn who_stands_with_little_room_gives_up_on_a_vote_of_its_term_and_on_nothing_else() {
+    let (mut town, [one, other, _], asked) = candidate(25);
+    town.cut(one);
+    town.peer(one).receive(asked);
+    town.run(Duration::from_millis(1));
+    let (from, term) = (town.peer(other).identity(), town.peer(one).status().term);
+    let mut role_after = |term, granted| {
+        let reply = town.forged(from, one, &Body::Message(Message::VoteReply { term, granted }));
+        town.peer(one).receive(reply);
+        town.run(Duration::from_millis(1));
+        town.peer(one).status().role
+    };
+    assert_eq!(role_after(term, false), RoleName::Candidate, "a refusal");
+    assert_eq!(role_after(Term(term.0 - 1), true), RoleName::Candidate, "a vote of a former term");
+    assert_eq!(role_after(term, true), RoleName::Follower);
 }
 
 /// Of one command that is asked for twice the first is held, and the second has found room; then there is none.

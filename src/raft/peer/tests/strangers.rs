@@ -3,7 +3,7 @@
 use super::town::Town;
 use crate::raft::consensus::{Message, News};
 use crate::raft::storage::Disk;
-use crate::raft::wire::{Body, Chunk, ChunkReply, Door, Head, Packer, Packet, Refused};
+use crate::raft::wire::{Body, Chunk, ChunkReply, Door, Packet, Refused};
 use crate::raft::{Identity, Incarnation, LogId, NodeId, Term, Track};
 use bytes::Bytes;
 use std::time::Duration;
@@ -69,16 +69,6 @@ fn who_lost_its_directory_is_told_and_the_others_go_on() {
     assert_eq!(town.peer(emptied).status().role.to_string(), "newborn");
 }
 
-/// A packet to this peer with one message, from whomever.
-fn packet(town: &Town, from: Identity, to: u64, body: &Body) -> Bytes {
-    let peer = town.peer(to);
-    let us = peer.identity();
-    let mut packer = Packer::default();
-    packer.begin(&Head { cluster: peer.cluster(), from, to: us.node, to_life: Some(us.incarnation) });
-    packer.put(body);
-    Bytes::copy_from_slice(packer.seal())
-}
-
 #[test]
 fn a_packet_of_no_member_is_counted_and_moves_nothing() {
     let mut town = Town::new(6, 3, |builder| builder);
@@ -87,7 +77,7 @@ fn a_packet_of_no_member_is_counted_and_moves_nothing() {
     let from = Identity { node: NodeId(3), incarnation: Incarnation(7) };
     let term = town.peer(follower).status().term;
     let body = Message::TimeoutNow { term: Term(term.0 + 1) }.into();
-    town.peer(follower).receive(packet(&town, from, follower, &body));
+    town.peer(follower).receive(town.forged(from, follower, &body));
     town.run(Duration::from_millis(100));
     assert_eq!(refused(&town, follower, Refused::Cluster), 1);
     assert_eq!(town.peer(follower).status().term, term);
@@ -105,7 +95,7 @@ fn a_piece_of_a_snapshot_is_taken_from_a_member_as_it_lives_now_alone() {
     let body = Body::Chunk(Chunk { term, track: Track(1), at, total: 100, offset: 0, crc, bytes });
     let former = Identity { incarnation: Incarnation(now.incarnation.0 ^ 1), ..now };
     for (from, taken) in [(former, false), (now, true)] {
-        town.peer(follower).receive(packet(&town, from, follower, &body));
+        town.peer(follower).receive(town.forged(from, follower, &body));
         town.run(Duration::from_millis(100));
         let files = town.disk(follower).list().unwrap();
         assert_eq!(files.iter().any(|name| name.ends_with(".received.tmp")), taken, "{files:?}");
@@ -145,7 +135,7 @@ fn a_snapshot_is_brought_once_the_member_as_it_lives_now_says_so() {
         let now = town.peer(follower).identity();
         let incarnation = Incarnation(now.incarnation.0 ^ u64::from(is_former));
         let body = Body::ChunkReply(ChunkReply { track, at, wanted: total });
-        town.peer(leader).receive(packet(&town, Identity { incarnation, ..now }, leader, &body));
+        town.peer(leader).receive(town.forged(Identity { incarnation, ..now }, leader, &body));
         town.run(Duration::from_millis(2));
         assert_eq!(refused(&town, leader, Refused::Incarnation), u64::from(is_former));
         pieces(&mut town, (leader, follower), 20) == [piece]

@@ -3,9 +3,10 @@
 use super::Adder;
 use super::late::Late;
 use crate::fsm::{CellId, VirtualTime, World};
-use crate::raft::Time;
 use crate::raft::peer::{Builder, Failure, Outcome, Peer, Pending};
 use crate::raft::storage::SimulatedDisk;
+use crate::raft::wire::{Body, Head, Packer};
+use crate::raft::{Identity, Time};
 use crate::sync::lock::Lock;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,6 +145,16 @@ impl Town {
             found.is_some()
         });
         found.expect("it was just seen").2
+    }
+
+    /// A packet to this peer with one message, from whomever.
+    pub(super) fn forged(&self, from: Identity, to: u64, body: &Body) -> Bytes {
+        let peer = self.peer(to);
+        let us = peer.identity();
+        let mut packer = Packer::default();
+        packer.begin(&Head { cluster: peer.cluster(), from, to: us.node, to_life: Some(us.incarnation) });
+        packer.put(body);
+        Bytes::copy_from_slice(packer.seal())
     }
 
     /// Nothing comes to this peer or from it.
