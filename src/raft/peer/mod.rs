@@ -311,6 +311,7 @@ impl<S: StateMachine> Peer<S> {
             tickets: self.shared.flight.lock().len(),
             sessions: gauges.read_sessions(),
             snapshots_installed: gauges.read_installed(),
+            starved: gauges.read_starved(),
             slow_sends: gauges.read_slow_sends(),
             refused: Refused::ALL.map(|why| (why, counts.next().unwrap_or_default())),
         }

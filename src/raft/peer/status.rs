@@ -46,6 +46,9 @@ pub struct Status {
     pub sessions: usize,
     /// Snapshots that were received and installed since the start.
     pub snapshots_installed: u64,
+    /// On a leader: how often it could not read what another member lacks, since the system had no more memory, or no
+    /// more files to open. It tries again.
+    pub starved: u64,
     /// Calls of `send` that took 10 ms or more since the start, by the member that the packet was for: `send` must not
     /// block, for heartbeats wait for it.
     pub slow_sends: Vec<(NodeId, u64)>,
@@ -78,7 +81,7 @@ impl Status {
             json,
             ",\"role\":\"{}\",\"term\":{},\"leader\":{leader},\"first\":{},\"last\":{},\"commit\":{},\"applied\":{applied},\
              \"digest\":{digest},\"disk_p99_us\":{p99},\"syncs\":{},\"queue\":{},\"tickets\":{},\
-             \"snapshots_installed\":{},\"refused\":{{{}}},\"slow_sends\":{{{}}},\"heard\":{{{}}},\"pid\":{}}}",
+             \"snapshots_installed\":{},\"starved\":{},\"refused\":{{{}}},\"slow_sends\":{{{}}},\"heard\":{{{}}},\"pid\":{}}}",
             self.role_word(),
             self.term,
             self.first,
@@ -88,6 +91,7 @@ impl Status {
             self.queue,
             self.tickets,
             self.snapshots_installed,
+            self.starved,
             refused.join(","),
             slow_sends.join(","),
             heard.join(","),
@@ -137,12 +141,13 @@ mod tests {
             tickets: 1,
             sessions: 2,
             snapshots_installed: 0,
+            starved: 5,
             slow_sends: vec![(NodeId(2), 4)],
             refused: Refused::ALL.map(|why| (why, 0)),
         };
         let json = status.to_json(Some((Index(9), 0xab)));
         let start = r#"{"cluster":"000000000000007c","id":0,"address":"a\"b\\\u000a","role":"leader","term":3,"leader":null,"first":1,"last":12,"commit":11,"applied":9,"digest":"000000ab","disk_p99_us":null,"syncs":7,"#;
         assert_eq!(&json[..start.len()], start);
-        assert!(json.contains(r#""refused":{"checksum":0,"cluster":0,"incarnation":0,"version":0,"kind":0,"malformed":0,"full":0},"slow_sends":{"2":4},"heard":{"2":30},"#));
+        assert!(json.contains(r#""starved":5,"refused":{"checksum":0,"cluster":0,"incarnation":0,"version":0,"kind":0,"malformed":0,"full":0},"slow_sends":{"2":4},"heard":{"2":30},"#));
     }
 }

@@ -148,6 +148,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             // A lost packet.
             Ok(()) | Err(Error::Gone) => {}
+            Err(error) if error.is_shortage() => self.shared.gauges.starved(),
             // Another may be able to read it, and leads only once this one does no more.
             Err(error) => context.raise(Command(Word::Disk(disk::Word::Failed(error.to_string())))),
         }

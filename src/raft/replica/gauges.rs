@@ -16,6 +16,7 @@ pub(crate) struct Gauges {
     applied: AtomicU64,
     syncs: AtomicU64,
     installed: AtomicU64,
+    starved: AtomicU64,
     sessions: AtomicU64,
     refused: [AtomicU64; Refused::ALL.len()],
     flushes: Lock<Flushes>,
@@ -42,6 +43,10 @@ impl Gauges {
 
     pub(crate) fn installed(&self) {
         self.installed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn starved(&self) {
+        self.starved.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn sessions(&self, open: usize) {
@@ -80,6 +85,10 @@ impl Gauges {
 
     pub(crate) fn read_installed(&self) -> u64 {
         self.installed.load(Relaxed)
+    }
+
+    pub(crate) fn read_starved(&self) -> u64 {
+        self.starved.load(Relaxed)
     }
 
     pub(crate) fn read_sessions(&self) -> usize {

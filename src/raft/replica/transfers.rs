@@ -7,6 +7,7 @@
 
 use super::Word as ReplicaWord;
 use super::disk::Tended;
+use super::gauges::Gauges;
 use super::{Command, Replica};
 use crate::fsm::{Automaton, Context, End, Input as Inbox, WeakAddress};
 use crate::raft::consensus::{Input, Membership, Role};
@@ -18,6 +19,7 @@ use crate::raft::wire::{Body, Chunk, ChunkReply};
 use crate::raft::{Identity, LogId, NodeId, Term, Track};
 use bytes::Bytes;
 use std::io;
+use std::sync::Arc;
 
 /// While more pieces than these wait for the disk, further ones are dropped. A sender has four on their way.
 const CHUNKS_WAITING_MAX: usize = 16;
@@ -109,6 +111,7 @@ pub(crate) struct Bring<D: Disk, C: Send + 'static> {
     snapshots: Snapshots<D>,
     replica: WeakAddress<C>,
     say: fn(Word) -> C,
+    gauges: Arc<Gauges>,
     under_way: Option<(SnapshotFile<D>, Sending)>,
 }
 
@@ -125,6 +128,8 @@ impl<D: Disk, C: Send + 'static> Bring<D, C> {
             // A file that a newer one has replaced: the transfer fails, and the core begins another.
             Err(Error::Gone) => {}
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            // It fails too, and the core begins another with the next heartbeat.
+            Err(error) if error.is_shortage() => self.gauges.starved(),
             // Whoever waits for what cannot be read would wait for ever.
             Err(error) => tell(&self.replica, (self.say)(Word::Failed(error.to_string()))),
         }
@@ -239,7 +244,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let pace = Pace { chunk_bytes: self.settings.piece_bytes, ..usual };
         let errand = Errand { to, at, term, track, pace };
         let say = |word| Command(ReplicaWord::Transfer(word));
-        let bring = Bring { errand, snapshots: self.snapshots.clone(), replica: context.weak(), say, under_way: None };
+        let (snapshots, gauges) = (self.snapshots.clone(), Arc::clone(&self.shared.gauges));
+        let bring = Bring { errand, snapshots, replica: context.weak(), say, gauges, under_way: None };
         let sender = context.builder(bring, ()).name("transfer").guard(self.shared.guard()).spawn();
         context.watch(&sender, move |end| Command(ReplicaWord::Transfer(Word::Ended(to, track, end))));
         self.shared.can_kill(&sender);
@@ -295,7 +301,6 @@ mod tests {
     use crate::raft::storage::snapshot::format;
     use crate::sync::lock::Lock;
     use std::io::Write;
-    use std::sync::Arc;
     use std::time::Duration;
 
     /// Hears what transfers say.
@@ -324,7 +329,8 @@ mod tests {
         let ear = time.spawn(Ear(Arc::clone(&heard)), ());
         let pace = Pace::new(Duration::from_millis(50), Duration::from_millis(300));
         let errand = Errand { to: NodeId(2), at, term: Term(1), track: Track(1), pace };
-        let bring = Bring { errand, snapshots, replica: ear.downgrade(), say: |word| word, under_way: None };
+        let (replica, gauges) = (ear.downgrade(), Arc::default());
+        let bring = Bring { errand, snapshots, replica, say: |word| word, gauges, under_way: None };
         let _bring = time.spawn(bring, ());
         time.run_for(Duration::from_millis(1), &mut ());
         std::mem::take(&mut *heard.lock())
@@ -342,10 +348,10 @@ mod tests {
     fn a_snapshot_that_cannot_be_read_is_not_sent_and_stops_the_peer() {
         let heard = heard_of(|disk, name| _ = disk.spoil(name, 500..501));
         assert!(matches!(&heard[0], Word::Failed(why) if why.contains("input/output error")), "{heard:?}");
+        let failed = |heard: &[Word]| !heard.is_empty() && heard.iter().all(|word| matches!(word, Word::Over(..)));
         let heard = heard_of(|disk, name| disk.remove(name).expect("it is there"));
-        assert!(
-            !heard.is_empty() && heard.iter().all(|word| matches!(word, Word::Over(..))),
-            "one that was replaced stops nobody: {heard:?}"
-        );
+        assert!(failed(&heard), "one that was replaced stops nobody: {heard:?}");
+        let heard = heard_of(|disk, _| disk.set_starved(true));
+        assert!(failed(&heard), "nor does one that may be read later: {heard:?}");
     }
 }

@@ -34,6 +34,19 @@ pub enum Error {
     Options(&'static str),
 }
 
+/// What a system says that opens no more files, for this process or for all of them.
+pub(super) const FILES_SPENT: &[i32] = if cfg!(windows) { &[4] } else { &[24, 23] };
+
+impl Error {
+    /// Whether the disk may be sound, and whoever asks again later is answered: the system lacks memory, or opens no more
+    /// files.
+    pub(crate) fn is_shortage(&self) -> bool {
+        let Error::Io(error) = self else { return false };
+        let is_spent = error.raw_os_error().is_some_and(|code| FILES_SPENT.contains(&code));
+        is_spent || error.kind() == io::ErrorKind::OutOfMemory
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,7 @@
 //! What a peer keeps for its callers has an end, and what it calls must not hold it up.
 
 use super::Adder;
-use super::town::Town;
+use super::town::{Town, Tune};
 use crate::fsm::VirtualTime;
 use crate::raft::consensus::News;
 use crate::raft::peer::{Failure, Peer};
@@ -39,6 +39,31 @@ fn what_a_full_inbox_drops_is_counted() {
     let (before, had) = (peer.replica().depth(), dropped().1);
     (0..60).for_each(|_| peer.receive(packet.clone()));
     assert_eq!(dropped(), (Refused::Full, had + 60 - (40 - before as u64)));
+}
+
+/// What others lack, entries that it does not hold in memory or a snapshot, it reads once the system has recovered.
+#[test]
+fn a_leader_whose_system_is_short_of_memory_or_files_goes_on_and_brings_others_what_they_lack_later() {
+    let entries: Tune = |builder| builder.tune(|options| options.cache_bytes = 0).snapshot_entries(1 << 40);
+    let snapshot: Tune = |builder| builder.tune(|options| options.margin = 10).snapshot_entries(50);
+    for tune in [entries, snapshot] {
+        let mut town = Town::new(5, 3, tune);
+        let leader = town.leader();
+        let behind = (leader + 1) % 3;
+        town.run(Duration::from_secs(1));
+        town.cut(behind);
+        (0..120).for_each(|number| assert!(town.add(leader, number).is_ok()));
+        town.run(Duration::from_secs(1));
+        town.disk(leader).set_starved(true);
+        town.heal();
+        town.run(Duration::from_secs(2));
+        let last = |town: &Town, id| town.peer(id).status().last;
+        assert_eq!((town.leader(), town.peer(leader).fault()), (leader, None));
+        assert!(last(&town, behind) < last(&town, leader) && 5 < town.peer(leader).status().starved);
+        town.disk(leader).set_starved(false);
+        town.run(Duration::from_secs(1));
+        assert_eq!(last(&town, behind), last(&town, leader));
+    }
 }
 
 #[test]

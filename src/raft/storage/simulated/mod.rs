@@ -26,6 +26,7 @@ pub use crash::{Crash, Spares};
 pub use ledger::Ledger;
 
 use super::Disk;
+use super::error::FILES_SPENT;
 use crate::mix::Draws;
 use crate::sync::lock::Lock;
 use image::Piece;
@@ -89,6 +90,7 @@ struct State {
     has_rotten: bool,
     /// How many reads met bytes that nobody can read.
     unread: u64,
+    starved: bool,
 }
 
 /// A change of names, by inode: a rename moves the file that bore the name when it was asked for.
@@ -131,6 +133,7 @@ impl SimulatedDisk {
             failed: BTreeMap::new(),
             has_rotten: false,
             unread: 0,
+            starved: false,
         };
         SimulatedDisk { state: Lock::new(state) }
     }
@@ -194,6 +197,12 @@ impl SimulatedDisk {
     #[must_use]
     pub fn failed(&self, operation: Operation) -> u64 {
         self.state.lock().failed.get(&operation).copied().unwrap_or_default()
+    }
+
+    /// Whether the system is short: it opens no more files, and each read lacks memory. The disk is sound, and what it
+    /// holds is there once the system has recovered.
+    pub fn set_starved(&self, starved: bool) {
+        self.state.lock().starved = starved;
     }
 
     /// No fuse any more, and nothing that is to fail.
@@ -381,6 +390,9 @@ impl Disk for SimulatedDisk {
     fn open(&self, name: &str, create: bool) -> io::Result<SimulatedFile> {
         let mut state = self.state.lock();
         state.on()?;
+        if state.starved {
+            return Err(io::Error::from_raw_os_error(FILES_SPENT[0]));
+        }
         let inode = match state.names.get(name) {
             Some(&inode) => inode,
             None if create => {
@@ -403,6 +415,9 @@ impl Disk for SimulatedDisk {
     fn read_at(&self, file: &SimulatedFile, bytes: &mut [u8], at: u64) -> io::Result<usize> {
         let mut state = self.state.lock();
         state.of(file)?;
+        if state.starved {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         if state.fails(Operation::Read) {
             return Err(input_output_error());
         }
