@@ -5,7 +5,7 @@ use super::workload::STAMP;
 use crate::mix::Draws;
 use crate::raft::consensus::Record;
 use crate::raft::mark::{count, place};
-use crate::raft::storage::{Disk, Error, SimulatedDisk, Storage, Wal, WalOptions};
+use crate::raft::storage::{Disk, Error, Remark, SimulatedDisk, Storage, Wal, WalOptions};
 use crate::raft::{Entry, EntryKind, Incarnation, Index, LogId, NodeId, Seq, Term};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -228,6 +228,24 @@ fn a_mark_behind_the_last_vote_finds_room() {
         bench.disk.set_capacity(u64::MAX);
         put(&mut wal, &vec![state(term + 2, Some(0)); 200]);
         assert!(bench.segments().len() == 2 && wal.spend(), "the next one has its own");
+    }
+}
+
+/// The last flush fills its segment but for what is kept for marks, and so the one that a start copies it to.
+#[test]
+fn a_start_writes_the_mark_that_it_owes_with_what_is_kept_for_marks() {
+    for align in [8, 512, 4096] {
+        let bench = Bench { align, ..Bench::new() };
+        bench.disk.set_capacity(128 << 10);
+        let mut wal = bench.open().unwrap().0;
+        [Record::Born, entries(0, 1, ["a", "b"])].iter().for_each(|record| wal.stage(record).unwrap());
+        let full = (2..).find(|term| wal.stage(&state(*term, None)).is_err()).unwrap();
+        bench.disk.set_capacity(u64::MAX);
+        bench.take(2, full);
+        bench.disk.set_capacity(bench.disk.used() + (128 << 10));
+        let (wal, recovered) = bench.open().unwrap_or_else(|error| panic!("align {align}: {error}"));
+        assert_eq!((recovered.snapshot, recovered.term), (LogId::new(full, 2), Term(full)));
+        assert_eq!((wal.remarks(), bench.segments().len()), (&[Remark::Marked { at: recovered.snapshot }][..], 2));
     }
 }
 
