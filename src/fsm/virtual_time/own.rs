@@ -23,8 +23,6 @@ impl<T> Own<T> {
 
     #[cold]
     fn enter_slow(&self) -> TurnGuard<'_, T> {
-        #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
-        tests::WAITED.store(true, tests::Ordering::Relaxed);
         let mut backoff = Backoff::new();
         loop {
             backoff.nap();
@@ -38,19 +36,21 @@ impl<T> Own<T> {
 #[cfg(all(test, not(any(rsm_loom, rsm_shuttle))))]
 mod tests {
     use super::*;
-    use crate::sync::shim::AtomicBool;
-    pub(super) use crate::sync::shim::Ordering;
-
-    /// Somebody came while another was in.
-    pub(super) static WAITED: AtomicBool = AtomicBool::new(false);
+    use crate::sync::shim::{AtomicBool, Ordering};
 
     #[test]
     fn who_comes_while_another_is_in_sees_what_that_one_left() {
-        let value = Own::new(0);
+        let (value, came) = (Own::new(0), AtomicBool::new(false));
         let mut inside = value.enter();
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| *value.enter());
-            while !WAITED.load(Ordering::Relaxed) {
+            // As `enter` does, but for a word in between.
+            let other = scope.spawn(|| {
+                let met = value.0.try_enter().is_none();
+                came.store(true, Ordering::Relaxed);
+                assert!(met, "another is in");
+                *value.enter_slow()
+            });
+            while !came.load(Ordering::Relaxed) {
                 std::thread::yield_now();
             }
             *inside = 7;
