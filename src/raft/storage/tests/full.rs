@@ -4,7 +4,7 @@ use super::bench::{Bench, entries, mark, put, read, state};
 use super::workload::STAMP;
 use crate::mix::Draws;
 use crate::raft::consensus::Record;
-use crate::raft::mark::{count, place};
+use crate::raft::mark::{count, place, reset};
 use crate::raft::storage::{Disk, Error, Remark, SimulatedDisk, Storage, Wal, WalOptions};
 use crate::raft::{Entry, EntryKind, Incarnation, Index, LogId, NodeId, Seq, Term};
 use bytes::Bytes;
@@ -98,6 +98,8 @@ fn entries_of_any_length_fit_the_room_that_was_promised() {
 
 #[test]
 fn a_record_without_room_is_not_lost_and_not_a_fault() {
+    // Of this thread, on which another test may have run before.
+    reset();
     let bench = Bench::new();
     bench.disk.set_capacity(128 << 10);
     let mut wal = bench.open().unwrap().0;
