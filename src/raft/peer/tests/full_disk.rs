@@ -2,6 +2,7 @@
 
 use super::town::Town;
 use crate::fsm::VirtualTime;
+use crate::raft::consensus::RoleName;
 use crate::raft::machine::{Applied, Caller, StateMachine};
 use crate::raft::peer::{Failure, Peer};
 use crate::raft::storage::SimulatedDisk;
@@ -142,6 +143,28 @@ fn a_peer_takes_proposals_from_its_start_on_and_with_no_room_for_the_next_segmen
     let lone = Lone::spawn(64 << 20, 100 << 20);
     assert_eq!(lone.put(1, 100), (1, 0), "right after its start");
     assert_eq!(lone.put(1, 100), (1, 0), "though there is no segment to come");
+}
+
+/// Nobody else leads there, but it will: to say at once that nobody knows would be less than its caller hears then.
+#[test]
+fn what_a_leader_alone_has_placed_as_it_gives_up_for_want_of_room_is_answered_once_it_leads_again() {
+    let mut town = Town::new(27, 1, |builder| builder);
+    let leader = town.leader();
+    assert!(town.add(leader, 1).is_ok(), "its session is open");
+    town.log(leader).hold();
+    let mut open = [2, 3].map(|number| {
+        let pending = town.peer(leader).propose(number).expect("the inbox has room");
+        town.run(Duration::from_millis(1)); // in a flush of its own
+        pending
+    });
+    town.log(leader).say_at_most(0);
+    town.log(leader).tell();
+    town.run(Duration::from_secs(1));
+    assert_eq!(town.peer(leader).status().role, RoleName::Follower);
+    assert!(open[0].try_take().is_some_and(|done| done.is_ok()) && open[1].try_take().is_none());
+    town.log(leader).say_at_most(usize::MAX);
+    let [_, second] = open;
+    assert_eq!(town.wait(second).map(|done| done.value), Ok(6));
 }
 
 #[test]
