@@ -2,6 +2,7 @@
 
 mod bench;
 mod campaign;
+mod hunt;
 mod options;
 mod say;
 mod stories;
@@ -10,7 +11,7 @@ use options::{HELP, Options};
 use rsm_sim::html::About;
 use rsm_sim::marks;
 use rsm_sim::minimize::{Minimized, Whole, minimize};
-use rsm_sim::mutants::{self, Found};
+use rsm_sim::mutants;
 use rsm_sim::run::{Case, Report, Stop};
 use rsm_sim::scenario::{Failed, Scenario};
 use rsm_sim::sweep::sweep;
@@ -18,7 +19,6 @@ use say::{heard, say};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 #[cfg(all(rsm_marks, not(target_family = "wasm")))]
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         return verdict(&bench::one(options.from.unwrap_or(0), options.lasts), "cargo sim --bench-seed");
     }
     if options.mutants {
-        return look_for_mutants(&options);
+        return hunt::run(&options).unwrap_or_else(|why| wrong(&why.to_string()));
     }
     if let Some(name) = &options.mutant
         && let Err(why) = mutants::select(Some(name))
@@ -293,59 +293,4 @@ fn play_all(path: &str, scenario: &Scenario, seeds: u64) -> ExitCode {
 fn title(path: &str, text: &str) -> String {
     let said = text.lines().next().and_then(|line| line.strip_prefix('#')).map(str::trim);
     said.unwrap_or(path).to_owned()
-}
-
-fn look_for_mutants(options: &Options) -> ExitCode {
-    let all = mutants::all();
-    if all.is_empty() {
-        return wrong("this build has no mutants: `cargo sim` builds with --cfg rsm_mutant");
-    }
-    let chosen = if options.fast { mutants::fast() } else { Ok(all) };
-    let stories = if options.fast { Ok(Vec::new()) } else { stories::numbered() };
-    let is_asked_for = |name: &str| options.mutant.as_deref().is_none_or(|wanted| wanted == name);
-    let (mut all, stories) = match (chosen, stories) {
-        (Ok(all), Ok(stories)) => (all, stories),
-        (Err(why), _) => return wrong(&why),
-        (_, Err(why)) => return wrong(&why.to_string()),
-    };
-    all.retain(|(name, _)| is_asked_for(name));
-    if all.is_empty() {
-        return wrong("no such mutant; --mutants lists them all");
-    }
-    // What a mutant panics with is its report's.
-    std::panic::set_hook(Box::new(|_| ()));
-    let (next, most) = (AtomicUsize::new(0), options.seeds.unwrap_or(200));
-    let work = || {
-        let mut found: Vec<(usize, Found)> = Vec::new();
-        loop {
-            // ORDERING: Relaxed: each number is handed out once, whatever the order.
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&mutant) = all.get(at) else { return found };
-            let came = mutants::look(mutant, &stories, most, options.lasts).expect("it is listed");
-            eprintln!("{}", came.line());
-            found.push((at, came));
-        }
-    };
-    let mut found = std::thread::scope(|scope| {
-        let other = scope.spawn(work);
-        let mut found = work();
-        found.extend(other.join().expect("a run's panic is its report's"));
-        found
-    });
-    found.sort_by_key(|(at, _)| *at);
-    say!("| mutant | what it does | found by | median seeds | worst of {} | and by stories |", mutants::BASES.len());
-    say!("|---|---|---|---|---|---|");
-    found.iter().for_each(|(_, found)| say!("{}", found.line()));
-    let is_wanting = |found: &Found| if options.fast { !found.is_found_from_all() } else { found.is_open() };
-    let count = |is: &dyn Fn(&Found) -> bool| found.iter().filter(|(_, found)| is(found)).count();
-    let (open, rare) = (count(&Found::is_open), count(&|found| !found.is_found_from_most()));
-    // As the page of what is verified has it, which is held against its table.
-    say!("\nOf these {}, {open} are open; three bases of five do not find {rare} in {most} seeds.", found.len());
-    let wanting = found.iter().map(|(_, found)| found).filter(|found| is_wanting(found));
-    let wanting: Vec<&str> = wanting.map(|found| found.name).collect();
-    if wanting.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    say!("not found as they should be: {}", wanting.join(" "));
-    ExitCode::FAILURE
 }

@@ -2,13 +2,17 @@
 //!
 //! ```text
 //!   cargo sim --mutants      each mutant x five bases: seeds from there on, until a rule breaks
-//!                            its line: what it does, which rule found it, in how many seeds (median, worst)
+//!                            its line: what it does, which rules found it, in how many seeds (median, worst)
+//!                            as sim/mutants.txt says? (`expected`)
 //! ```
 //! The mutants stand in the crate itself, behind `--cfg rsm_mutant`, which the alias `cargo sim` sets: one build for all,
 //! chosen for a thread at run time. A plain build has none of them.
 
+pub mod expected;
+
 use crate::run::Case;
 use crate::scenario::Scenario;
+use expected::Expected;
 use rsm::raft::invariants::Violation;
 use std::time::Duration;
 
@@ -25,10 +29,10 @@ pub struct Found {
     pub name: &'static str,
     /// What it does.
     pub does: &'static str,
-    /// The rule that was broken first from the first base that finds one; `None` if none does.
-    pub rule: Option<String>,
-    /// The stories that fail.
-    pub stories: Vec<String>,
+    /// The rules that were broken first, from one base or another, in the order of these.
+    pub rules: Vec<String>,
+    /// The stories that fail, each with the rule that it breaks, if it breaks one.
+    pub stories: Vec<(String, Option<String>)>,
     /// How many seeds it took from each base, in rising order; those in vain are missing.
     pub seeds: Vec<u64>,
 }
@@ -49,21 +53,41 @@ impl Found {
     /// Whether nothing finds it: no seed, and no story.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.rule.is_none() && self.stories.is_empty()
+        self.rules.is_empty() && self.stories.is_empty()
     }
 
-    /// Its line of a table.
+    /// How many seeds the base in the middle took, if it found any: those in vain would stand behind the others.
     #[must_use]
-    pub fn line(&self) -> String {
-        let Found { name, does, rule, stories, seeds } = self;
-        let rule = rule.as_deref().unwrap_or(if stories.is_empty() { "open" } else { "stories" });
-        // Those in vain would stand behind the others.
-        let number = |at: usize| seeds.get(at).map_or_else(|| "-".to_owned(), u64::to_string);
-        let (median, worst) = (number(BASES.len() / 2), number(BASES.len() - 1));
-        let (first, others) = stories.split_at(stories.len().min(SHOWN));
-        let others = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
-        format!("| `{name}` | {does} | {rule} | {median} | {worst} | {}{others} |", first.join(", "))
+    pub fn median(&self) -> Option<u64> {
+        self.seeds.get(BASES.len() / 2).copied()
     }
+
+    /// How many the one took that needed most, if each found any.
+    #[must_use]
+    pub fn worst(&self) -> Option<u64> {
+        self.seeds.get(BASES.len() - 1).copied()
+    }
+
+    /// Its line of a table, in which stands what was not expected.
+    #[must_use]
+    pub fn line(&self, expected: Option<&Expected>) -> String {
+        let Found { name, does, rules, stories, .. } = self;
+        let by = match rules[..] {
+            [] if stories.is_empty() => "open".to_owned(),
+            [] => "stories".to_owned(),
+            _ => expected.and_then(|expected| expected.unexpected(rules)).unwrap_or_else(|| rules.join(", ")),
+        };
+        let [median, worst] = [self.median(), self.worst()].map(figure);
+        let names: Vec<&str> = stories.iter().map(|(name, _)| name.as_str()).collect();
+        let (first, others) = names.split_at(names.len().min(SHOWN));
+        let others = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
+        format!("| `{name}` | {does} | {by} | {median} | {worst} | {}{others} |", first.join(", "))
+    }
+}
+
+/// So many seeds, or a dash where some were in vain.
+fn figure(seeds: Option<u64>) -> String {
+    seeds.map_or_else(|| "-".to_owned(), |seeds| seeds.to_string())
 }
 
 /// Looks for a mutant on this thread, in the stories of these names, and in at most so many seeds from each base.
@@ -77,9 +101,12 @@ pub fn look(
     lasts: Duration,
 ) -> Result<Found, String> {
     select(Some(name))?;
-    let fails = |story: &&(String, Scenario)| story.1.play().is_err();
-    let stories = stories.iter().filter(fails).map(|(name, _)| name.clone()).collect();
-    let mut found = Found { name, does, rule: None, stories, seeds: Vec::new() };
+    let fails = |(name, story): &(String, Scenario)| {
+        let broken = story.play().err()?.broken;
+        Some((name.clone(), broken.map(|broken| rule(broken.rule, &broken.what))))
+    };
+    let stories = stories.iter().filter_map(fails).collect();
+    let mut found = Found { name, does, rules: Vec::new(), stories, seeds: Vec::new() };
     for base in BASES {
         let broken = |nth: u64| {
             let broken = Case::new(base + nth, lasts).run().broken.filter(shows);
@@ -87,7 +114,10 @@ pub fn look(
         };
         let Some((seeds, violation)) = (0..most).find_map(broken) else { continue };
         found.seeds.push(seeds);
-        found.rule.get_or_insert_with(|| rule(violation.rule, &violation.what));
+        let rule = rule(violation.rule, &violation.what);
+        if !found.rules.contains(&rule) {
+            found.rules.push(rule);
+        }
     }
     found.seeds.sort_unstable();
     select(None)?;
@@ -130,55 +160,6 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
     return rsm::raft::mutant::names().collect();
     #[cfg(not(rsm_mutant))]
     Vec::new()
-}
-
-/// The half that shows in the fewest seeds, as the table of `docs/verification.md` says.
-const FAST: [&str; 35] = [
-    "sessions-off",
-    "pre-votes-count",
-    "vote-twice",
-    "vote-for-any-log",
-    "vote-cleared",
-    "vote-forgotten",
-    "term-forgotten",
-    "bindings-forgotten",
-    "born-at-once",
-    "bound-anew",
-    "grant-early",
-    "refusal-early",
-    "request-early",
-    "attest-early",
-    "ack-early",
-    "pulse-ack-early",
-    "own-copy-early",
-    "persisted-is-all",
-    "log-persisted-is-all",
-    "cut-stays-durable",
-    "sync-dropped",
-    "segment-unsynced",
-    "old-terms-count",
-    "less-is-quorum",
-    "old-append-cuts",
-    "conflict-stays",
-    "read-locally",
-    "apply-uncommitted",
-    "reply-forgotten",
-    "low-ignored",
-    "snapshot-without-sessions",
-    "snapshot-without-replies",
-    "commit-untold",
-    "conflict-unanswered",
-    "entries-clear-vote",
-];
-
-/// The mutants of the fast half, which the gate looks for.
-///
-/// # Errors
-/// If one of them is none of this build's.
-pub fn fast() -> Result<Vec<(&'static str, &'static str)>, String> {
-    let known = all();
-    let find = |name| known.iter().copied().find(|(known, _)| *known == name);
-    FAST.into_iter().map(|name| find(name).ok_or_else(|| format!("no mutant `{name}` in this build"))).collect()
 }
 
 /// Chooses a mutant for this thread, or none.
@@ -228,26 +209,6 @@ mod tests {
         assert!(!shown("4 has ended by itself: Some(\"state machine: the snapshot does not decode\")"));
     }
 
-    /// Its page has a line for each mutant: what does it, what finds it, in how many seeds in the median.
-    #[test]
-    fn the_fast_half_is_the_one_that_the_table_says() {
-        let page = include_str!("../../docs/verification.md");
-        let table = page.lines().skip_while(|line| !line.starts_with("| mutant |")).skip(2);
-        let rows = table.map_while(|line| {
-            let cells: Vec<&str> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
-            Some((cells[0].trim_end_matches('`').to_owned(), cells[3].parse().unwrap_or(u64::MAX)))
-        });
-        let rows: Vec<(String, u64)> = rows.collect();
-        let mut medians: Vec<u64> = rows.iter().map(|(_, median)| *median).collect();
-        medians.sort_unstable();
-        assert_eq!(FAST.len(), rows.len().div_ceil(2), "of {}", rows.len());
-        let limit = medians[FAST.len() - 1];
-        for name in FAST {
-            let median = rows.iter().find(|(known, _)| known == name).map(|(_, median)| *median);
-            assert!(median.is_some_and(|median| median <= limit), "`{name}` takes {median:?}, the half {limit}");
-        }
-    }
-
     #[test]
     fn what_breaks_one_rule_in_two_ways_has_two_causes() {
         let of = |rule, what: &str| cause(&Violation { rule, what: what.to_owned() });
@@ -276,27 +237,38 @@ mod tests {
 
     #[test]
     fn a_base_that_finds_nothing_stands_behind_those_that_do() {
+        let story = |name: &str| (name.to_owned(), None);
         let found = |seeds: Vec<u64>| Found {
             name: "x",
             does: "Y.",
-            rule: Some("R1".into()),
-            stories: vec!["a".into()],
+            rules: vec!["R1".into()],
+            stories: vec![story("a")],
             seeds,
         };
-        assert_eq!(found(vec![1, 2, 3, 4, 9]).line(), "| `x` | Y. | R1 | 3 | 9 | a |");
-        assert_eq!(found(vec![1, 2, 7]).line(), "| `x` | Y. | R1 | 7 | - | a |");
-        assert_eq!(found(vec![1, 2]).line(), "| `x` | Y. | R1 | - | - | a |");
+        assert_eq!(found(vec![1, 2, 3, 4, 9]).line(None), "| `x` | Y. | R1 | 3 | 9 | a |");
+        assert_eq!(found(vec![1, 2, 7]).line(None), "| `x` | Y. | R1 | 7 | - | a |");
+        assert_eq!(found(vec![1, 2]).line(None), "| `x` | Y. | R1 | - | - | a |");
         assert!(!found(vec![1, 2]).is_found_from_all() && !found(vec![1, 2]).is_found_from_most());
         assert!(found(vec![1, 2, 7]).is_found_from_most());
-        let told = Found { rule: None, ..found(Vec::new()) };
-        assert_eq!(told.line(), "| `x` | Y. | stories | - | - | a |");
+        let told = Found { rules: Vec::new(), ..found(Vec::new()) };
+        assert_eq!(told.line(None), "| `x` | Y. | stories | - | - | a |");
         let open = Found { stories: Vec::new(), ..told.clone() };
         assert_eq!(
-            (open.line().as_str(), open.is_open(), told.is_open()),
+            (open.line(None).as_str(), open.is_open(), told.is_open()),
             ("| `x` | Y. | open | - | - |  |", true, false)
         );
-        let stories = ["01", "02", "03", "05", "06", "09", "11"].map(str::to_owned).to_vec();
-        let line = Found { stories, ..found(vec![1, 2, 3, 4, 9]) }.line();
+        let stories = ["01", "02", "03", "05", "06", "09", "11"].map(story).to_vec();
+        let line = Found { stories, ..found(vec![1, 2, 3, 4, 9]) }.line(None);
         assert_eq!(line, "| `x` | Y. | R1 | 3 | 9 | 01, 02, 03, 05, 06, and 2 more |");
+    }
+
+    #[test]
+    fn its_line_names_each_rule_that_found_it_or_those_that_should_not_have() {
+        let expected = |line: &str| expected::parse(line).expect("it is a line").remove(0);
+        let rules = vec!["R7".to_owned(), "R8".to_owned()];
+        let found = Found { name: "x", does: "Y.", rules, stories: Vec::new(), seeds: vec![1; 5] };
+        let (both, one) = (expected("x - R8,R7 seeds 1 1"), expected("x - R8 seeds 1 1"));
+        assert_eq!(found.line(Some(&both)), "| `x` | Y. | R7, R8 | 1 | 1 |  |");
+        assert_eq!(found.line(Some(&one)), "| `x` | Y. | R7, where R8 was expected | 1 | 1 |  |");
     }
 }

@@ -25,8 +25,10 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --seed S                 with another seed for what none of its lines says; --seeds N: with many
   cargo sim --stories          tells them all: each holds, meets its marks, and fails under its mutants
   cargo sim --sweep            power fails at each disk operation of a short life, three runs for each, node by node
-  cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most
+  cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most; each must be
+                               found by a rule, and by seeds or a story, as sim/mutants.txt says
       --fast                   only the half that shows soonest; each must be found by seeds alone, from five bases
+      --record                 writes the seeds that it took, median and worst, into sim/mutants.txt
   --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser
       --mutant M               of seeds, of one story (--scenario) and of the sweep: with this one in place; with --mutants: only
                                this one
@@ -68,6 +70,7 @@ pub(crate) struct Options {
     pub(crate) mutant: Option<String>,
     pub(crate) mutants: bool,
     pub(crate) fast: bool,
+    pub(crate) record: bool,
     pub(crate) sweep: bool,
     pub(crate) stories: bool,
     pub(crate) html: Option<String>,
@@ -111,6 +114,7 @@ impl Options {
                 "--mutant" => options.mutant = Some(word()?),
                 "--mutants" => options.mutants = true,
                 "--fast" => options.fast = true,
+                "--record" => options.record = true,
                 "--sweep" => options.sweep = true,
                 "--stories" => options.stories = true,
                 "--html" => options.html = Some(word()?),
@@ -129,16 +133,22 @@ const COMMANDS: [(&str, &[&str]); 9] = [
     ("--bench-seed", &["--from", "--milliseconds"]),
     ("--sweep", &["--mutant"]),
     ("--stories", &[]),
-    ("--mutants", &["--seeds", "--milliseconds", "--fast", "--mutant"]),
+    ("--mutants", &["--seeds", "--milliseconds", "--fast", "--record", "--mutant"]),
     ("--scenario", &["--seed", "--seeds", "--trace", "--html", "--mutant"]),
     ("--minimize", &["--seed", "--milliseconds", "--html", "--mutant"]),
     ("--seed", &["--milliseconds", "--trace", "--until", "--break", "--unaimed", "--html", "--mutant"]),
     ("--seeds", &["--from", "--milliseconds", "--minutes", "--workers", "--marks", "--floors", "--resume", "--mutant"]),
 ];
 
-/// What asks for two forms of one output, or for one run and for many.
-const APART: [(&str, &str); 4] =
-    [("--trace", "--html"), ("--seed", "--seeds"), ("--seeds", "--trace"), ("--seeds", "--html")];
+/// What asks for two forms of one output, for one run and for many, or to record what is no common measure.
+const APART: [(&str, &str); 6] = [
+    ("--trace", "--html"),
+    ("--seed", "--seeds"),
+    ("--seeds", "--trace"),
+    ("--seeds", "--html"),
+    ("--seeds", "--record"),
+    ("--milliseconds", "--record"),
+];
 
 /// Nothing that is asked for is passed over in silence.
 fn fits(given: &[String]) -> Result<(), String> {
@@ -185,6 +195,7 @@ mod tests {
             "--scenario x --seed 3 --html y",
             "--seed 1 --unaimed --html x",
             "--mutants --seeds 3 --mutant x",
+            "--mutants --record",
             "--bench",
             "--stories",
             "--bench-seed --from 3 --milliseconds 9",
@@ -216,6 +227,9 @@ mod tests {
             ("--scenario x --until 5", "--until"),
             ("--seed 1 --trace --html x", "--html"),
             ("--mutants --from 5", "--from"),
+            ("--mutants --seeds 5 --record", "--record"),
+            ("--mutants --milliseconds 9 --record", "--record"),
+            ("--seeds 5 --record", "--mutants"),
             ("--bench --mutant x", "--mutant"),
             ("--stories --mutant x", "--mutant"),
         ] {

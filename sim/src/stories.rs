@@ -3,7 +3,7 @@
 use crate::say::say;
 use rsm_sim::marks;
 use rsm_sim::mutants;
-use rsm_sim::scenario::{Failed, Guards, Scenario};
+use rsm_sim::scenario::{Failed, Guards, Scenario, number};
 use std::fs;
 use std::io;
 use std::process::ExitCode;
@@ -34,8 +34,7 @@ pub(crate) fn all() -> io::Result<Vec<Story>> {
 
 /// The number of the bug that each is named for, and its script.
 pub(crate) fn numbered() -> io::Result<Vec<(String, Scenario)>> {
-    let number = |name: &str| name.split('-').nth(1).unwrap_or(name).to_owned();
-    Ok(all()?.into_iter().map(|story| (number(&story.name), story.scenario)).collect())
+    Ok(all()?.into_iter().map(|story| (number(&story.name).to_owned(), story.scenario)).collect())
 }
 
 /// Tells them all: each holds, meets its marks, and fails under each of its mutants.

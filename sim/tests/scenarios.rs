@@ -2,7 +2,8 @@
 
 use rsm_sim::html::About;
 use rsm_sim::marks::{ARE_COUNTED, floors};
-use rsm_sim::scenario::{Guards, Scenario};
+use rsm_sim::mutants::expected::{self, Expected, MEDIAN_MAX};
+use rsm_sim::scenario::{Guards, Scenario, number};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -53,17 +54,28 @@ fn every_story_names_a_mutant_and_a_mark_that_there_are() {
     }
 }
 
-/// What `cargo sim --mutants` prints stands there as it is: a row for each mutant of the crate, in their order, and the
-/// sentence below says how many they are, and how many of them most bases do not find.
-#[test]
-fn the_table_of_mutants_has_a_row_for_each_and_no_other() {
-    let (crate_, page) = (include_str!("../../src/raft/mutant.rs"), include_str!("../../docs/verification.md"));
-    let (_, listed) = crate_.split_once("faults! {").expect("they are declared there");
+/// The mutants that the crate declares: the name of each, and what it does.
+fn declared() -> Vec<(&'static str, &'static str)> {
+    let (_, listed) =
+        include_str!("../../src/raft/mutant.rs").split_once("faults! {").expect("they are declared there");
     let listed = listed.split_once("\n    }").expect("to its end").0;
-    let declared = listed.lines().filter_map(|line| match line.split('"').collect::<Vec<_>>()[..] {
-        [_, name, _, does, _] => Some((format!("`{name}`"), does)),
+    let of = |line: &'static str| match line.split('"').collect::<Vec<_>>()[..] {
+        [_, name, _, does, _] => Some((name, does)),
         _ => None,
-    });
+    };
+    listed.lines().filter_map(of).collect()
+}
+
+/// What is to find each of them.
+fn expected() -> Vec<Expected> {
+    expected::parse(include_str!("../mutants.txt")).expect("it is whole")
+}
+
+/// What `cargo sim --mutants` prints stands there as it is: a row for each mutant of the crate, in their order, and the
+/// sentence below says how many they are, and how many of them most bases do not find. It is of the run that was recorded.
+#[test]
+fn the_table_of_mutants_has_a_row_for_each_as_it_was_recorded_and_no_other() {
+    let page = include_str!("../../docs/verification.md");
     let rows: Vec<Vec<&str>> = page
         .lines()
         .skip_while(|line| !line.starts_with("| mutant |"))
@@ -71,13 +83,43 @@ fn the_table_of_mutants_has_a_row_for_each_and_no_other() {
         .take_while(|line| line.starts_with('|'))
         .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
         .collect();
-    let named = rows.iter().map(|row| (row[0].to_owned(), row[1]));
-    assert!(60 <= rows.len() && declared.eq(named), "{} rows, or another order", rows.len());
+    let named: Vec<(&str, &str)> = rows.iter().map(|row| (row[0].trim_matches('`'), row[1])).collect();
+    assert!(60 <= rows.len() && named == declared(), "{} rows, or another order", rows.len());
+    for (row, expected) in rows.iter().zip(expected()) {
+        let found: Vec<String> = row[2].split(", ").map(str::to_owned).collect();
+        assert_eq!(expected.unexpected(&found), None, "{}", row[0]);
+        let figures = [expected.median, expected.worst];
+        assert_eq!([row[3].parse().ok(), row[4].parse().ok()], figures, "{}: `--record` had others", row[0]);
+    }
     let unfound = rows.iter().filter(|row| row[3] == "-").count();
     let open = rows.iter().filter(|row| row[2] == "open").count();
     let sentence =
         format!("Of these {}, {open} are open; three bases of five do not find {unfound} in 200 seeds", rows.len());
     assert!(page.contains(&sentence), "the page must say: {sentence}");
+}
+
+/// Rules and bugs are those of their pages; where a story names a mutant one is required, and the
+/// mutant stands for its bug.
+#[test]
+fn what_is_to_find_each_mutant_stands_in_the_list_in_their_order() {
+    let (rules, bugs) = (include_str!("../../docs/invariants.md"), include_str!("../../docs/bugs-of-others.md"));
+    let (expected, stories) = (expected(), stories());
+    let names: Vec<&str> = expected.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, declared().iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    for Expected { name, bugs: numbers, rules: of, by_story, median, .. } in &expected {
+        let has_row = |rule: &String| {
+            ["liveness", "control"].contains(&rule.as_str()) || rules.contains(&format!("\n| {rule} | "))
+        };
+        assert!(of.iter().all(has_row), "{name}: {of:?}");
+        assert!(numbers.iter().all(|bug| bugs.contains(&format!("\n| {bug} | "))), "{name}: {numbers:?}");
+        assert!(median.is_none_or(|median| median <= MEDIAN_MAX), "{name}: {median:?}");
+        let told = stories.iter().filter(|(_, text)| Guards::of(text).mutants.contains(name));
+        let told: Vec<&str> = told.map(|(name, _)| number(name)).collect();
+        assert_eq!(by_story.is_some(), !told.is_empty(), "{name}, which {told:?} name");
+        assert!(by_story.as_deref().is_none_or(|story| told.contains(&story)), "{name}, which {told:?} name");
+        let bug = by_story.as_deref().and_then(|story| story.parse().ok());
+        assert!(bug.is_none_or(|bug| numbers.contains(&bug)), "{name} stands for {bug:?}, by its story");
+    }
 }
 
 /// Each bug of others that is told has a row on their page, with what tells it, and each that is not waits on the page of

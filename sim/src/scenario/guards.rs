@@ -6,6 +6,12 @@
 //! Under each of these mutants it must fail, or it proves nothing of them; without any it must meet each of these marks, or
 //! what it is about does not happen in it.
 
+/// The number of the bug that a story is named for, or the word in its place: by it a story is called where there is no room.
+#[must_use]
+pub fn number(name: &str) -> &str {
+    name.split('-').nth(1).unwrap_or(name)
+}
+
 /// The names on that line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guards {

@@ -66,7 +66,7 @@ use crate::aim::Aim;
 use crate::marks::place;
 use crate::plan::{MS, Swarm, What};
 use crate::script::{Call, Proposal};
-pub use guards::Guards;
+pub use guards::{Guards, number};
 pub(crate) use head::OPTIONS;
 pub(crate) use moment::Words;
 pub use play::Failed;
