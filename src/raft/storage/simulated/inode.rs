@@ -143,8 +143,8 @@ impl Inode {
     }
 
     pub(super) fn flip(&mut self, at: u64, bit: u8) -> bool {
-        self.cache.flip(at, bit);
-        self.durable.flip(at, bit)
+        let changes = [&mut self.cache, &mut self.durable].map(|image| image.flip(at, bit));
+        changes.contains(&true)
     }
 
     /// The sector with this byte holds zeros. Whether that changes it.
@@ -166,7 +166,8 @@ impl Inode {
         }
     }
 
-    /// Puts other bytes there, on the disk and in the cache, as far as each is long.
+    /// Puts other bytes there, on the disk and in the cache, as far as each is long. Whether that changes one of them: what
+    /// was not synced, or was lost by a sync that failed, is in the cache alone, and there it is read.
     fn change(&mut self, at: u64, bytes: &[u8]) -> bool {
         let put = |image: &mut Image| {
             let mut held = vec![0; bytes.len()];
@@ -177,8 +178,8 @@ impl Inode {
             }
             changes
         };
-        put(&mut self.cache);
-        put(&mut self.durable)
+        let changes = [&mut self.cache, &mut self.durable].map(put);
+        changes.contains(&true)
     }
 }
 

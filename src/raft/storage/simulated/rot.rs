@@ -9,19 +9,19 @@ use super::{SimulatedDisk, State};
 use std::ops::Range;
 
 impl SimulatedDisk {
-    /// Flips one bit of a file, on the disk and in the cache. False if the file is shorter, or is not there.
+    /// Flips one bit of a file, on the disk and in the cache. False if the file is shorter in both, or is not there.
     pub fn rot(&self, name: &str, at: u64, bit: u8) -> bool {
         self.rots(name, |inode, _| inode.flip(at, bit))
     }
 
-    /// Of a file the sector with this byte becomes zeros, on the disk and in the cache. False if that changes nothing.
+    /// Of a file the sector with this byte becomes zeros, on the disk and in the cache. False if that changes neither.
     pub fn zero(&self, name: &str, at: u64) -> bool {
         self.rots(name, |inode, sector| inode.zero(at, sector))
     }
 
     /// Of a file a sector becomes what it was before the sync that changed it last, on the disk and in the cache: the first
     /// one, from this byte on, in which something stood before, or else the sector with this byte: it was zeros. False if that changes
-    /// nothing.
+    /// neither.
     pub fn revert(&self, name: &str, at: u64) -> bool {
         self.rots(name, |inode, sector| inode.revert(at, sector))
     }

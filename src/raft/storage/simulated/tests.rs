@@ -208,6 +208,18 @@ fn a_sector_that_rots_is_zeros_or_what_it_was_before_it_was_changed_last() {
 }
 
 #[test]
+fn what_rots_in_the_cache_alone_has_rotten() {
+    let rots: [fn(&SimulatedDisk) -> bool; 3] =
+        [|disk| disk.rot("a", 50, 1), |disk| disk.zero("a", 50), |disk| disk.revert("a", 50)];
+    for rot in rots {
+        let disk = SimulatedDisk::new(1);
+        written(&disk, "a", &[7; 100]);
+        assert!(rot(&disk) && disk.has_rotten(), "nothing of it is on the disk");
+        assert_ne!(disk.content("a").unwrap(), [7; 100]);
+    }
+}
+
+#[test]
 fn what_nobody_can_read_fails_for_good_and_all_else_is_read() {
     let disk = SimulatedDisk::new(1);
     let file = written(&disk, "a", &[7; 1_000]);
