@@ -12,6 +12,7 @@
 //! both born would share so many attesters, each of which must have lost its own disk to attest twice, that more disks
 //! were lost than the cluster promises to survive.
 
+use super::Consensus;
 use super::membership::Membership;
 use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
@@ -33,6 +34,13 @@ pub fn attesters(membership: &Membership) -> usize {
 pub fn attesters_of_first_boot(membership: &Membership) -> usize {
     let (voters, survived) = sizes(membership);
     (voters + survived).saturating_sub(1 + attesters(membership))
+}
+
+/// How many must attest the life that runs here.
+pub(crate) fn attesters_of(core: &Consensus) -> usize {
+    let is_vouched_for = core.options.first_boot == Some(core.me.incarnation);
+    let membership = core.log.membership();
+    if is_vouched_for { attesters_of_first_boot(membership) } else { attesters(membership) }
 }
 
 /// Voters, and how many of them may be lost.

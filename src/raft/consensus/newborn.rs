@@ -40,9 +40,7 @@ impl Newborn {
     }
 
     fn decide(self, core: &mut Consensus) -> Role {
-        let vouched = core.options.first_boot == Some(core.me.incarnation);
-        let membership = core.log.membership();
-        let enough = if vouched { birth::attesters_of_first_boot(membership) } else { birth::attesters(membership) };
+        let enough = birth::attesters_of(core);
         let needed = mutate!(BornAtOnce, mutate!(BornOfFew, enough, enough.saturating_sub(1)), 0);
         if self.attested_by.len() < needed {
             return Role::Newborn(self);

@@ -16,6 +16,8 @@ pub struct History {
     /// Each entry's content, and the term of the one before it.
     authors: BTreeMap<LogId, (u64, Option<Term>)>,
     born: BTreeMap<NodeId, Incarnation>,
+    /// Who has bound this life, durably.
+    bound: BTreeMap<Identity, BTreeSet<NodeId>>,
 }
 
 /// What an entry's content comes to.
@@ -86,10 +88,35 @@ impl History {
     /// # Errors
     /// Which other life was born.
     pub fn is_durable(&mut self, of: Identity, record: &Record) -> Verdict {
-        if *record != Record::Born {
-            return Ok(());
+        match record {
+            Record::Born => {
+                let first = *self.born.entry(of.node).or_insert(of.incarnation);
+                holds("R14", first == of.incarnation, || {
+                    format!("two lives of {} are born: {first} and {of:?}", of.node)
+                })
+            }
+            &Record::Bind { node, incarnation } => {
+                self.binds(of.node, Identity { node, incarnation });
+                Ok(())
+            }
+            Record::State { .. } | Record::Mark { .. } | Record::Entries { .. } => Ok(()),
         }
-        let first = *self.born.entry(of.node).or_insert(of.incarnation);
-        holds("R14", first == of.incarnation, || format!("two lives of {} are born: {first} and {of:?}", of.node))
+    }
+
+    /// This member has bound that life, durably, whatever became of its disk since.
+    pub(super) fn binds(&mut self, member: NodeId, life: Identity) {
+        self.bound.entry(life).or_default().insert(member);
+    }
+
+    /// R14: who is born was bound by so many of the other voters. The core's own count is not asked: it is what is judged
+    /// here.
+    ///
+    /// # Errors
+    /// Who has bound it.
+    pub fn is_attested(&self, life: Identity, membership: &Membership, needed: usize) -> Verdict {
+        let bound = self.bound.get(&life);
+        let counts = |id: &&NodeId| **id != life.node && membership.has_voter(**id);
+        let enough = needed <= bound.map_or(0, |bound| bound.iter().filter(counts).count());
+        holds("R14", enough, || format!("{life:?} is born, and {needed} were to bind it: {bound:?}"))
     }
 }

@@ -5,7 +5,8 @@ use super::{
     Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, own_term, quorums_meet, state,
     state_at,
 };
-use crate::raft::consensus::{Consensus, Effect, Membership, Message, Record, Role};
+use crate::raft::consensus::birth::attesters_of;
+use crate::raft::consensus::{Consensus, Effect, Membership, Message, News, Record, Role};
 use crate::raft::{EntryKind, Identity, Incarnation, Index, LogId, NodeId, Seq, Term};
 use std::collections::BTreeMap;
 
@@ -80,6 +81,9 @@ impl Watch {
         // What reached the disk unannounced counts from now on: this peer may acknowledge it.
         let membership = self.memberships.get(&core.term()).map_or(core.membership(), |held| &held.1);
         self.ghost.holds(node, core.term(), membership, peer.shadow.durable())?;
+        for (&node, &incarnation) in &peer.shadow.durable().bindings {
+            self.history.binds(core.me().node, Identity { node, incarnation });
+        }
         if peer.shadow.durable().born {
             self.history.is_durable(core.me(), &Record::Born)?;
         }
@@ -176,6 +180,9 @@ impl Watch {
                 Ok(())
             }
             Effect::Install { at } => self.on_install(core, *at),
+            Effect::News(News::Born { .. }) => {
+                self.history.is_attested(core.me(), core.membership(), attesters_of(core))
+            }
             Effect::Load { .. }
             | Effect::Placed { .. }
             | Effect::Refused { .. }
