@@ -223,13 +223,18 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 }
                 Message::Append(append)
             }
-            // A refusal elects nobody, nor does a vote of another term.
-            Message::VoteReply { term, granted: true } if term == self.core.term() => {
+            // A refusal elects nobody, nor does a vote of another term, of another life or for another one.
+            Message::VoteReply { term, granted: true } if term == self.core.term() && self.is_between_us(from, to) => {
                 return self.step_to_lead(role, Input::Receive { from, to, message }, now);
             }
             message => message,
         };
         self.step(role, Input::Receive { from, to, message }, now)
+    }
+
+    /// Whether this is said by a member as it lives now, to us as we do.
+    fn is_between_us(&self, from: Identity, to: Option<Incarnation>) -> bool {
+        self.life_of(from.node) == Some(from.incarnation) && to.is_none_or(|to| to == self.core.me().incarnation)
     }
 
     /// Sends what is to be forwarded, if a leader is known; else it is tried again when there is one.

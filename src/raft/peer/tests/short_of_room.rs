@@ -1,12 +1,12 @@
 //! A follower with little room left: nothing that it takes in may keep votes and marks from the room that is theirs.
 
 use super::town::Town;
-use crate::raft::Term;
 use crate::raft::consensus::{Message, RoleName};
 use crate::raft::machine::Caller;
 use crate::raft::peer::Failure;
 use crate::raft::storage::Storage;
 use crate::raft::wire::Body;
+use crate::raft::{Identity, Incarnation, Term};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -201,16 +201,18 @@ fn who_stands_with_little_room_gives_up_on_a_vote_of_its_term_and_on_nothing_els
     town.cut(one);
     town.peer(one).receive(asked);
     town.run(Duration::from_millis(1));
-    let (from, term) = (town.peer(other).identity(), town.peer(one).status().term);
-    let mut role_after = |term, granted| {
+    let (now, term) = (town.peer(other).identity(), town.peer(one).status().term);
+    let mut role_after = |from, term, granted| {
         let reply = town.forged(from, one, &Body::Message(Message::VoteReply { term, granted }));
         town.peer(one).receive(reply);
         town.run(Duration::from_millis(1));
         town.peer(one).status().role
     };
-    assert_eq!(role_after(term, false), RoleName::Candidate, "a refusal");
-    assert_eq!(role_after(Term(term.0 - 1), true), RoleName::Candidate, "a vote of a former term");
-    assert_eq!(role_after(term, true), RoleName::Follower);
+    assert_eq!(role_after(now, term, false), RoleName::Candidate, "a refusal");
+    assert_eq!(role_after(now, Term(term.0 - 1), true), RoleName::Candidate, "a vote of a former term");
+    let former = Identity { incarnation: Incarnation(now.incarnation.0 ^ 1), ..now };
+    assert_eq!(role_after(former, term, true), RoleName::Candidate, "a vote of another life");
+    assert_eq!(role_after(now, term, true), RoleName::Follower);
 }
 
 /// Of one command that is asked for twice the first is held, and the second has found room; then there is none.
