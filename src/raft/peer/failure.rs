@@ -26,7 +26,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether the command may have been applied, or may still be. `false` is a promise: not then, not later.
+    /// Whether the command may have been applied, or may still be. `false` is a promise: not then, not later. It speaks of
+    /// this call alone: another one of the same session and sequence, here or at another peer, may have been applied.
     #[must_use]
     pub const fn may_have_applied(self) -> bool {
         match self {
