@@ -47,7 +47,7 @@ pub struct Status {
     /// Snapshots that were received and installed since the start.
     pub snapshots_installed: u64,
     /// On a leader: how often it could not read what another member lacks, since the system had no more memory, or no
-    /// more files to open. It tries again.
+    /// more files to open. It tries again, for 20 election timeouts; then it ends, so that another may lead.
     pub starved: u64,
     /// Calls of `send` that took 10 ms or more since the start, by the member that the packet was for: `send` must not
     /// block, for heartbeats wait for it.

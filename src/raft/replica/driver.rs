@@ -24,6 +24,9 @@ const LAGGING: usize = 1_024;
 /// One word about slow calls of `send` in so long.
 const SELDOM: Duration = Duration::from_secs(1);
 
+/// A shortage that lasts for so many election timeouts is one that does not pass.
+const SHORTAGE_MAX: u32 = 20;
+
 /// What gathers in a turn, in buffers that are used again.
 #[derive(Debug, Default)]
 pub(super) struct Carried {
@@ -143,14 +146,29 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let first = range.start;
         match self.reader.read(range, bytes_max, &mut |entry| entries.push(entry)) {
             Ok(()) if are_of(&entries, first, &terms) => {
+                self.starved = None;
                 append.entries = entries.into();
                 self.outbox.say(to, life, Message::Append(append));
             }
             // A lost packet.
             Ok(()) | Err(Error::Gone) => {}
-            Err(error) if error.is_shortage() => self.shared.gauges.starved(),
+            Err(error) if error.is_shortage() => self.on_shortage(&error.to_string(), context),
             // Another may be able to read it, and leads only once this one does no more.
             Err(error) => context.raise(Command(Word::Disk(disk::Word::Failed(error.to_string())))),
+        }
+    }
+
+    /// What another member lacks cannot be read, for want of memory or of files to open: it is tried again. Where that does
+    /// not pass, another leads only once this one does no more.
+    pub(super) fn on_shortage(&mut self, why: &str, context: &mut Context<Self>) {
+        self.shared.gauges.starved();
+        let (now, election) = (context.now(), self.settings.election);
+        let goes_on = self.starved.filter(|(_, last)| now.since(*last) < 2 * election);
+        let since = goes_on.map_or(now, |(since, _)| since);
+        self.starved = Some((since, now));
+        if SHORTAGE_MAX * election <= now.since(since) {
+            let why = format!("{why}, for {:?}", now.since(since));
+            context.raise(Command(Word::Disk(disk::Word::Failed(why))));
         }
     }
 

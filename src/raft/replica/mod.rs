@@ -130,6 +130,8 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     led_by: Option<NodeId>,
     /// The mark that the receiver of snapshots knows.
     mark: LogId,
+    /// The system has been short since then, when what others lack was last to be read; and when that was.
+    starved: Option<(Time, Time)>,
     repeating: bool,
     draining: bool,
     /// When the state timeout is set to come.
@@ -165,6 +167,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             reads: BTreeMap::new(),
             reads_seen: 0,
             led_by: None,
+            starved: None,
             repeating: false,
             draining: false,
             alarm: None,

@@ -7,19 +7,17 @@
 
 use super::Word as ReplicaWord;
 use super::disk::Tended;
-use super::gauges::Gauges;
 use super::{Command, Replica};
 use crate::fsm::{Automaton, Context, End, Input as Inbox, WeakAddress};
 use crate::raft::consensus::{Input, Membership, Role};
 use crate::raft::machine::StateMachine;
 use crate::raft::storage::snapshot::SnapshotFile;
 use crate::raft::storage::{Disk, Error, Snapshots};
-use crate::raft::transfer::{Pace, Piece, Receiver, Sending, Taken, Verdict};
+use crate::raft::transfer::{Pace, Piece, Ready, Receiver, Sending, Taken, Verdict};
 use crate::raft::wire::{Body, Chunk, ChunkReply};
 use crate::raft::{Identity, LogId, NodeId, Term, Track};
 use bytes::Bytes;
 use std::io;
-use std::sync::Arc;
 
 /// While more pieces than these wait for the disk, further ones are dropped. A sender has four on their way.
 const CHUNKS_WAITING_MAX: usize = 16;
@@ -29,12 +27,14 @@ const CHUNKS_WAITING_MAX: usize = 16;
 pub(crate) enum Word {
     /// Send this to that peer.
     Say(NodeId, Body),
-    /// A snapshot from that peer is whole and durable here.
-    Ready { from: NodeId, term: Term, track: Track, at: LogId, membership: Bytes },
+    /// All that a snapshot from that peer covers is here.
+    Ready { from: NodeId, term: Term, track: Track, ready: Ready },
     /// That peer holds it, or did not answer.
     Over(NodeId, Track, Verdict),
     /// That peer's transfer has ended, perhaps without a word.
     Ended(NodeId, Track, End),
+    /// The system is short of what it takes to read one.
+    Short(String),
     /// The disk does not take what came, or what is to be sent is damaged.
     Failed(String),
 }
@@ -43,7 +43,7 @@ pub(crate) enum Word {
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Chunk(NodeId, Chunk),
-    /// A mark is durable.
+    /// The log was given a mark.
     Mark(LogId),
 }
 
@@ -65,8 +65,7 @@ impl<D: Disk, C: Send + 'static> Receive<D, C> {
             Ok(Some(Taken { reply, ready })) => {
                 tell(&self.replica, (self.say)(Word::Say(from, Body::ChunkReply(reply))));
                 if let Some(ready) = ready {
-                    let (at, membership) = (ready.at, ready.membership);
-                    let word = Word::Ready { from, term: chunk.term, track: chunk.track, at, membership };
+                    let word = Word::Ready { from, term: chunk.term, track: chunk.track, ready };
                     tell(&self.replica, (self.say)(word));
                 }
             }
@@ -111,7 +110,6 @@ pub(crate) struct Bring<D: Disk, C: Send + 'static> {
     snapshots: Snapshots<D>,
     replica: WeakAddress<C>,
     say: fn(Word) -> C,
-    gauges: Arc<Gauges>,
     under_way: Option<(SnapshotFile<D>, Sending)>,
 }
 
@@ -129,7 +127,7 @@ impl<D: Disk, C: Send + 'static> Bring<D, C> {
             Err(Error::Gone) => {}
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
             // It fails too, and the core begins another with the next heartbeat.
-            Err(error) if error.is_shortage() => self.gauges.starved(),
+            Err(error) if error.is_shortage() => tell(&self.replica, (self.say)(Word::Short(error.to_string()))),
             // Whoever waits for what cannot be read would wait for ever.
             Err(error) => tell(&self.replica, (self.say)(Word::Failed(error.to_string()))),
         }
@@ -142,6 +140,7 @@ impl<D: Disk, C: Send + 'static> Bring<D, C> {
             return self.end(Verdict::Failed, context);
         };
         while let Some(piece) = sending.piece(now) {
+            // Whatever it was that failed, the next transfer finds it as it opens the file.
             let Some(bytes) = read(file, piece) else { return self.end(Verdict::Failed, context) };
             let chunk = sending.chunk(piece, bytes);
             tell(&self.replica, (self.say)(Word::Say(to, Body::Chunk(chunk))));
@@ -206,6 +205,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if self.life_of(from.node) != Some(from.incarnation) {
             return;
         }
+        // Who is behind in term hears of it by other words first, and is sent this piece again.
+        if self.core.term() < chunk.term {
+            return;
+        }
         if self.core.is_installing() && chunk.at != self.core.log().snapshot() {
             return;
         }
@@ -244,8 +247,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let pace = Pace { chunk_bytes: self.settings.piece_bytes, ..usual };
         let errand = Errand { to, at, term, track, pace };
         let say = |word| Command(ReplicaWord::Transfer(word));
-        let (snapshots, gauges) = (self.snapshots.clone(), Arc::clone(&self.shared.gauges));
-        let bring = Bring { errand, snapshots, replica: context.weak(), say, gauges, under_way: None };
+        let bring = Bring { errand, snapshots: self.snapshots.clone(), replica: context.weak(), say, under_way: None };
         let sender = context.builder(bring, ()).name("transfer").guard(self.shared.guard()).spawn();
         context.watch(&sender, move |end| Command(ReplicaWord::Transfer(Word::Ended(to, track, end))));
         self.shared.can_kill(&sender);
@@ -259,22 +261,25 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     pub(super) fn on_transfer(&mut self, role: Role, word: Word, context: &mut Context<Self>) -> Role {
         match word {
             Word::Say(to, body) => {
+                if let Body::Chunk(_) = body {
+                    self.starved = None;
+                }
                 self.outbox.put(to, self.life_of(to), body);
                 role
             }
-            Word::Ready { from, term, track, at, membership } => {
-                let now = context.now();
-                let members = if membership.is_empty() {
-                    // A place up to the last mark: the core just acknowledges, and asks for no members.
-                    assert!(at.index <= self.core.commit(), "R19: {at:?} would be installed, and no file has come");
-                    Some(self.core.membership().clone())
-                } else {
-                    Membership::decode(&membership)
+            Word::Ready { from, term, track, ready } => {
+                let at = ready.at();
+                let members = match ready {
+                    Ready::Held(at) => {
+                        assert!(at.index <= self.core.commit(), "R19: {at:?} would be installed, and no file has come");
+                        Some(self.core.membership().clone())
+                    }
+                    Ready::Whole(snapshot) => Membership::decode(&snapshot.membership),
                 };
                 let Some(membership) = members else {
                     return self.fail(role, format!("the snapshot at {at:?} names no members"), context);
                 };
-                self.step(role, Input::SnapshotReady { from, term, track, at, membership }, now)
+                self.step(role, Input::SnapshotReady { from, term, track, at, membership }, context.now())
             }
             Word::Ended(to, track, End::Panicked(_)) => {
                 self.step(role, Input::SnapshotFailed { to, track }, context.now())
@@ -286,6 +291,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                     Verdict::Failed => Input::SnapshotFailed { to, track },
                 };
                 self.step(role, input, context.now())
+            }
+            Word::Short(why) => {
+                self.on_shortage(&why, context);
+                role
             }
             Word::Failed(why) => self.fail(role, format!("disk: {why}"), context),
         }
@@ -301,6 +310,7 @@ mod tests {
     use crate::raft::storage::snapshot::format;
     use crate::sync::lock::Lock;
     use std::io::Write;
+    use std::sync::Arc;
     use std::time::Duration;
 
     /// Hears what transfers say.
@@ -329,8 +339,7 @@ mod tests {
         let ear = time.spawn(Ear(Arc::clone(&heard)), ());
         let pace = Pace::new(Duration::from_millis(50), Duration::from_millis(300));
         let errand = Errand { to: NodeId(2), at, term: Term(1), track: Track(1), pace };
-        let (replica, gauges) = (ear.downgrade(), Arc::default());
-        let bring = Bring { errand, snapshots, replica, say: |word| word, gauges, under_way: None };
+        let bring = Bring { errand, snapshots, replica: ear.downgrade(), say: |word| word, under_way: None };
         let _bring = time.spawn(bring, ());
         time.run_for(Duration::from_millis(1), &mut ());
         std::mem::take(&mut *heard.lock())
@@ -352,6 +361,7 @@ mod tests {
         let heard = heard_of(|disk, name| disk.remove(name).expect("it is there"));
         assert!(failed(&heard), "one that was replaced stops nobody: {heard:?}");
         let heard = heard_of(|disk, _| disk.set_starved(true));
-        assert!(failed(&heard), "nor does one that may be read later: {heard:?}");
+        let (short, rest): (Vec<_>, Vec<_>) = heard.into_iter().partition(|word| matches!(word, Word::Short(_)));
+        assert!(short.len() == 1 && failed(&rest), "nor does one that may be read later: {short:?}, {rest:?}");
     }
 }

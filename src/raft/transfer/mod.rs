@@ -15,5 +15,5 @@ mod send;
 #[cfg(test)]
 mod tests;
 
-pub use receive::{Receiver, Taken};
+pub use receive::{Ready, Receiver, Taken};
 pub use send::{Pace, Piece, Sending, Verdict};

@@ -5,16 +5,35 @@ use crate::raft::storage::snapshot::Receiving;
 use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
 use crate::raft::{Index, LogId, Term};
-use bytes::Bytes;
 
 /// What follows from a piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// For the sender.
     pub reply: ChunkReply,
-    /// The snapshot is whole and durable: for the core, as `SnapshotReady`. Said for each piece that comes when it is:
-    /// it may be another leader who sends, and the core hears it twice without harm.
-    pub ready: Option<Snapshot>,
+    /// All of it is here: for the core, as `SnapshotReady`. Said for each piece that comes when it is: it may be another
+    /// leader who sends, and the core hears it twice without harm.
+    pub ready: Option<Ready>,
+}
+
+/// How all that a snapshot covers is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// The last mark is not behind this place: the core just acknowledges it.
+    Held(LogId),
+    /// As a file, whole and durable.
+    Whole(Snapshot),
+}
+
+impl Ready {
+    /// The last entry that is covered.
+    #[must_use]
+    pub fn at(&self) -> LogId {
+        match self {
+            Ready::Held(at) => *at,
+            Ready::Whole(snapshot) => snapshot.at,
+        }
+    }
 }
 
 /// Receives one snapshot at a time: the newest of the last leader that sends one. Whoever is newborn takes nothing.
@@ -27,8 +46,8 @@ pub struct Receiver<D: Disk> {
     current: Option<Receiving<D>>,
     /// The latest in which a piece came.
     term: Term,
-    /// The place of the last durable mark: no snapshot up to it is needed. By index alone: whoever sends a place of a former
-    /// term behind it, which no leader would, has not told us that we hold it.
+    /// The place of the last mark that was given to the log: no snapshot up to it is needed. By index alone: whoever sends a
+    /// place of a former term behind it, which no leader would, has not told us that we hold it.
     mark: Index,
 }
 
@@ -39,7 +58,7 @@ impl<D: Disk> Receiver<D> {
         Receiver { snapshots, current: None, term: Term(0), mark: mark.index }
     }
 
-    /// A mark has become durable: what is being received for a place up to it is given up.
+    /// The log is given a mark: what is being received for a place up to it is given up.
     pub fn on_mark(&mut self, mark: LogId) {
         self.mark = self.mark.max(mark.index);
         if self.current.as_ref().is_some_and(|current| current.at().index <= self.mark) {
@@ -55,13 +74,12 @@ impl<D: Disk> Receiver<D> {
     pub fn take(&mut self, chunk: &Chunk) -> Result<Option<Taken>, Error> {
         if chunk.at.index <= self.mark {
             mark!("chunk-of-what-is-held");
-            // The core holds this place already, and just acknowledges: it asks for no members.
-            let ready = Snapshot { at: chunk.at, membership: Bytes::new() };
-            return Ok(Some(Taken { reply: reply(chunk, chunk.total), ready: Some(ready) }));
+            let ready = Some(Ready::Held(chunk.at));
+            return Ok(Some(Taken { reply: reply(chunk, chunk.total), ready }));
         }
         let Some(current) = self.current(chunk)? else { return Ok(None) };
         let taken = current.chunk(chunk.offset, chunk.crc, &chunk.bytes);
-        let (wanted, ready) = (current.wanted(), current.ready().cloned());
+        let (wanted, ready) = (current.wanted(), current.ready().cloned().map(Ready::Whole));
         if let Err(error) = taken {
             self.current = None;
             return Err(error);
@@ -74,7 +92,7 @@ impl<D: Disk> Receiver<D> {
     fn current(&mut self, chunk: &Chunk) -> Result<Option<&mut Receiving<D>>, Error> {
         let known = self.current.as_ref().map(|current| (current.at(), current.total()));
         if known != Some((chunk.at, chunk.total)) {
-            if known.is_some_and(|(at, _)| (chunk.term, chunk.at) < (self.term, at)) {
+            if known.is_some_and(|(at, _)| (chunk.term, chunk.at.index) < (self.term, at.index)) {
                 mark!("chunk-of-an-older-snapshot");
                 return Ok(None);
             }

@@ -1,13 +1,13 @@
 //! Files over a network that loses, doubles and reorders, between disks that crash.
 
-use super::{Pace, Piece, Receiver, Sending, Verdict};
+use super::{Pace, Piece, Ready, Receiver, Sending, Verdict};
 use crate::mix::Draws;
 use crate::raft::storage::simulated::SimulatedDisk;
 use crate::raft::storage::snapshot::SnapshotFile;
+use crate::raft::storage::snapshot::tests::members;
 use crate::raft::storage::{Error, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
 use crate::raft::{ClusterId, LogId, Term, Time, Track};
-use bytes::Bytes;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,7 +119,7 @@ fn snapshots(disk: &Arc<SimulatedDisk>) -> Snapshots<SimulatedDisk> {
 /// A directory with one snapshot of so many bytes of state.
 fn holder(at: LogId, len: usize) -> Snapshots<SimulatedDisk> {
     let snapshots = snapshots(&Arc::new(SimulatedDisk::new(1)));
-    let mut taking = snapshots.take(at, Bytes::from_static(b"members")).unwrap();
+    let mut taking = snapshots.take(at, members()).unwrap();
     taking.write_all(&(0..len).map(|at| at as u8).collect::<Vec<_>>()).unwrap();
     taking.finish().unwrap();
     snapshots
@@ -188,7 +188,7 @@ fn a_file_arrives_whole_whatever_the_network_does() {
         assert!(0 < ready, "seed {seed}");
         to.crash();
         let newest = snapshots(&to).newest().unwrap().expect("it was durable when all of it was acknowledged");
-        assert_eq!((newest.at, &newest.membership[..]), (AT, &b"members"[..]), "seed {seed}");
+        assert_eq!((newest.at, newest.membership), (AT, members()), "seed {seed}");
     }
 }
 
@@ -218,6 +218,9 @@ fn a_newer_snapshot_takes_the_place_of_an_older_one_and_an_older_one_is_not_answ
     assert_eq!(receiver.take(&old[1]).unwrap(), None);
     let unfinished = crate::raft::storage::Disk::list(&*to).unwrap();
     assert_eq!(unfinished.len(), 1, "one unfinished file at a time: {unfinished:?}");
+    let farther = LogId::new(2, 1_000);
+    let sent = chunks(&holder(farther, 5_000), farther, TRACK);
+    assert_eq!(receiver.take(&sent[0]).unwrap().unwrap().reply.wanted, 1_000, "newer by its place");
 }
 
 #[test]
@@ -241,7 +244,7 @@ fn a_file_of_another_length_is_another_file_though_it_stands_at_the_same_place()
     receiver.take(&first[0]).unwrap().unwrap();
     assert_eq!(receiver.take(&second[1]).unwrap().unwrap().reply.wanted, 0, "nothing of it is here");
     let last = second.iter().map(|chunk| receiver.take(chunk).unwrap().unwrap()).last().unwrap();
-    assert_eq!((last.reply.wanted, last.ready.map(|ready| ready.at)), (second[0].total, Some(AT)));
+    assert_eq!((last.reply.wanted, last.ready.map(|ready| ready.at())), (second[0].total, Some(AT)));
     assert_eq!(snapshots(&to).open(AT).unwrap().total(), second[0].total);
 }
 
@@ -268,7 +271,7 @@ fn what_lies_below_the_last_mark_is_acknowledged_at_once() {
     receiver.on_mark(LogId::new(3, 600)); // an older one changes nothing
     assert_eq!(crate::raft::storage::Disk::list(&*to).unwrap(), [""; 0]);
     let taken = receiver.take(&old[2]).unwrap().unwrap();
-    assert_eq!((taken.reply.wanted, taken.ready.map(|ready| ready.at)), (old[2].total, Some(AT)));
+    assert_eq!((taken.reply.wanted, taken.ready), (old[2].total, Some(Ready::Held(AT))));
 }
 
 /// No leader has such a place: the core would install what no file is here of.

@@ -66,6 +66,28 @@ fn a_leader_whose_system_is_short_of_memory_or_files_goes_on_and_brings_others_w
     }
 }
 
+/// It would lead on, and commit nothing where others are needed that it cannot bring on.
+#[test]
+fn a_leader_whose_system_stays_short_ends_and_another_brings_others_what_they_lack() {
+    let entries: Tune = |builder| builder.tune(|options| options.cache_bytes = 0).snapshot_entries(1 << 40);
+    let snapshot: Tune = |builder| builder.tune(|options| options.margin = 10).snapshot_entries(50);
+    for tune in [entries, snapshot] {
+        let mut town = Town::new(5, 3, tune);
+        let leader = town.leader();
+        let behind = (leader + 1) % 3;
+        town.cut(behind);
+        (0..120).for_each(|number| assert!(town.add(leader, number).is_ok()));
+        town.run(Duration::from_secs(1));
+        town.disk(leader).set_starved(true);
+        town.heal();
+        town.run(Duration::from_secs(10));
+        let why = town.peer(leader).fault().map(|fault| fault.to_string()).unwrap_or_default();
+        assert!(why.contains(", for 6"), "{why:?}");
+        let last = |id| town.peer(id).status().last;
+        assert_eq!(last(behind), last((leader + 2) % 3));
+    }
+}
+
 #[test]
 fn a_read_that_was_refused_for_another_reason_leaves_its_place() {
     let mut town = Town::new(2, 1, |builder| builder.tickets(1));

@@ -84,7 +84,7 @@ fn a_packet_of_no_member_is_counted_and_moves_nothing() {
 }
 
 #[test]
-fn a_piece_of_a_snapshot_is_taken_from_a_member_as_it_lives_now_alone() {
+fn a_piece_of_a_snapshot_is_taken_from_a_member_as_it_lives_now_and_of_a_term_that_is_known_alone() {
     let mut town = Town::new(7, 3, |builder| builder);
     let leader = town.leader();
     let follower = (leader + 1) % 3;
@@ -92,10 +92,11 @@ fn a_piece_of_a_snapshot_is_taken_from_a_member_as_it_lives_now_alone() {
     let (now, bytes) = (town.peer(leader).identity(), Bytes::from_static(b"the beginning"));
     let (term, at) = (town.peer(leader).status().term, LogId::new(1, 1_000));
     let crc = crc32c::crc32c(&bytes);
-    let body = Body::Chunk(Chunk { term, track: Track(1), at, total: 100, offset: 0, crc, bytes });
+    let piece = Chunk { term, track: Track(1), at, total: 100, offset: 0, crc, bytes };
+    let unheard = Chunk { term: Term(term.0 + 1), ..piece.clone() };
     let former = Identity { incarnation: Incarnation(now.incarnation.0 ^ 1), ..now };
-    for (from, taken) in [(former, false), (now, true)] {
-        town.peer(follower).receive(town.forged(from, follower, &body));
+    for (from, piece, taken) in [(former, piece.clone(), false), (now, unheard, false), (now, piece, true)] {
+        town.peer(follower).receive(town.forged(from, follower, &Body::Chunk(piece)));
         town.run(Duration::from_millis(100));
         let files = town.disk(follower).list().unwrap();
         assert_eq!(files.iter().any(|name| name.ends_with(".received.tmp")), taken, "{files:?}");

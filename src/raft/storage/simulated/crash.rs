@@ -52,7 +52,7 @@ impl State {
             inode.crash(spares, sectors, draws, &mut crash);
         }
         self.crash_names(spares, &mut crash);
-        (self.fuse, self.struck, self.failure) = (None, None, None);
+        (self.fuse, self.struck, self.failure, self.starved) = (None, None, None, false);
         self.life += 1;
         self.collect();
         crash

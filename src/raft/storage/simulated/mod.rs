@@ -205,10 +205,10 @@ impl SimulatedDisk {
         self.state.lock().starved = starved;
     }
 
-    /// No fuse any more, and nothing that is to fail.
+    /// No fuse any more, nothing that is to fail, and a system that lacks nothing.
     pub fn mend(&self) {
         let mut state = self.state.lock();
-        (state.fuse, state.failure) = (None, None);
+        (state.fuse, state.failure, state.starved) = (None, None, false);
     }
 
     /// How many operations there were: makings, writes, syncs, renames, removals, syncs of the directory.

@@ -22,7 +22,7 @@ impl<D: Disk> SnapshotFile<D> {
     pub(super) fn open(shared: &Shared<D>, at: LogId) -> Result<SnapshotFile<D>, Error> {
         // Entered before it is opened: `keep` then leaves it alone.
         let handle = Arc::new(());
-        shared.ledger.lock().open.push((at, Arc::downgrade(&handle)));
+        shared.ledger.lock().opens(at, &handle);
         let file = shared.disk.open(&name(at), false).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::Gone,
             _ => error.into(),

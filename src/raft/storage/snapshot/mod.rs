@@ -14,7 +14,7 @@ pub(crate) mod format;
 mod receive;
 mod take;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use file::{SnapshotFile, State};
 pub use receive::Receiving;
@@ -51,6 +51,18 @@ struct Ledger {
     /// Open for a transfer or a restore.
     open: Vec<(LogId, Weak<()>)>,
     remarks: Vec<Remark>,
+}
+
+impl Ledger {
+    /// It is open while the handle lives.
+    fn opens(&mut self, at: LogId, handle: &Arc<()>) {
+        self.forget_closed();
+        self.open.push((at, Arc::downgrade(handle)));
+    }
+
+    fn forget_closed(&mut self) {
+        self.open.retain(|(_, handle)| handle.strong_count() != 0);
+    }
 }
 
 impl<D: Disk> Clone for Snapshots<D> {
@@ -135,7 +147,7 @@ impl<D: Disk> Snapshots<D> {
         let held = self.held()?;
         let mut ledger = self.shared.ledger.lock();
         ledger.kept = ledger.kept.max(at.index);
-        ledger.open.retain(|(_, handle)| handle.strong_count() != 0);
+        ledger.forget_closed();
         let stays = |other: &LogId| {
             let under_way = at.index < other.index && ledger.fresh.contains(other);
             *other == at || under_way || ledger.open.iter().any(|(open, _)| open == other)

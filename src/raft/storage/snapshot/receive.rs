@@ -3,6 +3,7 @@
 use super::Shared;
 use super::format::{self, name};
 use crate::raft::LogId;
+use crate::raft::consensus::Membership;
 use crate::raft::mark::mark;
 use crate::raft::storage::{Disk, Error, Snapshot};
 use std::io;
@@ -29,11 +30,11 @@ impl<D: Disk> Receiving<D> {
         let mut receiving = Receiving { shared, at, total, unfinished, file: None, have: 0, ready: None };
         if receiving.shared.disk.list()?.contains(&name(at)) {
             match receiving.shared.verify(at) {
-                Ok(whole) => {
+                Ok(whole) if names_members(&whole) => {
                     mark!("snapshot-is-here-already");
                     receiving.ready = Some(whole);
                 }
-                Err(Error::Corrupt(_)) => {}
+                Ok(_) | Err(Error::Corrupt(_)) => {}
                 // Removed meanwhile, for a newer one.
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -90,14 +91,15 @@ impl<D: Disk> Receiving<D> {
     fn complete(&mut self) -> Result<(), Error> {
         let Some(file) = self.file.take() else { return Ok(()) };
         match self.shared.judge(self.at, format::verify(&*self.shared.disk, &file)) {
-            Ok(whole) => {
+            Ok(whole) if names_members(&whole) => {
                 self.shared.publish(&file, &self.unfinished, self.at)?;
                 self.ready = Some(whole);
                 Ok(())
             }
             Err(Error::Io(error)) => Err(error.into()),
-            // Whoever sent it, sent another file under this name: one more attempt is all that can be made.
-            Err(_) => self.begin(),
+            // Whoever sent it, sent another file under this name, or one that no start could read: one more attempt is all that
+            // can be made.
+            Ok(_) | Err(_) => self.begin(),
         }
     }
 
@@ -111,6 +113,10 @@ impl<D: Disk> Receiving<D> {
         self.file = Some(self.shared.disk.open(&self.unfinished, true)?);
         Ok(())
     }
+}
+
+fn names_members(snapshot: &Snapshot) -> bool {
+    Membership::decode(&snapshot.membership).is_some()
 }
 
 impl<D: Disk> Drop for Receiving<D> {

@@ -1,6 +1,8 @@
 use super::format::{CHUNK, CHUNK_HEAD, FOOTER, name, parse};
 use super::*;
 use crate::mix::Draws;
+use crate::raft::NodeId;
+use crate::raft::consensus::Membership;
 use crate::raft::storage::simulated::Operation;
 use crate::raft::storage::{SimulatedDisk, Snapshot};
 use std::io::{self, Read, Write};
@@ -17,13 +19,18 @@ fn empty() -> (Arc<SimulatedDisk>, Snapshots<SimulatedDisk>) {
     (disk, snapshots)
 }
 
+/// As a snapshot has them.
+pub(crate) fn members() -> Bytes {
+    Membership::of_voters([(NodeId(1), "there")]).encode().into()
+}
+
 fn noise(len: usize) -> Vec<u8> {
     let mut draws = Draws::new(len as u64);
     (0..len).map(|_| draws.bits() as u8).collect()
 }
 
 fn take<D: Disk>(snapshots: &Snapshots<D>, index: u64, state: &[u8]) -> Snapshot {
-    let mut taking = snapshots.take(LogId::new(1, index), Bytes::from_static(b"members")).unwrap();
+    let mut taking = snapshots.take(LogId::new(1, index), members()).unwrap();
     taking.write_all(state).unwrap();
     taking.finish().unwrap()
 }
@@ -47,7 +54,7 @@ fn a_state_of_any_length_comes_back_whole() {
         assert_eq!(snapshots.newest().unwrap(), Some(taken.clone()));
         assert!(state(&snapshots, taken.at).unwrap() == noise(len), "{len} bytes");
         let chunks = len.div_ceil(CHUNK);
-        let expected = 64 + 7 + chunks * CHUNK_HEAD + len + FOOTER;
+        let expected = 64 + members().len() + chunks * CHUNK_HEAD + len + FOOTER;
         assert_eq!(snapshots.open(taken.at).unwrap().total(), expected as u64);
     }
 }
@@ -169,7 +176,7 @@ fn a_snapshot_arrives_in_pieces_and_is_ready_once_it_is_durable() {
         receiving.chunk(wanted, sum, piece).unwrap();
     }
     assert_eq!(receiving.wanted(), file.len() as u64);
-    let whole = Snapshot { at, membership: Bytes::from_static(b"members") };
+    let whole = Snapshot { at, membership: members() };
     assert_eq!(receiving.ready(), Some(&whole));
     disk.crash();
     assert_eq!(on(&disk).newest().unwrap(), Some(whole));
@@ -199,6 +206,24 @@ fn a_file_that_is_complete_and_wrong_is_begun_again() {
     assert_eq!(names(&disk), [name(at)]);
 }
 
+/// Whoever started from it would be told that its store cannot be read, for ever.
+#[test]
+fn a_whole_file_that_names_no_members_is_no_snapshot_to_receive() {
+    for membership in [Bytes::new(), Bytes::from_static(b"members")] {
+        let (there, at) = (empty(), LogId::new(1, 9));
+        there.1.take(at, membership).unwrap().finish().unwrap();
+        let file = there.0.content(&name(at)).unwrap();
+        let (disk, snapshots) = empty();
+        let mut receiving = snapshots.receive(at, file.len() as u64).unwrap();
+        receiving.chunk(0, crc32c::crc32c(&file), &file).unwrap();
+        assert_eq!((receiving.wanted(), receiving.ready()), (0, None));
+        drop(receiving);
+        assert_eq!(names(&disk), [""; 0]);
+        let held = there.1.receive(at, file.len() as u64).unwrap();
+        assert_eq!((held.wanted(), held.ready()), (0, None), "as a former version may have kept one");
+    }
+}
+
 #[test]
 fn a_snapshot_that_is_here_already_is_ready_at_once() {
     let (_, snapshots) = empty();
@@ -226,6 +251,16 @@ fn keeping_one_removes_older_ones_and_spares_newer_ones_and_those_that_are_open(
     on(&disk).keep(LogId::new(1, 3)).unwrap();
     assert_eq!(names(&disk), [name(LogId::new(1, 3))]);
     assert!(matches!(on(&disk).open(LogId::new(1, 4)), Err(Error::Gone)));
+}
+
+/// A leader whose system is short tries again with each heartbeat.
+#[test]
+fn what_could_not_be_opened_is_forgotten() {
+    let (disk, snapshots) = empty();
+    let at = take(&snapshots, 9, b"state").at;
+    disk.set_starved(true);
+    (0..100).for_each(|_| assert!(snapshots.open(at).is_err_and(|error| error.is_shortage())));
+    assert_eq!(snapshots.shared.ledger.lock().open.len(), 1);
 }
 
 #[test]
