@@ -1,3 +1,5 @@
+//! Histories of lives that are bound or born as none may be.
+
 use super::*;
 
 #[test]
