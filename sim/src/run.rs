@@ -342,6 +342,7 @@ impl World {
             commits: check.committed(),
             repeated: check.repeated,
             alike: check.alike,
+            tables: check.tables,
             acknowledged: self.answers.count(),
             reads: counts.reads,
             unread: counts.unread,

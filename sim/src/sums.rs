@@ -192,6 +192,8 @@ sums! {
     repeated,
     /// Snapshots of a place of which another peer had one.
     alike,
+    /// Session tables of the first snapshot of a place, held against the one beside the peers.
+    tables,
 }
 
 #[cfg(test)]

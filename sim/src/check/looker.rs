@@ -1,6 +1,6 @@
 //! Looks over one replica's shoulder.
 
-use super::{Check, FileSums};
+use super::Check;
 use crate::marks::quietly;
 use crate::parts::{Part, enter};
 use crate::shared::Shared;
@@ -69,10 +69,8 @@ impl Observer for Looker {
         {
             self.before = Some(Box::new((core.clone(), role.clone())));
         }
-        if let Input::Snapshotted { at, .. } | Input::SnapshotReady { at, .. } = input
-            && let Some(sums) = FileSums::of(&self.disk, *at)
-        {
-            self.check.lock().holds(self.node, *at, sums);
+        if let Input::Snapshotted { at, .. } | Input::SnapshotReady { at, .. } = input {
+            self.check.lock().holds(self.node, *at, &self.disk);
         }
         if self.samples() {
             let mut copy = core.clone();

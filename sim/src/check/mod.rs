@@ -12,6 +12,7 @@ mod control;
 mod history;
 mod looker;
 mod reference;
+mod sessions;
 mod snapshots;
 mod wasted;
 
@@ -21,7 +22,7 @@ pub use control::{Control, Undisturbed};
 pub use history::History;
 pub use looker::Looker;
 pub use reference::Reference;
-pub use snapshots::FileSums;
+use snapshots::FileSums;
 pub use wasted::Patience;
 
 use crate::marks::quietly;
@@ -61,6 +62,8 @@ pub struct Check {
     snapshots: BTreeMap<LogId, (NodeId, FileSums)>,
     /// How many snapshots were of a place of which there was one before.
     pub alike: u64,
+    /// How many session tables in snapshots were held against the reference's.
+    pub tables: u64,
     /// Of each peer that is not born whom it has said to wait for, and who knows another life of it.
     waits: BTreeMap<NodeId, (BTreeSet<NodeId>, BTreeSet<NodeId>)>,
     /// What has gone to peers that are down.

@@ -7,12 +7,13 @@
 //! Peers that all do the same wrong thing agree with each other. They do not agree with this.
 
 use super::answers::REFERENCE;
+use super::sessions::Session;
 use super::{Check, State, agree};
 use crate::client::{Came as Told, Of};
 use crate::lists::{Change, Lists, Seen};
 use rsm::raft::consensus::Record;
 use rsm::raft::invariants::Ghost;
-use rsm::raft::machine::{Applied, Caller, Codec, Nonce, Open, StateMachine};
+use rsm::raft::machine::{Applied, Caller, Codec, Open, StateMachine};
 use rsm::raft::{Entry, EntryKind, Failure, Index, Term};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -29,19 +30,6 @@ pub enum Came {
     Expired,
 }
 
-/// One caller's past.
-#[derive(Debug)]
-struct Session {
-    id: u64,
-    nonce: Nonce,
-    window: u64,
-    low: u64,
-    /// The last entry that has named it.
-    used: Index,
-    /// The numbers that took effect, from `low` on.
-    taken: Vec<u64>,
-}
-
 /// The state that all peers must come to.
 #[derive(Debug, Default)]
 pub struct Reference {
@@ -50,7 +38,11 @@ pub struct Reference {
     written: VecDeque<Vec<Entry>>,
     /// By place, the first being 1.
     came: Vec<Came>,
-    sessions: Vec<Session>,
+    /// By place too, the sum of the digests of the sessions that are held then.
+    tables: Vec<u64>,
+    pub(super) sessions: Vec<Session>,
+    /// The sum of their digests.
+    table: u64,
     /// Session and number of what has expired.
     expired: BTreeSet<(u64, u64)>,
     lists: Lists,
@@ -81,6 +73,12 @@ impl Reference {
         self.came.get(usize::try_from(index.checked_sub(1)?).ok()?).copied()
     }
 
+    /// What the sessions come to that are held there.
+    #[must_use]
+    pub fn table_at(&self, index: Index) -> Option<u64> {
+        self.tables.get(usize::try_from(index.0.checked_sub(1)?).ok()?).copied()
+    }
+
     /// Whether some entry of this name has expired.
     #[must_use]
     pub fn has_expired(&self, caller: Caller) -> bool {
@@ -106,57 +104,66 @@ impl Reference {
         while let Some(term) = ghost.term_at(self.applied().next()) {
             let mut here = self.written.front().into_iter().flatten();
             let Some(entry) = here.find(|entry| entry.term == term).cloned() else { return };
-            let came = self.apply(&entry, self.applied().next(), term);
-            self.came.push(came);
+            self.goes_on(&entry, term);
             self.written.pop_front();
         }
+    }
+
+    /// This is committed next.
+    pub(super) fn goes_on(&mut self, entry: &Entry, term: Term) {
+        let came = self.apply(entry, self.applied().next(), term);
+        self.came.push(came);
+        self.tables.push(self.table);
     }
 
     fn apply(&mut self, entry: &Entry, index: Index, term: Term) -> Came {
         match entry.kind {
             EntryKind::Blank | EntryKind::Membership => Came::Nothing,
             EntryKind::Open => Open::of(&entry.bytes).map_or(Came::Nothing, |open| self.open(open, index)),
-            EntryKind::Command => {
-                let Some((caller, command)) = Caller::of(&entry.bytes) else { return Came::Nothing };
-                let came = self.judge(caller, index);
-                match Change::from_bytes(command).filter(|_| came.is_none()) {
-                    Some(change) => Came::Changed(self.lists.apply(change, Applied::new(index, term))),
-                    None => came.unwrap_or(Came::Nothing),
+            EntryKind::Command => Caller::of(&entry.bytes).map_or(Came::Nothing, |(caller, command)| {
+                let came = self.command(caller, command, Applied::new(index, term));
+                if came == Came::Expired {
+                    self.expired.insert((caller.session.0, caller.sequence));
                 }
-            }
+                came
+            }),
         }
     }
 
     fn open(&mut self, Open { nonce, window }: Open, index: Index) -> Came {
-        if let Some(session) = self.sessions.iter_mut().find(|session| session.nonce == nonce) {
-            session.used = index;
-            return Came::Opened;
-        }
-        while self.sessions_max <= self.sessions.len() {
-            let oldest = (0..self.sessions.len()).min_by_key(|&nth| self.sessions[nth].used);
-            oldest.map(|nth| self.sessions.swap_remove(nth));
-        }
-        self.sessions.push(Session { id: index.0, nonce, window, low: 0, used: index, taken: Vec::new() });
+        let known = self.sessions.iter().position(|session| session.nonce == nonce);
+        let nth = known.unwrap_or_else(|| {
+            while self.sessions_max <= self.sessions.len() {
+                let oldest = (0..self.sessions.len()).min_by_key(|&nth| self.sessions[nth].used);
+                let gone = oldest.map_or(0, |nth| self.sessions.swap_remove(nth).digest());
+                self.table = self.table.wrapping_sub(gone);
+            }
+            self.sessions.push(Session::new(index, nonce, window));
+            self.sessions.len() - 1
+        });
+        self.sessions[nth].used = index;
+        self.renew(nth);
         Came::Opened
     }
 
-    /// `None`: it takes effect.
-    fn judge(&mut self, caller: Caller, index: Index) -> Option<Came> {
-        let Caller { session, sequence, low } = caller;
-        if let Some(held) = self.sessions.iter_mut().find(|held| held.id == session.0) {
-            (held.used, held.low) = (index, held.low.max(low));
-            let least = held.low;
-            held.taken.retain(|taken| least <= *taken);
-            if held.taken.contains(&sequence) {
-                return Some(Came::Nothing);
-            }
-            if least <= sequence && sequence < least.saturating_add(held.window) {
-                held.taken.push(sequence);
-                return None;
-            }
-        }
-        self.expired.insert((session.0, sequence));
-        Some(Came::Expired)
+    fn command(&mut self, caller: Caller, command: &[u8], at: Applied) -> Came {
+        let nth = self.sessions.iter().position(|session| session.id == caller.session.0);
+        let Some(nth) = nth else { return Came::Expired };
+        let came = self.sessions[nth].judge(caller, at.index).unwrap_or_else(|| {
+            Change::from_bytes(command).map_or(Came::Nothing, |change| {
+                let seen = self.lists.apply(change, at);
+                self.sessions[nth].keep(caller.sequence, at.index, seen);
+                Came::Changed(seen)
+            })
+        });
+        self.renew(nth);
+        came
+    }
+
+    /// An entry has named this session.
+    fn renew(&mut self, nth: usize) {
+        let (before, now) = self.sessions[nth].renew();
+        self.table = self.table.wrapping_sub(before).wrapping_add(now);
     }
 }
 
@@ -213,7 +220,7 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rsm::raft::machine::SessionId;
+    use rsm::raft::machine::{Nonce, SessionId};
 
     const MAX: usize = 2;
 
@@ -230,10 +237,7 @@ mod tests {
     /// What these come to, one after the other.
     fn came(entries: &[Entry]) -> (Vec<Came>, Reference) {
         let mut reference = Reference::new(MAX);
-        for entry in entries {
-            let came = reference.apply(entry, reference.applied().next(), Term(1));
-            reference.came.push(came);
-        }
+        entries.iter().for_each(|entry| reference.goes_on(entry, Term(1)));
         (reference.came.clone(), reference)
     }
 

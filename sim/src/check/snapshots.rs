@@ -5,7 +5,8 @@
 //!   └─────── under one sum, at its end ──────┘           └── of the state: lists, sessions, replies ──┘
 //! ```
 //! Nothing in a file says who wrote it, and one that a peer has begun to take in from one it goes on taking in from
-//! another. A file's own sums stand for all that is in it: they are read where it is taken or has come, and no byte more.
+//! another. A file's own sums stand for all that is in it: they are read where it is taken or has come, and of the first of
+//! a place its sessions besides.
 
 use super::Check;
 use rsm::raft::storage::SimulatedDisk;
@@ -13,32 +14,40 @@ use rsm::raft::{LogId, NodeId};
 
 /// The sums of a snapshot's file: at the end of its head, and its footer. `docs/log-format.md` has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileSums {
+pub(super) struct FileSums {
     /// Of the head and of the membership behind it.
     head: [u8; 4],
     /// How many bytes of state, in how many chunks, and the sum of their sums.
     footer: [u8; 24],
 }
 
+/// What the file of the snapshot of this place is called.
+fn name(at: LogId) -> String {
+    format!("snap-{:016x}-{:016x}", at.index.0, at.term.0)
+}
+
 /// So long is a head.
-const HEAD: usize = 64;
+pub(super) const HEAD: usize = 64;
 
 impl FileSums {
-    /// Of the snapshot of this place on this disk; none if it is not there any more, or a bit of that disk has changed.
-    #[must_use]
-    pub fn of(disk: &SimulatedDisk, at: LogId) -> Option<FileSums> {
-        let name = format!("snap-{:016x}-{:016x}", at.index.0, at.term.0);
+    /// Of the snapshot of this name on this disk; none if it is not there any more, or a bit of that disk has changed.
+    fn of(disk: &SimulatedDisk, name: &str) -> Option<FileSums> {
         let (mut head, mut footer) = ([0; HEAD], [0; 24]);
-        let is_there = !disk.has_rotten() && disk.ends(&name, &mut head, &mut footer);
+        let is_there = !disk.has_rotten() && disk.ends(name, &mut head, &mut footer);
         let head = head.last_chunk().copied().filter(|_| is_there)?;
         Some(FileSums { head, footer })
     }
 }
 
 impl Check {
-    /// R18: a node has taken the snapshot of this place, or was brought it, and its file says this of itself.
-    pub fn holds(&mut self, node: NodeId, at: LogId, sums: FileSums) {
-        let (first, before) = *self.snapshots.entry(at).or_insert((node, sums));
+    /// R18: a node has taken the snapshot of this place, or was brought it, and this is its disk.
+    pub fn holds(&mut self, node: NodeId, at: LogId, disk: &SimulatedDisk) {
+        let name = name(at);
+        let Some(sums) = FileSums::of(disk, &name) else { return };
+        let Some(&(first, before)) = self.snapshots.get(&at) else {
+            self.snapshots.insert(at, (node, sums));
+            return self.fits_the_table(node, at, (disk, &name));
+        };
         self.alike += u64::from(first != node);
         if before != sums {
             let what = format!("the snapshot of {at:?} is {sums:02x?} on {node}, and was {before:02x?} on {first}");
@@ -79,7 +88,7 @@ mod tests {
         let broken = |other: &SimulatedDisk| {
             let mut check = Check::default();
             for (node, disk) in [(0, &*disk(b"members", 1, b"sessions")), (1, other)] {
-                check.holds(NodeId(node), AT, FileSums::of(disk, AT).expect("it is there"));
+                check.holds(NodeId(node), AT, disk);
             }
             assert_eq!(check.alike, 1);
             check.broken().map(|violation| violation.rule)
@@ -93,10 +102,10 @@ mod tests {
     #[test]
     fn of_a_disk_that_has_rotted_and_of_a_file_that_is_gone_nothing_is_asked() {
         let disk = disk(b"members", 1, b"sessions");
-        assert_eq!(FileSums::of(&disk, LogId::new(2, 8)), None);
-        assert!(FileSums::of(&disk, AT).is_some());
-        assert!(disk.rot("snap-0000000000000007-0000000000000002", 70, 1));
-        assert_eq!(FileSums::of(&disk, AT), None);
+        assert_eq!(FileSums::of(&disk, &name(LogId::new(2, 8))), None);
+        assert!(FileSums::of(&disk, &name(AT)).is_some());
+        assert!(disk.rot(&name(AT), 70, 1));
+        assert_eq!(FileSums::of(&disk, &name(AT)), None);
     }
 
     #[test]
@@ -104,9 +113,11 @@ mod tests {
         let case = |seed: u64| {
             let mut case = Case::new(seed, Duration::from_secs(2));
             (case.swarm.nodes, case.swarm.snapshot_entries) = (3, 4);
-            case.unaimed().run()
+            let sums = case.unaimed().run().sums;
+            (sums.alike, sums.tables)
         };
-        let alike: u64 = (0..4).map(|seed| case(seed).sums.alike).sum();
+        let (alike, tables) = (0..4).map(case).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         assert!(10 <= alike, "{alike} snapshots of a place of which there was one");
+        assert!(10 <= tables, "{tables} session tables held against the reference's");
     }
 }
