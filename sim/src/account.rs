@@ -96,7 +96,14 @@ impl World {
         let (most, mut check) = (self.timeout(), self.check.lock());
         self.answers.resolved(&mut check, call, most);
         match outcome {
-            Ok((index, _)) => self.answers.answered(&mut check, call, of, index),
+            Ok((index, _)) => {
+                let committed = check.committed();
+                if committed < index {
+                    let why = format!("a caller was told of index {index}, of which {committed} are committed");
+                    check.break_rule("R15", why);
+                }
+                self.answers.answered(&mut check, call, of, index);
+            }
             Err(why) => {
                 let (node, life) = self.answers.asked(call);
                 let asked = self.nodes[node].has_come_to(life);

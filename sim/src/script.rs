@@ -287,3 +287,27 @@ impl World {
         refused.for_each(|value| self.answers.refused(value.number));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lists::Seen;
+    use crate::plan::{Families, swarm};
+    use rsm::fsm::VirtualTime;
+
+    #[test]
+    fn r15_nobody_whose_calls_are_written_down_is_told_of_what_is_not_committed() {
+        let told = |index: u64| {
+            let mut swarm = swarm(3);
+            (swarm.nodes, swarm.families) = (3, Families::default());
+            let mut world = World::new(3, swarm, Vec::new(), &VirtualTime::new(3));
+            let (place, call) = (world.answers.reads(0), world.answers.opened(0));
+            let (_, tell) = world.script.ticket(Wanted::Read { list: 0, floor: 0, place }, call);
+            tell(Ok((index, Came::Seen(Seen::default()))));
+            world.hear();
+            let check = world.check.lock();
+            check.broken().map(|violation| violation.rule)
+        };
+        assert_eq!((told(0), told(9)), (None, Some("R15")));
+    }
+}
