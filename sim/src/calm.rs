@@ -23,6 +23,7 @@ pub use calms::Calms;
 use crate::net::Weather;
 use crate::node::Node;
 use crate::plan::{MS, Shape};
+use crate::script;
 use crate::stream::{Purpose, Ratio, fate, stream};
 use crate::world::World;
 use rsm::fsm::VirtualTime;
@@ -168,8 +169,9 @@ impl Phase<'_> {
         self.until(self.hard(), "fresh commit", |phase| committed < phase.committed())
     }
 
-    /// Clients have an answer, or none at the deadline; then the same again, which a healthy core answers. So is whatever else
-    /// they have asked of its peers, which still says something until then.
+    /// Each client is answered, at its deadline at the latest, and repeats what was given up, which a healthy core answers. So
+    /// are calls for which no client waits: one of two copies, one that was forgotten, one of this phase. Whoever is outside
+    /// the core may go on owing its answers.
     fn rest(&mut self) -> Option<()> {
         self.world.is_at_rest = true;
         self.world.wake();
@@ -351,10 +353,10 @@ impl Phase<'_> {
     }
 
     /// Something to commit, whatever clients are waiting for.
-    fn propose(&self, node: Option<usize>) {
-        let node = node.and_then(|node| self.world.nodes.get(node));
-        if let Some(process) = node.and_then(|node| node.process.as_ref()) {
-            process.peer.open_then(|_| ());
+    fn propose(&mut self, node: Option<usize>) {
+        if let Some(node) = node {
+            let session = format!("calm {}", self.world.script.calls());
+            let _ = self.world.ask(node, &script::Call::Open(session)); // nobody is asked who is down
         }
     }
 

@@ -99,8 +99,8 @@ fn broken(happens: Happens, ask: Ask) -> Option<String> {
     broken_rule(happens, ask).filter(|(rule, _)| rule == "liveness").map(|(_, sentence)| sentence)
 }
 
-/// What is asked of them here is judged as what clients ask: a read from before what somebody was told of, and a call that
-/// is given up too early.
+/// What is asked of them here is judged as what clients ask: a read from before what somebody was told of, a call that is
+/// given up too early, and one that is answered too late.
 #[test]
 fn r17_r21_what_each_peer_is_asked_in_a_calm_phase() {
     let foretold: Happens = |phase| {
@@ -110,17 +110,29 @@ fn r17_r21_what_each_peer_is_asked_in_a_calm_phase() {
         answers.resolved(check, call, u64::MAX);
         answers.answered(check, call, Of::Change(None), 1 << 40);
     };
+    // Their own patience is another one than this.
     let hasty: Happens = |phase| {
-        be_still(phase);
-        cut_all(phase);
-        phase.world.swarm = Arc::new(Swarm { timeout: Duration::from_secs(60), ..(*phase.world.swarm).clone() });
+        mute(phase);
+        be_patient(phase, Duration::from_secs(60));
+    };
+    let tardy: Happens = |phase| {
+        mute(phase);
+        be_patient(phase, Duration::ZERO);
     };
     for ask in [(|phase| phase.be_asked()) as Ask, |phase| phase.drain()] {
         let rule = |happens| broken_rule(happens, ask).map(|(rule, _)| rule);
         assert_eq!((rule(be_still), rule(foretold)), (None, Some("R17".to_owned())));
     }
-    let asked = broken_rule(hasty, |phase| phase.be_asked());
-    assert_eq!(asked.as_ref().map(|(rule, _)| rule.as_str()), Some("R21"), "{asked:?}");
+    let propose: Ask = |phase| {
+        phase.propose(Some(0));
+        phase.rest()
+    };
+    assert_eq!(broken_rule(be_still, propose), None);
+    // Who was told to end may give up whatever it was asked for, at any time.
+    let calls: [(Happens, Ask); 3] =
+        [(hasty, |phase| phase.be_asked()), (hasty, propose), (tardy, |phase| phase.drain())];
+    let rules = calls.map(|(happens, ask)| broken_rule(happens, ask).map(|(rule, _)| rule));
+    assert_eq!(rules, [(); 3].map(|()| Some("R21".to_owned())));
 }
 
 fn nothing(_: &mut Phase<'_>) {}
@@ -132,6 +144,16 @@ fn wait(phase: &mut Phase<'_>) {
 fn be_still(phase: &mut Phase<'_>) {
     phase.world.is_at_rest = true;
     wait(phase);
+}
+
+fn mute(phase: &mut Phase<'_>) {
+    be_still(phase);
+    cut_all(phase);
+}
+
+/// Whoever judges takes this for the time after which a call is given up.
+fn be_patient(phase: &mut Phase<'_>, timeout: Duration) {
+    phase.world.swarm = Arc::new(Swarm { timeout, ..(*phase.world.swarm).clone() });
 }
 
 fn cut_all(phase: &mut Phase<'_>) {
@@ -172,10 +194,6 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     let strangers: Happens = |phase| {
         let leader = phase.world.leader().expect("one leads");
         phase.core.remove(&leader);
-    };
-    let mute: Happens = |phase| {
-        be_still(phase);
-        cut_all(phase);
     };
     let impatient: Happens = |phase| {
         cut_a_follower(phase);
@@ -246,7 +264,13 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     let hurried: Happens = |phase| {
         cut_a_follower(phase);
         phase.t_max *= 10;
-        phase.world.swarm = Arc::new(Swarm { timeout: Duration::from_millis(70), ..(*phase.world.swarm).clone() });
+        be_patient(phase, Duration::from_millis(70));
     };
     assert_eq!(broken(hurried, asked), None);
+    // Who is no part of the core may owe an answer for as long as it likes.
+    let elsewhere: Happens = |phase| {
+        phase.core.remove(&2);
+        phase.world.answers.opened(2);
+    };
+    assert_eq!(broken(elsewhere, rest), None);
 }
