@@ -56,8 +56,7 @@ mod tests {
         let packet = Bytes::copy_from_slice(packer.seal());
         assert_eq!(crate::check::bodies(&packet, NodeId(1)).collect::<Vec<Body>>().len(), 1);
         world.nodes[1].kill();
-        let probes = 4;
-        (0..window + probes).for_each(|_| world.may_be_wasted(0, 1, &packet));
+        (0..window + Patience::PROBES).for_each(|_| world.may_be_wasted(0, 1, &packet));
         world.nodes[1].disk.fail(Operation::Read, 0);
         assert!(world.nodes[1].start().is_err());
         assert_eq!(world.check.lock().broken(), None);

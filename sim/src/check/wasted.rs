@@ -13,8 +13,6 @@ use rsm::raft::consensus::Message;
 use rsm::raft::wire::Body;
 use std::collections::BTreeMap;
 
-/// A few appends beside a window: one whose entries are read back from the disk, a probe; none of 250 seeds has needed one.
-const PROBES: u64 = 4;
 /// Twice as many pieces of a snapshot as may be on their way, and so many heartbeats beside those of a transfer's patience.
 const PIECES: u64 = 8;
 const BEATS: u64 = 4;
@@ -47,6 +45,12 @@ pub struct Patience {
     pub beats: u64,
 }
 
+impl Patience {
+    /// A few appends beside a window: one whose entries are read back from the disk, a probe; none of 250 seeds has needed
+    /// one.
+    pub(crate) const PROBES: u64 = 4;
+}
+
 impl Check {
     /// A packet for a peer that is down carries this; that peer's last process had this number, and so many inputs wait at
     /// the sender.
@@ -62,7 +66,7 @@ impl Check {
             *gone = new();
         }
         (gone.appends, gone.pieces) = (gone.appends + appends, gone.pieces + pieces);
-        let most_appends = (1 + gone.heard) * (patience.window + PROBES);
+        let most_appends = (1 + gone.heard) * (patience.window + Patience::PROBES);
         let most_pieces = (1 + gone.heard) * PIECES * (patience.beats + BEATS);
         if most_appends < gone.appends || most_pieces < gone.pieces {
             let ((from, to), most) = (way, (most_appends, most_pieces));
