@@ -156,7 +156,7 @@ pub fn swarm(seed: u64) -> Swarm {
         // Without faults none is evicted: there are as many as clients and peers.
         sessions_max: 4 + draws.below(60) as usize + if is_control { 32 + nodes } else { 0 },
         clients: clients as usize,
-        kinds: kinds(seed, is_control, all),
+        kinds: if is_control { kinds_in_peace() } else { kinds(seed, all) },
         rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(3),
         tickets,
         inbox,
@@ -186,11 +186,7 @@ pub fn swarm(seed: u64) -> Swarm {
 
 /// Each kind of client with a chance of one half, and always one of those that each cluster has: a bug of one kind shows
 /// where no other is in its way.
-fn kinds(seed: u64, is_control: bool, all: bool) -> Vec<Kind> {
-    if is_control {
-        // None costs another its session.
-        return KINDS.map(|kind| if kind == Kind::Flooder { Kind::Writer } else { kind }).to_vec();
-    }
+fn kinds(seed: u64, all: bool) -> Vec<Kind> {
     let mut draws = stream(seed, Purpose::Swarm, 5);
     let (on, mut kinds) = (draws.bits(), KINDS.to_vec());
     kinds.retain(|&kind| all || (on >> kind as u64) & 1 == 1);
@@ -200,6 +196,11 @@ fn kinds(seed: u64, is_control: bool, all: bool) -> Vec<Kind> {
         kinds.push(busy[draws.below(busy.len() as u64) as usize]);
     }
     kinds
+}
+
+/// All kinds, but for those that cost another its session.
+fn kinds_in_peace() -> Vec<Kind> {
+    KINDS.map(|kind| if kind == Kind::Flooder { Kind::Writer } else { kind }).to_vec()
 }
 
 /// In few seeds disks are slow, as far as an election, which waits for two of their flushes, can succeed.
