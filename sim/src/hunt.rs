@@ -3,15 +3,16 @@
 //! ```text
 //!   sim/mutants.txt ──> which, dearest first ──> a thread, another ──> Found ──> the table
 //!          ↑                                                             │
-//!          ├── --record: median and worst <──────────────────────────────┤
-//!          └── rules, seeds, stories: as expected? <─────────────────────┘
+//!          ├── rules, seeds, stories: as expected? <─────────────────────┘
+//!          │                           │
+//!          └── --record: median and worst, if so
 //! ```
 
 use crate::options::Options;
 use crate::say::say;
 use crate::stories;
-use rsm_sim::mutants::expected::{self, Expected, FILE, MEDIAN_MAX};
-use rsm_sim::mutants::{self, BASES, Found};
+use rsm_sim::mutants::expected::{self, Expected, FILE};
+use rsm_sim::mutants::{self, BASES, Found, SEEDS_MAX};
 use rsm_sim::scenario::Scenario;
 use std::fs;
 use std::io;
@@ -41,20 +42,20 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     }
     let found = look_for(options, &chosen, &expected, &stories);
     print(&found, &expected, most(options));
-    if options.record {
-        fs::write(FILE, expected::recorded(&text, &found)).map_err(in_file)?;
-    }
-    let of_none = expected.iter().filter(|one| !all.iter().any(|(name, _)| *name == one.name));
-    let of_none = of_none.map(|one| format!("{}: no mutant, in {FILE}", one.name));
-    let wanting: Vec<String> =
-        of_none.chain(found.iter().flat_map(|found| wants(found, &expected, options.fast))).collect();
+    let wanting = wanting(&found, &expected, &all, if options.fast { Expected::wants_fast } else { Expected::wants });
     wanting.iter().for_each(|line| say!("{line}"));
+    if options.record {
+        match anew(&text, &found, &wanting) {
+            Some(text) => fs::write(FILE, text).map_err(in_file)?,
+            None => say!("nothing is recorded: {FILE} stays as it is"),
+        }
+    }
     Ok(if wanting.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// From each base so many seeds.
 fn most(options: &Options) -> u64 {
-    options.seeds.unwrap_or(MEDIAN_MAX)
+    options.seeds.unwrap_or(SEEDS_MAX)
 }
 
 fn of<'a>(name: &str, expected: &'a [Expected]) -> Option<&'a Expected> {
@@ -100,8 +101,54 @@ fn print(found: &[Found], expected: &[Expected], most: u64) {
 }
 
 /// What is not as it should be, a line each.
-fn wants(found: &Found, expected: &[Expected], is_fast: bool) -> Vec<String> {
+fn wanting(
+    found: &[Found],
+    expected: &[Expected],
+    all: &[Mutant],
+    wants: impl Fn(&Expected, &Found) -> Vec<String>,
+) -> Vec<String> {
+    let is_none = |one: &&Expected| !all.iter().any(|(name, _)| *name == one.name);
+    let of_none = expected.iter().filter(is_none).map(|one| format!("{}: no mutant, in {FILE}", one.name));
     let unknown = || vec![format!("no line in {FILE}")];
-    let wants = of(found.name, expected).map_or_else(unknown, |expected| expected.wants(found, is_fast));
-    wants.into_iter().map(|why| format!("{}: {why}", found.name)).collect()
+    let of_each = found.iter().flat_map(|found| {
+        let whys = of(found.name, expected).map_or_else(unknown, |expected| wants(expected, found));
+        whys.into_iter().map(|why| format!("{}: {why}", found.name))
+    });
+    of_none.chain(of_each).collect()
+}
+
+/// The file with the figures of this run; none while something is wanting: who has gone blind to a mutant would write that
+/// down as what is to be.
+fn anew(text: &str, found: &[Found], wanting: &[String]) -> Option<String> {
+    wanting.is_empty().then(|| expected::recorded(text, found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "x 3 R3 seeds 7 8\n";
+
+    /// What is written of a mutant that was found so, among these that there are; else what is wanting.
+    fn record(name: &'static str, rule: &str, seeds: &[u64], all: &[Mutant]) -> Result<String, Vec<String>> {
+        let (rules, seeds) = (vec![rule.to_owned()], seeds.to_vec());
+        let found = [Found { name, does: "Y.", rules, stories: Vec::new(), seeds }];
+        let wanting = wanting(&found, &expected::parse(TEXT).expect("it is a line"), all, Expected::wants);
+        anew(TEXT, &found, &wanting).ok_or(wanting)
+    }
+
+    #[test]
+    fn nothing_is_recorded_while_something_is_wanting() {
+        let (x, both) = ([("x", "Y.")], [("x", "Y."), ("z", "Y.")]);
+        let written = record("x", "R3", &[1, 2, 9], &x).expect("it is as it should be");
+        assert_eq!(written.split_whitespace().collect::<Vec<_>>(), ["x", "3", "R3", "seeds", "9", "-"]);
+        for (told, why) in [
+            (record("x", "R3", &[1, 2], &x), "x: 2 of 5 bases find it"),
+            (record("x", "R7", &[1; 5], &x), "x: R7, where R3 was expected"),
+            (record("z", "R3", &[1; 5], &both), "z: no line in sim/mutants.txt"),
+            (record("x", "R3", &[1; 5], &both[1..]), "x: no mutant, in sim/mutants.txt"),
+        ] {
+            assert_eq!(told, Err(vec![why.to_owned()]));
+        }
+    }
 }

@@ -19,6 +19,9 @@ use std::time::Duration;
 /// From so many seeds on, each mutant is looked for anew.
 pub const BASES: [u64; 5] = [0, 1_000_000, 2_000_000, 3_000_000, 4_000_000];
 
+/// From each base a mutant is looked for in so many seeds, unless told otherwise.
+pub const SEEDS_MAX: u64 = 200;
+
 /// So many stories stand in a line of the table.
 const SHOWN: usize = 5;
 

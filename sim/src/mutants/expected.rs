@@ -15,9 +15,6 @@ use std::cmp::Reverse;
 /// Where it lies, seen from the root of the repository.
 pub const FILE: &str = "sim/mutants.txt";
 
-/// In the median a mutant takes at most so many seeds.
-pub const MEDIAN_MAX: u64 = 200;
-
 /// A mutant's line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
@@ -49,15 +46,15 @@ impl Expected {
             Some(("seeds", story)) => (true, Some(story)),
             Some(_) => return None,
         };
-        let figure = |word: &str| if word == "-" { Some(None) } else { word.parse().ok().map(Some) };
+        let seeds = |word: &str| if word == "-" { Some(None) } else { word.parse().ok().map(Some) };
         Some(Expected {
             name: name.to_owned(),
             bugs: bugs.collect::<Option<_>>()?,
             rules: rules.split(',').map(str::to_owned).collect(),
             by_seeds,
             by_story: by_story.map(str::to_owned),
-            median: figure(median)?,
-            worst: figure(worst)?,
+            median: seeds(median)?,
+            worst: seeds(worst)?,
         })
     }
 
@@ -69,22 +66,28 @@ impl Expected {
         (!others.is_empty()).then(|| format!("{}, where {} {were} expected", others.join(", "), self.rules.join(", ")))
     }
 
-    /// What `found` lacks, a reason each. Of the fast half, of which no stories are told, each base must find it.
+    /// What `found` lacks, a reason each.
     #[must_use]
-    pub fn wants(&self, found: &Found, is_fast: bool) -> Vec<String> {
-        let is_short = if is_fast { !found.is_found_from_all() } else { self.by_seeds && !found.is_found_from_most() };
-        let short = is_short.then(|| format!("{} of {} bases find it", found.seeds.len(), BASES.len()));
-        let late = found.median().filter(|&median| MEDIAN_MAX < median);
-        let late = late.map(|median| format!("{median} seeds in the median, where {MEDIAN_MAX} may be"));
-        let story = self.by_story.as_ref().filter(|_| !is_fast);
-        let story = story.and_then(|story| match found.stories.iter().find(|(told, _)| told == story) {
-            None => Some(format!("the story {story} holds")),
-            Some((_, rule)) => {
-                let other = rule.as_ref().and_then(|rule| self.unexpected(std::slice::from_ref(rule)));
-                other.map(|other| format!("the story {story}: {other}"))
-            }
-        });
-        [self.unexpected(&found.rules), short, late, story].into_iter().flatten().collect()
+    pub fn wants(&self, found: &Found) -> Vec<String> {
+        let few = self.by_seeds && !found.is_found_from_most();
+        let story = self.by_story.as_ref().and_then(|story| self.wants_of(story, found));
+        [self.unexpected(&found.rules), few.then(|| few_bases(found)), story].into_iter().flatten().collect()
+    }
+
+    /// What it lacks as one of the fast half: each base must find it, and no stories are told.
+    #[must_use]
+    pub fn wants_fast(&self, found: &Found) -> Vec<String> {
+        let few = !found.is_found_from_all();
+        [self.unexpected(&found.rules), few.then(|| few_bases(found))].into_iter().flatten().collect()
+    }
+
+    /// What the story lacks that must fail.
+    fn wants_of(&self, story: &str, found: &Found) -> Option<String> {
+        let Some((_, rule)) = found.stories.iter().find(|(told, _)| told == story) else {
+            return Some(format!("the story {story} holds"));
+        };
+        let other = rule.as_ref().and_then(|rule| self.unexpected(std::slice::from_ref(rule)));
+        other.map(|other| format!("the story {story}: {other}"))
     }
 
     /// Those that cost most come first, so that all threads of a run end together.
@@ -92,6 +95,10 @@ impl Expected {
     pub fn dearest(&self) -> impl Ord {
         Reverse((self.worst.unwrap_or(u64::MAX), self.median))
     }
+}
+
+fn few_bases(found: &Found) -> String {
+    format!("{} of {} bases find it", found.seeds.len(), BASES.len())
 }
 
 /// The lines of the file; one that begins with `#` is for its reader.
@@ -174,24 +181,23 @@ mod tests {
     fn a_mutant_that_another_rule_finds_is_wanting_and_says_so() {
         let (one, two) = (expected("x - R8 seeds 1 2"), expected("x - R8,R7 seeds 1 2"));
         let by = |rules: &[&str]| found(rules, &[], &[1, 2, 3, 4, 5]);
-        assert_eq!(one.wants(&by(&["R8"]), false), [""; 0]);
-        assert_eq!(one.wants(&by(&["R8", "R7"]), false), ["R7, where R8 was expected"]);
-        assert_eq!(two.wants(&by(&["R8", "R7"]), true), [""; 0]);
-        assert_eq!(two.wants(&by(&["R20", "R7", "R1"]), true), ["R20, R1, where R8, R7 were expected"]);
+        assert_eq!(one.wants(&by(&["R8"])), [""; 0]);
+        assert_eq!(one.wants(&by(&["R8", "R7"])), ["R7, where R8 was expected"]);
+        assert_eq!(two.wants_fast(&by(&["R8", "R7"])), [""; 0]);
+        assert_eq!(two.wants_fast(&by(&["R20", "R7", "R1"])), ["R20, R1, where R8, R7 were expected"]);
     }
 
     #[test]
     fn who_is_to_find_a_mutant_must() {
         let (seeds, story) = (expected("x - R8 seeds 1 2"), expected("x - R8 09 - -"));
-        let late = found(&["R8"], &[], &[1, 2, 201, 202]);
-        assert_eq!(seeds.wants(&found(&["R8"], &[], &[1, 2]), false), ["2 of 5 bases find it"]);
-        assert_eq!(seeds.wants(&found(&["R8"], &[], &[1, 2, 200]), false), [""; 0]);
-        assert_eq!(seeds.wants(&late, false), ["201 seeds in the median, where 200 may be"]);
-        assert_eq!(seeds.wants(&late, true)[0], "4 of 5 bases find it");
-        assert_eq!(story.wants(&found(&[], &[("08", None)], &[]), false), ["the story 09 holds"]);
-        assert_eq!(story.wants(&found(&[], &[("09", None)], &[]), false), [""; 0]);
-        assert_eq!(story.wants(&found(&[], &[("09", Some("R8"))], &[]), false), [""; 0]);
-        let other = story.wants(&found(&[], &[("09", Some("R7"))], &[]), false);
+        let most = found(&["R8"], &[], &[1, 2, 7, 9]);
+        assert_eq!(seeds.wants(&found(&["R8"], &[], &[1, 2])), ["2 of 5 bases find it"]);
+        assert_eq!(seeds.wants(&most), [""; 0]);
+        assert_eq!(seeds.wants_fast(&most), ["4 of 5 bases find it"]);
+        assert_eq!(story.wants(&found(&[], &[("08", None)], &[])), ["the story 09 holds"]);
+        assert_eq!(story.wants(&found(&[], &[("09", None)], &[])), [""; 0]);
+        assert_eq!(story.wants(&found(&[], &[("09", Some("R8"))], &[])), [""; 0]);
+        let other = story.wants(&found(&[], &[("09", Some("R7"))], &[]));
         assert_eq!(other, ["the story 09: R7, where R8 was expected"]);
     }
 
