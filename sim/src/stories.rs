@@ -78,6 +78,9 @@ fn proves(scenario: &Scenario, guards: &Guards) -> Result<String, String> {
         let told = scenario.play();
         mutants::select(None)?;
         let failed = told.err().ok_or_else(|| format!("holds under the mutant {name} too"))?;
+        if !mutants::tells(&failed) {
+            return Err(format!("cannot be told under the mutant {name}: {failed}"));
+        }
         line.push_str(&format!("; under {name} fails at {}", place(&failed)));
     }
     Ok(line)

@@ -84,7 +84,7 @@ impl Expected {
     /// What the story lacks that must fail.
     fn wants_of(&self, story: &str, found: &Found) -> Option<String> {
         let Some((_, rule)) = found.stories.iter().find(|(told, _)| told == story) else {
-            return Some(format!("the story {story} holds"));
+            return Some(format!("the story {story} does not show it"));
         };
         let other = rule.as_ref().and_then(|rule| self.unexpected(std::slice::from_ref(rule)));
         other.map(|other| format!("the story {story}: {other}"))
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(seeds.wants(&found(&["R8"], &[], &[1, 2])), ["2 of 5 bases find it"]);
         assert_eq!(seeds.wants(&most), [""; 0]);
         assert_eq!(seeds.wants_fast(&most), ["4 of 5 bases find it"]);
-        assert_eq!(story.wants(&found(&[], &[("08", None)], &[])), ["the story 09 holds"]);
+        assert_eq!(story.wants(&found(&[], &[("08", None)], &[])), ["the story 09 does not show it"]);
         assert_eq!(story.wants(&found(&[], &[("09", None)], &[])), [""; 0]);
         assert_eq!(story.wants(&found(&[], &[("09", Some("R8"))], &[])), [""; 0]);
         let other = story.wants(&found(&[], &[("09", Some("R7"))], &[]));

@@ -40,6 +40,8 @@ pub struct Failed {
     pub why: String,
     /// The rule that was broken, if it is one.
     pub broken: Option<Violation>,
+    /// Whether what the line promises has not come true; one that breaks no rule either could not be carried out.
+    pub is_untrue: bool,
 }
 
 impl fmt::Display for Failed {
@@ -58,6 +60,8 @@ struct Play<'a> {
     world: World,
     names: BTreeMap<String, usize>,
     each: &'a mut dyn FnMut(&str),
+    /// What a line promises has not come true.
+    is_untrue: bool,
 }
 
 impl Scenario {
@@ -119,7 +123,7 @@ impl Scenario {
         world.will_call(calls);
         world.story = traced.then(String::new);
         world.film = film.as_mut().map(|(film, _)| std::mem::take(*film));
-        let mut play = Play { time, world, names: BTreeMap::new(), each };
+        let mut play = Play { time, world, names: BTreeMap::new(), each, is_untrue: false };
         let mut line = 0;
         let told = catch_unwind(AssertUnwindSafe(|| {
             for (at, verb) in steps {
@@ -136,13 +140,13 @@ impl Scenario {
         if let (Some((film, _)), Some(shown)) = (film, play.world.film.take()) {
             *film = shown;
         }
-        let broken = || play.world.check.lock().broken().cloned();
+        let (broken, is_untrue) = (|| play.world.check.lock().broken().cloned(), play.is_untrue);
         let told = told.map_or_else(
             |panic| {
                 let violation = Violation { rule: "R23", what: format!("a panic: {}", panic_words(&*panic)) };
-                Err(Failed { line, why: format!("breaks {violation}"), broken: Some(violation) })
+                Err(Failed { line, why: format!("breaks {violation}"), broken: Some(violation), is_untrue })
             },
-            |told| told.map_err(|(line, why)| Failed { line, why, broken: broken() }),
+            |told| told.map_err(|(line, why)| Failed { line, why, broken: broken(), is_untrue }),
         );
         (told, play.world.marks.all())
     }
@@ -170,7 +174,7 @@ impl Play<'_> {
             Verb::Until(condition, within) => self.until(condition, *within),
             Verb::Expect(condition) => {
                 let holds = self.holds(condition)?;
-                if holds { Ok(()) } else { Err(format!("{condition:?} does not hold")) }
+                if holds { Ok(()) } else { self.untrue(format!("{condition:?} does not hold")) }
             }
             Verb::Never(condition, lasts) => self.never(condition, *lasts),
             Verb::Name(name, others) => self.name(name, others),
@@ -289,7 +293,7 @@ impl Play<'_> {
         let end = Time(self.time.now().0 + within);
         while !self.holds(condition)? {
             if end <= self.time.now() || !self.step()? {
-                return Err(format!("{condition:?} has not come about"));
+                return self.untrue(format!("{condition:?} has not come about"));
             }
         }
         Ok(())
@@ -299,7 +303,7 @@ impl Play<'_> {
         let end = Time(self.time.now().0 + lasts);
         loop {
             if self.holds(condition)? {
-                return Err(format!("{condition:?} must never hold"));
+                return self.untrue(format!("{condition:?} must never hold"));
             }
             if end <= self.time.now() || !self.step()? {
                 return Ok(());
@@ -371,19 +375,22 @@ impl Play<'_> {
             Err(why) if why.may_have_applied() => Answer::Unknown,
             Err(_) => Answer::Refused,
         };
-        if came == answer { Ok(()) } else { Err(format!("{value} came to {came:?} ({outcome:?}), not {answer:?}")) }
+        if came == answer {
+            return Ok(());
+        }
+        self.untrue(format!("{value} came to {came:?} ({outcome:?}), not {answer:?}"))
     }
 
     fn read(&mut self, at: &Who, expected: Option<&[String]>) -> Result<(), String> {
         let ticket = self.world.ask(self.who(at)?, &Call::Read(LIST))?;
         let outcome = self.answer(ticket)?;
         let Some(expected) = expected else { return Ok(()) };
-        let Ok((_, Came::Seen(seen))) = outcome else { return Err(format!("the read came to {outcome:?}")) };
+        let Ok((_, Came::Seen(seen))) = outcome else { return self.untrue(format!("the read came to {outcome:?}")) };
         let last = expected.last().and_then(|value| self.world.script.number(value)).unwrap_or_default();
         if (seen.len, seen.last) == (expected.len() as u64, last) {
             Ok(())
         } else {
-            Err(format!("the read saw {seen:?}, not {expected:?}"))
+            self.untrue(format!("the read saw {seen:?}, not {expected:?}"))
         }
     }
 
@@ -394,9 +401,15 @@ impl Play<'_> {
                 return Ok(came);
             }
             if !self.step()? {
-                return Err("breaks R21: no answer comes".to_owned());
+                return self.untrue("breaks R21: no answer comes".to_owned());
             }
         }
+    }
+
+    /// Ends the story at a line whose promise has not come true.
+    fn untrue<T>(&mut self, why: String) -> Result<T, String> {
+        self.is_untrue = true;
+        Err(why)
     }
 
     /// What must hold at the end of every story.
