@@ -7,7 +7,7 @@ use crate::raft::consensus::News;
 use crate::raft::peer::{Failure, Peer};
 use crate::raft::storage::SimulatedDisk;
 use crate::raft::wire::Refused;
-use crate::raft::{NodeId, Time};
+use crate::raft::{Index, NodeId, Time};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,12 +41,12 @@ fn what_a_full_inbox_drops_is_counted() {
     assert_eq!(dropped(), (Refused::Full, had + 60 - (40 - before as u64)));
 }
 
-/// What others lack, entries that it does not hold in memory or a snapshot, it reads once the system has recovered.
-#[test]
-fn a_leader_whose_system_is_short_of_memory_or_files_goes_on_and_brings_others_what_they_lack_later() {
+/// Towns whose leader is short of memory and files, each with it and with whom it is to bring what that one lacks: entries that
+/// are not held in memory, or a snapshot.
+fn short() -> [(Town, u64, u64); 2] {
     let entries: Tune = |builder| builder.tune(|options| options.cache_bytes = 0).snapshot_entries(1 << 40);
     let snapshot: Tune = |builder| builder.tune(|options| options.margin = 10).snapshot_entries(50);
-    for tune in [entries, snapshot] {
+    [entries, snapshot].map(|tune| {
         let mut town = Town::new(5, 3, tune);
         let leader = town.leader();
         let behind = (leader + 1) % 3;
@@ -56,8 +56,18 @@ fn a_leader_whose_system_is_short_of_memory_or_files_goes_on_and_brings_others_w
         town.run(Duration::from_secs(1));
         town.disk(leader).set_starved(true);
         town.heal();
+        (town, leader, behind)
+    })
+}
+
+fn last(town: &Town, id: u64) -> Index {
+    town.peer(id).status().last
+}
+
+#[test]
+fn a_leader_whose_system_is_short_of_memory_or_files_goes_on_and_brings_others_what_they_lack_later() {
+    for (mut town, leader, behind) in short() {
         town.run(Duration::from_secs(2));
-        let last = |town: &Town, id| town.peer(id).status().last;
         assert_eq!((town.leader(), town.peer(leader).fault()), (leader, None));
         assert!(last(&town, behind) < last(&town, leader) && 5 < town.peer(leader).status().starved);
         town.disk(leader).set_starved(false);
@@ -69,22 +79,11 @@ fn a_leader_whose_system_is_short_of_memory_or_files_goes_on_and_brings_others_w
 /// It would lead on, and commit nothing where others are needed that it cannot bring on.
 #[test]
 fn a_leader_whose_system_stays_short_ends_and_another_brings_others_what_they_lack() {
-    let entries: Tune = |builder| builder.tune(|options| options.cache_bytes = 0).snapshot_entries(1 << 40);
-    let snapshot: Tune = |builder| builder.tune(|options| options.margin = 10).snapshot_entries(50);
-    for tune in [entries, snapshot] {
-        let mut town = Town::new(5, 3, tune);
-        let leader = town.leader();
-        let behind = (leader + 1) % 3;
-        town.cut(behind);
-        (0..120).for_each(|number| assert!(town.add(leader, number).is_ok()));
-        town.run(Duration::from_secs(1));
-        town.disk(leader).set_starved(true);
-        town.heal();
+    for (mut town, leader, behind) in short() {
         town.run(Duration::from_secs(10));
         let why = town.peer(leader).fault().map(|fault| fault.to_string()).unwrap_or_default();
         assert!(why.contains(", for 6"), "{why:?}");
-        let last = |id| town.peer(id).status().last;
-        assert_eq!(last(behind), last((leader + 2) % 3));
+        assert_eq!(last(&town, behind), last(&town, (leader + 2) % 3));
     }
 }
 
