@@ -36,6 +36,9 @@ impl Place {
     }
 }
 
+/// Most records are no longer.
+const RECORD: usize = 4 << 10;
+
 /// What a record changes for readers, once it is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
@@ -114,6 +117,15 @@ impl<D: Disk> Places<D> {
         let end = self.places.get(behind).map_or(self.last.next(), |next| next.index);
         (index < end).then_some((place, end))
     }
+
+    /// How far it is in this segment from that record to the last one with an entry before `end`; to the segment's end, if
+    /// that stands in a later one.
+    fn way(&self, from: Place, end: Index) -> usize {
+        let behind = self.places.partition_point(|place| place.index < end);
+        let last = behind.checked_sub(1).and_then(|last| self.places.get(last));
+        let last = last.filter(|last| last.segment == from.segment);
+        last.map_or(usize::MAX, |last| 8 * last.at.saturating_sub(from.at) as usize)
+    }
 }
 
 /// Reads durable entries back from the segments; never waits for a write or a sync.
@@ -136,14 +148,17 @@ struct Found<D: Disk> {
     file: Arc<D::File>,
     nonce: u64,
     len: u64,
+    /// From the record to the last one that is wanted.
+    way: usize,
 }
 
 impl<D: Disk> WalReader<D> {
-    fn find(&self, index: Index) -> Result<Found<D>, Error> {
+    fn find(&self, wanted: &Range<Index>) -> Result<Found<D>, Error> {
         let places = self.places.lock();
-        let (place, end) = places.find(index).ok_or(Error::Gone)?;
+        let (place, end) = places.find(wanted.start).ok_or(Error::Gone)?;
         let source = places.sources.get(&place.segment).ok_or(Error::Gone)?;
-        Ok(Found { place, end, file: Arc::clone(&source.file), nonce: source.nonce, len: source.len })
+        let way = places.way(place, wanted.end);
+        Ok(Found { place, end, file: Arc::clone(&source.file), nonce: source.nonce, len: source.len, way })
     }
 }
 
@@ -166,8 +181,10 @@ impl<D: Disk> Reader for WalReader<D> {
         let mut limit = Limit { bytes: 0, bytes_max, any: false };
         let mut next = range.start;
         while next < range.end {
-            let found = self.find(next)?;
-            let mut window = Window::<D>::new(&self.disk, &found.file, found.nonce, found.len);
+            let found = self.find(&(next..range.end))?;
+            let window = Window::<D>::new(&self.disk, &found.file, found.nonce, found.len);
+            // The last record, too.
+            let mut window = window.expecting(found.way.min(bytes_max).saturating_add(RECORD));
             // As many records as stand in this segment, one after the other, through one window.
             let mut here = Some((found.place, found.end));
             while let Some((place, end)) = here {

@@ -39,6 +39,11 @@ impl<'a, D: Disk> Window<'a, D> {
         Window { disk, file, nonce, end, from: 0, held: 0, bytes: Vec::new(), step: FIRST }
     }
 
+    /// The same, of which about so many bytes are wanted: as many are read at first.
+    pub(crate) fn expecting(self, bytes: usize) -> Window<'a, D> {
+        Window { step: bytes.clamp(FIRST, WINDOW), ..self }
+    }
+
     /// Goes on in another file, in the memory of this one.
     pub(crate) fn turn_to(&mut self, file: &'a D::File, nonce: u64, end: u64) {
         let bytes = std::mem::take(&mut self.bytes);
@@ -67,9 +72,12 @@ impl<'a, D: Disk> Window<'a, D> {
             self.bytes.resize(wanted, 0);
         }
         while self.held < wanted {
-            match self.disk.read_at(self.file, &mut self.bytes[self.held..wanted], at + self.held as u64)? {
-                0 => break,
-                read => self.held += read,
+            match self.disk.read_at(self.file, &mut self.bytes[self.held..wanted], at + self.held as u64) {
+                Ok(0) => break,
+                Ok(read) => self.held += read,
+                // What is read ahead may never be wanted.
+                Err(_) if len <= self.held => break,
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! What a peer counts on, from its first start on.
 
 use super::bench::{Bench, entries, fails, mark, put, read, state};
+use super::workload::{STAMP, TestDisk};
 use crate::raft::consensus::Record;
 use crate::raft::mutant::{Fault, choose};
 use crate::raft::storage::simulated::{Operation, Spares};
 use crate::raft::storage::{Error, Reader, SimulatedDisk, Storage, Wal, WalOptions, format};
 use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term};
+use crate::sync::shim::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 /// Fills segments until there are so many.
@@ -244,4 +246,45 @@ fn each_flush_costs_one_sync_and_one_without_records_none() {
     wal.idle().unwrap();
     put(&mut wal, &[]);
     assert_eq!(wal.syncs(), before + 1);
+}
+
+#[test]
+fn a_read_asks_the_disk_for_what_is_wanted_and_little_more() {
+    let disk =
+        TestDisk { disk: SimulatedDisk::new(7), skip_sync: false, skip_sync_dir: false, asked: AtomicU64::new(0) };
+    let (disk, options) = (Arc::new(disk), WalOptions { segment_bytes: 512 << 10, align: 512, seed: 1 });
+    let mut wal = Wal::open(Arc::clone(&disk), options, STAMP).unwrap();
+    wal.recover(None).unwrap();
+    let text = "y".repeat(400);
+    for after in 0..400 {
+        wal.stage(&entries(after, 1, [text.as_str()])).unwrap();
+        wal.flush(Seq(after + 1)).unwrap();
+    }
+    let asked = |from: u64, to: u64, bytes_max: usize| {
+        let before = disk.asked.load(Ordering::Relaxed);
+        wal.reader().read(Index(from)..Index(to), bytes_max, &mut |_| {}).unwrap();
+        disk.asked.load(Ordering::Relaxed) - before
+    };
+    // A record takes a sector here, and 4 KiB may be too many.
+    for (from, to) in [(1, 2), (7, 9), (20, 120), (1, 401)] {
+        let wanted = (to - from) * 512;
+        let came = asked(from, to, usize::MAX);
+        assert!((wanted..=wanted + 4_096).contains(&came), "{from}..{to}: {came} for {wanted}");
+    }
+    let limited = asked(1, 401, 10_000);
+    assert!(limited <= 10_000 + 2 * 4_096, "{limited} for 10,000");
+}
+
+#[test]
+fn what_is_read_ahead_and_cannot_be_read_fails_nothing() {
+    let bench = Bench { align: 512, ..Bench::new() };
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[state(1, None)]);
+    (0..20).for_each(|after| put(&mut wal, &[entries(after, 1, ["one"])]));
+    let (records, end) = bench.records(1);
+    // The one that holds the tenth entry, and all behind it.
+    let tenth = records.iter().filter(|(_, kind)| *kind == format::Kind::Entries).nth(9).unwrap().0;
+    assert!(bench.disk.spoil(&format::name(1), tenth..end));
+    assert_eq!(read(&wal, 1, 10).unwrap().len(), 9);
+    assert!(matches!(read(&wal, 1, 11), Err(Error::Io(_))));
 }

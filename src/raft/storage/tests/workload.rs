@@ -7,6 +7,7 @@ use crate::raft::storage::conformance::oracle::Oracle;
 use crate::raft::storage::simulated::{Crash, Operation, SimulatedFile};
 use crate::raft::storage::{Disk, Error, SimulatedDisk, Snapshots, Stamp, Storage, Wal, WalOptions};
 use crate::raft::{ClusterId, Index, LogId, NodeId, Seq};
+use crate::sync::shim::{AtomicU64, Ordering};
 use bytes::Bytes;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub(super) struct TestDisk {
     pub(super) disk: SimulatedDisk,
     pub(super) skip_sync: bool,
     pub(super) skip_sync_dir: bool,
+    /// For how many bytes reads have asked.
+    pub(super) asked: AtomicU64,
 }
 
 impl Disk for TestDisk {
@@ -33,6 +36,7 @@ impl Disk for TestDisk {
         self.disk.len(file)
     }
     fn read_at(&self, file: &SimulatedFile, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+        self.asked.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.disk.read_at(file, bytes, at)
     }
     fn write_at(&self, file: &SimulatedFile, bytes: &[u8], at: u64) -> io::Result<()> {
@@ -146,7 +150,7 @@ impl World {
         disk.set_sector(setting.sector);
         let Setting { skip_sync, skip_sync_dir, .. } = setting;
         World {
-            disk: Arc::new(TestDisk { disk, skip_sync, skip_sync_dir }),
+            disk: Arc::new(TestDisk { disk, skip_sync, skip_sync_dir, asked: AtomicU64::new(0) }),
             setting,
             history: History::new(seed.rotate_left(9), 20_000),
             draws: Draws::new(!seed),
