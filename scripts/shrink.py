@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SIM = ROOT / "target" / "sim" / "release" / "rsm-sim"
-SEEDS = 100
+SEEDS = 200
 EVENTS_MAX = 25
 SECONDS_MAX = 60
 

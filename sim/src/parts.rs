@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 /// A part of a simulated step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All that is none of the others: executor, automata, network, clients, encoding.
+    /// All that is none of the others: the executor, and the turns of the automata, their encoding too.
     Rest,
+    /// Network, clients, faults, starts; what a peer does in a call of theirs, too.
+    World,
     /// The thinking: `next` and `flush`.
     Core,
     /// A packet at the door.
@@ -31,13 +33,14 @@ pub enum Part {
 }
 
 /// All of them, by name.
-pub const ALL: [(Part, &str); 6] = [
+pub const ALL: [(Part, &str); 7] = [
     (Part::Core, "core"),
     (Part::Wire, "wire, at the door"),
     (Part::Disk, "disk"),
     (Part::Queue, "queue"),
     (Part::Checks, "checks"),
-    (Part::Rest, "rest"),
+    (Part::World, "network, clients, faults, starts"),
+    (Part::Rest, "rest: executor, automata, encoding"),
 ];
 
 struct Meter {

@@ -8,7 +8,10 @@
 //! failing plan be shortened. Integers only: logarithms and exponentials come from tables, since those of two machines
 //! may differ in the last bit.
 
+use crate::plan::MS;
+use rsm::fsm::virtual_time::Clock;
 use rsm::mix::{Draws, mix};
+use rsm::raft::Time;
 
 /// What a draw is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +157,19 @@ const POWERS: [u32; 256] = [
     120194, 120519, 120846, 121174, 121502, 121832, 122162, 122493, 122825, 123158, 123492, 123827, 124163, 124500, 124837, 125176,
     125515, 125855, 126197, 126539, 126882, 127226, 127571, 127917, 128263, 128611, 128960, 129310, 129660, 130012, 130364, 130718,
 ];
+
+/// The clock of a node: somewhere, a little fast or slow; sometimes just before a number of milliseconds that does not fit 32 bits.
+pub(crate) fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
+    let mut draws = stream(seed, Purpose::Clock, node as u64);
+    let offset = if draws.chance(1, 16) {
+        let edge = [(1u64 << 31) * MS, (1u64 << 32) * MS, 1 << 63][draws.below(3) as usize];
+        edge - draws.below(2_000 * MS)
+    } else {
+        draws.bits() >> 20
+    };
+    let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
+    Clock { offset: Time(offset), ppm: ppm as i32 }
+}
 
 #[cfg(test)]
 mod tests {

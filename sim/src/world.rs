@@ -24,12 +24,12 @@ use crate::scenario::Record;
 use crate::script::Script;
 use crate::shared::{Gathered, Shared};
 use crate::stray::{NOBODYS, refused_of, turned_away};
-use crate::stream::{Purpose, exponential, stream};
+use crate::stream::{Purpose, clock, exponential, stream};
 use crate::sums::Sums;
 use crate::ties::Ties;
 use crate::trace;
 use bytes::Bytes;
-use rsm::fsm::{CellId, VirtualTime, World as Around, virtual_time::Clock};
+use rsm::fsm::{CellId, VirtualTime, World as Around};
 use rsm::raft::consensus::{Consensus, Role};
 use rsm::raft::{NodeId, Seq, Time};
 use std::collections::BTreeSet;
@@ -411,12 +411,9 @@ impl World {
     }
 }
 
-impl Around for World {
-    fn next(&self) -> Option<Time> {
-        self.queue.next()
-    }
-
-    fn run(&mut self, time: &VirtualTime) -> [u64; 3] {
+impl World {
+    /// What happens next, and all that follows at once.
+    fn happen(&mut self, time: &VirtualTime) -> [u64; 3] {
         let nothing_is_in_hand = self.now < time.now();
         self.now = time.now();
         if nothing_is_in_hand && self.turns.is_multiple_of(LOOK) {
@@ -447,7 +444,8 @@ impl Around for World {
         name
     }
 
-    fn turned(&mut self, cell: CellId, time: &VirtualTime) -> [u64; 3] {
+    /// What a turn of that cell has brought about.
+    fn look_back(&mut self, cell: CellId, time: &VirtualTime) -> [u64; 3] {
         self.now = time.now();
         self.answer_turn(cell);
         self.collect();
@@ -470,17 +468,18 @@ impl Around for World {
     }
 }
 
-/// Somewhere, a little fast or slow; sometimes just before a number of milliseconds that does not fit 32 bits.
-fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
-    let mut draws = stream(seed, Purpose::Clock, node as u64);
-    let offset = if draws.chance(1, 16) {
-        let edge = [(1u64 << 31) * MS, (1u64 << 32) * MS, 1 << 63][draws.below(3) as usize];
-        edge - draws.below(2_000 * MS)
-    } else {
-        draws.bits() >> 20
-    };
-    let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
-    Clock { offset: Time(offset), ppm: ppm as i32 }
+impl Around for World {
+    fn next(&self) -> Option<Time> {
+        self.queue.next()
+    }
+
+    fn run(&mut self, time: &VirtualTime) -> [u64; 3] {
+        spend(Part::World, || self.happen(time))
+    }
+
+    fn turned(&mut self, cell: CellId, time: &VirtualTime) -> [u64; 3] {
+        spend(Part::World, || self.look_back(cell, time))
+    }
 }
 
 /// How long an idle client sleeps where nobody costs it its session.
