@@ -32,9 +32,9 @@ pub struct Found {
     pub name: &'static str,
     /// What it does.
     pub does: &'static str,
-    /// The rules that were broken first, from one base or another, in the order of these.
+    /// The rules that were broken first, from one base or another, in the order of these, each with its [sentence](seen).
     pub rules: Vec<String>,
-    /// The stories that [show](tells) something, each with the rule that it breaks, if it breaks one.
+    /// The stories that [show](tells) something, each with the rule that it breaks, if it breaks one, and the sentence.
     pub stories: Vec<(String, Option<String>)>,
     /// How many seeds it took from each base, in rising order; those in vain are missing.
     pub seeds: Vec<u64>,
@@ -78,7 +78,7 @@ impl Found {
         let by = match rules[..] {
             [] if stories.is_empty() => "open".to_owned(),
             [] => "stories".to_owned(),
-            _ => expected.and_then(|expected| expected.unexpected(rules)).unwrap_or_else(|| rules.join(", ")),
+            _ => expected.map_or_else(|| rules.join(", "), |expected| expected.told(rules)),
         };
         let [median, worst] = [self.median(), self.worst()].map(figure);
         let names: Vec<&str> = stories.iter().map(|(name, _)| name.as_str()).collect();
@@ -106,7 +106,7 @@ pub fn look(
     select(Some(name))?;
     let fails = |(name, story): &(String, Scenario)| {
         let broken = story.play().err().filter(tells)?.broken;
-        Some((name.clone(), broken.map(|broken| rule(broken.rule, &broken.what))))
+        Some((name.clone(), broken.as_ref().map(seen)))
     };
     let stories = stories.iter().filter_map(fails).collect();
     let mut found = Found { name, does, rules: Vec::new(), stories, seeds: Vec::new() };
@@ -117,9 +117,9 @@ pub fn look(
         };
         let Some((seeds, violation)) = (0..most).find_map(broken) else { continue };
         found.seeds.push(seeds);
-        let rule = rule(violation.rule, &violation.what);
-        if !found.rules.contains(&rule) {
-            found.rules.push(rule);
+        let seen = seen(&violation);
+        if !found.rules.contains(&seen) {
+            found.rules.push(seen);
         }
     }
     found.seeds.sort_unstable();
@@ -161,6 +161,14 @@ pub(crate) fn cause(broken: &Violation) -> (String, String) {
     let words = words.join(" ");
     let end = words.find(|letter: char| letter.is_ascii_digit()).unwrap_or(words.len());
     (rule, words[..end].to_owned())
+}
+
+/// The [cause] in one word: the rule, and the sentence with hyphens, as in `liveness:no-fresh-commit-among`.
+fn seen(broken: &Violation) -> String {
+    let (rule, sentence) = cause(broken);
+    let is_between = |letter: char| !letter.is_alphanumeric();
+    let words: Vec<&str> = sentence.split(is_between).filter(|word| !word.is_empty()).collect();
+    format!("{rule}:{}", words.join("-"))
 }
 
 /// All mutants of this build: each with its name, and what it does.
@@ -264,6 +272,15 @@ mod tests {
             assert_ne!(of(rule, one), of(rule, other));
         }
         assert_eq!(of("R23", "a panic: R10: a cut at 3"), ("R10".to_owned(), "a cut at ".to_owned()));
+    }
+
+    #[test]
+    fn what_was_seen_is_the_rule_and_the_sentence_in_one_word() {
+        let of = |rule, what: &str| seen(&Violation { rule, what: what.to_owned() });
+        assert_eq!(of("liveness", "no fresh commit among {1, 2} within 9 ms"), "liveness:no-fresh-commit-among");
+        assert_eq!(of("R11", "3 does not start again: damaged"), "R11:does-not-start-again-damaged");
+        assert_eq!(of("R23", "a panic: R11: a peer's term never falls"), "R11:a-peer-s-term-never-falls");
+        assert_eq!(of("R21", "7"), "R21:");
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //!   what is expected <── written by hand ──┘       └── by --record, from a run
 //! ```
 //! A mutant that another rule finds is not found: what should have seen its harm is blind to it. So a run is held against
-//! this file, and the half that the gate looks for follows from it.
+//! this file, and the half that the gate looks for follows from it. A rule of many sentences says which one is meant, by the
+//! words with which it begins: `liveness:no-leader`.
 
 use super::{BASES, Found, figure};
 use std::cmp::Reverse;
@@ -22,7 +23,7 @@ pub struct Expected {
     pub name: String,
     /// Which bugs of others it stands for: the numbers of `docs/bugs-of-others.md`.
     pub bugs: Vec<u64>,
-    /// By one of these rules it is found.
+    /// By one of these rules it is found: `R7`, whatever its sentence says, or `R11:came-back`, in the one that begins so.
     pub rules: Vec<String>,
     /// Whether seeds must find it.
     pub by_seeds: bool,
@@ -58,10 +59,26 @@ impl Expected {
         })
     }
 
+    /// Which of its rules this is, with the words of its sentence.
+    fn of_its_own(&self, found: &str) -> Option<&str> {
+        let is_whole = |rest: &str| rest.is_empty() || rest.starts_with([':', '-']);
+        let is_it = |rule: &&String| found.strip_prefix(rule.as_str()).is_some_and(is_whole);
+        self.rules.iter().find(is_it).map(String::as_str)
+    }
+
+    /// What it was found by, as its line names it, or what is wrong about that, in words.
+    #[must_use]
+    pub fn told(&self, found: &[String]) -> String {
+        let known = || found.iter().filter_map(|rule| self.of_its_own(rule));
+        let firsts = known().enumerate().filter(|(nth, rule)| !known().take(*nth).any(|former| former == *rule));
+        self.unexpected(found).unwrap_or_else(|| firsts.map(|(_, rule)| rule).collect::<Vec<_>>().join(", "))
+    }
+
     /// The rules that it was found by and should not have been, in words; `None` if there are none.
     #[must_use]
     pub fn unexpected(&self, found: &[String]) -> Option<String> {
-        let others: Vec<&str> = found.iter().filter(|rule| !self.rules.contains(rule)).map(String::as_str).collect();
+        let others: Vec<&str> =
+            found.iter().map(String::as_str).filter(|rule| self.of_its_own(rule).is_none()).collect();
         let were = if self.rules.len() == 1 { "was" } else { "were" };
         (!others.is_empty()).then(|| format!("{}, where {} {were} expected", others.join(", "), self.rules.join(", ")))
     }
@@ -127,7 +144,7 @@ pub fn recorded(text: &str, found: &[Found]) -> String {
         let [name, bugs, rules, finder, ..] = line.split_whitespace().collect::<Vec<_>>()[..] else { return None };
         let found = found.iter().find(|found| found.name == name)?;
         let [median, worst] = [found.median(), found.worst()].map(figure);
-        Some(format!("{name:<26} {bugs:<6} {rules:<15} {finder:<10} {median:>6} {worst:>6}"))
+        Some(format!("{name:<26} {bugs:<6} {rules:<32} {finder:<10} {median:>6} {worst:>6}"))
     };
     text.lines().map(|line| of(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
 }
@@ -188,6 +205,23 @@ mod tests {
     }
 
     #[test]
+    fn a_mutant_that_another_sentence_of_its_rule_finds_is_wanting_and_says_so() {
+        let one = expected("x - liveness:no-fresh-commit,R1 seeds+43 1 2");
+        let by = |rules: &[&str], told: &str| one.wants(&found(rules, &[("43", Some(told))], &[1, 2, 3, 4, 5]));
+        let (commit, leader) = ("liveness:no-fresh-commit-among", "liveness:no-leader-of-their-own");
+        assert_eq!(by(&[commit, "R1:leads-term"], commit), [""; 0]);
+        let were = "where liveness:no-fresh-commit, R1 were expected";
+        assert_eq!(by(&[commit, leader], commit), [format!("{leader}, {were}")]);
+        assert_eq!(by(&[commit], leader), [format!("the story 43: {leader}, {were}")]);
+        // Neither a part of a word nor a part of a number is enough.
+        for other in ["liveness:no-fresh-commits", "R11:fell", "liveness"] {
+            assert_eq!(one.told(&[other.to_owned()]), format!("{other}, {were}"));
+        }
+        let all = [commit, "R1:leads-term", "R1:and-lead-term"].map(str::to_owned);
+        assert_eq!(one.told(&all), "liveness:no-fresh-commit, R1", "as its line names them, each once");
+    }
+
+    #[test]
     fn who_is_to_find_a_mutant_must() {
         let (seeds, story) = (expected("x - R8 seeds 1 2"), expected("x - R8 09 - -"));
         let most = found(&["R8"], &[], &[1, 2, 7, 9]);
@@ -218,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_recorded_is_two_figures_of_each_that_was_looked_for() {
         let text = "# x of old\nx 3 R3 seeds+03 7 8\ny - R1 seeds 1 2\n";
-        let line = "x                          3      R3              seeds+03        9      -";
+        let line = "x                          3      R3                               seeds+03        9      -";
         let of = |seeds: &[u64]| [found(&["R3"], &[], seeds)];
         assert_eq!(recorded(text, &of(&[1, 2, 9, 10])), format!("# x of old\n{line}\ny - R1 seeds 1 2\n"));
         assert_eq!(parse(line).map(|lines| lines[0].worst), Ok(None));
