@@ -101,9 +101,7 @@ pub struct Node {
     pub(crate) is_frozen: bool,
     /// It has found its disk damaged, and does not start.
     pub(crate) is_refused: bool,
-    /// Something of its disk has changed, or cannot be read any more.
-    pub(crate) is_rotten: bool,
-    /// Something of it cannot be read any more.
+    /// Something of its disk cannot be read any more.
     pub(crate) is_unreadable: bool,
     /// How many reads had failed for that when the process began.
     pub(crate) unread_before: u64,
@@ -157,7 +155,6 @@ impl Node {
             fuse,
             is_frozen: false,
             is_refused: false,
-            is_rotten: false,
             is_unreadable: false,
             unread_before: 0,
             rots: None,
@@ -316,6 +313,11 @@ impl Node {
         self.time.release();
         self.disk.set_fuse(None);
         self.disk.mend();
+    }
+
+    /// Something of its disk is other than it was written, or cannot be read any more.
+    pub(crate) fn is_rotten(&self) -> bool {
+        self.is_unreadable || self.disk.is_rotten()
     }
 
     /// Its disk completes nothing as long as this process lives.

@@ -336,7 +336,7 @@ impl World {
                 node.disk.kill();
                 self.later(1, Event::Start { node: id });
             }
-            Err(SpawnError::Store(why)) if node.is_rotten && is_damage(&why) => {
+            Err(SpawnError::Store(why)) if node.is_rotten() && is_damage(&why) => {
                 // It never serves what it cannot vouch for: from here on it waits for its operator.
                 node.disk.kill();
                 node.is_refused = true;

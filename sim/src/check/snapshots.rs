@@ -30,10 +30,10 @@ fn name(at: LogId) -> String {
 pub(super) const HEAD: usize = 64;
 
 impl FileSums {
-    /// Of the snapshot of this name on this disk; none if it is not there any more, or a bit of that disk has changed.
+    /// Of the snapshot of this name on this disk; none if it is not there any more, or that disk is rotten.
     fn of(disk: &SimulatedDisk, name: &str) -> Option<FileSums> {
         let (mut head, mut footer) = ([0; HEAD], [0; 24]);
-        let is_there = !disk.has_rotten() && disk.ends(name, &mut head, &mut footer);
+        let is_there = !disk.is_rotten() && disk.ends(name, &mut head, &mut footer);
         let head = head.last_chunk().copied().filter(|_| is_there)?;
         Some(FileSums { head, footer })
     }

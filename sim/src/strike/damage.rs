@@ -19,13 +19,13 @@ impl World {
     /// At most as many disks as the cluster promises to survive are emptied or rot, in all of the run; beyond the budget
     /// others rot too.
     fn may_impair(&self, id: usize) -> bool {
-        let is_lost = |node: &&Node| 0 < node.wipes || node.is_rotten && self.swarm.is_budgeted || node.id == id;
+        let is_lost = |node: &&Node| 0 < node.wipes || node.is_rotten() && self.swarm.is_budgeted || node.id == id;
         self.nodes.iter().filter(is_lost).count() <= (self.nodes.len() - 1) / 2
     }
 
-    /// Each disk is lost once.
+    /// Each disk is lost once; one that is again as it was written is not.
     pub(super) fn may_rot(&self, id: usize) -> bool {
-        let is_lost = self.nodes[id].is_rotten || 0 < self.nodes[id].wipes;
+        let is_lost = self.nodes[id].is_rotten() || 0 < self.nodes[id].wipes;
         !is_lost && (!self.swarm.is_budgeted || self.may_impair(id))
     }
 
@@ -57,7 +57,7 @@ impl World {
         // The padding of a flush is zeros.
         let behind = || bytes[at as usize..].iter().position(|&byte| byte != 0).unwrap_or(0) as u64;
         let sector = self.swarm.sector;
-        node.is_rotten = match harm {
+        let changes = match harm {
             Harm::Flip => node.disk.rot(name, at, (place >> 5) as u8),
             Harm::Zeros => node.disk.zero(name, at + behind()),
             Harm::Former => node.disk.revert(name, at + behind()),
@@ -66,23 +66,23 @@ impl World {
                 node.disk.spoil(name, first * sector..(first + 1 + (place >> 5) % 8) * sector)
             }
         };
-        node.is_unreadable = node.is_rotten && harm == Harm::Unreadable;
-        let (changed, is_snapshot) = (node.is_rotten && harm != Harm::Unreadable, name.starts_with("snap-"));
+        node.is_unreadable = changes && harm == Harm::Unreadable;
+        let (changed, is_snapshot) = (changes && harm != Harm::Unreadable, name.starts_with("snap-"));
         self.sums.rotten += u64::from(changed && !is_snapshot);
         self.sums.rotten_snapshots += u64::from(changed && is_snapshot);
         self.sums.zeroed += u64::from(changed && harm == Harm::Zeros);
         self.sums.reverted += u64::from(changed && harm == Harm::Former);
         self.sums.unreadable += u64::from(node.is_unreadable);
-        let rotten = self.nodes.iter().filter(|node| node.is_rotten).count();
+        let rotten = self.nodes.iter().filter(|node| node.is_rotten()).count();
         self.sums.beyond_budget += u64::from(self.nodes.len() / 2 < rotten);
         let node = &mut self.nodes[id];
         // Some sectors were zeros, or as they are, before.
-        node.rots = Some(down).filter(|_| runs_on && node.is_rotten);
-        node.is_rotten || !runs_on
+        node.rots = Some(down).filter(|_| runs_on && changes);
+        changes || !runs_on
     }
 
     pub(super) fn wipe(&mut self, id: usize, down: u64) -> bool {
-        if !self.may_impair(id) || self.nodes[id].is_rotten {
+        if !self.may_impair(id) || self.nodes[id].is_rotten() {
             return false;
         }
         let is_newborn = |node: &Node| node.look(|core, _| !core.is_born()).unwrap_or(false);

@@ -157,10 +157,46 @@ fn a_peer_whose_files_version_has_rotted_may_refuse_to_start() {
     node.disk.kill();
     let names = node.disk.list().expect("it is well");
     let log = names.iter().find(|name| name.ends_with(".log")).expect("there is one");
-    node.is_rotten = node.disk.rot(log, 7, 4);
+    assert!(node.disk.rot(log, 7, 4));
     world.start(1);
     assert!(world.nodes[1].is_refused);
     assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+}
+
+/// What was in the cache alone is lost with it, and what has rotted of that: damage that comes later comes of something else.
+#[test]
+fn what_has_rotted_in_a_cache_that_is_lost_excuses_no_start_that_fails() {
+    let started = |is_synced: bool, is_lost: bool| {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(1_000 * MS), &mut world);
+        let node = &mut world.nodes[1];
+        let names = node.disk.list().expect("it is well");
+        let log = names.iter().find(|name| name.ends_with(".log")).expect("there is one");
+        let file = node.disk.open(log, false).expect("it is there");
+        let end = node.disk.len(&file).expect("it is well");
+        node.disk.write_at(&file, &[1], end).expect("it is well");
+        if is_synced {
+            node.disk.sync(&file).expect("it is well");
+        }
+        assert!(node.disk.rot(log, end, 0) && node.is_rotten());
+        node.kill();
+        node.disk.kill();
+        if is_lost {
+            node.disk.set_spares(Spares::Nothing);
+            node.disk.crash();
+        }
+        let file = node.disk.open(log, false).expect("it is there");
+        node.disk.write_at(&file, &[9], 7).expect("it is well");
+        world.start(1);
+        let broken = world.check.lock().broken().map(|violation| violation.rule);
+        (world.nodes[1].is_refused, broken)
+    };
+    assert_eq!(started(false, false), (true, None));
+    assert_eq!(started(false, true), (false, Some("R11")));
+    assert_eq!(started(true, true), (true, None), "it is on the disk");
 }
 
 /// A follower lacks what its leader can read no more: it would wait for as long as that one leads.

@@ -52,6 +52,7 @@ impl State {
             inode.crash(spares, sectors, draws, &mut crash);
         }
         self.crash_names(spares, &mut crash);
+        self.rotten.in_cache = false;
         (self.fuse, self.struck, self.failure, self.starved) = (None, None, None, false);
         self.life += 1;
         self.collect();

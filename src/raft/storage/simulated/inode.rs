@@ -2,6 +2,7 @@
 
 use super::image::{Image, Piece};
 use super::ledger::Ledger;
+use super::rot::Rotten;
 use crate::mix::Draws;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -142,19 +143,18 @@ impl Inode {
         }
     }
 
-    pub(super) fn flip(&mut self, at: u64, bit: u8) -> bool {
-        let changes = [&mut self.cache, &mut self.durable].map(|image| image.flip(at, bit));
-        changes.contains(&true)
+    pub(super) fn flip(&mut self, at: u64, bit: u8) -> Rotten {
+        self.rot(|image| image.flip(at, bit))
     }
 
-    /// The sector with this byte holds zeros. Whether that changes it.
-    pub(super) fn zero(&mut self, at: u64, sector: u64) -> bool {
+    /// The sector with this byte holds zeros. Where that changes it.
+    pub(super) fn zero(&mut self, at: u64, sector: u64) -> Rotten {
         self.change(at / sector * sector, &vec![0; sector as usize])
     }
 
     /// The first sector from there on of which it is known holds what it did before it was changed last, or else that of
-    /// this byte: zeros. Whether that changes it.
-    pub(super) fn revert(&mut self, at: u64, sector: u64) -> bool {
+    /// this byte: zeros. Where that changes it.
+    pub(super) fn revert(&mut self, at: u64, sector: u64) -> Rotten {
         let known = self.former.range(at / sector * sector..).next().or_else(|| self.former.iter().next());
         match known.map(|(&start, bytes)| (start, bytes.clone())) {
             Some((start, bytes)) => {
@@ -166,10 +166,9 @@ impl Inode {
         }
     }
 
-    /// Puts other bytes there, on the disk and in the cache, as far as each is long. Whether that changes one of them: what
-    /// was not synced, or was lost by a sync that failed, is in the cache alone, and there it is read.
-    fn change(&mut self, at: u64, bytes: &[u8]) -> bool {
-        let put = |image: &mut Image| {
+    /// Puts other bytes there, on the disk and in the cache, as far as each is long. Where that changes something.
+    fn change(&mut self, at: u64, bytes: &[u8]) -> Rotten {
+        self.rot(|image| {
             let mut held = vec![0; bytes.len()];
             let read = image.read(at, &mut held);
             let changes = held[..read] != bytes[..read];
@@ -177,9 +176,13 @@ impl Inode {
                 Piece::all(at, &bytes[..read]).for_each(|piece| image.put(&piece));
             }
             changes
-        };
-        let changes = [&mut self.cache, &mut self.durable].map(put);
-        changes.contains(&true)
+        })
+    }
+
+    /// Changes the cache and the disk, each of which says whether it did. A crash finds that they may differ.
+    fn rot(&mut self, change: impl Fn(&mut Image) -> bool) -> Rotten {
+        self.is_clean = false;
+        Rotten { in_cache: change(&mut self.cache), on_disk: change(&mut self.durable) }
     }
 }
 

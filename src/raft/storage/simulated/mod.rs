@@ -31,6 +31,7 @@ use crate::mix::Draws;
 use crate::sync::lock::Lock;
 use image::Piece;
 use inode::{Inode, Sectors};
+use rot::Rotten;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ struct State {
     struck: Option<(Operation, String)>,
     failure: Option<(Operation, u64)>,
     failed: BTreeMap<Operation, u64>,
-    has_rotten: bool,
+    rotten: Rotten,
     /// How many reads met bytes that nobody can read.
     unread: u64,
     starved: bool,
@@ -131,7 +132,7 @@ impl SimulatedDisk {
             struck: None,
             failure: None,
             failed: BTreeMap::new(),
-            has_rotten: false,
+            rotten: Rotten::default(),
             unread: 0,
             starved: false,
         };

@@ -3,10 +3,25 @@
 //! ```text
 //!   | 512 bytes | 512 bytes | ..      flip: one bit      zero: 0 0 0 ..      revert: as before the sync that changed it last
 //! ```
+//! What was not synced, or was lost by a sync that failed, is in the cache alone. What rots there is read until power fails,
+//! and never after: a sync writes what it was given.
 
 use super::inode::Inode;
 use super::{SimulatedDisk, State};
 use std::ops::Range;
+
+/// Where something is other than it was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rotten {
+    pub(super) in_cache: bool,
+    pub(super) on_disk: bool,
+}
+
+impl Rotten {
+    fn is_anywhere(self) -> bool {
+        self.in_cache || self.on_disk
+    }
+}
 
 impl SimulatedDisk {
     /// Flips one bit of a file, on the disk and in the cache. False if the file is shorter in both, or is not there.
@@ -26,10 +41,10 @@ impl SimulatedDisk {
         self.rots(name, |inode, sector| inode.revert(at, sector))
     }
 
-    /// Whether a byte of any file ever was changed so.
+    /// Whether a byte of any file was changed so: ever on the disk, or in the cache since power failed last.
     #[must_use]
-    pub fn has_rotten(&self) -> bool {
-        self.state.lock().has_rotten
+    pub fn is_rotten(&self) -> bool {
+        self.state.lock().rotten.is_anywhere()
     }
 
     /// Of a file each read of some of these bytes fails from here on, with an input/output error; one that begins before
@@ -57,17 +72,19 @@ impl SimulatedDisk {
         state.durable_names.remove(name);
     }
 
-    fn rots(&self, name: &str, act: impl FnOnce(&mut Inode, u64) -> bool) -> bool {
-        let changes = self.of_name(name, act);
-        self.state.lock().has_rotten |= changes;
-        changes
+    fn rots(&self, name: &str, act: impl FnOnce(&mut Inode, u64) -> Rotten) -> bool {
+        let changed = self.of_name(name, act);
+        let rotten = &mut self.state.lock().rotten;
+        rotten.in_cache |= changed.in_cache;
+        rotten.on_disk |= changed.on_disk;
+        changed.is_anywhere()
     }
 
-    /// Does it to that file, on a disk with sectors of so many bytes. False if it is not there.
-    fn of_name(&self, name: &str, act: impl FnOnce(&mut Inode, u64) -> bool) -> bool {
+    /// Does it to that file, on a disk with sectors of so many bytes; nothing if it is not there.
+    fn of_name<R: Default>(&self, name: &str, act: impl FnOnce(&mut Inode, u64) -> R) -> R {
         let mut state = self.state.lock();
         let State { inodes, names, sectors, .. } = &mut *state;
         let inode = names.get(name).and_then(|inode| inodes.get_mut(inode));
-        inode.is_some_and(|inode| act(inode, sectors.bytes))
+        inode.map(|inode| act(inode, sectors.bytes)).unwrap_or_default()
     }
 }

@@ -208,14 +208,24 @@ fn a_sector_that_rots_is_zeros_or_what_it_was_before_it_was_changed_last() {
 }
 
 #[test]
-fn what_rots_in_the_cache_alone_has_rotten() {
+fn what_rots_in_the_cache_alone_is_rotten_until_power_fails() {
     let rots: [fn(&SimulatedDisk) -> bool; 3] =
         [|disk| disk.rot("a", 50, 1), |disk| disk.zero("a", 50), |disk| disk.revert("a", 50)];
     for rot in rots {
         let disk = SimulatedDisk::new(1);
-        written(&disk, "a", &[7; 100]);
-        assert!(rot(&disk) && disk.has_rotten(), "nothing of it is on the disk");
+        let file = written(&disk, "a", &[7; 100]);
+        disk.sync_dir().unwrap();
+        assert!(!disk.is_rotten() && rot(&disk) && disk.is_rotten(), "nothing of it is on the disk");
         assert_ne!(disk.content("a").unwrap(), [7; 100]);
+        // What is synced is what was written.
+        disk.sync(&file).unwrap();
+        disk.kill();
+        assert!(disk.is_rotten() && disk.content("a").unwrap() != [7; 100], "a process reads the same cache");
+        disk.crash();
+        assert!(!disk.is_rotten() && disk.content("a").unwrap() == [7; 100]);
+        assert!(rot(&disk) && disk.is_rotten(), "now it is on the disk");
+        disk.crash();
+        assert!(disk.is_rotten() && disk.content("a").unwrap() != [7; 100], "and stays there");
     }
 }
 
