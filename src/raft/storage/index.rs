@@ -36,9 +36,6 @@ impl Place {
     }
 }
 
-/// Most records are no longer.
-const RECORD: usize = 4 << 10;
-
 /// What a record changes for readers, once it is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
@@ -118,13 +115,10 @@ impl<D: Disk> Places<D> {
         (index < end).then_some((place, end))
     }
 
-    /// How far it is in this segment from that record to the last one with an entry before `end`; to the segment's end, if
-    /// that stands in a later one.
-    fn way(&self, from: Place, end: Index) -> usize {
-        let behind = self.places.partition_point(|place| place.index < end);
-        let last = behind.checked_sub(1).and_then(|last| self.places.get(last));
-        let last = last.filter(|last| last.segment == from.segment);
-        last.map_or(usize::MAX, |last| 8 * last.at.saturating_sub(from.at) as usize)
+    /// The last record of that one's segment that holds an entry before `end`.
+    fn last_beside(&self, place: Place, end: Index) -> Place {
+        let behind = self.places.partition_point(|other| other.index < end && other.segment <= place.segment);
+        behind.checked_sub(1).and_then(|last| self.places.get(last)).copied().unwrap_or(place)
     }
 }
 
@@ -148,8 +142,8 @@ struct Found<D: Disk> {
     file: Arc<D::File>,
     nonce: u64,
     len: u64,
-    /// From the record to the last one that is wanted.
-    way: usize,
+    /// The last one that is wanted of those in its segment.
+    last: Place,
 }
 
 impl<D: Disk> WalReader<D> {
@@ -157,8 +151,8 @@ impl<D: Disk> WalReader<D> {
         let places = self.places.lock();
         let (place, end) = places.find(wanted.start).ok_or(Error::Gone)?;
         let source = places.sources.get(&place.segment).ok_or(Error::Gone)?;
-        let way = places.way(place, wanted.end);
-        Ok(Found { place, end, file: Arc::clone(&source.file), nonce: source.nonce, len: source.len, way })
+        let last = places.last_beside(place, wanted.end);
+        Ok(Found { place, end, file: Arc::clone(&source.file), nonce: source.nonce, len: source.len, last })
     }
 }
 
@@ -183,8 +177,8 @@ impl<D: Disk> Reader for WalReader<D> {
         while next < range.end {
             let found = self.find(&(next..range.end))?;
             let window = Window::<D>::new(&self.disk, &found.file, found.nonce, found.len);
-            // The last record, too.
-            let mut window = window.expecting(found.way.min(bytes_max).saturating_add(RECORD));
+            let way = 8 * u64::from(found.last.at.saturating_sub(found.place.at));
+            let mut window = window.expecting(usize::try_from(way).unwrap_or(usize::MAX).min(bytes_max));
             // As many records as stand in this segment, one after the other, through one window.
             let mut here = Some((found.place, found.end));
             while let Some((place, end)) = here {
@@ -194,7 +188,9 @@ impl<D: Disk> Reader for WalReader<D> {
                 }
                 next = wanted.end;
                 here = if next < range.end { self.places.lock().find(next) } else { None };
-                here = here.filter(|(other, _)| other.segment == place.segment && place.at < other.at);
+                // What was written behind them meanwhile, the window may have looked at before it was.
+                let is_in_view = |other: &Place| place.at < other.at && other.at <= found.last.at;
+                here = here.filter(|(other, _)| other.segment == place.segment && is_in_view(other));
             }
         }
         Ok(())

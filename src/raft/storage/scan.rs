@@ -10,7 +10,8 @@ use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead, is_body};
 use crate::raft::LogId;
 use std::io;
 
-/// How much is read at once at first, since one record may be all that is wanted; then four times as much each time.
+/// How much is read at once at first, since one record may be all that is wanted; then four times as much each time. Who
+/// says what is wanted has that read first, and so much more.
 const FIRST: usize = 4 << 10;
 /// How much is read at once at most: more falls out of the processor's cache.
 const WINDOW: usize = 256 << 10;
@@ -29,19 +30,21 @@ pub(crate) struct Window<'a, D: Disk> {
     /// So many of the bytes are the file's, from there on.
     held: usize,
     bytes: Vec<u8>,
-    /// How much is read next.
+    /// How much is read next,
     step: usize,
+    /// unless so much is wanted still.
+    expected: usize,
 }
 
 impl<'a, D: Disk> Window<'a, D> {
     /// The first `end` bytes of a segment with this nonce.
     pub(crate) fn new(disk: &'a D, file: &'a D::File, nonce: u64, end: u64) -> Window<'a, D> {
-        Window { disk, file, nonce, end, from: 0, held: 0, bytes: Vec::new(), step: FIRST }
+        Window { disk, file, nonce, end, from: 0, held: 0, bytes: Vec::new(), step: FIRST, expected: 0 }
     }
 
-    /// The same, of which about so many bytes are wanted: as many are read at first.
+    /// The same, of which about so many bytes are wanted.
     pub(crate) fn expecting(self, bytes: usize) -> Window<'a, D> {
-        Window { step: bytes.clamp(FIRST, WINDOW), ..self }
+        Window { expected: bytes.saturating_add(FIRST), ..self }
     }
 
     /// Goes on in another file, in the memory of this one.
@@ -64,8 +67,12 @@ impl<'a, D: Disk> Window<'a, D> {
     }
 
     fn slide(&mut self, at: u64, len: usize) -> io::Result<()> {
-        let wanted = len.max(self.step).min((self.end - at) as usize);
-        self.step = WINDOW.min(4 * self.step);
+        let ahead = if self.expected == 0 { self.step } else { self.expected.min(WINDOW) };
+        let wanted = len.max(ahead).min((self.end - at) as usize);
+        if self.expected == 0 {
+            self.step = WINDOW.min(4 * self.step);
+        }
+        self.expected = self.expected.saturating_sub(wanted);
         self.from = at;
         self.held = 0;
         if self.bytes.len() < wanted {

@@ -5,9 +5,10 @@ use super::workload::{STAMP, TestDisk};
 use crate::raft::consensus::Record;
 use crate::raft::mutant::{Fault, choose};
 use crate::raft::storage::simulated::{Operation, Spares};
-use crate::raft::storage::{Error, Reader, SimulatedDisk, Storage, Wal, WalOptions, format};
+use crate::raft::storage::{Disk, Error, Reader, SimulatedDisk, Storage, Wal, WalOptions, format};
 use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term};
 use crate::sync::shim::{AtomicU64, Ordering};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Fills segments until there are so many.
@@ -248,31 +249,72 @@ fn each_flush_costs_one_sync_and_one_without_records_none() {
     assert_eq!(wal.syncs(), before + 1);
 }
 
-#[test]
-fn a_read_asks_the_disk_for_what_is_wanted_and_little_more() {
+/// For how many bytes the disk is asked, to read so many entries of so many bytes, a record each, in a log of 3,000 of them
+/// at most; what they take of it; and in how many segments they stand.
+fn asked(bytes: usize, align: u32, range: Range<u64>, bytes_max: usize) -> [u64; 3] {
     let disk =
         TestDisk { disk: SimulatedDisk::new(7), skip_sync: false, skip_sync_dir: false, asked: AtomicU64::new(0) };
-    let (disk, options) = (Arc::new(disk), WalOptions { segment_bytes: 512 << 10, align: 512, seed: 1 });
+    let (disk, options) = (Arc::new(disk), WalOptions { segment_bytes: 1 << 20, align, seed: 1 });
     let mut wal = Wal::open(Arc::clone(&disk), options, STAMP).unwrap();
     wal.recover(None).unwrap();
-    let text = "y".repeat(400);
-    for after in 0..400 {
+    let text = "y".repeat(bytes);
+    for after in 0..range.end + 9 {
         wal.stage(&entries(after, 1, [text.as_str()])).unwrap();
         wal.flush(Seq(after + 1)).unwrap();
     }
-    let asked = |from: u64, to: u64, bytes_max: usize| {
-        let before = disk.asked.load(Ordering::Relaxed);
-        wal.reader().read(Index(from)..Index(to), bytes_max, &mut |_| {}).unwrap();
-        disk.asked.load(Ordering::Relaxed) - before
-    };
-    // A record takes a sector here, and 4 KiB may be too many.
-    for (from, to) in [(1, 2), (7, 9), (20, 120), (1, 401)] {
-        let wanted = (to - from) * 512;
-        let came = asked(from, to, usize::MAX);
-        assert!((wanted..=wanted + 4_096).contains(&came), "{from}..{to}: {came} for {wanted}");
+    let before = disk.asked.load(Ordering::Relaxed);
+    let mut came = 0;
+    wal.reader().read(Index(range.start)..Index(range.end), bytes_max, &mut |_| came += 1).unwrap();
+    let takes = (bytes as u64 + 40).next_multiple_of(u64::from(align));
+    let segments = disk.list().unwrap().iter().filter(|name| format::parse(name).is_some()).count();
+    [disk.asked.load(Ordering::Relaxed) - before, came * takes, segments as u64]
+}
+
+#[test]
+fn a_read_asks_the_disk_for_what_is_wanted_and_little_more() {
+    for (bytes, align, range) in [
+        (400, 512, 1..2),
+        (400, 512, 7..9),
+        (400, 512, 20..120),
+        (400, 512, 1..401),
+        (8_000, 4_096, 3..9),
+        (20_000, 8, 1..21),
+        (3_000, 4_096, 1..150),
+    ] {
+        let [asked, wanted, segments] = asked(bytes, align, range.clone(), usize::MAX);
+        // The last record is as long as the others, and some are met by two windows.
+        let more = 4_096 + (1 + wanted / (256 << 10)) * (bytes as u64 + 4_096);
+        assert!((wanted..=wanted + more).contains(&asked), "{range:?} of {bytes}: {asked} for {wanted}");
+        assert_eq!(segments, 1);
     }
-    let limited = asked(1, 401, 10_000);
-    assert!(limited <= 10_000 + 2 * 4_096, "{limited} for 10,000");
+    let [asked, ..] = asked(400, 512, 1..401, 10_000);
+    assert!(asked <= 10_000 + 3 * 4_096, "{asked} for 10,000");
+}
+
+#[test]
+fn a_read_across_segments_asks_little_more_of_each() {
+    let [asked, wanted, segments] = asked(8_000, 4_096, 100..140, usize::MAX);
+    assert_eq!(segments, 2);
+    assert!(asked <= wanted + 2 * 3 * 8_192, "{asked} for {wanted}");
+}
+
+#[test]
+fn what_is_written_in_the_midst_of_a_read_is_read_or_not_there_and_never_damage() {
+    let bench = Bench { align: 512, ..Bench::new() };
+    let mut wal = bench.open().unwrap().0;
+    put(&mut wal, &[state(1, None)]);
+    (0..4).for_each(|after| put(&mut wal, &[entries(after, 1, ["old"])]));
+    let (reader, mut texts) = (wal.reader(), Vec::new());
+    let mut each = |entry: Entry| {
+        if texts.is_empty() {
+            put(&mut wal, &[state(2, None)]);
+            put(&mut wal, &[entries(2, 2, ["new"])]);
+            (3..6).for_each(|after| put(&mut wal, &[entries(after, 2, ["new"])]));
+        }
+        texts.push(String::from_utf8(entry.bytes.to_vec()).unwrap());
+    };
+    reader.read(Index(1)..Index(7), usize::MAX, &mut each).unwrap();
+    assert_eq!(texts, ["old", "old", "new", "new", "new", "new"]);
 }
 
 #[test]

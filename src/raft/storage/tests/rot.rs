@@ -120,3 +120,30 @@ fn a_mark_that_rots_is_found_out() {
     bench.disk.rot(&format::name(seq), at + 16, 0);
     assert_eq!(bench.damage().at, at);
 }
+
+#[test]
+fn what_cannot_be_read_is_told_as_such_or_was_not_wanted() {
+    let (mut failed, mut sound) = (0, 0);
+    for (seed, anchor) in (0..6).flat_map(|seed| [(seed, false), (seed, true)]) {
+        let (whole, told, entries) = log(seed, anchor);
+        let segments = whole.segments();
+        let places = segments
+            .into_iter()
+            .flat_map(|seq| (0..whole.records(seq).1 + 2_048).step_by(512).map(move |at| (seq, at)));
+        for (seq, at) in places {
+            let bench = whole.copy();
+            assert!(bench.disk.spoil(&format::name(seq), at..at + 512));
+            let read = bench.open().and_then(|(wal, again)| {
+                assert_eq!(again, told, "seed {seed}: {at} of {seq}");
+                all(&wal, &again)
+            });
+            match read {
+                Ok(read) => assert_eq!(read, entries, "seed {seed}: {at} of {seq}"),
+                Err(Error::Io(_)) => failed += 1,
+                Err(error) => panic!("seed {seed}, {at} of {seq}: {error}"),
+            }
+            sound += u32::from(bench.disk.unread() == 0);
+        }
+    }
+    assert!(100 <= failed && 10 <= sound, "{failed} failed, {sound} met none");
+}
