@@ -31,7 +31,7 @@ impl World {
                 node.has_failed = node.has_failed();
                 down
             }
-            _ if node.rots.is_some() && fault.as_deref().is_some_and(|fault| fault.contains("is damaged")) => {
+            _ if node.rots.is_some() && node.disk.is_rotten() && fault.as_deref().is_some_and(tells_of_damage) => {
                 self.marks.hit("end-by-damage");
                 node.rots.unwrap_or_default()
             }
@@ -56,6 +56,10 @@ impl World {
 }
 
 /// Whether this is how a process ends whose disk has failed.
+fn tells_of_damage(fault: &str) -> bool {
+    fault.contains("is damaged")
+}
+
 fn is_of_the_disk(fault: &str) -> bool {
     ["the disk failed: input/output error", "an earlier write failed"].iter().any(|words| fault.contains(words))
 }

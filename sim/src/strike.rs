@@ -326,7 +326,7 @@ impl World {
                 let at = Time(node.full_until.0 + 1);
                 self.push(at, Event::Start { node: id });
             }
-            Err(SpawnError::Store(_)) if unread != node.disk.unread() => {
+            Err(SpawnError::Store(Error::Io(_))) if unread != node.disk.unread() => {
                 // What it cannot read now it never can.
                 node.disk.kill();
                 node.is_refused = true;
@@ -336,7 +336,7 @@ impl World {
                 node.disk.kill();
                 self.later(1, Event::Start { node: id });
             }
-            Err(SpawnError::Store(why)) if node.is_rotten() && is_damage(&why) => {
+            Err(SpawnError::Store(why)) if node.disk.is_rotten() && is_damage(&why) => {
                 // It never serves what it cannot vouch for: from here on it waits for its operator.
                 node.disk.kill();
                 node.is_refused = true;
