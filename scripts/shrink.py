@@ -45,7 +45,7 @@ def shrunk(mutant: str, folder: Path) -> tuple[str, bool]:
         seed = re.search(r"^seed (\d+) breaks", found, re.MULTILINE)
         if seed is None:
             break
-        row, well = made_small(mutant, int(seed[1]), folder / f"{mutant}.txt")
+        row, well = made_small(mutant, int(seed[1]), folder / f"{mutant}-{seed[1]}.txt")
         if well:
             return row, True
         rows.append(row)

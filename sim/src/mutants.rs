@@ -32,7 +32,7 @@ pub struct Found {
     pub name: &'static str,
     /// What it does.
     pub does: &'static str,
-    /// The rules that were broken first, from one base or another, in the order of these, each with its [sentence](seen).
+    /// The rules that were broken first, from one base or another, in the order of these, each with its sentence.
     pub rules: Vec<String>,
     /// The stories that [show](tells) something, each with the rule that it breaks, if it breaks one, and the sentence.
     pub stories: Vec<(String, Option<String>)>,
