@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(super) type Line = (Level, String);
 
 /// Somebody who is newborn for so long is spoken of. Members that are started together may come up a second or two apart
-/// where their interpreters share a core: nothing is amiss then, and no operator's word is needed.
+/// where other work takes the processors: nothing is amiss then, and no operator's word is needed.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// One line for each reason to refuse something in so long.
 const SELDOM: Duration = Duration::from_secs(1);
