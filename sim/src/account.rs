@@ -1,6 +1,6 @@
 //! What must add up: packets, faults, bytes, calls, and what a peer keeps.
 
-use crate::check::{Asked, Kept};
+use crate::check::{Asked, Kept, behind};
 use crate::client::Of;
 use crate::event::Event;
 use crate::node::Node;
@@ -72,9 +72,11 @@ impl World {
         let mut check = self.check.lock();
         let status = process.peer.status();
         let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
-        let last = node.look(|core, _| core.log().last().index).unwrap_or_default();
+        let places = node.look(|core, _| (core.log().last().index, core.log().snapshot().index));
+        let (last, mark) = places.unwrap_or_default();
+        let behind = behind(last, mark, status.applied, self.now <= node.full_until);
         let (term, applied) = (Term(self.at_most(status.term.0)), Index(self.at_most(status.applied.0)));
-        let lag = check.lags(node.id, self.at_most(last.0.saturating_sub(status.applied.0)));
+        let lag = check.lags(node.id, self.at_most(behind));
         let most = Kept::most(&self.swarm, node.life, term, applied, lag);
         check.keeps(node.id, Kept { inbox, tickets, sessions, disk }, most);
     }

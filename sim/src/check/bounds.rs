@@ -34,8 +34,8 @@ impl Kept {
         swarm.inbox + PARTS
     }
 
-    /// The most that a peer may keep in this life of it, in that term, with so much applied, if its state machine has
-    /// never been farther behind than so many entries.
+    /// The most that a peer may keep in this life of it, in that term, with so much applied, if its state machine, or on a full
+    /// disk its last snapshot, has never been farther behind than so many entries.
     ///
     /// Its log reaches back to what the snapshot before the last has left of it, four margins if a peer was behind: four
     /// and a half times the entries between two of them, each in a flush of its own, with as many for commits and marks;
@@ -56,8 +56,15 @@ impl Kept {
     }
 }
 
+/// How many entries are in no snapshot that a peer might have by now: those that are not applied, or, while its disk has no
+/// room for a snapshot, all behind the last mark. Entries may have some still.
+#[must_use]
+pub fn behind(last: Index, mark: Index, applied: Index, is_full: bool) -> u64 {
+    last.0.saturating_sub(if is_full { mark.min(applied).0 } else { applied.0 })
+}
+
 impl Check {
-    /// A state machine is so far behind its log; the farthest that it has ever been is told: what was not applied in one
+    /// A state machine, or a last snapshot, is so far behind its log; the farthest that it has ever been is told: what was not applied in one
     /// life is still there in the next.
     pub fn lags(&mut self, who: usize, lag: u64) -> u64 {
         let most = self.lags.entry(who).or_default();
@@ -88,6 +95,19 @@ mod tests {
         assert_eq!((check.lags(0, 9), check.lags(1, 2)), (9, 2));
         check.crashed(rsm::raft::NodeId(0));
         assert_eq!((check.lags(0, 1), check.lags(1, 3)), (9, 3));
+    }
+
+    #[test]
+    fn what_no_snapshot_has_lies_on_a_disk_that_has_no_room_for_one() {
+        let mut swarm = swarm(3);
+        (swarm.snapshot_entries, swarm.segment_bytes, swarm.pad, swarm.sessions_max) = (1, 256 << 10, 0, 28);
+        let most = |is_full: bool| {
+            let behind = behind(Index(274), Index(142), Index(274), is_full);
+            Kept::most(&swarm, 1, Term(3), Index(274), behind).disk
+        };
+        let kept = 5 * swarm.segment_bytes + 1_257;
+        assert!(most(false) < kept && kept < most(true), "{} < {kept} < {}", most(false), most(true));
+        assert_eq!(behind(Index(9), Index(8), Index(5), true), 4, "a snapshot that was brought is not applied yet");
     }
 
     #[test]
