@@ -145,13 +145,19 @@ fn a_failed_sync_excuses_no_other_end() {
     assert_eq!(ended(0, otherwise), (0, Some("R23")));
 }
 
-#[test]
-fn a_peer_whose_files_version_has_rotted_may_refuse_to_start() {
+/// Three nodes to which nothing has happened for a second.
+fn a_second_of_three() -> World {
     let mut swarm = swarm(3);
     (swarm.nodes, swarm.families) = (3, Families::default());
     let time = VirtualTime::new(3);
     let mut world = World::new(3, swarm, Vec::new(), &time);
     time.run_until(Time(1_000 * MS), &mut world);
+    world
+}
+
+#[test]
+fn a_peer_whose_files_version_has_rotted_may_refuse_to_start() {
+    let mut world = a_second_of_three();
     let node = &mut world.nodes[1];
     node.kill();
     node.disk.kill();
@@ -167,11 +173,7 @@ fn a_peer_whose_files_version_has_rotted_may_refuse_to_start() {
 #[test]
 fn what_has_rotted_in_a_cache_that_is_lost_excuses_no_start_that_fails() {
     let started = |is_synced: bool, is_lost: bool| {
-        let mut swarm = swarm(3);
-        (swarm.nodes, swarm.families) = (3, Families::default());
-        let time = VirtualTime::new(3);
-        let mut world = World::new(3, swarm, Vec::new(), &time);
-        time.run_until(Time(1_000 * MS), &mut world);
+        let mut world = a_second_of_three();
         let node = &mut world.nodes[1];
         let names = node.disk.list().expect("it is well");
         let log = names.iter().find(|name| name.ends_with(".log")).expect("there is one");
