@@ -8,7 +8,8 @@
 //! ```
 //! Below T, the greatest testimony, an unreadable record is damage. The records from T on were at most one flush, which
 //! may have been acknowledged: they are kept, by being copied, since what a failed sync left behind may be readable and
-//! yet not be on the disk. No old tail is ever appended to, and nothing acknowledged is ever written over.
+//! yet not be on the disk. So may a name be that is seen: all are synced before another is given. No old tail is ever
+//! appended to, and nothing acknowledged is ever written over.
 
 use super::begin::{Beginning, Held};
 use super::format::{self, HeadFault, Kind, SEGMENT_HEAD, SegmentHead, take_bindings};
@@ -295,6 +296,8 @@ impl<D: Disk> Recovery<'_, D> {
             tail.into_iter().filter(|held| !matches!(held.head.kind, Kind::Anchor | Kind::Pad)).collect();
         mark!("recovery-copies-a-tail", !copied.is_empty());
         mark!("recovery-without-a-tail", copied.is_empty());
+        // A start that failed may have left names that are seen and not durable: none may last behind one that goes.
+        disk.sync_dir()?;
         let mut spare = Spare::find(disk)?;
         mark!("recovery-finds-a-spare", matches!(spare, Spare::Ready { .. }));
         let fresh = Beginning { options, stamp, seq, prev_end: end, past: &self.past, copied: &copied };

@@ -1,4 +1,4 @@
-//! One crash at each operation of a procedure, first to last.
+//! One crash at each operation of a procedure, first to last; and at each of the start that follows one which failed.
 
 use super::workload::{Life, Setting, Tally, Tended, World};
 use crate::raft::consensus::Record;
@@ -6,6 +6,7 @@ use crate::raft::storage::Error;
 use crate::raft::storage::simulated::Operation::{self, Create, Remove, Rename, Sync, SyncDir, Write};
 use crate::raft::{Entries, Entry, EntryKind, Index, NodeId, Term};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// What is swept: made ready by a life that ends well, then begun in another.
 #[derive(Clone, Copy)]
@@ -44,11 +45,11 @@ pub(super) const SNAPSHOT: Procedure = Procedure {
     ],
 };
 
-/// A spare; a fresh segment in it; the seal of the one before.
+/// The names that are there; a spare; a fresh segment in it; the seal of the one before.
 pub(super) const OPENING: Procedure = Procedure {
     name: "opening",
     act: Act::Open,
-    operations: &[SPARE[0], SPARE[1], SPARE[2], SPARE[3], SPARE[4], Write, Sync, Rename, SyncDir, Write, Sync],
+    operations: &[SyncDir, SPARE[0], SPARE[1], SPARE[2], SPARE[3], SPARE[4], Write, Sync, Rename, SyncDir, Write, Sync],
 };
 
 /// Strikes each operation of it in turn, and opens what is left.
@@ -65,6 +66,73 @@ pub(super) fn sweep<S: Tended>(procedure: &Procedure, setting: Setting, seed: u6
         None => Ok(tally),
         more => Err(format!("there is an operation behind the last: {more:?}")),
     }
+}
+
+/// Lets each operation of it fail in turn, which ends the process, and the start behind it, too, or not; then strikes each
+/// of the next start, and opens what is left.
+pub(super) fn sweep_behind_failures<S: Tended>(
+    procedure: &Procedure,
+    setting: Setting,
+    seed: u64,
+) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    for (nth, failing) in procedure.operations.iter().enumerate() {
+        let before = procedure.operations[..nth].iter().filter(|before| *before == failing).count() as u64;
+        for fails_again in [false, true] {
+            for fuse in 0.. {
+                let mut world = World::new(seed, setting);
+                let struck = fail_and_strike::<S>(&mut world, procedure.act, (*failing, before), fails_again, fuse);
+                tally.add(&world.tally);
+                let so = if fails_again { ", and so do the names of the start behind it" } else { "" };
+                if !struck.map_err(|why| format!("operation {nth} fails{so}, power at {fuse} of the next: {why}"))? {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// Whether the last start had so many operations that power could fail.
+fn fail_and_strike<S: Tended>(
+    world: &mut World,
+    what: Act,
+    (failing, before): (Operation, u64),
+    fails_again: bool,
+    fuse: u64,
+) -> Result<bool, String> {
+    let mut life = begin::<S>(world)?;
+    fill(world, &mut life).map_err(|error| error.to_string())?;
+    let disk = Arc::clone(&world.disk);
+    let disk = &disk.disk;
+    if let Act::Open = what {
+        disk.kill();
+        disk.fail(failing, before);
+        world.start::<S>()?;
+    } else {
+        disk.fail(failing, before);
+        // Told by what has failed.
+        let _ = act(what, world, &mut life);
+    }
+    let failed = disk.failed(failing);
+    if failed != 1 {
+        return Err("it did not".to_owned());
+    }
+    if fails_again {
+        disk.kill();
+        disk.fail(SyncDir, 0);
+        world.start::<S>()?;
+    }
+    disk.kill();
+    disk.mend();
+    disk.set_fuse(Some(fuse));
+    world.start::<S>()?;
+    let is_struck = disk.struck().is_some();
+    if is_struck {
+        world.crash();
+        world.start::<S>()?.ok_or("the disk is well, and does not open")?;
+    }
+    Ok(is_struck)
 }
 
 fn strike<S: Tended>(

@@ -330,14 +330,16 @@ impl World {
         Ok(())
     }
 
-    /// A sync or a write will fail, or the disk is small.
+    /// An operation will fail, or the disk is small.
     fn fault(&mut self) {
         let disk = &self.disk.disk;
         disk.set_capacity(u64::MAX);
         let after = self.draws.below(30);
-        match self.draws.below(4) {
+        match self.draws.below(7) {
             0 => disk.set_capacity(300_000 + self.draws.below(500_000)),
             1 => disk.fail(Operation::Write, after),
+            2 => disk.fail(Operation::Rename, after % 3),
+            3 | 4 => disk.fail(Operation::SyncDir, after % 3),
             _ => disk.fail(Operation::Sync, after),
         }
     }
