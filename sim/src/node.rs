@@ -371,7 +371,7 @@ mod tests {
     fn a_process_that_lingers_behind_its_state_machine_is_killed_and_answers_everybody() {
         let mut swarm = swarm(3);
         (swarm.nodes, swarm.families) = (3, Families::default());
-        let broken = What::Broken { node: 0, operation: OPERATIONS[0].1, after: 0, down: MS };
+        let broken = What::Broken { node: 0, operation: OPERATIONS[0].1, after: 0, times: 1, down: MS };
         let plan = [(1_000 * MS, What::Slow { node: 0, lasts: 9_000 * MS }), (1_400 * MS, broken)];
         let plan = plan.map(|(at, what)| Fault { at: Time(at), what }).into();
         let time = VirtualTime::new(3);
@@ -388,7 +388,7 @@ mod tests {
     fn a_failure_that_has_struck_is_not_forgotten_for_one_to_come() {
         let mut swarm = swarm(3);
         (swarm.nodes, swarm.families) = (3, Families::default());
-        let broken = || What::Broken { node: 0, operation: OPERATIONS[0].1, after: 0, down: MS };
+        let broken = || What::Broken { node: 0, operation: OPERATIONS[0].1, after: 0, times: 1, down: MS };
         let plan = [(1_000 * MS, What::Slow { node: 0, lasts: 9_000 * MS }), (1_400 * MS, broken())];
         let plan = plan.map(|(at, what)| Fault { at: Time(at), what }).into();
         let time = VirtualTime::new(3);

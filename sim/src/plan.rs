@@ -97,7 +97,7 @@ pub enum What {
         /// For how long, in nanoseconds.
         lasts: u64,
     },
-    /// The disk fails once at what it is asked: a sync has lost what it was to keep, a write lands in part.
+    /// The disk fails at what it is asked, mostly once: a sync has lost what it was to keep, a write lands in part.
     Broken {
         /// Which node.
         node: usize,
@@ -105,6 +105,8 @@ pub enum What {
         operation: Operation,
         /// How many of these still succeed.
         after: u64,
+        /// How many fail then, one after another.
+        times: u64,
         /// When the node starts again, in nanoseconds.
         down: u64,
     },
@@ -251,6 +253,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
             slack(&mut slacks, swarm, &mut what);
             flap(&mut draws, at, until, &what, &mut faults);
             give_up(&mut draws, at, until, &what, &mut faults);
+            fail_on(&mut draws, at, until, &what, &mut faults);
             // Who waits from early on waits in vain less often.
             let at = if matches!(what, What::Await(_)) { Time(at.0 / EARLIER) } else { at };
             faults.push(Fault { at, what });
@@ -280,6 +283,23 @@ fn give_up(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut V
         let at = Time(at.0 + after);
         faults.extend((at < until).then_some(Fault { at, what: What::Crash { node, down } }));
     }
+}
+
+/// Mostly a disk that cannot keep names cannot for a while: the next starts fail, too, and power fails in one of them.
+fn fail_on(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<Fault>) {
+    let What::Broken { node, operation: operation @ Operation::SyncDir, down, .. } = *what else { return };
+    let (times, operations, later) = (log_uniform(draws.bits(), 2, 8), draws.below(40), kinds::down(draws));
+    if !draws.chance(2, 3) {
+        return;
+    }
+    let again = [
+        What::Crash { node, down: later },
+        What::Broken { node, operation, after: 0, times, down },
+        What::CrashAtDisk { node, operations, spares: None, down },
+    ];
+    faults.extend(
+        (1..).map(|by| Time(at.0 + by)).zip(again).filter(|(at, _)| *at < until).map(|(at, what)| Fault { at, what }),
+    );
 }
 
 impl Shape {

@@ -45,7 +45,9 @@ impl World {
             What::Blackout { down } => self.black_out(down),
             What::Pause { node, lasts } => self.pause(node, lasts),
             What::Stuck { node, lasts } => self.stick(node, lasts),
-            What::Broken { node, operation, after, down } => self.break_disk(node, (operation, after), down),
+            What::Broken { node, operation, after, times, down } => {
+                self.break_disk(node, (operation, after, times), down)
+            }
             What::Slow { node, lasts } => self.slow(node, lasts),
             What::Wipe { node, down } => self.wipe(node, down),
             What::Full { node, slack, lasts } => self.fill(node, slack, lasts),
@@ -154,12 +156,12 @@ impl World {
     }
 
     /// Of a node that is down it fails as it starts, if it does.
-    fn break_disk(&mut self, id: usize, (operation, after): (Operation, u64), down: u64) -> bool {
+    fn break_disk(&mut self, id: usize, (operation, after, times): (Operation, u64, u64), down: u64) -> bool {
         let node = &mut self.nodes[id];
         let can = !node.is_frozen && !node.is_refused && node.disk.struck().is_none();
         if can {
             node.broken = Some(down);
-            node.disk.fail(operation, after);
+            node.disk.fail_often(operation, after, times);
         }
         can
     }

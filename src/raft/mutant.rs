@@ -79,6 +79,7 @@ mod switch {
         CutStaysStaged "cut-stays-staged" "What replaces a cut entry is not given to the disk.",
         SyncDropped "sync-dropped" "The log is written and not synced.",
         NamesUnsynced "names-unsynced" "A new segment's name is not synced.",
+        NamesTrusted "names-trusted" "A start goes on from names that may not be durable.",
         SegmentUnsynced "segment-unsynced" "A new segment gets its name before its bytes are synced.",
         AnchorSealed "anchor-sealed" "A segment ends behind its anchor, which is in one sector with the seal.",
         OldTermsCount "old-terms-count" "Entries of former terms are committed by counting copies.",

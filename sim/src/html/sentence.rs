@@ -96,10 +96,11 @@ fn of_fault(what: &What, nodes: usize, leader: Option<usize>) -> (&'static str, 
         What::Stuck { node, lasts } => {
             ("disk", Some(*node), format!("the disk of peer {node} hangs {}", lasting(*lasts)))
         }
-        What::Broken { node, operation, after, down } => {
+        What::Broken { node, operation, after, times, down } => {
             let what = operation_word(*operation);
             let which = if *after == 0 { "the next".to_owned() } else { format!("after {after} more, the next") };
-            ("disk", Some(*node), format!("{which} {what} of peer {node}'s disk fails; it {}", again(*down)))
+            let on = if *times == 1 { String::new() } else { format!(", and more, {times} in all") };
+            ("disk", Some(*node), format!("{which} {what} of peer {node}'s disk fails{on}; it {}", again(*down)))
         }
         What::Slow { node, lasts } => (
             "pause",

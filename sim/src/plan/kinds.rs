@@ -132,7 +132,7 @@ pub(super) fn broken(draws: &mut Draws, swarm: &Swarm) -> What {
     // Of syncs there are twice as many: nothing else can be lost so.
     let (_, operation) = OPERATIONS[nth.saturating_sub(2)];
     let most = if nth < 5 { 20 } else { 3 };
-    What::Broken { node, operation, after: log_uniform(after, 1, most) - 1, down }
+    What::Broken { node, operation, after: log_uniform(after, 1, most) - 1, times: 1, down }
 }
 
 pub(super) fn rot(draws: &mut Draws, swarm: &Swarm) -> What {

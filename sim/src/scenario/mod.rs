@@ -40,7 +40,7 @@
 //! |---|---|
 //! | `cut 0 -> others for 20ms`, `clog 0 -> 1 for 20ms` | also `0,2 <-> others`, `leader <-> others`, `bridge 4`, `half-bridge 4`, `chain`, `ring` |
 //! | `crash 0 for 30ms`, `crash 0 at disk 3 for 30ms`, with `lose` and the like before `for`, `blackout for 30ms`, `wipe 0 for 30ms`, `drain 0 for 30ms` | and it starts again |
-//! | `disk 0 stuck for 30ms` | also `broken`, `fails write 3`, `full`, `full but 4096`, `forgets`, `rots 17`, `rots zeros 17`, `former`, `unreadable`; `machine 0 slow` |
+//! | `disk 0 stuck for 30ms` | also `broken`, `fails write 3`, `fails sync-names 0 2 times`, `full`, `full but 4096`, `forgets`, `rots 17`, `rots zeros 17`, `former`, `unreadable`; `machine 0 slow` |
 //! | `pause 0 for 30ms`, `clock 0 leaps for 30ms`, `leader pause for 30ms` | whoever leads: as is answered below |
 //! | `when cut-durable 3 crash for 30ms` | whoever meets that mark for the third time is answered: [`nemesis`](crate::nemesis) |
 //! | `drop next Append from 0 to 1`, also `dup`, `delay`, `flip` | with `by 3ms`, of a flip `bit 300` |

@@ -50,9 +50,10 @@ fn fault(what: &What, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         What::AtLeader { answer, .. } => write!(f, "leader {}", answer.words()),
         What::Pause { node, .. } => write!(f, "pause {node}"),
         What::Stuck { node, .. } => write!(f, "disk {node} stuck"),
-        What::Broken { node, operation: Operation::Sync, after: 0, .. } => write!(f, "disk {node} broken"),
-        What::Broken { node, operation, after, .. } => {
-            write!(f, "disk {node} fails {} {after}", operation_word(*operation))
+        What::Broken { node, operation: Operation::Sync, after: 0, times: 1, .. } => write!(f, "disk {node} broken"),
+        What::Broken { node, operation, after, times, .. } => {
+            write!(f, "disk {node} fails {} {after}", operation_word(*operation))?;
+            if *times == 1 { Ok(()) } else { write!(f, " {times} times") }
         }
         What::Slow { node, .. } => write!(f, "machine {node} slow"),
         What::Full { node, slack: 0, .. } => write!(f, "disk {node} full"),
@@ -182,10 +183,17 @@ fn of_words(words: &[&str], time: u64) -> Option<What> {
         ["blackout"] => What::Blackout { down },
         ["pause", node] => What::Pause { node: number(node)?, lasts },
         ["disk", node, "stuck"] => What::Stuck { node: number(node)?, lasts },
-        ["disk", node, "broken"] => What::Broken { node: number(node)?, operation: Operation::Sync, after: 0, down },
-        ["disk", node, "fails", operation, after] => {
+        ["disk", node, "broken"] => {
+            What::Broken { node: number(node)?, operation: Operation::Sync, after: 0, times: 1, down }
+        }
+        ["disk", node, "fails", operation, after, ref often @ ..] => {
             let (_, operation) = *OPERATIONS.iter().find(|(word, _)| *word == operation)?;
-            What::Broken { node: number(node)?, operation, after: after.parse().ok()?, down }
+            let times = match often {
+                [] => 1,
+                [times, "times"] => times.parse().ok().filter(|times| *times != 0)?,
+                _ => return None,
+            };
+            What::Broken { node: number(node)?, operation, after: after.parse().ok()?, times, down }
         }
         ["machine", node, "slow"] => What::Slow { node: number(node)?, lasts },
         ["disk", node, "full"] => What::Full { node: number(node)?, slack: 0, lasts },

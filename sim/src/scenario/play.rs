@@ -203,7 +203,7 @@ impl Play<'_> {
             Verb::Full(who, lasts) => self.strike(What::Full { node: self.who(who)?, slack: 0, lasts: *lasts }),
             Verb::Broken(who) => {
                 let (node, operation) = (self.who(who)?, Operation::Sync);
-                self.strike(What::Broken { node, operation, after: 0, down: FOR_EVER })
+                self.strike(What::Broken { node, operation, after: 0, times: 1, down: FOR_EVER })
             }
             Verb::Open(name, at) => self.open(name, at),
             Verb::Propose(proposal, at, answer) => self.propose(proposal, at, *answer),

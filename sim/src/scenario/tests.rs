@@ -125,6 +125,8 @@ fn every_moment_is_read_as_it_was_written() {
         "disk 1 rots former 17 for 3ms",
         "disk 1 rots unreadable 17 for 3ms",
         "disk 1 full for 3ms",
+        "disk 1 fails sync-names 0 for 3ms",
+        "disk 1 fails sync-names 1 2 times for 3ms",
         "disk 1 full but 4096 for 3ms",
         "crash 1 at disk 3 for 3ms",
         "crash 1 at disk 3 tear for 3ms",

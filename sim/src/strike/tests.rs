@@ -133,6 +133,7 @@ fn a_failed_sync_excuses_no_other_end() {
             node: 1,
             operation: Operation::Sync,
             after: 0,
+            times: 1,
             down: MS
         }))),
         (1, None)
@@ -300,7 +301,7 @@ fn a_start_after_a_failed_sync_is_none_after_another_failure() {
         let time = VirtualTime::new(3);
         let mut world = World::new(3, swarm, Vec::new(), &time);
         time.run_until(Time(1_000 * MS), &mut world);
-        assert!(world.apply(What::Broken { node: 1, operation, after: 0, down: MS }));
+        assert!(world.apply(What::Broken { node: 1, operation, after: 0, times: 1, down: MS }));
         time.run_until(Time(3_000 * MS), &mut world);
         assert_eq!(world.sums.broken, 1);
         ["start-after-a-failed-sync", "start-after-another-failure"]

@@ -22,6 +22,7 @@ use super::spare::Spare;
 use super::{Disk, Error, Remark, Snapshot, Stamp, WalOptions};
 use crate::mix::mix;
 use crate::raft::mark::mark;
+use crate::raft::mutant::mutate;
 use crate::raft::{Damage, Incarnation, Index, LogId};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -297,7 +298,7 @@ impl<D: Disk> Recovery<'_, D> {
         mark!("recovery-copies-a-tail", !copied.is_empty());
         mark!("recovery-without-a-tail", copied.is_empty());
         // A start that failed may have left names that are seen and not durable: none may last behind one that goes.
-        disk.sync_dir()?;
+        mutate!(NamesTrusted, disk.sync_dir()?, ());
         let mut spare = Spare::find(disk)?;
         mark!("recovery-finds-a-spare", matches!(spare, Spare::Ready { .. }));
         let fresh = Beginning { options, stamp, seq, prev_end: end, past: &self.past, copied: &copied };

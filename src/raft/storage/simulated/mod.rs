@@ -86,7 +86,7 @@ struct State {
     fuse: Option<u64>,
     spares: Option<Spares>,
     struck: Option<(Operation, String)>,
-    failure: Option<(Operation, u64)>,
+    failure: Option<Failure>,
     failed: BTreeMap<Operation, u64>,
     rotten: Rotten,
     /// How many reads met bytes that nobody can read.
@@ -100,6 +100,14 @@ enum NameChange {
     Link { name: String, inode: u64 },
     Unlink { name: String, inode: u64 },
     Rename { from: String, to: String, inode: u64 },
+}
+
+/// Operations of this kind are to fail: so many succeed before, then so many fail.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    operation: Operation,
+    after: u64,
+    times: u64,
 }
 
 /// What becomes of an operation.
@@ -191,7 +199,12 @@ impl SimulatedDisk {
 
     /// Makes an operation of this kind fail once, with an input/output error: the next one if `after` is 0.
     pub fn fail(&self, operation: Operation, after: u64) {
-        self.state.lock().failure = Some((operation, after));
+        self.fail_often(operation, after, 1);
+    }
+
+    /// The same, and the next of this kind, too, so many times in all.
+    pub fn fail_often(&self, operation: Operation, after: u64, times: u64) {
+        self.state.lock().failure = Some(Failure { operation, after, times });
     }
 
     /// How many operations of this kind have failed so.
@@ -280,18 +293,19 @@ impl State {
 
     /// Whether this operation is the one that is to fail.
     fn fails(&mut self, operation: Operation) -> bool {
-        match &mut self.failure {
-            Some((failing, 0)) if *failing == operation => {
-                self.failure = None;
-                *self.failed.entry(operation).or_default() += 1;
-                true
-            }
-            Some((failing, after)) if *failing == operation => {
-                *after -= 1;
-                false
-            }
-            Some(_) | None => false,
+        let Some(failure) = self.failure.as_mut().filter(|failure| failure.operation == operation) else {
+            return false;
+        };
+        if 0 < failure.after {
+            failure.after -= 1;
+            return false;
         }
+        failure.times = failure.times.saturating_sub(1);
+        if failure.times == 0 {
+            self.failure = None;
+        }
+        *self.failed.entry(operation).or_default() += 1;
+        true
     }
 
     fn of(&mut self, file: &SimulatedFile) -> io::Result<&mut Inode> {

@@ -85,6 +85,15 @@ fn a_failed_sync_loses_what_readers_still_see() {
 }
 
 #[test]
+fn a_disk_that_fails_often_does_so_in_a_row_and_then_no_more() {
+    let disk = SimulatedDisk::new(3);
+    disk.fail_often(Operation::SyncDir, 1, 2);
+    written(&disk, "a", &[7; 10]);
+    let came: Vec<bool> = (0..5).map(|_| disk.sync_dir().is_ok()).collect();
+    assert_eq!((came, disk.failed(Operation::SyncDir)), (vec![true, false, false, true, true], 2));
+}
+
+#[test]
 fn a_read_fails_once_and_the_next_one_sees_what_stands_there() {
     let disk = SimulatedDisk::new(3);
     let file = written(&disk, "a", &[7; 10]);
