@@ -34,6 +34,7 @@ pub trait Disk: Send + Sync + 'static {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a name.
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// Makes the names durable: those made, moved and removed.
+    /// Makes the names durable: those made, moved and removed. Asked again after it has failed, it answers for all of
+    /// them: file systems with a journal do, which fail from then on.
     fn sync_dir(&self) -> io::Result<()>;
 }
