@@ -38,7 +38,7 @@ pub struct WalOptions {
     pub segment_bytes: u64,
     /// A flush is padded to a multiple of this: 8, 512 or 4096. 4096.
     ///
-    /// 8 packs records; it trusts the disk not to spoil what lies beside the bytes that it was writing as power failed.
+    /// 8 packs records. It, and 512 on sectors of 4 KiB, trusts the disk not to spoil what lies beside a write cut short.
     pub align: u32,
     /// Where the nonces and the incarnation come from: drawn afresh at each start.
     pub seed: u64,
