@@ -47,6 +47,7 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("of unknown kinds", sums.unknown_kinds),
         ("from no member", sums.no_members),
         ("from a former life", sums.former_lives),
+        ("of liars", sums.lies),
         ("cut off", sums.cut_off),
         ("cuts", sums.cuts),
         ("clogs", sums.clogs),
@@ -92,6 +93,7 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
         ("zeroed sectors", sums.zeroed),
         ("former sectors", sums.reverted),
         ("disks read in part", sums.unreadable),
+        ("beyond what may be lost", sums.beyond_budget),
         ("lost renames", sums.lost_renames),
     ];
     for (kind, times) in seldom {
