@@ -173,7 +173,7 @@ impl Phase<'_> {
     /// are calls for which no client waits: one of two copies, one that was forgotten, one of this phase. Whoever is outside
     /// the core may go on owing its answers.
     fn rest(&mut self) -> Option<()> {
-        self.world.is_at_rest = true;
+        self.world.rests_since = Some(self.world.now);
         self.world.wake();
         self.until(3 * self.world.timeout() + self.hard(), "answer to every call", |phase| {
             phase.world.clients_rest() && !phase.world.answers.owes(&phase.core)

@@ -54,8 +54,8 @@ pub struct World {
     pub(crate) control: Option<Control>,
     /// No fault of the plan strikes any more.
     pub(crate) is_calm: bool,
-    /// Clients begin nothing new.
-    pub(crate) is_at_rest: bool,
+    /// Since then clients begin nothing new.
+    pub(crate) rests_since: Option<Time>,
     /// Clients speak to these alone.
     pub(crate) spoken_to: Option<BTreeSet<usize>>,
     /// The mean latency of a disk operation, in nanoseconds.
@@ -123,7 +123,7 @@ impl World {
             sums: Sums::default(),
             marks: Counters::default(),
             is_calm: false,
-            is_at_rest: false,
+            rests_since: None,
             spoken_to: None,
             disk_mean: swarm.disk_mean,
             script: Script::beside(swarm.clients),
@@ -223,7 +223,7 @@ impl World {
 
     fn act(&mut self, client: usize) {
         self.time_is_now();
-        if self.is_at_rest && self.clients[client].is_at_rest() {
+        if self.rests_since.is_some() && self.clients[client].is_at_rest() {
             return;
         }
         let is_reached = |id: usize| self.aside.0 <= self.now || self.aside.1 >> id & 1 == 1;
@@ -256,7 +256,7 @@ impl World {
 
     /// Silent for so long that its session is gone, if somebody opens one session after the other.
     fn sleep(&mut self, client: usize, pause: u64) {
-        if self.is_at_rest || !self.clients.iter().any(Client::is_flooder) {
+        if self.rests_since.is_some() || !self.clients.iter().any(Client::is_flooder) {
             self.client_later(pause + SLEEP, client);
         } else {
             self.asleep.push((client, self.opened + self.swarm.sessions_max as u64));
@@ -265,11 +265,18 @@ impl World {
 
     /// Those go on whose sessions must be gone by now; all of them, if nothing new is begun.
     pub(crate) fn wake(&mut self) {
-        let is_due = |&(_, opened): &(usize, u64)| opened <= self.opened || self.is_at_rest;
+        let is_due = |&(_, opened): &(usize, u64)| opened <= self.opened || self.rests_since.is_some();
         let (due, asleep) = std::mem::take(&mut self.asleep).into_iter().partition(is_due);
         self.asleep = asleep;
         let due: Vec<(usize, u64)> = due;
         due.into_iter().for_each(|(client, _)| self.client_later(0, client));
+    }
+
+    /// Where nothing new is begun, who tries again waits the longer the longer that lasts: of all at once, each entry may be
+    /// more than a small window carries before all are given up.
+    fn forbearance(&self) -> u64 {
+        let lasts = self.rests_since.map_or(0, |since| self.now.0 - since.0);
+        (lasts / 4).min(16 * self.swarm.election.as_nanos() as u64)
     }
 
     /// Whether no client waits for anything.
@@ -400,7 +407,8 @@ impl World {
         let pause = exponential(client.draw(), self.swarm.rest);
         match client.on_told(told, &mut self.answers) {
             Next::Stale => {}
-            Next::Rest | Next::Again => self.client_later(pause, told.client),
+            Next::Rest => self.client_later(pause, told.client),
+            Next::Again => self.client_later(pause + self.forbearance(), told.client),
             Next::Sleep => self.sleep(told.client, pause),
             Next::Violated { floor, seen } => {
                 self.check

@@ -1,5 +1,5 @@
 use super::*;
-use crate::client::Of;
+use crate::client::{Kind, Of};
 use crate::lists::Lists;
 use crate::mutants::cause;
 use crate::plan::{Families, INBOX, Swarm, TICKETS, What, swarm};
@@ -50,7 +50,7 @@ fn quiet(loss: Ratio, is_cut: bool) -> (bool, bool) {
     let time = VirtualTime::new(3);
     let mut world = World::new(3, swarm, Vec::new(), &time);
     time.run_until(Time(3_000 * MS), &mut world);
-    world.is_at_rest = true;
+    world.rests_since = Some(world.now);
     time.run_until(Time(6_000 * MS), &mut world);
     world.net.heal(weather);
     assert!(!is_cut || world.apply(What::Cut { shape: Shape::Leader, lasts: QUIET * t_max }));
@@ -142,7 +142,7 @@ fn wait(phase: &mut Phase<'_>) {
 }
 
 fn be_still(phase: &mut Phase<'_>) {
-    phase.world.is_at_rest = true;
+    phase.world.rests_since = Some(phase.world.now);
     wait(phase);
 }
 
@@ -273,4 +273,24 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
         phase.world.answers.opened(2);
     };
     assert_eq!(broken(elsewhere, rest), None);
+}
+
+/// Each opens a session, anew once it is given up: so fast, did they not wait longer and longer, that of what a small window
+/// carries all would be given up before its turn comes.
+#[test]
+fn all_are_answered_whose_entries_are_more_than_a_small_window_carries_in_time() {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.clients, swarm.families) = (3, 32, Families::default());
+    (swarm.kinds, swarm.rest) = (vec![Kind::Writer, Kind::Flooder], MS);
+    (swarm.election, swarm.heartbeat) = (Duration::from_millis(1_000), Duration::from_millis(250));
+    (swarm.timeout, swarm.weather) = (Duration::from_millis(400), Weather::fair(7 * MS, 27 * MS));
+    (swarm.window, swarm.window_bytes, swarm.append_bytes) = (30, 70, 64);
+    let time = VirtualTime::new(3);
+    let mut world = World::new(3, swarm, Vec::new(), &time);
+    time.run_until(Time(5_000 * MS), &mut world);
+    let go: Go<'_> = &mut |time, world| !world.is_broken() && time.step(world).is_some();
+    let mut phase = Phase::new(&time, &mut world, go, 2_106 * MS);
+    phase.core = BTreeSet::from([0, 1, 2]);
+    phase.rest();
+    assert_eq!(world.check.lock().broken().map(cause), None);
 }

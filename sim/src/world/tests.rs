@@ -146,7 +146,7 @@ fn who_is_silent_until_its_session_is_gone_goes_on_once_so_many_are_opened_or_no
     world.opened = 8;
     world.wake();
     assert_eq!(world.asleep, [(0, 9)]);
-    world.is_at_rest = true;
+    world.rests_since = Some(world.now);
     world.wake();
     assert_eq!(world.asleep, []);
 }
