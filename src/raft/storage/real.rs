@@ -1,9 +1,10 @@
 //! A directory of the file system.
 //!
 //! ```text
-//!   RealDisk::open("data/0") ── makes it, syncs its parent, locks data/0/LOCK ──> names below data/0
+//!   RealDisk::open("data/0") ── makes it, syncs those above it, makes and locks data/0/LOCK ──> names below data/0
 //! ```
-//! The lock is held until the disk is dropped, or the process ends, however it ends.
+//! The lock is held until the disk is dropped, or the process ends, however it ends. Where its file is, the names above it
+//! were synced.
 
 use super::disk::Disk;
 use super::error::Error;
@@ -19,20 +20,32 @@ pub const LOCK: &str = "LOCK";
 pub struct RealDisk {
     path: PathBuf,
     _lock: File,
+    /// To sync its names without one more open file. None on Windows.
+    names: Option<File>,
 }
 
 impl RealDisk {
-    /// Opens the directory, making it durably if there is none, and locks it.
+    /// Opens the directory, making it durably if there is none, and locks it. If it is opened for the first time, the names
+    /// of all directories above it are synced, but for those in a directory that may not be read.
     ///
     /// # Errors
     /// [`Error::Locked`] if it is open already; [`Error::Io`] and [`Error::Full`] of the file system: of the kind
     /// `Unsupported` where the standard library locks no files, as on WASI.
     pub fn open(path: impl AsRef<Path>) -> Result<RealDisk, Error> {
-        let path = path.as_ref().to_path_buf();
-        make(&path)?;
+        RealDisk::open_with(path.as_ref(), &mut sync_directory)
+    }
+
+    /// As [`open`](RealDisk::open), with what syncs a directory.
+    pub(super) fn open_with(path: &Path, sync: Sync<'_>) -> Result<RealDisk, Error> {
+        let path = path.to_path_buf();
+        // A former start may have made it, and failed or been killed before its name was durable; or somebody else has.
+        if !path.join(LOCK).exists() {
+            make(&path, sync)?;
+        }
+        let names = if cfg!(windows) { None } else { Some(File::open(&path)?) };
         let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(RealDisk { path, _lock: lock }),
+            Ok(()) => Ok(RealDisk { path, _lock: lock, names }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
@@ -45,16 +58,32 @@ impl RealDisk {
     }
 }
 
-/// Makes the directory and those above it, each one's name durable in the one above.
-fn make(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+/// Makes the names in a directory durable.
+pub(super) type Sync<'a> = &'a mut dyn FnMut(&Path) -> io::Result<()>;
+
+/// Makes the directory and those above it, as far as they are missing, each one's name durable in the one above.
+fn make(path: &Path, sync: Sync<'_>) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) => Path::new("."),
+        None => return Ok(()), // the root
+    };
+    if parent != Path::new(".") {
+        make(parent, sync)?;
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make(parent)?;
-    match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Ok(()) | Err(_) => sync_directory(parent),
+    let is_there = path.is_dir();
+    if !is_there {
+        fs::create_dir(path).or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })?;
+    }
+    match sync(parent) {
+        // Its owner has made it for us, long ago.
+        Err(error) if is_there && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) if !is_there => {
+            // So that it is not taken for one that another has made. If this fails too, the next start syncs its name.
+            let _ = fs::remove_dir(path);
+            Err(error)
+        }
+        synced => synced,
     }
 }
 
@@ -132,6 +161,6 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        sync_directory(&self.path)
+        self.names.as_ref().map_or(Ok(()), File::sync_all)
     }
 }

@@ -3,8 +3,11 @@
 use super::bench::{entries, put, read, state};
 use super::suites::Scratch;
 use super::workload::STAMP;
+use crate::raft::storage::real::LOCK;
 use crate::raft::storage::{Disk, Error, RealDisk, Storage, Wal, WalOptions};
 use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn wal(disk: RealDisk) -> Wal<RealDisk> {
@@ -69,4 +72,45 @@ fn a_log_in_a_directory_goes_on_where_it_was() {
     names.sort();
     let logs = [1, 2, 3].map(|seq| format!("{seq:016x}.log"));
     assert_eq!(names, [&logs[..], &["LOCK".to_string()]].concat());
+}
+
+/// The names of whose directories a start syncs, from the top on; it fails at this one.
+fn synced(path: &Path, failing: Option<&Path>) -> (bool, Vec<PathBuf>) {
+    let mut synced = Vec::new();
+    let opened = RealDisk::open_with(path, &mut |directory| {
+        synced.push(directory.to_path_buf());
+        if failing == Some(directory) { Err(ErrorKind::Other.into()) } else { Ok(()) }
+    });
+    (opened.is_ok(), synced)
+}
+
+/// It may be that the start which has made them has failed, or was killed, before their names were durable.
+#[test]
+fn a_directory_that_was_made_and_never_opened_is_named_durably_before_it_is_used() {
+    let scratch = Scratch::new("named");
+    let path = scratch.0.join("a/b");
+    let mut above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_path_buf).collect();
+    above.reverse();
+    let (a, all) = (scratch.0.join("a"), above.len());
+    assert_eq!(synced(&path, Some(&a)), (false, above.clone()));
+    assert!(a.is_dir() && !path.exists(), "it is made again by the next");
+    fs::create_dir(&path).unwrap();
+    assert_eq!(synced(&path, Some(&above[all - 2])), (false, above[..all - 1].to_vec()));
+    assert_eq!(synced(&path, None), (true, above), "all of them again");
+    assert_eq!(synced(&path, None), (true, Vec::new()), "it was opened before");
+}
+
+/// Its owner has made what stands in it.
+#[test]
+fn a_directory_above_that_may_not_be_read_is_passed_over_if_nothing_is_made_in_it() {
+    let scratch = Scratch::new("unread");
+    let path = scratch.0.join("a");
+    let mut unread = |directory: &Path| {
+        if directory == scratch.0 { Err(ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+    };
+    for _ in 0..2 {
+        assert!(RealDisk::open_with(&path, &mut unread).is_err(), "made in it, and perhaps not for good");
+    }
+    fs::create_dir(&path).unwrap();
+    assert!(RealDisk::open_with(&path, &mut unread).is_ok());
 }
