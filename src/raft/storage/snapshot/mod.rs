@@ -26,6 +26,7 @@ use crate::sync::lock::Lock;
 use bytes::Bytes;
 use format::Fault;
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::{Arc, Weak};
 
 /// The snapshots of one directory.
@@ -208,9 +209,15 @@ impl<D: Disk> Shared<D> {
     /// Gives a file that is written whole its name, durably.
     fn publish(&self, file: &D::File, unfinished: &str, at: LogId) -> Result<(), Error> {
         self.disk.sync(file)?;
+        self.name_durably(at, || self.disk.rename(unfinished, &format::name(at)))
+    }
+
+    /// Makes a name durable that a file is given so. It may have it already, and not durably: of one whose names were not
+    /// synced, since there was no room, for one.
+    fn name_durably(&self, at: LogId, name: impl FnOnce() -> io::Result<()>) -> Result<(), Error> {
         // Before it has its name: the mark of an older one may become durable in between, and must leave it alone.
         self.ledger.lock().fresh.insert(at);
-        let named = self.disk.rename(unfinished, &format::name(at)).and_then(|()| self.disk.sync_dir());
+        let named = name().and_then(|()| self.disk.sync_dir());
         if named.is_err() {
             self.ledger.lock().fresh.remove(&at);
         }

@@ -32,6 +32,7 @@ impl<D: Disk> Receiving<D> {
             match receiving.shared.verify(at) {
                 Ok(whole) if names_members(&whole) => {
                     mark!("snapshot-is-here-already");
+                    receiving.shared.name_durably(at, || Ok(()))?;
                     receiving.ready = Some(whole);
                 }
                 Ok(_) | Err(Error::Corrupt(_)) => {}

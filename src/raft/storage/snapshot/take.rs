@@ -40,7 +40,7 @@ impl<D: Disk> Taking<D> {
     /// Makes it whole and durable under its name; only then may its mark be recorded.
     ///
     /// # Errors
-    /// [`Error::Full`]: nothing is left of it, and the log stays long. Any other stops the peer, as for the log.
+    /// [`Error::Full`]: it is not durable, and the log stays long. Any other stops the peer, as for the log.
     pub fn finish(mut self) -> Result<Snapshot, Error> {
         self.write_chunk()?;
         self.shared.disk.write_at(&self.file, &self.footer.encode(), self.end)?;

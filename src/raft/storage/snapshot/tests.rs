@@ -3,8 +3,9 @@ use super::*;
 use crate::mix::Draws;
 use crate::raft::NodeId;
 use crate::raft::consensus::Membership;
-use crate::raft::storage::simulated::Operation;
+use crate::raft::storage::simulated::{Operation, Spares};
 use crate::raft::storage::{SimulatedDisk, Snapshot};
+use crate::sync::shim::{AtomicBool, Ordering};
 use std::io::{self, Read, Write};
 
 const CLUSTER: ClusterId = ClusterId(5);
@@ -276,11 +277,13 @@ fn a_disk_that_fails_while_one_is_taken_says_so_and_leaves_no_name() {
     }
 }
 
-/// A disk on which something happens right behind the listing, or right before the names are made durable.
+/// A disk on which something happens right behind the listing, or right before the names are made durable; for which there
+/// may be no room.
 struct Meanwhile {
     disk: SimulatedDisk,
     behind_list: Lock<Option<Happens>>,
     before_sync_dir: Lock<Option<Happens>>,
+    is_full: AtomicBool,
 }
 
 type Happens = Box<dyn FnOnce() + Send>;
@@ -321,13 +324,14 @@ impl Disk for Meanwhile {
     }
     fn sync_dir(&self) -> io::Result<()> {
         happen(&self.before_sync_dir);
-        self.disk.sync_dir()
+        if self.is_full.load(Ordering::Relaxed) { Err(io::ErrorKind::StorageFull.into()) } else { self.disk.sync_dir() }
     }
 }
 
 fn meanwhile() -> (Arc<Meanwhile>, Snapshots<Meanwhile>) {
     let (behind_list, before_sync_dir) = (Lock::default(), Lock::default());
-    let disk = Arc::new(Meanwhile { disk: SimulatedDisk::new(1), behind_list, before_sync_dir });
+    let is_full = AtomicBool::new(false);
+    let disk = Arc::new(Meanwhile { disk: SimulatedDisk::new(1), behind_list, before_sync_dir, is_full });
     let snapshots = Snapshots::new(Arc::clone(&disk), CLUSTER).unwrap();
     (disk, snapshots)
 }
@@ -351,4 +355,24 @@ fn one_that_is_removed_while_it_is_looked_for_is_received_from_its_beginning() {
     *disk.behind_list.lock() = Some(Box::new(move || keeper.keep(newer).unwrap()));
     let receiving = snapshots.receive(older, 1_000).map(|receiving| receiving.wanted());
     assert!(matches!(receiving, Ok(0)), "{receiving:?}");
+}
+
+/// Some file systems find room for a name only as it is synced.
+#[test]
+fn one_that_has_its_name_and_not_durably_is_ready_once_that_is_durable() {
+    let (disk, snapshots) = meanwhile();
+    let older = take(&snapshots, 1, b"older").at;
+    let (at, whole) = sent(2, 1_000);
+    disk.is_full.store(true, Ordering::Relaxed);
+    let receive = || snapshots.receive(at, whole.len() as u64);
+    let came = receive().unwrap().chunk(0, crc32c::crc32c(&whole), &whole);
+    assert!(matches!(came, Err(Error::Full)), "{came:?}");
+    assert!(names(&disk.disk).contains(&name(at)), "it is seen");
+    assert!(matches!(receive(), Err(Error::Full)));
+    disk.is_full.store(false, Ordering::Relaxed);
+    assert!(receive().unwrap().ready().is_some());
+    snapshots.keep(older).unwrap();
+    disk.disk.set_spares(Spares::Nothing);
+    disk.disk.crash();
+    assert!(names(&disk.disk).contains(&name(at)), "its mark may be durable by now");
 }
