@@ -15,6 +15,7 @@
 //! It runs the very code that a real directory runs. All chance comes from one seed; there is no clock in it.
 
 mod crash;
+mod failure;
 mod image;
 mod inode;
 mod ledger;
@@ -29,6 +30,7 @@ use super::Disk;
 use super::error::FILES_SPENT;
 use crate::mix::Draws;
 use crate::sync::lock::Lock;
+use failure::Failure;
 use image::Piece;
 use inode::{Inode, Sectors};
 use rot::Rotten;
@@ -100,14 +102,6 @@ enum NameChange {
     Link { name: String, inode: u64 },
     Unlink { name: String, inode: u64 },
     Rename { from: String, to: String, inode: u64 },
-}
-
-/// Operations of this kind are to fail: so many succeed before, then so many fail.
-#[derive(Clone, Copy, Debug)]
-struct Failure {
-    operation: Operation,
-    after: u64,
-    times: u64,
 }
 
 /// What becomes of an operation.
@@ -291,21 +285,13 @@ impl State {
         Ok(if self.fails(operation) { Fate::Fails } else { Fate::Done })
     }
 
-    /// Whether this operation is the one that is to fail.
+    /// Whether this operation is one of those that are to fail.
     fn fails(&mut self, operation: Operation) -> bool {
-        let Some(failure) = self.failure.as_mut().filter(|failure| failure.operation == operation) else {
-            return false;
-        };
-        if 0 < failure.after {
-            failure.after -= 1;
-            return false;
+        let fails = self.failure.as_mut().is_some_and(|failure| failure.meets(operation));
+        if fails {
+            *self.failed.entry(operation).or_default() += 1;
         }
-        failure.times = failure.times.saturating_sub(1);
-        if failure.times == 0 {
-            self.failure = None;
-        }
-        *self.failed.entry(operation).or_default() += 1;
-        true
+        fails
     }
 
     fn of(&mut self, file: &SimulatedFile) -> io::Result<&mut Inode> {
