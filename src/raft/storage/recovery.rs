@@ -288,7 +288,7 @@ impl<D: Disk> Recovery<'_, D> {
         Err(Error::Corrupt(damage(file, 0, Index(1), snapshot)))
     }
 
-    /// Begins a fresh segment with the tail in it; closes the newest of the old ones; removes what a removal left.
+    /// Removes what a removal left; begins a fresh segment with the tail in it; closes the newest of the old ones.
     fn go_on(mut self, old: &[Old<D>], (end, tail): (u64, Vec<Held>), stragglers: &[u64]) -> Result<Opened<D>, Error> {
         let disk = self.disk;
         let newest = &old[old.len() - 1];
@@ -299,6 +299,13 @@ impl<D: Disk> Recovery<'_, D> {
         mark!("recovery-without-a-tail", copied.is_empty());
         // A start that failed may have left names that are seen and not durable: none may last behind one that goes.
         mutate!(NamesTrusted, disk.sync_dir()?, ());
+        // First, for a disk that is full.
+        for &straggler in stragglers {
+            disk.remove(&format::name(straggler))?;
+        }
+        if !stragglers.is_empty() {
+            disk.sync_dir()?;
+        }
         let mut spare = Spare::find(disk)?;
         mark!("recovery-finds-a-spare", matches!(spare, Spare::Ready { .. }));
         let fresh = Beginning { options, stamp, seq, prev_end: end, past: &self.past, copied: &copied };
@@ -309,12 +316,6 @@ impl<D: Disk> Recovery<'_, D> {
         for (Held { head, body }, at) in copied.iter().zip(at) {
             let change = replay(&mut self.past, head, body, (seq, at)).expect("it was replayed on a copy of the past");
             change.into_iter().for_each(|change| self.places.apply(change));
-        }
-        for &straggler in stragglers {
-            disk.remove(&format::name(straggler))?;
-        }
-        if !stragglers.is_empty() {
-            disk.sync_dir()?;
         }
         let held = old.iter().map(|old| (old.head.seq, old.head.first)).chain([(seq, first)]).collect();
         let Recovery { past, places, remarks, .. } = self;

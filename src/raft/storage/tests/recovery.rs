@@ -160,6 +160,15 @@ fn segments_below_a_gap_are_half_removed_if_a_mark_covers_them() {
 }
 
 #[test]
+fn what_a_removal_has_left_makes_room_for_the_start_on_a_full_disk() {
+    let bench = marked();
+    bench.disk.forget(&format::name(2));
+    bench.disk.set_capacity(bench.disk.used());
+    bench.recovered();
+    assert_eq!(bench.segments(), [3, 4, 5]);
+}
+
+#[test]
 fn a_mark_in_the_tail_counts_for_what_may_be_missing() {
     let bench = Bench::filled();
     bench.reopen(3);
