@@ -68,8 +68,8 @@ pub(super) fn sweep<S: Tended>(procedure: &Procedure, setting: Setting, seed: u6
     }
 }
 
-/// Lets each operation of it fail in turn, which ends the process, and the start behind it, too, or not; then strikes each
-/// of the next start, and opens what is left.
+/// Lets each operation of it fail in turn, which ends the process, and in the start behind it none, or one of the syncs of
+/// names; then strikes each operation of the next start, and opens what is left.
 pub(super) fn sweep_behind_failures<S: Tended>(
     procedure: &Procedure,
     setting: Setting,
@@ -78,12 +78,13 @@ pub(super) fn sweep_behind_failures<S: Tended>(
     let mut tally = Tally::default();
     for (nth, failing) in procedure.operations.iter().enumerate() {
         let before = procedure.operations[..nth].iter().filter(|before| *before == failing).count() as u64;
-        for fails_again in [false, true] {
+        for again in [None, Some(0), Some(1), Some(2)] {
             for fuse in 0.. {
                 let mut world = World::new(seed, setting);
-                let struck = fail_and_strike::<S>(&mut world, procedure.act, (*failing, before), fails_again, fuse);
+                let struck = fail_and_strike::<S>(&mut world, procedure.act, (*failing, before), again, fuse);
                 tally.add(&world.tally);
-                let so = if fails_again { ", and so do the names of the start behind it" } else { "" };
+                let so = again.map(|sync| format!(", and of the start behind it sync of names {sync}"));
+                let so = so.unwrap_or_default();
                 if !struck.map_err(|why| format!("operation {nth} fails{so}, power at {fuse} of the next: {why}"))? {
                     break;
                 }
@@ -98,7 +99,7 @@ fn fail_and_strike<S: Tended>(
     world: &mut World,
     what: Act,
     (failing, before): (Operation, u64),
-    fails_again: bool,
+    again: Option<u64>,
     fuse: u64,
 ) -> Result<bool, String> {
     let mut life = begin::<S>(world)?;
@@ -118,9 +119,9 @@ fn fail_and_strike<S: Tended>(
     if failed != 1 {
         return Err("it did not".to_owned());
     }
-    if fails_again {
+    if let Some(sync) = again {
         disk.kill();
-        disk.fail(SyncDir, 0);
+        disk.fail(SyncDir, sync);
         world.start::<S>()?;
     }
     disk.kill();
