@@ -108,7 +108,9 @@ impl World {
             }
             Err(why) => {
                 let (node, life) = self.answers.asked(call);
-                let asked = self.nodes[node].has_come_to(life);
+                // Of the end of a state machine one part hears after the other.
+                let may_end = self.script.is_fatal();
+                let asked = if may_end { Asked::IsOver } else { self.nodes[node].has_come_to(life) };
                 self.answers.failed(&mut check, call, why, (asked, self.swarm.timeout));
             }
         }

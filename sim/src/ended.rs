@@ -2,6 +2,7 @@
 
 use crate::event::Event;
 use crate::liar::tells_of_a_stop;
+use crate::lists::LAST_WORDS;
 use crate::plan::{FOR_EVER, MS};
 use crate::world::World;
 
@@ -43,6 +44,7 @@ impl World {
                 self.sums.stops += 1;
                 STOPPED
             }
+            _ if self.script.is_fatal() && fault.as_deref().is_some_and(tells_of_last_words) => FOR_EVER,
             _ => {
                 return self.check.lock().break_rule("R23", format!("{id} has ended by itself: {fault:?}"));
             }
@@ -55,11 +57,15 @@ impl World {
     }
 }
 
-/// Whether this is how a process ends whose disk has failed.
 fn tells_of_damage(fault: &str) -> bool {
     fault.contains("is damaged")
 }
 
+fn tells_of_last_words(fault: &str) -> bool {
+    fault.contains(LAST_WORDS)
+}
+
+/// Whether this is how a process ends whose disk has failed.
 fn is_of_the_disk(fault: &str) -> bool {
     ["the disk failed: input/output error", "an earlier write failed"].iter().any(|words| fault.contains(words))
 }

@@ -9,7 +9,7 @@
 use crate::client::{Came, Of, Told};
 use crate::event::Event;
 use crate::html;
-use crate::lists::{Change, Key, Lists};
+use crate::lists::{Change, FATAL, Key, Lists};
 use crate::shared::Shared;
 use crate::trace;
 use crate::world::World;
@@ -84,6 +84,8 @@ pub(crate) struct Script {
     /// The last ticket of each value.
     latest: BTreeMap<String, usize>,
     came: BTreeMap<usize, Outcomes>,
+    /// A change was proposed that no state machine survives.
+    is_fatal: bool,
     told: Arc<Shared<Vec<(usize, u64, Outcomes)>>>,
     /// Tickets that are not answered yet, by the lane of a picture that each stands on.
     lanes: Vec<Option<usize>>,
@@ -110,6 +112,11 @@ impl Script {
     /// What a ticket came to, if it was answered.
     pub(crate) fn came(&self, ticket: usize) -> Option<Outcomes> {
         self.came.get(&ticket).copied()
+    }
+
+    /// Whether a change was proposed that no state machine survives: then peers may end by themselves.
+    pub(crate) fn is_fatal(&self) -> bool {
+        self.is_fatal
     }
 
     fn value(&mut self, name: &str) -> &mut Value {
@@ -221,6 +228,7 @@ impl World {
         if known.change.is_none() {
             known.change = Some((change, self.answers.changes(change)));
         }
+        self.script.is_fatal |= change.key == FATAL;
         Ok((caller, change))
     }
 

@@ -103,6 +103,7 @@ mod switch {
         SnapshotWithoutReplies "snapshot-without-replies" "A snapshot's sessions hold no replies.",
         InstallDropsAll "install-drops-all" "A snapshot of what is held empties the log behind it.",
         UnknownIsRefused "unknown-is-refused" "What was not answered in time is said to be refused.",
+        AnswerDropped "answer-dropped" "An answer that is dropped tells its caller nothing.",
         RefusalUnlearned "refusal-unlearned" "Who is refused a vote learns of no later term.",
         AnswerUnlearned "answer-unlearned" "A leader learns of no later term from answers.",
         QuorumUnchecked "quorum-unchecked" "A leader that no quorum answers goes on leading.",

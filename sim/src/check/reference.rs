@@ -10,7 +10,7 @@ use super::answers::REFERENCE;
 use super::sessions::Session;
 use super::{Check, State, agree};
 use crate::client::{Came as Told, Of};
-use crate::lists::{Change, Lists, Seen};
+use crate::lists::{Change, FATAL, Lists, Seen};
 use rsm::raft::consensus::Record;
 use rsm::raft::invariants::Ghost;
 use rsm::raft::machine::{Applied, Caller, Codec, Open, StateMachine};
@@ -150,7 +150,8 @@ impl Reference {
         let nth = self.sessions.iter().position(|session| session.id == caller.session.0);
         let Some(nth) = nth else { return Came::Expired };
         let came = self.sessions[nth].judge(caller, at.index).unwrap_or_else(|| {
-            Change::from_bytes(command).map_or(Came::Nothing, |change| {
+            let change = Change::from_bytes(command).filter(|change| change.key != FATAL);
+            change.map_or(Came::Nothing, |change| {
                 let seen = self.lists.apply(change, at);
                 self.sessions[nth].keep(caller.sequence, at.index, seen);
                 Came::Changed(seen)

@@ -44,7 +44,7 @@
 //! | `pause 0 for 30ms`, `clock 0 leaps for 30ms`, `leader pause for 30ms` | whoever leads: as is answered below |
 //! | `when cut-durable 3 crash for 30ms` | whoever meets that mark for the third time is answered: [`nemesis`](crate::nemesis) |
 //! | `drop next Append from 0 to 1`, also `dup`, `delay`, `flip` | with `by 3ms`, of a flip `bit 300` |
-//! | `open s at 0`, `propose b at 2 to 1 over a in s 3`, `read 1 at 2` | list 1, if `a` stands last there; also `pad 700`: so many bytes more |
+//! | `open s at 0`, `propose b at 2 to 1 over a in s 3`, `read 1 at 2` | list 1, if `a` stands last there; also `pad 700`: so many bytes more; no state machine survives what is proposed `to 255` |
 //!
 //! A line `# mutant: .. mark: ..` says [what the story proves](Guards).
 //!

@@ -8,6 +8,7 @@
 
 use super::Failure;
 use crate::raft::Index;
+use crate::raft::mutant::mutate;
 use crate::sync::WaitError;
 use crate::sync::oneshot::{self, Ticket};
 use std::fmt;
@@ -108,7 +109,7 @@ impl<T> Answer<T> {
 
 impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
-        if let Some(tell) = self.0.take() {
+        if let Some(tell) = mutate!(AnswerDropped, self.0.take(), None) {
             let _ = catch_unwind(AssertUnwindSafe(|| tell(Err(Failure::Gone))));
         }
     }
