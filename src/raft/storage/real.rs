@@ -3,13 +3,13 @@
 //! ```text
 //!   RealDisk::open("data/0") ── makes it, syncs those above it, makes and locks data/0/LOCK ──> names below data/0
 //! ```
-//! The lock is held until the disk is dropped, or the process ends, however it ends. Where its file is, the names above it
-//! were synced.
+//! The lock is held until the disk is dropped, or the process ends, however it ends. Its file is made once the names above
+//! it are synced.
 
 use super::disk::Disk;
 use super::error::Error;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// The name of the file that is locked while the directory is open.
@@ -25,8 +25,12 @@ pub struct RealDisk {
 }
 
 impl RealDisk {
-    /// Opens the directory, making it durably if there is none, and locks it. If it is opened for the first time, the names
-    /// of all directories above it are synced, but for those in a directory that may not be read.
+    /// Opens the directory, making it durably if there is none, and locks it. If it has no `LOCK` yet, the names of all
+    /// directories above it are synced. One in which nothing is made may refuse that, as it may not be read, or is of a file
+    /// system that syncs no directories or only reads; one in which something is made may not: then make it yourself, and
+    /// see that it lasts.
+    ///
+    /// Who copies or moves a directory, with its `LOCK`, sees to that, too.
     ///
     /// # Errors
     /// [`Error::Locked`] if it is open already; [`Error::Io`] and [`Error::Full`] of the file system: of the kind
@@ -63,28 +67,31 @@ pub(super) type Sync<'a> = &'a mut dyn FnMut(&Path) -> io::Result<()>;
 
 /// Makes the directory and those above it, as far as they are missing, each one's name durable in the one above.
 fn make(path: &Path, sync: Sync<'_>) -> io::Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) => Path::new("."),
-        None => return Ok(()), // the root
-    };
-    if parent != Path::new(".") {
-        make(parent, sync)?;
-    }
-    let is_there = path.is_dir();
-    if !is_there {
+    let path = std::path::absolute(path)?;
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.is_dir()).collect();
+    for path in missing.iter().rev() {
         fs::create_dir(path).or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })?;
     }
-    match sync(parent) {
-        // Its owner has made it for us, long ago.
-        Err(error) if is_there && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        Err(error) if !is_there => {
-            // So that it is not taken for one that another has made. If this fails too, the next start syncs its name.
-            let _ = fs::remove_dir(path);
-            Err(error)
+    // Where a link leads, the names stand.
+    let real = fs::canonicalize(&path)?;
+    for (nth, above) in real.ancestors().skip(1).enumerate() {
+        let is_made = nth < missing.len();
+        match sync(above) {
+            Err(error) if is_made || !is_another_matter(error.kind()) => {
+                // So that nobody takes it for one that has been there for long. If this fails too, the next start syncs its name.
+                missing.iter().for_each(|path| drop(fs::remove_dir(path)));
+                return Err(error);
+            }
+            Err(_) | Ok(()) => {}
         }
-        synced => synced,
     }
+    Ok(())
+}
+
+/// What some file systems say that keep the names of others' directories, and of none that was made here.
+fn is_another_matter(kind: ErrorKind) -> bool {
+    use ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(kind, InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }
 
 /// Windows keeps names without being asked, and opens no directory as a file.
@@ -123,7 +130,7 @@ impl Disk for RealDisk {
     /// No file is locked there, so none is open.
     #[cfg(not(any(unix, windows)))]
     fn read_at(&self, _: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
-        Err(io::ErrorKind::Unsupported.into())
+        Err(ErrorKind::Unsupported.into())
     }
 
     #[cfg(unix)]
@@ -136,7 +143,7 @@ impl Disk for RealDisk {
         while !bytes.is_empty() {
             let written = std::os::windows::fs::FileExt::seek_write(file, bytes, at)?;
             if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+                return Err(ErrorKind::WriteZero.into());
             }
             (bytes, at) = (&bytes[written..], at + written as u64);
         }
@@ -145,7 +152,7 @@ impl Disk for RealDisk {
 
     #[cfg(not(any(unix, windows)))]
     fn write_at(&self, _: &File, _: &[u8], _: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+        Err(ErrorKind::Unsupported.into())
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {

@@ -3,7 +3,6 @@
 use super::bench::{entries, put, read, state};
 use super::suites::Scratch;
 use super::workload::STAMP;
-use crate::raft::storage::real::LOCK;
 use crate::raft::storage::{Disk, Error, RealDisk, Storage, Wal, WalOptions};
 use std::fs;
 use std::io::ErrorKind;
@@ -74,7 +73,13 @@ fn a_log_in_a_directory_goes_on_where_it_was() {
     assert_eq!(names, [&logs[..], &["LOCK".to_string()]].concat());
 }
 
-/// The names of whose directories a start syncs, from the top on; it fails at this one.
+/// Where it will be, once it is made, whatever links lead there.
+fn real(scratch: &Scratch) -> PathBuf {
+    let (above, name) = (scratch.0.parent().unwrap(), scratch.0.file_name().unwrap());
+    fs::canonicalize(above).unwrap().join(name)
+}
+
+/// Which directories a start syncs, from the innermost on; it fails at this one.
 fn synced(path: &Path, failing: Option<&Path>) -> (bool, Vec<PathBuf>) {
     let mut synced = Vec::new();
     let opened = RealDisk::open_with(path, &mut |directory| {
@@ -88,29 +93,48 @@ fn synced(path: &Path, failing: Option<&Path>) -> (bool, Vec<PathBuf>) {
 #[test]
 fn a_directory_that_was_made_and_never_opened_is_named_durably_before_it_is_used() {
     let scratch = Scratch::new("named");
-    let path = scratch.0.join("a/b");
-    let mut above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_path_buf).collect();
-    above.reverse();
-    let (a, all) = (scratch.0.join("a"), above.len());
-    assert_eq!(synced(&path, Some(&a)), (false, above.clone()));
-    assert!(a.is_dir() && !path.exists(), "it is made again by the next");
-    fs::create_dir(&path).unwrap();
-    assert_eq!(synced(&path, Some(&above[all - 2])), (false, above[..all - 1].to_vec()));
+    let root = real(&scratch);
+    let path = root.join("a/b");
+    let above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_path_buf).collect();
+    assert_eq!(synced(&path, Some(&above[1])), (false, above[..2].to_vec()));
+    assert!(!root.exists(), "all is made again by the next");
+    fs::create_dir_all(&path).unwrap();
+    assert_eq!(synced(&path, Some(&above[1])), (false, above[..2].to_vec()), "nobody knows who made it");
     assert_eq!(synced(&path, None), (true, above), "all of them again");
     assert_eq!(synced(&path, None), (true, Vec::new()), "it was opened before");
 }
 
-/// Its owner has made what stands in it.
+/// Their owners have made what stands in them.
 #[test]
-fn a_directory_above_that_may_not_be_read_is_passed_over_if_nothing_is_made_in_it() {
-    let scratch = Scratch::new("unread");
-    let path = scratch.0.join("a");
-    let mut unread = |directory: &Path| {
-        if directory == scratch.0 { Err(ErrorKind::PermissionDenied.into()) } else { Ok(()) }
-    };
-    for _ in 0..2 {
-        assert!(RealDisk::open_with(&path, &mut unread).is_err(), "made in it, and perhaps not for good");
+fn a_directory_above_that_is_not_to_be_synced_is_passed_over_if_nothing_is_made_in_it() {
+    use ErrorKind::{InvalidInput, Other, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    for (kind, passes) in [
+        (PermissionDenied, true),
+        (InvalidInput, true),
+        (Unsupported, true),
+        (ReadOnlyFilesystem, true),
+        (Other, false),
+    ] {
+        let scratch = Scratch::new("unread");
+        let root = real(&scratch);
+        let path = root.join("a");
+        let mut refuses = |directory: &Path| if directory == root { Err(kind.into()) } else { Ok(()) };
+        for _ in 0..2 {
+            assert!(RealDisk::open_with(&path, &mut refuses).is_err(), "{kind}: made in it, and perhaps not for good");
+        }
+        fs::create_dir_all(&path).unwrap();
+        assert_eq!(RealDisk::open_with(&path, &mut refuses).is_ok(), passes, "{kind}");
     }
-    fs::create_dir(&path).unwrap();
-    assert!(RealDisk::open_with(&path, &mut unread).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn of_a_link_the_names_above_where_it_leads_are_synced() {
+    let scratch = Scratch::new("link");
+    let root = real(&scratch);
+    let (path, link) = (root.join("a/b"), root.join("link"));
+    fs::create_dir_all(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let (is_open, synced) = synced(&link, None);
+    assert!(is_open && synced.contains(&root.join("a")), "{synced:?}");
 }
