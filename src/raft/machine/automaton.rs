@@ -321,7 +321,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
                 self.tell(Word::Snapshotted { at, membership });
                 Ok(())
             }
-            // Nothing is left of it; the log stays long, and the next one is tried when its time comes.
+            // The log stays long, and the next one is tried when its time comes.
             Err(Error::Full) => {
                 mark!("snapshot-without-room");
                 Ok(())

@@ -70,7 +70,7 @@ impl<D: Disk> Receiver<D> {
     /// one, and not even answered.
     ///
     /// # Errors
-    /// [`Error::Full`]: this transfer is given up, and what came of it is gone. Any other stops the peer.
+    /// [`Error::Full`]: this transfer is given up, and what came of it is not durable. Any other stops the peer.
     pub fn take(&mut self, chunk: &Chunk) -> Result<Option<Taken>, Error> {
         if chunk.at.index <= self.mark {
             mark!("chunk-of-what-is-held");

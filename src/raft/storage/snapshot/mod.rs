@@ -216,9 +216,9 @@ impl<D: Disk> Shared<D> {
     /// synced, since there was no room, for one.
     fn name_durably(&self, at: LogId, name: impl FnOnce() -> io::Result<()>) -> Result<(), Error> {
         // Before it has its name: the mark of an older one may become durable in between, and must leave it alone.
-        self.ledger.lock().fresh.insert(at);
+        let is_new = self.ledger.lock().fresh.insert(at);
         let named = name().and_then(|()| self.disk.sync_dir());
-        if named.is_err() {
+        if named.is_err() && is_new {
             self.ledger.lock().fresh.remove(&at);
         }
         Ok(named?)

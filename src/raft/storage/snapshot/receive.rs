@@ -29,10 +29,11 @@ impl<D: Disk> Receiving<D> {
         let unfinished = format!("{}.received.tmp", name(at));
         let mut receiving = Receiving { shared, at, total, unfinished, file: None, have: 0, ready: None };
         if receiving.shared.disk.list()?.contains(&name(at)) {
+            // Before it is looked at: from there on the mark of an older one leaves it alone.
+            receiving.shared.name_durably(at, || Ok(()))?;
             match receiving.shared.verify(at) {
                 Ok(whole) if names_members(&whole) => {
                     mark!("snapshot-is-here-already");
-                    receiving.shared.name_durably(at, || Ok(()))?;
                     receiving.ready = Some(whole);
                 }
                 Ok(_) | Err(Error::Corrupt(_)) => {}

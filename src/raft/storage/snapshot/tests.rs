@@ -277,10 +277,11 @@ fn a_disk_that_fails_while_one_is_taken_says_so_and_leaves_no_name() {
     }
 }
 
-/// A disk on which something happens right behind the listing, or right before the names are made durable; for which there
-/// may be no room.
+/// A disk on which something happens as a file is opened, right behind the listing, or right before the names are made
+/// durable; for which there may be no room.
 struct Meanwhile {
     disk: SimulatedDisk,
+    at_open: Lock<Option<Happens>>,
     behind_list: Lock<Option<Happens>>,
     before_sync_dir: Lock<Option<Happens>>,
     is_full: AtomicBool,
@@ -302,7 +303,9 @@ impl Disk for Meanwhile {
         names
     }
     fn open(&self, name: &str, create: bool) -> io::Result<Self::File> {
-        self.disk.open(name, create)
+        let file = self.disk.open(name, create);
+        happen(&self.at_open);
+        file
     }
     fn len(&self, file: &Self::File) -> io::Result<u64> {
         self.disk.len(file)
@@ -329,9 +332,9 @@ impl Disk for Meanwhile {
 }
 
 fn meanwhile() -> (Arc<Meanwhile>, Snapshots<Meanwhile>) {
-    let (behind_list, before_sync_dir) = (Lock::default(), Lock::default());
+    let [at_open, behind_list, before_sync_dir] = [(); 3].map(|()| Lock::default());
     let is_full = AtomicBool::new(false);
-    let disk = Arc::new(Meanwhile { disk: SimulatedDisk::new(1), behind_list, before_sync_dir, is_full });
+    let disk = Arc::new(Meanwhile { disk: SimulatedDisk::new(1), at_open, behind_list, before_sync_dir, is_full });
     let snapshots = Snapshots::new(Arc::clone(&disk), CLUSTER).unwrap();
     (disk, snapshots)
 }
@@ -370,9 +373,21 @@ fn one_that_has_its_name_and_not_durably_is_ready_once_that_is_durable() {
     assert!(names(&disk.disk).contains(&name(at)), "it is seen");
     assert!(matches!(receive(), Err(Error::Full)));
     disk.is_full.store(false, Ordering::Relaxed);
+    let keeper = snapshots.clone();
+    *disk.at_open.lock() = Some(Box::new(move || keeper.keep(older).unwrap()));
     assert!(receive().unwrap().ready().is_some());
-    snapshots.keep(older).unwrap();
     disk.disk.set_spares(Spares::Nothing);
     disk.disk.crash();
     assert!(names(&disk.disk).contains(&name(at)), "its mark may be durable by now");
+}
+
+#[test]
+fn one_whose_mark_is_under_way_stays_though_a_transfer_of_it_finds_no_room() {
+    let (disk, snapshots) = meanwhile();
+    let (older, at) = (take(&snapshots, 1, b"older").at, take(&snapshots, 2, b"newer").at);
+    disk.is_full.store(true, Ordering::Relaxed);
+    assert!(matches!(snapshots.receive(at, 1_000), Err(Error::Full)));
+    disk.is_full.store(false, Ordering::Relaxed);
+    snapshots.keep(older).unwrap();
+    assert!(names(&disk.disk).contains(&name(at)));
 }
