@@ -127,13 +127,13 @@ fn fail_and_strike<S: Tended>(
     disk.kill();
     disk.mend();
     disk.set_fuse(Some(fuse));
-    world.start::<S>()?;
+    let mut started = world.start::<S>()?;
     let is_struck = disk.struck().is_some();
     if is_struck {
         world.crash();
-        world.start::<S>()?.ok_or("the disk is well, and does not open")?;
+        started = world.start::<S>()?;
     }
-    Ok(is_struck)
+    started.map(|_| is_struck).ok_or_else(|| "the disk is well, and does not open".to_owned())
 }
 
 fn strike<S: Tended>(
