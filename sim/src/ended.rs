@@ -57,6 +57,7 @@ impl World {
     }
 }
 
+/// Whether this is how a process ends whose disk holds damage.
 fn tells_of_damage(fault: &str) -> bool {
     fault.contains("is damaged")
 }

@@ -272,11 +272,12 @@ impl World {
         due.into_iter().for_each(|(client, _)| self.client_later(0, client));
     }
 
-    /// Where nothing new is begun, who tries again waits the longer the longer that lasts: of all at once, each entry may be
-    /// more than a small window carries before all are given up.
+    /// Who tries again waits the longer, the longer nothing new is begun, where the window is so small that all of them
+    /// together, time and again, might ask for more than it carries.
     fn forbearance(&self) -> u64 {
-        let lasts = self.rests_since.map_or(0, |since| self.now.0 - since.0);
-        (lasts / 4).min(16 * self.swarm.election.as_nanos() as u64)
+        let since = self.rests_since.filter(|_| self.swarm.has_a_small_window());
+        let lasts = since.map_or(0, |since| self.now.0 - since.0);
+        (lasts / 4).min(8 * self.swarm.election.as_nanos() as u64)
     }
 
     /// Whether no client waits for anything.
