@@ -35,7 +35,14 @@ pub(crate) struct Past {
 pub(crate) struct Kept {
     path: String,
     kind: String,
-    _lock: File,
+    lock: File,
+}
+
+/// A child that another thread is just starting has a copy of the open file: the lock would outlive us by that.
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock(); // if it fails, closing does it
+    }
 }
 
 impl Kept {
@@ -47,7 +54,7 @@ impl Kept {
         let wrong = |why: String| io::Error::other(format!("{path}: {why}"));
         let lock = File::create(format!("{path}.lock")).map_err(|why| wrong(why.to_string()))?;
         lock.try_lock().map_err(|_| wrong("another campaign writes it".to_owned()))?;
-        let kept = Kept { path: path.to_owned(), kind: kind.to_owned(), _lock: lock };
+        let kept = Kept { path: path.to_owned(), kind: kind.to_owned(), lock };
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok((kept, None)),
@@ -138,9 +145,11 @@ mod tests {
         past.is_added_to();
         kept.write(&past).expect("there is room");
         assert_eq!(past.broken, [(3, "R7: two lines".to_owned())]);
+        let copy = kept.lock.try_clone().expect("there are files to spare");
         drop(kept);
         let found = Kept::open(path, "campaign of 5 ms").expect("it is whole").1;
         assert_eq!(found, Some(past));
+        drop(copy);
         let text = fs::read_to_string(path).expect("it was written");
         for end in 0..text.len() {
             fs::write(path, &text[..end]).expect("there is room");

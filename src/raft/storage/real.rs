@@ -19,7 +19,7 @@ pub const LOCK: &str = "LOCK";
 #[derive(Debug)]
 pub struct RealDisk {
     path: PathBuf,
-    _lock: File,
+    pub(super) lock: File,
     /// To sync its names without one more open file. None on Windows.
     names: Option<File>,
 }
@@ -49,7 +49,7 @@ impl RealDisk {
         let names = if cfg!(windows) { None } else { Some(File::open(&path)?) };
         let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(RealDisk { path, _lock: lock, names }),
+            Ok(()) => Ok(RealDisk { path, lock, names }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
@@ -59,6 +59,14 @@ impl RealDisk {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A child that another thread is just starting has a copy of the open file, until it runs what it is for: the lock would
+/// outlive us by that.
+impl Drop for RealDisk {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock(); // if it fails, closing does it
     }
 }
 

@@ -25,6 +25,17 @@ fn a_directory_is_made_with_those_above_it_and_is_locked_while_it_is_open() {
     assert!(RealDisk::open(&path).is_ok());
 }
 
+/// As a child does that is just being started.
+#[test]
+fn a_disk_that_is_dropped_is_locked_no_more_though_a_copy_of_the_lock_is_open() {
+    let scratch = Scratch::new("copied");
+    let disk = RealDisk::open(&scratch.0).unwrap();
+    let copy = disk.lock.try_clone().unwrap();
+    drop(disk);
+    assert!(RealDisk::open(&scratch.0).is_ok());
+    drop(copy);
+}
+
 #[test]
 fn a_file_where_the_directory_should_be_is_an_error_and_not_a_panic() {
     let scratch = Scratch::new("file");
