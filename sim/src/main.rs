@@ -188,23 +188,27 @@ fn make_small(options: &Options, seed: u64) -> io::Result<ExitCode> {
     let case = Case::new(seed, options.lasts);
     // What a candidate panics with is its verdict's.
     std::panic::set_hook(Box::new(|_| ()));
-    let Minimized { scenario, rule, before, runs, of_ten } = match minimize(&case, || PATIENCE < spent()) {
+    let Minimized { scenario, rule, before, runs, of_ten } = match minimize(&case, PATIENCE, |_| spent()) {
         Ok(small) => small,
         Err(Whole::Holds) => {
             say!("seed {seed} breaks no rule");
             return Ok(ExitCode::SUCCESS);
         }
         Err(Whole::Untold(rule)) => {
-            say!("seed {seed} breaks {rule}, but only with clients that answer to what they see");
+            say!("seed {seed} breaks {rule}, and no story of it does that was tried");
             say!("again: {}", replay(options, seed));
             return Ok(ExitCode::FAILURE);
         }
     };
     let mutant = options.mutant.as_ref().map(|name| format!(" under the mutant {name}")).unwrap_or_default();
     let (now, took) = (scenario.events(), spent().as_secs());
+    let beside = match scenario.clients() {
+        0 => String::new(),
+        clients => format!(", clients of their own: {clients}"),
+    };
     let text = format!(
         "# Seed {seed}{mutant} breaks {rule}; what is left of it when made small\n\
-         # {now} faults and calls of {before}, found in {runs} runs; {rule} breaks with {of_ten} of the seeds 1 to 10\n\
+         # {now} faults and calls of {before}{beside}, found in {runs} runs; {rule} breaks with {of_ten} of the seeds 1 to 10\n\
          {scenario}\n"
     );
     say!("{}", text.trim_end());

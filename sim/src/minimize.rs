@@ -1,11 +1,14 @@
-//! A failing seed made small, and told as a story: nothing of its plan, its clients and its packets is drawn any more.
+//! A failing seed made small, and told as a story: nothing of its plan, its clients and its packets is drawn any more, if
+//! that can be.
 //!
 //! ```text
 //!   seed 17 ── run, and written down ──> a story of a thousand lines that breaks the same rule
 //!          ── still without these faults? these calls? this node? in fair weather, at round times? ──> a few lines
 //! ```
-//! What is left out leaves the rest as it was, since no part of a run draws from another's chance. The story is a script
-//! of [`scenario`](crate::scenario), so it lasts where a seed does not: any new draw makes another run of a seed.
+//! A rule that breaks by the load of many, or by what clients make of what they see, is broken by no few calls: then the
+//! story has clients of their own, as few as break it. What is left out leaves the rest as it was, since no part of a run
+//! draws from another's chance. The story is a script of [`scenario`](crate::scenario), so it lasts where a seed does not:
+//! any new draw makes another run of a seed.
 
 use crate::mutants::cause;
 use crate::plan::{MS, What};
@@ -13,6 +16,7 @@ use crate::run::Case;
 use crate::scenario::{Moment, OPTIONS, Recorded, Scenario};
 use crate::script::{Call, Proposal};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A rule that was broken, and its story.
 #[derive(Clone, Debug)]
@@ -34,39 +38,51 @@ pub struct Minimized {
 pub enum Whole {
     /// The seed breaks no rule.
     Holds,
-    /// It breaks this one, and its story does not: only clients that answer to what they see lead there.
+    /// It breaks this one, and no story of it that was tried does.
     Untold(String),
 }
 
-/// Looks for a small story of a seed that breaks a rule, until there is nothing left to try or `is_over` says so.
+/// Looks for a small story of a seed that breaks a rule, until there is nothing left to try or all patience is spent:
+/// `spent` says how much of it is, after so many runs.
 ///
 /// # Errors
 /// Why there is none.
-pub fn minimize(case: &Case, is_over: impl Fn() -> bool) -> Result<Minimized, Whole> {
+pub fn minimize(case: &Case, patience: Duration, spent: impl Fn(u32) -> Duration) -> Result<Minimized, Whole> {
     let recorded = case.recorded();
     let violation = recorded.report.broken.as_ref().ok_or(Whole::Holds)?;
     let cause = cause(violation);
     let (before, whole) = (recorded.scenario.events(), recorded.scenario.clone());
-    let mut search = Search { scenario: whole, cause, runs: 0, calls_first: false, breaks: breaks_of, is_over };
-    let mut best: Option<(Scenario, usize)> = None;
-    for (start, calls_first) in starts(&recorded) {
-        if best.as_ref().is_some_and(|(story, of_ten)| story.events() <= READABLE && STEADY <= *of_ten) {
-            break;
-        }
-        search.calls_first = calls_first;
-        if search.begins(&start) {
-            search.all();
-            let of_ten = search.of_ten();
-            let found = (search.scenario.clone(), of_ten);
-            // A story that anybody can read, then one that owes little to chance, then a short one.
-            let worth = |(story, of_ten): &(Scenario, usize)| (READABLE < story.events(), 10 - of_ten, story.events());
-            best = best.into_iter().chain([found]).min_by_key(worth);
-        }
+    let mut search =
+        Search { scenario: whole, cause, runs: 0, calls_first: false, breaks: breaks_of, until: patience / 2, spent };
+    let mut best = search.best(starts(&recorded), None);
+    if !best.as_ref().is_some_and(Found::is_readable) {
+        search.until = patience / 4 * 3;
+        let told = best.as_ref().map(|found| (found.scenario.clone(), false));
+        best = search.best(crowds(case, &recorded), best);
+        search.until = patience;
+        best = search.best(told, best);
     }
     let Search { cause: (rule, _), runs, .. } = search;
-    let Some((mut scenario, of_ten)) = best else { return Err(Whole::Untold(rule)) };
+    let Some(Found { mut scenario, of_ten }) = best else { return Err(Whole::Untold(rule)) };
     scenario.name_in_order();
     Ok(Minimized { of_ten, scenario, rule, before, runs })
+}
+
+/// A story, and with how many of ten seeds it breaks its rule.
+struct Found {
+    scenario: Scenario,
+    of_ten: usize,
+}
+
+impl Found {
+    fn is_readable(&self) -> bool {
+        self.scenario.events() <= READABLE
+    }
+
+    /// A story that anybody can read is the best, then one that owes little to chance, then a short one.
+    fn rank(&self) -> (bool, usize, usize) {
+        (!self.is_readable(), 10 - self.of_ten, self.scenario.events())
+    }
 }
 
 /// A story of no more events can be read.
@@ -88,6 +104,18 @@ fn starts(recorded: &Recorded) -> Vec<(Scenario, bool)> {
     starts.into_iter().flat_map(|start| [(start.clone(), false), (start, true)]).collect()
 }
 
+/// Where to begin if it takes more to break the rule than calls that can be told one by one: clients go on as the seed
+/// draws them.
+fn crowds(case: &Case, recorded: &Recorded) -> Vec<(Scenario, bool)> {
+    let mut crowd = recorded.scenario.clone();
+    crowd.moments.retain(|(_, moment)| matches!(moment, Moment::Fault(_)));
+    let swarm = crowd.swarm_mut();
+    (swarm.clients, swarm.kinds, swarm.rest) = (case.swarm.clients, case.swarm.kinds.clone(), case.swarm.rest);
+    let mut fair = crowd.clone();
+    fair_weather(&mut fair);
+    vec![(fair, false), (crowd, false)]
+}
+
 /// The rule that a story breaks, and in which of its sentences.
 type Cause = (String, String);
 
@@ -97,7 +125,7 @@ fn breaks_of(scenario: &Scenario) -> Option<Cause> {
 }
 
 /// The least so far.
-struct Search<B, O> {
+struct Search<B, S> {
     scenario: Scenario,
     cause: Cause,
     runs: u32,
@@ -105,22 +133,45 @@ struct Search<B, O> {
     calls_first: bool,
     /// What a story breaks.
     breaks: B,
-    is_over: O,
+    /// It is over once more than that is spent, after so many runs.
+    until: Duration,
+    spent: S,
 }
 
-impl<B: Fn(&Scenario) -> Option<Cause>, O: Fn() -> bool> Search<B, O> {
+impl<B: Fn(&Scenario) -> Option<Cause>, S: Fn(u32) -> Duration> Search<B, S> {
+    fn is_over(&self) -> bool {
+        self.until < (self.spent)(self.runs)
+    }
+
+    /// The best of what there was and what comes of these beginnings, up to the first that leaves nothing to be wished.
+    fn best(&mut self, starts: impl IntoIterator<Item = (Scenario, bool)>, mut best: Option<Found>) -> Option<Found> {
+        for (start, calls_first) in starts {
+            if best.as_ref().is_some_and(|found| found.is_readable() && STEADY <= found.of_ten) {
+                break;
+            }
+            self.calls_first = calls_first;
+            if self.begins(&start) {
+                self.all();
+                let found = Found { of_ten: self.of_ten(), scenario: self.scenario.clone() };
+                best = best.into_iter().chain([found]).min_by_key(Found::rank);
+            }
+        }
+        best
+    }
+
     /// Tries every way to make it less, until none is left.
     fn all(&mut self) {
         loop {
             let before = self.scenario.clone();
             self.round();
-            if (self.is_over)() || (self.scenario == before && !self.luckier()) {
+            if self.is_over() || (self.scenario == before && !self.luckier()) {
                 return;
             }
         }
     }
 
     fn round(&mut self) {
+        self.smaller_crowd();
         if self.calls_first {
             self.fewer(|moment| matches!(moment, Moment::Call(..)));
         }
@@ -141,11 +192,34 @@ impl<B: Fn(&Scenario) -> Option<Cause>, O: Fn() -> bool> Search<B, O> {
         }
     }
 
+    /// Fewer clients of their own, for a shorter time, and of fewer kinds.
+    fn smaller_crowd(&mut self) {
+        if self.scenario.swarm_mut().clients == 0 {
+            return;
+        }
+        for part in [8, 2] {
+            while self.takes(|scenario| scenario.end_mut().into_iter().for_each(|end| *end /= part)) {}
+        }
+        for (part, of) in [(1, 8), (1, 2), (7, 8)] {
+            while self.takes(|scenario| scenario.swarm_mut().clients = scenario.swarm_mut().clients * part / of) {}
+        }
+        for kind in self.scenario.swarm_mut().kinds.clone() {
+            self.takes(|scenario| {
+                let others = scenario.swarm_mut().kinds.iter().copied().filter(|other| *other != kind);
+                let others = others.collect::<Vec<_>>();
+                // The first client is a busy one.
+                if others.iter().any(|other| other.is_busy()) {
+                    scenario.swarm_mut().kinds = others;
+                }
+            });
+        }
+    }
+
     /// Makes it less in one way, if that breaks the same rule by the same sentence: what breaks another is another story.
     fn takes(&mut self, less: impl FnOnce(&mut Scenario)) -> bool {
         let mut scenario = self.scenario.clone();
         less(&mut scenario);
-        if scenario == self.scenario || (self.is_over)() || !self.is_same(&scenario) {
+        if scenario == self.scenario || self.is_over() || !self.is_same(&scenario) {
             return false;
         }
         self.scenario = scenario;
@@ -185,7 +259,7 @@ impl<B: Fn(&Scenario) -> Option<Cause>, O: Fn() -> bool> Search<B, O> {
         let mut seeds = std::iter::once(own).chain(1..=SEEDS);
         let found = seeds.find_map(|seed| {
             let scenario = start.clone().with_seed(seed);
-            (!(self.is_over)() && self.is_same(&scenario)).then_some(scenario)
+            (!self.is_over() && self.is_same(&scenario)).then_some(scenario)
         });
         found.map(|scenario| self.scenario = scenario).is_some()
     }

@@ -1,7 +1,6 @@
 use super::*;
 use crate::plan::{FOR_EVER, Fault};
 use rsm::raft::Time;
-use std::time::Duration;
 
 const LASTS: Duration = Duration::from_secs(5);
 
@@ -20,7 +19,7 @@ fn forgetful() -> Case {
 
 #[test]
 fn a_failing_seed_becomes_a_short_story_that_breaks_the_same_rule() {
-    let found = minimize(&forgetful(), || false).expect("a disk that forgets is found out");
+    let found = minimize(&forgetful(), Duration::MAX, |_| Duration::ZERO).expect("a disk that forgets is found out");
     assert_eq!(found.rule, "R11");
     let text = found.scenario.to_string();
     assert!(found.scenario.events() <= 25 && 50 < found.before, "{} before: {text}", found.before);
@@ -30,9 +29,35 @@ fn a_failing_seed_becomes_a_short_story_that_breaks_the_same_rule() {
     assert!(!text.contains(" loss ") && !text.contains(" double "), "nothing is left to the weather: {text}");
 }
 
+/// More than two peers carry for whom one entry at a time is on its way: all of it is given up before it is committed, and
+/// asked for again.
+fn overloaded() -> Case {
+    let head = "cluster 2 election 300ms jitter 26ms timeout 200ms append 4096 window-bytes 4096 pad 4000 \
+                clients 200 kinds plain";
+    let seed = (0..).find(|&seed| crate::calm::is_last(seed)).expect("one in four");
+    let swarm = Scenario::parse(head).expect("it is a story").swarm_mut().clone();
+    Case { seed, swarm, plan: Vec::new(), lasts: Duration::from_secs(2) }
+}
+
+#[test]
+fn where_no_few_calls_break_the_rule_a_number_of_clients_does() {
+    let case = overloaded();
+    let Some(violation) = case.clone().run().broken else { panic!("they are answered") };
+    let a_second_each = |runs: u32| Duration::from_secs(runs.into());
+    let found = minimize(&case, Duration::from_secs(24), a_second_each).expect("there is a story");
+    let text = found.scenario.to_string();
+    assert!(READABLE < found.before && found.scenario.events() <= READABLE, "{} before: {text}", found.before);
+    assert!(0 < found.scenario.clients(), "{text}");
+    let again = Scenario::parse(&text).expect("it is a story").play().expect_err("it breaks a rule");
+    assert_eq!(again.broken.map(|violation| violation.rule), Some(violation.rule), "{text}");
+}
+
 #[test]
 fn a_seed_that_breaks_no_rule_has_no_story() {
-    assert_eq!(minimize(&Case::new(3, LASTS), || false).map(|found| found.runs), Err(Whole::Holds));
+    assert_eq!(
+        minimize(&Case::new(3, LASTS), Duration::MAX, |_| Duration::ZERO).map(|found| found.runs),
+        Err(Whole::Holds)
+    );
 }
 
 /// Ten crashes, each at its millisecond.
@@ -53,7 +78,15 @@ fn what_is_less_but_breaks_another_rule_or_the_same_otherwise_is_another_story()
             has(scenario, 4).then_some(broken)
         };
         let (scenario, cause) = (crashes(), cause.clone());
-        let mut search = Search { scenario, cause, runs: 0, calls_first: false, breaks, is_over: || false };
+        let mut search = Search {
+            scenario,
+            cause,
+            runs: 0,
+            calls_first: false,
+            breaks,
+            until: Duration::MAX,
+            spent: |_| Duration::ZERO,
+        };
         search.all();
         let text = "cluster 2 seed 3\nat 4ms crash 1 for 1ms\nat 6ms crash 0 for 1ms\nrun to ";
         assert!(search.scenario.to_string().starts_with(text), "{}", search.scenario);
@@ -63,13 +96,10 @@ fn what_is_less_but_breaks_another_rule_or_the_same_otherwise_is_another_story()
 #[test]
 fn a_search_that_is_over_keeps_what_it_has() {
     let cause = ("R1".to_owned(), "two lead".to_owned());
-    let (breaks, asked) = (|_: &Scenario| Some(cause.clone()), std::cell::Cell::new(0));
-    let is_over = || {
-        asked.set(asked.get() + 1);
-        3 < asked.get()
-    };
+    let breaks = |_: &Scenario| Some(cause.clone());
+    let (until, spent) = (Duration::from_secs(2), |runs: u32| Duration::from_secs(runs.into()));
     let (scenario, cause) = (crashes(), cause.clone());
-    let mut search = Search { scenario, cause, runs: 0, calls_first: false, breaks, is_over };
+    let mut search = Search { scenario, cause, runs: 0, calls_first: false, breaks, until, spent };
     search.all();
     // All ten at once; then it is asked of no call, of no packet, and of two nodes.
     assert_eq!((search.runs, search.scenario.events(), search.scenario.head.swarm.nodes), (3, 0, 1));

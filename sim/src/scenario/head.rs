@@ -2,11 +2,15 @@
 
 use super::parse::{T, Words};
 use super::{Exact, Head};
+use crate::client::{KINDS, Kind};
 use crate::net::Weather;
 use crate::plan::{Families, INBOX, MS, SNAPSHOT_BYTES, Swarm, TICKETS, TIMEOUT, WINDOW_BYTES};
 use crate::stream::Ratio;
 use std::fmt;
 use std::time::Duration;
+
+/// So many clients may act of their own.
+const CLIENTS_MAX: u64 = 1_000;
 
 /// A quiet cluster of so many: what goes wrong is the script's.
 fn quiet(nodes: usize) -> Swarm {
@@ -21,7 +25,7 @@ fn quiet(nodes: usize) -> Swarm {
         segment_bytes: 128 << 10,
         sessions_max: 64,
         clients: 0,
-        kinds: Vec::new(),
+        kinds: KINDS.to_vec(),
         rest: MS,
         tickets: TICKETS,
         inbox: INBOX,
@@ -50,7 +54,7 @@ fn quiet(nodes: usize) -> Swarm {
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 38] = [
+pub(crate) const OPTIONS: [&str; 41] = [
     "loss",
     "double",
     "replay",
@@ -89,6 +93,9 @@ pub(crate) const OPTIONS: [&str; 38] = [
     "budget",
     "liars",
     "tomorrow",
+    "clients",
+    "kinds",
+    "rest",
 ];
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -138,6 +145,9 @@ fn value(swarm: &Swarm, option: &str) -> String {
         "budget" => switch(swarm.is_budgeted),
         "liars" => swarm.liars.to_string(),
         "tomorrow" => switch(swarm.tomorrow),
+        "clients" => swarm.clients.to_string(),
+        "kinds" => swarm.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(","),
+        "rest" => Exact(swarm.rest).to_string(),
         _ => swarm.piece_bytes.to_string(),
     }
 }
@@ -185,6 +195,9 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
         "liars" => swarm.liars = words.number()? as usize,
         "tomorrow" => swarm.tomorrow = switch(words)?,
         "sector" => swarm.sector = words.number()?.max(1),
+        "clients" => swarm.clients = clients(words)?,
+        "kinds" => swarm.kinds = kinds(words)?,
+        "rest" => swarm.rest = rest(words)?,
         word => return Err(format!("`{word}` is no option of a cluster")),
     }
     Ok(())
@@ -195,6 +208,34 @@ fn switch(words: &mut Words<'_>) -> Result<bool, String> {
         "on" => Ok(true),
         "off" => Ok(false),
         word => Err(format!("on or off expected, not `{word}`")),
+    }
+}
+
+/// Those who act of their own.
+fn clients(words: &mut Words<'_>) -> Result<usize, String> {
+    match words.number()? {
+        clients @ 0..=CLIENTS_MAX => Ok(clients as usize),
+        clients => Err(format!("at most {CLIENTS_MAX} clients, not {clients}")),
+    }
+}
+
+/// Who rests less asks for ever in no time, where nobody hears.
+fn rest(words: &mut Words<'_>) -> Result<u64, String> {
+    Some(words.time()?).filter(|rest| MS <= *rest).ok_or_else(|| "a client rests for 1ms at least".to_owned())
+}
+
+/// More kinds with a comma between; as often as one stands there, so much the likelier is it drawn.
+fn kinds(words: &mut Words<'_>) -> Result<Vec<Kind>, String> {
+    let of = |name: &str| {
+        let kind = KINDS.into_iter().find(|kind| kind.name() == name);
+        kind.ok_or_else(|| format!("`{name}` is no kind of client"))
+    };
+    let kinds = words.next()?.split(',').map(of).collect::<Result<Vec<_>, _>>()?;
+    if kinds.iter().any(|kind| kind.is_busy()) {
+        Ok(kinds)
+    } else {
+        Err("the first client goes on changing something: name writer, retrier, plain, swapper or repeater, too"
+            .to_owned())
     }
 }
 

@@ -33,7 +33,7 @@
 //! `term 2` (no node is in a higher one), `all equal`. All rules of [`check`](crate::check) are on throughout.
 //!
 //! What comes `at` its time is what a seed may draw; so a seed that breaks a rule is [made small](crate::minimize) to a
-//! story of such lines, in which nothing of plan and clients is drawn any more. Nodes are numbers there. What strikes
+//! story of such lines, in which nothing of the plan is drawn any more, nor of clients. Nodes are numbers there. What strikes
 //! nothing and what cannot be asked is passed over, as in a seed.
 //!
 //! | at its time | |
@@ -45,6 +45,9 @@
 //! | `when cut-durable 3 crash for 30ms` | whoever meets that mark for the third time is answered: [`nemesis`](crate::nemesis) |
 //! | `drop next Append from 0 to 1`, also `dup`, `delay`, `flip` | with `by 3ms`, of a flip `bit 300` |
 //! | `open s at 0`, `propose b at 2 to 1 over a in s 3`, `read 1 at 2` | list 1, if `a` stands last there; also `pad 700`: so many bytes more; no state machine survives what is proposed `to 255` |
+//!
+//! Where what breaks a rule is the load of many, or how they answer to what they see, the head says `clients 30`: so many
+//! act of their own, each as the seed draws it among `kinds writer,plain`, with a `rest` of 5 ms between two operations.
 //!
 //! A line `# mutant: .. mark: ..` says [what the story proves](Guards).
 //!

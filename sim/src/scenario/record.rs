@@ -173,6 +173,12 @@ impl Scenario {
         self
     }
 
+    /// How many clients act of their own.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.head.swarm.clients
+    }
+
     /// How much comes at a time of its own.
     #[must_use]
     pub fn events(&self) -> usize {

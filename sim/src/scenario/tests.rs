@@ -14,6 +14,10 @@ fn a_line_that_is_none_is_told_with_its_number() {
         ("cluster 9", "line 1", "seven"),
         ("cluster 3\n\nrun 5", "line 3", "`5`"),
         ("cluster 3 seeds 0", "line 1", "at least one"),
+        ("cluster 3 clients 1001", "line 1", "1000"),
+        ("cluster 3 clients 2 kinds reader", "line 1", "writer"),
+        ("cluster 3 clients 2 kinds writer,baker", "line 1", "`baker`"),
+        ("cluster 3 clients 2 rest 0.9ms", "line 1", "1ms"),
         ("cluster 3\ndance", "line 2", "`dance`"),
         ("cluster 3\ndrop next Vote form 1", "line 2", "`form`"),
         ("cluster 3\nheal all", "line 2", "too many"),
@@ -22,6 +26,26 @@ fn a_line_that_is_none_is_told_with_its_number() {
         let why = Scenario::parse(script).expect_err(script);
         assert!(why.contains(line) && why.contains(word), "{script}: {why}");
     }
+}
+
+#[test]
+fn clients_of_their_own_are_as_many_as_the_head_says_and_of_these_kinds() {
+    let script = "cluster 3 seed 1 clients 2 kinds writer,reader rest 5ms\nrun to 2000ms";
+    let scenario = Scenario::parse(script).expect("it is a story");
+    assert_eq!(scenario.to_string(), script);
+    let asks = |script: &str| {
+        let (mut asks, scenario) = (Vec::<usize>::new(), Scenario::parse(script).expect("it is a story"));
+        let mut see = |line: &str| {
+            let mut asked = (0..9).filter(|client| line.contains(&format!("{{\"client\":{client},")));
+            asks.extend(asked.by_ref());
+        };
+        scenario.trace(&mut see).expect("it holds");
+        asks.sort_unstable();
+        asks.dedup();
+        asks
+    };
+    assert_eq!(asks(script), [0, 1]);
+    assert_eq!(asks("cluster 3 seed 1\nrun to 2000ms"), []);
 }
 
 #[test]
