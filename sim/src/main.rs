@@ -173,7 +173,7 @@ fn verdict(report: &Report, again: &str) -> ExitCode {
             ExitCode::FAILURE
         }
         None => {
-            say!("{}", report.sums);
+            say!("{}, {}", report.sums, report.marks.in_words());
             ExitCode::SUCCESS
         }
     }

@@ -186,6 +186,16 @@ impl Marks {
         self.iter().filter(|(_, met)| 0 < met.seeds).count()
     }
 
+    /// That, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        if ARE_COUNTED {
+            format!("{} of {} marks", self.reached(), self.iter().count())
+        } else {
+            "no marks: this build counts none".to_owned()
+        }
+    }
+
     /// What falls short of the floors, a line each. Rare ones are asked for only of so many seeds that they must show.
     #[must_use]
     pub fn short(&self) -> Vec<String> {

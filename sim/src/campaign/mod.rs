@@ -185,11 +185,7 @@ fn sum_up(options: &Options, past: &Past, calms: &Calms, simulated_ms: u64, took
     if options.marks {
         say!("{marks}");
     }
-    let counted = if ARE_COUNTED {
-        format!("{} of {} marks", marks.reached(), marks.iter().count())
-    } else {
-        "no marks: this build counts none".to_owned()
-    };
+    let counted = marks.in_words();
     let per_second = u128::from(simulated_ms) / took.as_millis().max(1);
     say!("{sums}, {counted}, {per_second} cluster-seconds a second on {} threads", workers(options));
     short.iter().for_each(|line| say!("{line}"));
