@@ -41,9 +41,9 @@ Exit code 0: no rule was broken, each story does what it is for, each mutant was
           2: wrong use, or a file that cannot be read or written.
 
   cargo sim --seeds 500
-  cargo sim --seed 17
-  cargo sim --seed 17 --trace --until 4000
-  cargo sim --seed 17 --html out.html";
+  cargo sim --seed 51
+  cargo sim --seed 51 --trace --until 4000
+  cargo sim --seed 51 --html out.html";
 
 /// What to do.
 #[derive(Debug, Default, PartialEq, Eq)]
