@@ -16,9 +16,11 @@ const ENTRIES_A_TURN: u64 = 64;
 impl World {
     /// Every packet was delivered, lost, or is on its way; every fault has come to something, or its time has not come.
     pub(crate) fn account(&self) {
-        let to_come = self.queue.iter().filter(|event| matches!(event, Event::Fault(_))).count() + self.armed.len();
-        if self.plan.len() as u64 != self.effects.all() + to_come as u64 {
-            let why = format!("{} faults, {to_come} to come: {}", self.plan.len(), self.effects);
+        let queued = self.queue.iter().filter(|event| matches!(event, Event::Fault(_))).count();
+        let charged: usize = self.nodes.iter().map(|node| node.charges.waiting()).sum();
+        let (to_come, effects) = (queued + self.armed.len() + charged, self.effects());
+        if self.plan.len() as u64 != effects.all() + to_come as u64 {
+            let why = format!("{} faults, {to_come} to come: {effects}", self.plan.len());
             self.check.lock().break_rule("R20", format!("faults are not accounted for: {why}"));
         }
         for (ledger, node) in self.nodes.iter().map(|node| (node.disk.ledger(), node.id)) {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   fault ── its time comes ──> struck | withheld: the budget is spent, or all is to be calm | idle: it changed nothing
+//!                         └───> armed, for a moment or an operation to come ──> struck | idle: none came, or it did nothing
 //! ```
 
 use crate::plan::{Harm, What};
@@ -29,23 +30,20 @@ pub struct Effects(BTreeMap<&'static str, [u64; 3]>);
 const FEW: u64 = 100;
 
 impl Effects {
-    /// One more.
-    pub fn note(&mut self, what: &What, came: Came) {
-        self.note_kind(kind(what), came);
-    }
-
-    /// One more of those that waited for a moment.
-    pub(crate) fn note_awaited(&mut self, came: Came) {
-        self.note_kind(AWAIT, came);
-    }
-
-    /// One more of those that waited for a moment that never came.
-    pub(crate) fn note_unmet(&mut self) {
-        self.note_kind(UNMET, Came::Idle);
-    }
-
-    fn note_kind(&mut self, kind: &'static str, came: Came) {
+    /// One more of this kind.
+    pub(crate) fn note(&mut self, kind: &'static str, came: Came) {
         self.0.entry(kind).or_default()[came as usize] += 1;
+    }
+
+    /// How many of this kind have struck.
+    pub(crate) fn struck(&self, kind: &str) -> u64 {
+        self.0.get(kind).map_or(0, |counts| counts[Came::Struck as usize])
+    }
+
+    /// The same, changed nothing.
+    #[cfg(test)]
+    pub(crate) fn idle(&self, kind: &str) -> u64 {
+        self.0.get(kind).map_or(0, |counts| counts[Came::Idle as usize])
     }
 
     /// How many came to this.
@@ -89,13 +87,16 @@ impl fmt::Display for Effects {
 }
 
 /// Those that wait for a moment.
-const AWAIT: &str = "await";
+pub(crate) const AWAIT: &str = "await";
 
 /// Those of which that moment never came.
-const UNMET: &str = "await-in-vain";
+pub(crate) const UNMET: &str = "await-in-vain";
+
+/// Those that meet whoever leads.
+pub(crate) const AT_LEADER: &str = "at-leader";
 
 /// As a case names it.
-fn kind(what: &What) -> &'static str {
+pub(crate) fn kind(what: &What) -> &'static str {
     match what {
         What::Cut { .. } => "cut",
         What::Clog { .. } => "clog",
@@ -118,7 +119,7 @@ fn kind(what: &What) -> &'static str {
         What::Rot { harm: Harm::Unreadable, .. } => "unreadable",
         What::Drain { .. } => "drain",
         What::Aside { .. } => "aside",
-        What::AtLeader { .. } => "at-leader",
+        What::AtLeader { .. } => AT_LEADER,
         What::Leap { .. } => "leap",
         What::Rollback { .. } => "rollback",
         What::Wipe { .. } => "wipe",
@@ -132,10 +133,10 @@ mod tests {
     #[test]
     fn a_kind_that_mostly_changes_nothing_is_told_once_there_are_enough_of_it() {
         let mut effects = Effects::default();
-        let (crash, leap) = (What::Crash { node: 0, down: 1 }, What::Leap { node: 0, by: 1 });
-        (0..49).for_each(|_| effects.note(&crash, Came::Struck));
-        (0..50).for_each(|_| effects.note(&crash, Came::Idle));
-        (0..200).for_each(|_| effects.note(&leap, Came::Withheld));
+        let (crash, leap) = (kind(&What::Crash { node: 0, down: 1 }), kind(&What::Leap { node: 0, by: 1 }));
+        (0..49).for_each(|_| effects.note(crash, Came::Struck));
+        (0..50).for_each(|_| effects.note(crash, Came::Idle));
+        (0..200).for_each(|_| effects.note(leap, Came::Withheld));
         assert_eq!(effects.mis_aimed(), Vec::<String>::new(), "too few");
         let mut sum = effects.clone();
         sum += &effects;

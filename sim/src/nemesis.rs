@@ -13,7 +13,7 @@ mod draws;
 pub use answer::Answer;
 pub(crate) use draws::{draw, draw_answer};
 
-use crate::effects::Came;
+use crate::effects::{AWAIT, Came, UNMET};
 use crate::event::Event;
 use crate::marks::place;
 use crate::node::Node;
@@ -58,12 +58,12 @@ pub(crate) struct Held {
 }
 
 impl World {
-    /// From now on it waits. False if this build never meets its mark.
-    pub(crate) fn arm(&mut self, aimed: Aimed) -> bool {
+    /// From now on it waits, but if this build never meets its mark.
+    pub(crate) fn arm(&mut self, aimed: Aimed) -> Option<Came> {
         let Aimed { mark, nth, answer, lasts } = aimed;
-        let Some(place) = place(mark) else { return false };
+        let Some(place) = place(mark) else { return Some(Came::Idle) };
         self.armed.push(Armed { place, at: self.marks.count(place) + nth, answer, lasts });
-        true
+        None
     }
 
     /// What the step that was just taken has met, if it was waited for.
@@ -90,8 +90,8 @@ impl World {
 
     fn answer(&mut self, node: Option<usize>, armed: Armed, in_turn: bool) {
         let Armed { answer, lasts, .. } = armed;
-        let has_struck = match node {
-            None => false,
+        let came = match node {
+            None => Some(Came::Idle),
             Some(node) if matches!(answer, Answer::Hold | Answer::Repeat) => {
                 // Nothing is said at an event, and what is said is held once.
                 if in_turn && self.held.is_none() {
@@ -99,16 +99,11 @@ impl World {
                     self.held = Some(Held { node, by: lasts, twice, has_held: false });
                     return; // until something is said
                 }
-                false
+                Some(Came::Idle)
             }
-            Some(node) => self.befall(node, answer, lasts),
+            Some(node) => self.befall(node, answer, lasts, Some(AWAIT)),
         };
-        self.has_answered(has_struck);
-    }
-
-    fn has_answered(&mut self, has_struck: bool) {
-        self.sums.answered += u64::from(has_struck);
-        self.effects.note_awaited(if has_struck { Came::Struck } else { Came::Idle });
+        came.into_iter().for_each(|came| self.effects.note(AWAIT, came));
     }
 
     /// A turn is over, and all that was said in it has left. Who has said nothing is waited for: a vote that is given leaves
@@ -116,21 +111,21 @@ impl World {
     pub(crate) fn holds_no_more(&mut self) {
         let is_over = |held: &mut Held| held.has_held || self.nodes[held.node].process.is_none();
         if let Some(held) = self.held.take_if(is_over) {
-            self.has_answered(held.has_held);
+            self.effects.note(AWAIT, if held.has_held { Came::Struck } else { Came::Idle });
         }
     }
 
     /// Nobody waits for a moment any more.
     pub(crate) fn disarm(&mut self) {
         let armed = std::mem::take(&mut self.armed);
-        armed.iter().for_each(|_| self.effects.note_unmet());
+        armed.iter().for_each(|_| self.effects.note(UNMET, Came::Idle));
         if self.held.take().is_some() {
-            self.has_answered(false);
+            self.effects.note(AWAIT, Came::Idle);
         }
     }
 
     /// The same to whoever leads, or is about to, at no particular moment.
-    pub(crate) fn strike_leader(&mut self, answer: Answer, lasts: u64) -> bool {
+    pub(crate) fn strike_leader(&mut self, answer: Answer, lasts: u64, whose: Option<&'static str>) -> Option<Came> {
         let stands = |node: &Node| {
             let of = |core: &Consensus, role: &Role| {
                 (!matches!(role.name(), RoleName::Newborn | RoleName::Follower)).then_some(core.term())
@@ -139,9 +134,7 @@ impl World {
         };
         let candidate = || self.nodes.iter().filter_map(stands).max().map(|(_, id)| id);
         let struck = self.leader().or_else(candidate);
-        let has_struck = struck.is_some_and(|node| self.befall(node, answer, lasts));
-        self.sums.at_leader += u64::from(has_struck);
-        has_struck
+        struck.map_or(Some(Came::Idle), |node| self.befall(node, answer, lasts, whose))
     }
 }
 
@@ -178,11 +171,15 @@ mod tests {
         let time = VirtualTime::new(3);
         let mut world = World::new(3, swarm, plan, &time);
         time.run_until(Time(5), &mut world);
-        assert_eq!((world.sums.crashes, world.sums.answered, world.armed.len()), (1, 0, 0), "no node has met it");
+        assert_eq!(
+            (world.sums.crashes, world.effects.struck(AWAIT), world.armed.len()),
+            (1, 0, 0),
+            "no node has met it"
+        );
         let place = place("crash-of-a-newborn").expect("it is one of our own");
         world.armed.push(Armed { place, at: 1, answer: Answer::Crash, lasts: MS });
         world.answer_event(Some(2));
-        assert_eq!((world.sums.crashes, world.sums.answered), (2, 1));
+        assert_eq!((world.sums.crashes, world.effects.struck(AWAIT)), (2, 1));
         assert!(world.nodes[2].process.is_none());
     }
 

@@ -6,6 +6,7 @@ use crate::plan::{OPERATIONS, Swarm};
 use crate::shared::{Gathered, Shared};
 use crate::store::{Handle, SlowLog};
 use crate::stream::{Purpose, fate};
+use crate::strike::Charges;
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime};
 use rsm::raft::consensus::{Consensus, Role};
@@ -97,6 +98,8 @@ pub struct Node {
     pub strays: u64,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
     pub fuse: Option<u64>,
+    /// Which faults wait at its disk, and what has become of those before.
+    pub(crate) charges: Charges,
     /// It does not start, whoever asks for it.
     pub(crate) is_frozen: bool,
     /// It has found its disk damaged, and does not start.
@@ -153,6 +156,7 @@ impl Node {
             flushes,
             strays,
             fuse,
+            charges: Charges::default(),
             is_frozen: false,
             is_refused: false,
             is_unreadable: false,
@@ -292,6 +296,12 @@ impl Node {
         failed
     }
 
+    /// Whether a fuse can be lit at its disk, or an operation be made to fail: of a node that is down, as it starts. Power
+    /// that has failed in this very turn fails once.
+    pub(crate) fn may_be_charged(&self) -> bool {
+        !self.is_frozen && !self.is_refused && self.disk.struck().is_none()
+    }
+
     /// Ends the process, whatever it was doing; says nothing more.
     pub fn kill(&mut self) {
         let cells = self.cells();
@@ -305,6 +315,7 @@ impl Node {
             // Who stands still takes one more turn, to its death.
             cells.into_iter().for_each(|cell| self.time.resume(cell));
         }
+        self.charges.settle(&self.disk);
         (self.fuse, self.broken, self.drained, self.rots) = (None, None, None, None);
         (self.paused_until, self.slow_until, self.slow) = (Time::ZERO, Time::ZERO, None);
         if self.is_stuck_for_ever() {

@@ -2,7 +2,7 @@
 
 use crate::calm::{self, Calm};
 use crate::check::{Check, Undisturbed};
-use crate::effects::{Came, Effects};
+use crate::effects::{AT_LEADER, AWAIT, Came, Effects};
 use crate::html::{self, About, Film};
 use crate::liar::is_stop;
 use crate::marks::{self, Marks};
@@ -172,7 +172,7 @@ impl Case {
             sums,
             // What a liar brings about no other seed need meet, and some of it none may.
             marks: if self.swarm.liars == 0 { world.marks.all() } else { Marks::default() },
-            effects: world.effects,
+            effects: world.effects(),
             calm,
             hash,
             ended: time.now(),
@@ -337,6 +337,7 @@ impl World {
             sums.iter_mut().zip(node.failed()).for_each(|(sum, times)| *sum += times);
             sums
         });
+        let effects = self.effects();
         Sums {
             elections: check.elections,
             commits: check.committed(),
@@ -360,9 +361,11 @@ impl World {
             crowded: traffic.crowded,
             replayed: traffic.replayed,
             cut_off: traffic.cut,
-            struck: self.effects.count(Came::Struck),
-            withheld: self.effects.count(Came::Withheld),
-            idle: self.effects.count(Came::Idle),
+            struck: effects.count(Came::Struck),
+            withheld: effects.count(Came::Withheld),
+            idle: effects.count(Came::Idle),
+            at_leader: effects.struck(AT_LEADER),
+            answered: effects.struck(AWAIT),
             failed_syncs,
             failed_writes,
             failed_reads,

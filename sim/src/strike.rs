@@ -1,12 +1,13 @@
 //! Faults carried out, and what follows from them.
 
-use crate::effects::Came;
+use crate::effects::{Came, Effects, kind};
 use crate::event::Event;
 use crate::html::Mark;
 use crate::net::prolong;
 use crate::node::Node;
 use crate::plan::{FOR_EVER, MS, Shape, What};
 use crate::world::World;
+pub(crate) use charges::Charges;
 use damage::{is_damage, may_pass};
 use rsm::raft::consensus::RoleName;
 use rsm::raft::peer::SpawnError;
@@ -21,33 +22,46 @@ impl World {
     pub(crate) fn strike(&mut self, nth: usize) {
         let what = self.plan[nth].what.clone();
         if self.is_calm || self.is_beyond_budget(&what) {
-            self.effects.note(&what, Came::Withheld);
+            self.effects.note(kind(&what), Came::Withheld);
             return;
         }
         let leader = self.leader();
-        let has_struck = self.apply(what.clone());
+        let came = self.carry_out(what.clone(), Some(kind(&what)));
         if let Some(film) = &mut self.film {
-            film.mark(Mark::fault(&what, self.nodes.len(), leader, has_struck), self.now);
+            film.mark(Mark::fault(&what, self.nodes.len(), leader, came != Some(Came::Idle)), self.now);
         }
-        // One that waits has come to nothing yet.
-        if !has_struck || !matches!(what, What::Await(_)) {
-            self.effects.note(&what, if has_struck { Came::Struck } else { Came::Idle });
-        }
+        came.into_iter().for_each(|came| self.effects.note(kind(&what), came));
     }
 
-    /// Carries a fault out now. False if it has no effect.
+    /// What has become of the plan's faults, but of those that still wait.
+    pub(crate) fn effects(&self) -> Effects {
+        let mut effects = self.effects.clone();
+        self.nodes.iter().for_each(|node| effects += node.charges.effects());
+        effects
+    }
+
+    /// Carries a fault out now that is none of the plan's. False if it has no effect, and waits for none.
     pub(crate) fn apply(&mut self, what: What) -> bool {
-        match what {
+        self.carry_out(what, None) != Some(Came::Idle)
+    }
+
+    /// Carries a fault out now, `whose` being the kind as which it counts. None while it waits for a moment or an operation.
+    pub(crate) fn carry_out(&mut self, what: What, whose: Option<&'static str>) -> Option<Came> {
+        let has_struck = match what {
+            What::CrashAtDisk { node, operations, spares, down } => {
+                return self.light_fuse((node, whose), (operations, spares), down);
+            }
+            What::Broken { node, operation, after, times, down } => {
+                return self.break_disk((node, whose), (operation, after, times), down);
+            }
+            What::Await(aimed) => return self.arm(aimed),
+            What::AtLeader { answer, lasts } => return self.strike_leader(answer, lasts, whose),
             What::Cut { shape, lasts } => self.cut(&shape, lasts),
             What::Clog { from, to, lasts } => self.clog(from, to, lasts),
             What::Crash { node, down } => self.crash(node, down),
-            What::CrashAtDisk { node, operations, spares, down } => self.light_fuse(node, (operations, spares), down),
             What::Blackout { down } => self.black_out(down),
             What::Pause { node, lasts } => self.pause(node, lasts),
             What::Stuck { node, lasts } => self.stick(node, lasts),
-            What::Broken { node, operation, after, times, down } => {
-                self.break_disk(node, (operation, after, times), down)
-            }
             What::Slow { node, lasts } => self.slow(node, lasts),
             What::Wipe { node, down } => self.wipe(node, down),
             What::Full { node, slack, lasts } => self.fill(node, slack, lasts),
@@ -62,12 +76,11 @@ impl World {
                 self.sums.leaps += u64::from(is_up);
                 is_up
             }
-            What::Await(aimed) => self.arm(aimed),
             What::Drain { node, down } => self.drain(node, down),
             What::Aside { nodes, lasts } => self.reach_only(nodes, lasts),
-            What::AtLeader { answer, lasts } => self.strike_leader(answer, lasts),
             What::Rot { node, harm, place, down } => self.rot(node, (harm, place), down),
-        }
+        };
+        Some(if has_struck { Came::Struck } else { Came::Idle })
     }
 
     fn after(&self, lasts: u64) -> Time {
@@ -108,16 +121,21 @@ impl World {
         true
     }
 
-    fn light_fuse(&mut self, id: usize, (operations, spares): (u64, Option<Spares>), down: u64) -> bool {
+    fn light_fuse(
+        &mut self,
+        (id, whose): (usize, Option<&'static str>),
+        (operations, spares): (u64, Option<Spares>),
+        down: u64,
+    ) -> Option<Came> {
         let node = &mut self.nodes[id];
-        // Power that has failed in this very turn fails once. Of a node that is down it fails as it starts.
-        let can = !node.is_frozen && !node.is_refused && node.disk.struck().is_none();
-        if can {
-            node.fuse = Some(down);
-            node.disk.set_fuse(Some(operations));
-            spares.into_iter().for_each(|spares| node.disk.set_spares(spares));
+        if !node.may_be_charged() {
+            return Some(Came::Idle);
         }
-        can
+        node.charges.light(whose, &node.disk);
+        node.fuse = Some(down);
+        node.disk.set_fuse(Some(operations));
+        spares.into_iter().for_each(|spares| node.disk.set_spares(spares));
+        None
     }
 
     fn black_out(&mut self, down: u64) -> bool {
@@ -155,15 +173,20 @@ impl World {
         }
     }
 
-    /// Of a node that is down it fails as it starts, if it does.
-    fn break_disk(&mut self, id: usize, (operation, after, times): (Operation, u64, u64), down: u64) -> bool {
+    fn break_disk(
+        &mut self,
+        (id, whose): (usize, Option<&'static str>),
+        (operation, after, times): (Operation, u64, u64),
+        down: u64,
+    ) -> Option<Came> {
         let node = &mut self.nodes[id];
-        let can = !node.is_frozen && !node.is_refused && node.disk.struck().is_none();
-        if can {
-            node.broken = Some(down);
-            node.disk.fail_often(operation, after, times);
+        if !node.may_be_charged() {
+            return Some(Came::Idle);
         }
-        can
+        node.charges.arm(whose, operation, &node.disk);
+        node.broken = Some(down);
+        node.disk.fail_often(operation, after, times);
+        None
     }
 
     fn roll_back(&mut self, id: usize, down: u64) -> bool {
@@ -188,6 +211,7 @@ impl World {
         }
         self.mark_crash(id);
         let node = &mut self.nodes[id];
+        self.sums.at_disk += u64::from(node.disk.struck().is_some());
         node.kill();
         let cost = node.disk.crash();
         (node.lost_names, node.lost_renames) = (0 < cost.lost_names, 0 < cost.lost_renames);
@@ -226,7 +250,6 @@ impl World {
             if let Some(down) = node.fuse
                 && node.disk.struck().is_some()
             {
-                self.sums.at_disk += 1;
                 self.crash(id, down);
             }
         }
@@ -315,6 +338,7 @@ impl World {
             }
             Err(_) if node.disk.struck().is_some() => {
                 // Nothing had the time to be said.
+                node.charges.settle(&node.disk);
                 node.fuse = None;
                 let cost = node.disk.crash();
                 node.lost_names |= 0 < cost.lost_names;
@@ -367,6 +391,7 @@ impl World {
         (node.fuse, node.full_until, node.paused_until, node.slow_until) = (None, now, now, now);
         // A failure that has struck already ends the process as soon as it is heard of, another behind it or not; it starts
         // again at once.
+        node.charges.settle(&node.disk);
         node.disk.mend();
         node.broken = node.broken.filter(|_| node.has_failed() != (false, false)).map(|_| 1);
         node.drained = node.drained.map(|_| 1);
@@ -390,6 +415,7 @@ impl World {
     }
 }
 
+mod charges;
 mod damage;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! What a moment is answered by: one fault of the node that has met it, or some that make harm of that moment together.
 
 use crate::aim::{Act, Aim};
+use crate::effects::Came;
 use crate::event::Event;
 use crate::plan::{Fault, MS, Shape, What};
 use crate::world::World;
@@ -109,10 +110,18 @@ const WORDS: [(&str, Answer); 13] = [
 const IDLE: u64 = 15 * MS;
 
 impl World {
-    /// Carries out an answer that is no matter of what is said in one turn. Whether it has an effect.
-    pub(super) fn befall(&mut self, node: usize, answer: Answer, lasts: u64) -> bool {
-        let struck = answer.faults(node, lasts).into_iter().filter(|what| self.apply(what.clone())).count();
-        let has_struck = 0 < struck || self.delay_of_a_kind(node, answer, lasts);
+    /// Carries out an answer that is no matter of what is said in one turn, `whose` being the kind as which it counts. None
+    /// while it waits for an operation of the disk.
+    pub(super) fn befall(
+        &mut self,
+        node: usize,
+        answer: Answer,
+        lasts: u64,
+        whose: Option<&'static str>,
+    ) -> Option<Came> {
+        let faults = answer.faults(node, lasts).into_iter();
+        let parts: Vec<Option<Came>> = faults.map(|what| self.carry_out(what, whose)).collect();
+        let has_struck = parts.contains(&Some(Came::Struck)) || self.delay_of_a_kind(node, answer, lasts);
         let other = (node + 1) % self.nodes.len();
         match answer {
             Answer::Besieged if has_struck => {
@@ -123,7 +132,8 @@ impl World {
             }
             _ => {}
         }
-        has_struck
+        let came = if has_struck { Came::Struck } else { Came::Idle };
+        Some(came).filter(|_| !parts.contains(&None))
     }
 
     /// Another fault, so much later.
@@ -178,7 +188,7 @@ mod tests {
     fn who_is_besieged_stands_still_hears_nobody_and_is_asked_by_all_for_the_second_half() {
         let (time, mut world, leader) = led();
         let (now, other) = (world.now, (leader + 1) % 3);
-        assert!(world.befall(leader, Answer::Besieged, 10 * MS));
+        assert_eq!(world.befall(leader, Answer::Besieged, 10 * MS, None), Some(Came::Struck));
         assert!(world.net.is_cut(other, leader, now) && !world.net.is_cut(leader, other, now));
         assert_eq!((world.nodes[leader].paused_until, world.aside.1), (Time(now.0 + 10 * MS + 1), 0));
         time.run_until(Time(now.0 + 6 * MS), &mut world);
@@ -189,7 +199,7 @@ mod tests {
     fn who_is_cornered_reaches_nobody_and_is_asked_by_all_at_first() {
         let (_, mut world, leader) = led();
         let (now, other) = (world.now, (leader + 1) % 3);
-        assert!(world.befall(leader, Answer::Cornered, 8 * MS));
+        assert_eq!(world.befall(leader, Answer::Cornered, 8 * MS, None), Some(Came::Struck));
         assert!(world.net.is_cut(other, leader, now) && world.net.is_cut(leader, other, now));
         assert_eq!(world.aside, (Time(now.0 + 2 * MS), 1 << leader));
     }
@@ -198,7 +208,7 @@ mod tests {
     fn a_disk_that_is_torn_lies_idle_before_and_loses_its_power_in_that_operation() {
         let (_, mut world, leader) = led();
         let (now, other) = (world.now, (leader + 1) % 3);
-        assert!(world.befall(leader, Answer::TornAtDisk(0), MS));
+        assert_eq!(world.befall(leader, Answer::TornAtDisk(0), MS, None), None);
         assert!(world.net.is_cut(other, leader, now) && !world.net.is_cut(other, leader, Time(now.0 + IDLE)));
         world.nodes[leader].disk.sync_dir().expect_err("power fails in it");
     }
@@ -214,7 +224,7 @@ mod tests {
     fn late_votes_come_so_much_later_and_nobody_hears_that_their_candidate_asks_again() {
         let (_, mut world, leader) = led();
         let other = (leader + 1) % 3;
-        assert!(world.befall(leader, Answer::VotesLate, 100 * MS));
+        assert_eq!(world.befall(leader, Answer::VotesLate, 100 * MS, None), Some(Came::Struck));
         assert_eq!(sent(&mut world, other, leader, "VoteReply"), Some(1));
         assert_eq!(sent(&mut world, leader, other, "Vote"), None);
         assert_eq!(sent(&mut world, other, leader, "Vote"), Some(0));
@@ -225,7 +235,7 @@ mod tests {
     fn late_entries_and_snapshots_are_those_of_one_link_and_the_disk_behind_it_is_stuck_as_they_come() {
         let (time, mut world, leader) = led();
         let (now, one, other) = (world.now, (leader + 1) % 3, (leader + 2) % 3);
-        assert!(world.befall(leader, Answer::EntriesLate, 100 * MS));
+        assert_eq!(world.befall(leader, Answer::EntriesLate, 100 * MS, None), Some(Came::Struck));
         let late = ["Append", "Chunk", "Heartbeat"].map(|kind| sent(&mut world, leader, one, kind));
         assert_eq!(late, [Some(1), Some(1), Some(0)]);
         assert_eq!(sent(&mut world, leader, other, "Append"), Some(0));

@@ -16,7 +16,7 @@ fn struck(ms: u64, faults: &[What]) -> (Sums, u64) {
     let mut world = World::new(3, swarm, plan, &time);
     time.run_until(Time(ms * MS), &mut world);
     (0..faults.len()).for_each(|nth| world.strike(nth));
-    (world.sums, world.effects.count(Came::Idle))
+    (world.sums, world.effects().count(Came::Idle))
 }
 
 #[test]
