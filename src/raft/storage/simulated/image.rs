@@ -27,12 +27,12 @@ fn bytes_of(page: &Page) -> &[u8] {
     page.as_deref().unwrap_or_default()
 }
 
-/// Without the zeros at its end, or nearly.
-fn page_of(whole: &[u8; PAGE]) -> Page {
-    let most = if whole[FEW..] == ZEROS[FEW..] { FEW } else { PAGE };
-    let grains = whole[..most].as_chunks::<GRAIN>().0;
-    let last = grains.iter().rposition(|grain| *grain != [0; GRAIN])?;
-    Some(whole[..(last + 1) * GRAIN].into())
+/// Of at most a page, without the zeros at its end, or nearly.
+fn page_of(bytes: &[u8]) -> Page {
+    let (few, rest) = bytes.split_at(bytes.len().min(FEW));
+    let most = if *rest == ZEROS[..rest.len()] { few } else { bytes };
+    let last = most.chunks(GRAIN).rposition(|grain| *grain != ZEROS[..grain.len()])?;
+    Some(most[..most.len().min((last + 1) * GRAIN)].into())
 }
 
 fn is_same(one: &Page, other: &Page) -> bool {
@@ -55,45 +55,35 @@ pub(super) struct Image {
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     at: usize,
-    data: Data,
-}
-
-#[derive(Clone, Debug)]
-enum Data {
-    Page(Page),
-    Part(Box<[u8]>),
+    len: usize,
+    /// What is written, from there on.
+    held: Page,
 }
 
 impl Piece {
     /// What is written there, in order.
     pub(super) fn all(at: u64, bytes: &[u8]) -> impl Iterator<Item = Piece> {
-        let (mut at, mut rest) = (at as usize, bytes);
-        std::iter::from_fn(move || {
-            let (head, tail) = rest.split_at(rest.len().min(PAGE - at % PAGE));
-            let data = match <&[u8; PAGE]>::try_from(head) {
-                _ if head.is_empty() => return None,
-                Ok(whole) => Data::Page(page_of(whole)),
-                Err(_) => Data::Part(head.into()),
-            };
-            let piece = Piece { at, data };
-            (at, rest) = (at + head.len(), tail);
-            Some(piece)
+        let mut rest = bytes;
+        Piece::cut(at, bytes.len(), move |len| {
+            let (head, tail) = rest.split_at(len);
+            rest = tail;
+            page_of(head)
         })
     }
 
     /// The same of so many zeros.
     pub(super) fn zeros(at: u64, len: usize) -> impl Iterator<Item = Piece> {
+        Piece::cut(at, len, |_| None)
+    }
+
+    /// So many bytes from there on, page by page; of each `held` is asked what the next so many are.
+    fn cut(at: u64, len: usize, mut held: impl FnMut(usize) -> Page) -> impl Iterator<Item = Piece> {
         let (mut at, end) = (at as usize, at as usize + len);
         std::iter::from_fn(move || {
             let len = (end - at).min(PAGE - at % PAGE);
-            let data = match len {
-                0 => return None,
-                PAGE => Data::Page(None),
-                _ => Data::Part(vec![0; len].into()),
-            };
-            let piece = Piece { at, data };
+            let piece = (len != 0).then(|| Piece { at, len, held: held(len) });
             at += len;
-            Some(piece)
+            piece
         })
     }
 
@@ -104,18 +94,12 @@ impl Piece {
 
     /// How many bytes are written.
     pub(super) fn len(&self) -> usize {
-        match &self.data {
-            Data::Page(_) => PAGE,
-            Data::Part(part) => part.len(),
-        }
+        self.len
     }
 
     /// Some of what is written, counted from its beginning.
     pub(super) fn bytes(&self, range: Range<usize>) -> Cow<'_, [u8]> {
-        let held = match &self.data {
-            Data::Page(page) => bytes_of(page),
-            Data::Part(part) => part,
-        };
+        let held = bytes_of(&self.held);
         match held.get(range.clone()) {
             Some(bytes) => bytes.into(),
             None if held.len() <= range.start => ZEROS[..range.len()].into(),
@@ -140,28 +124,43 @@ impl Image {
 
     /// Writes a piece; the image grows, and a hole reads as zeros.
     pub(super) fn put(&mut self, piece: &Piece) {
-        match &piece.data {
-            Data::Page(page) => {
-                self.grow(piece.at + PAGE);
-                self.pages[piece.at / PAGE].clone_from(page);
-            }
-            Data::Part(part) => self.write(piece.at as u64, part),
+        if piece.len == PAGE {
+            self.grow(piece.at + PAGE);
+            self.pages[piece.at / PAGE].clone_from(&piece.held);
+        } else {
+            self.lay(piece.at, bytes_of(&piece.held), piece.len);
         }
     }
 
     /// Writes bytes that lie in one page.
     pub(super) fn write(&mut self, at: u64, bytes: &[u8]) {
-        let (from, to) = (at as usize, at as usize + bytes.len());
-        self.grow(to);
-        let (page, place) = (&mut self.pages[from / PAGE], from % PAGE..from % PAGE + bytes.len());
-        if let Some(there) = page.as_mut().and_then(Arc::get_mut).and_then(|page| page.get_mut(place.clone())) {
-            return there.copy_from_slice(bytes);
+        self.lay(at as usize, bytes, bytes.len());
+    }
+
+    /// Writes `len` bytes that lie in one page: these, and zeros behind them, which take no memory at its end.
+    fn lay(&mut self, at: usize, bytes: &[u8], len: usize) {
+        self.grow(at + len);
+        let page = &mut self.pages[at / PAGE];
+        let (start, end) = (at % PAGE, at % PAGE + len);
+        let zeros = start + bytes.len();
+        if bytes.is_empty() && bytes_of(page).len() <= start {
+            return;
+        }
+        let lay = |page: &mut [u8]| {
+            let last = end.min(page.len());
+            page[start..zeros].copy_from_slice(bytes);
+            page[zeros..last].fill(0);
+        };
+        if let Some(there) = page.as_mut().and_then(Arc::get_mut).filter(|there| zeros <= there.len()) {
+            return lay(there);
         }
         let held = bytes_of(page);
-        let mut copy: Arc<[u8]> = ZEROS[..held.len().max(place.end)].into();
+        let most = if end < held.len() { held.len() } else { zeros };
+        let mut copy: Arc<[u8]> = ZEROS[..most].into();
         let there = Arc::get_mut(&mut copy).expect("nobody shares what was just made");
-        there[..held.len()].copy_from_slice(held);
-        there[place].copy_from_slice(bytes);
+        let kept = held.len().min(most);
+        there[..kept].copy_from_slice(&held[..kept]);
+        lay(there);
         *page = Some(copy);
     }
 
@@ -275,7 +274,22 @@ mod tests {
         let mut image = Image::default();
         Piece::all(PAGE as u64, &[0; 2 * PAGE]).for_each(|piece| image.put(&piece));
         Piece::zeros(3 * PAGE as u64, 2 * PAGE).for_each(|piece| image.put(&piece));
-        assert_eq!((image.len(), image.pages.iter().flatten().count()), (5 * PAGE, 0));
+        Piece::all(5 * PAGE as u64, &[0; 700]).for_each(|piece| image.put(&piece));
+        Piece::zeros(5 * PAGE as u64 + 700, 800).for_each(|piece| image.put(&piece));
+        assert_eq!((image.len(), image.pages.iter().flatten().count()), (5 * PAGE + 1_500, 0));
+    }
+
+    #[test]
+    fn a_flush_behind_an_anchor_takes_the_memory_of_its_records_and_not_of_its_padding() {
+        let (anchor, records) = ([1; 56], [2; 300]);
+        let flush = [&records[..], &[0; PAGE - 56 - 300]].concat();
+        let mut image = Image::default();
+        for (at, bytes) in [(0, &anchor[..]), (56, &flush)] {
+            Piece::all(at, bytes).for_each(|piece| image.put(&piece));
+        }
+        let held = bytes_of(&image.pages[0]);
+        assert_eq!((image.len(), &held[..56], &held[56..356]), (PAGE, &anchor[..], &records[..]));
+        assert!(held.len() < 56 + 300 + GRAIN, "{} bytes", held.len());
     }
 
     #[test]
