@@ -21,9 +21,9 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+// Nothing of it is called by name: linked, it is the process's `malloc`, and so the system's allocator of std.
 #[cfg(all(rsm_marks, not(target_family = "wasm")))]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use mimalloc as _;
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
