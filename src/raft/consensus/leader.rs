@@ -196,7 +196,9 @@ impl Leader {
         progress.answered = progress.answered.max(reply.round);
         progress.on_have(reply.have, pulse <= reply.round);
         let news = progress.on_matched(reply.matched, base);
-        core.clock.answered.insert(from, core.clock.now());
+        let now = core.clock.now();
+        mark!("answered-past-32-bits-of-milliseconds", 1 << 32 <= now.0 / 1_000_000);
+        core.clock.answered.insert(from, now);
         if news {
             self.advance_commit(core);
         }
@@ -204,10 +206,12 @@ impl Leader {
 
     /// Commits what a quorum holds durably, if it is of this term (§5.3, §5.4.2).
     pub(super) fn advance_commit(&mut self, core: &mut Consensus) {
-        let own = mutate!(OwnCopyEarly, core.log.durable(), core.log.last().index);
-        let agreed = quorum::agreed(core.log.membership(), |id| {
-            if id == core.me.node { own } else { self.progress.get(&id).map_or(Index(0), |progress| progress.matched) }
-        });
+        let agreed_with = |own| {
+            let matched = |id| self.progress.get(&id).map_or(Index(0), |progress| progress.matched);
+            quorum::agreed(core.log.membership(), |id| if id == core.me.node { own } else { matched(id) })
+        };
+        let agreed = agreed_with(mutate!(OwnCopyEarly, core.log.durable(), core.log.last().index));
+        mark!("commit-waits-for-own-copy", agreed < agreed_with(core.log.last().index));
         // Entries of older terms are not counted, even on a quorum: a later leader could still replace them
         // (§5.4.2, figure 8). They commit along with the first entry of our own term.
         mark!("commit-waits-for-own-term", core.commit < agreed && agreed < self.term_start);

@@ -121,6 +121,7 @@ impl Consensus {
         let voted = mutate!(EntriesClearVote, vote, vote.filter(|_| last.term < term));
         mark!("term-raised-by-snapshot", raised);
         mark!("begins-newborn", !born);
+        mark!("begins-with-its-vote-and-entries-of-that-term", vote.is_some() && last.term == term);
         let first_ask = |clock: &mut Clock| Ask(clock.draw() >> 1);
         let mut clock = Clock::new(seed, now);
         let mut core = Consensus {

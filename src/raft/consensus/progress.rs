@@ -104,7 +104,9 @@ impl Progress {
 
     /// Whether an append of this weight fits beside what is on its way, or goes alone.
     pub(super) fn has_room(&self, weight: usize, weight_max: usize) -> bool {
-        self.on_way.is_empty() || self.on_way_weight.saturating_add(weight) <= weight_max
+        let fits = self.on_way.is_empty() || self.on_way_weight.saturating_add(weight) <= weight_max;
+        mark!("append-waits-for-room-in-the-window", !fits);
+        fits
     }
 
     /// Whether it is worth entries: after a probe in vain, none.

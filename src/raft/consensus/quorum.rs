@@ -9,6 +9,7 @@
 //! voters, and what is agreed on must be so in each of them (§6).
 
 use super::membership::{Membership, Set};
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::types::NodeId;
 
@@ -29,6 +30,8 @@ fn agreed_in<T: Ord + Copy + Default>(set: Set<'_>, value: &impl Fn(NodeId) -> T
     let needed = mutate!(LessIsQuorum, majority, (voters / 2).max(1));
     if let Some(few) = few.get_mut(..voters) {
         few.sort_unstable();
+        mark!("half-of-four-have-reached-more", voters == 4 && few[1] < few[2]);
+        mark!("two-of-five-have-reached-more", voters == 5 && few[2] < few[3]);
         return voters.checked_sub(needed).map_or_else(T::default, |least| few[least]);
     }
     let has_reached = |least: T| set.voters().filter(|&voter| least <= value(voter)).count() >= needed;

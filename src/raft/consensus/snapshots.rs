@@ -54,6 +54,7 @@ impl Follower {
         let Arrived { track, at, membership } = arrived;
         core.hear(from, None);
         mark!("snapshot-of-what-is-held", at.index <= core.commit);
+        mark!("snapshot-at-the-commit", at.index == core.commit);
         if mutate!(OldSnapshotInstalled, core.commit < at.index, true) {
             core.log.install(at, membership, core.commit);
             core.commit = at.index;

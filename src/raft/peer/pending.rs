@@ -8,6 +8,7 @@
 
 use super::Failure;
 use crate::raft::Index;
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::sync::WaitError;
 use crate::sync::oneshot::{self, Ticket};
@@ -109,6 +110,7 @@ impl<T> Answer<T> {
 
 impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
+        mark!("answer-given-by-its-drop", self.0.is_some());
         if let Some(tell) = mutate!(AnswerDropped, self.0.take(), None) {
             let _ = catch_unwind(AssertUnwindSafe(|| tell(Err(Failure::Gone))));
         }
