@@ -87,7 +87,8 @@ fn the_table_of_mutants_has_a_row_for_each_as_it_was_recorded_and_no_other() {
     let named: Vec<(&str, &str)> = rows.iter().map(|row| (row[0].trim_matches('`'), row[1])).collect();
     assert!(60 <= rows.len() && named == declared(), "{} rows, or another order", rows.len());
     for (row, expected) in rows.iter().zip(expected()) {
-        let found: Vec<String> = row[2].split(", ").map(str::to_owned).collect();
+        // What no seed finds, a story does: then no rule stands there.
+        let found: Vec<String> = row[2].split(", ").filter(|word| *word != "stories").map(str::to_owned).collect();
         assert_eq!(expected.unexpected(&found), None, "{}", row[0]);
         let figures = [expected.median, expected.worst];
         assert_eq!([row[3].parse().ok(), row[4].parse().ok()], figures, "{}: `--record` had others", row[0]);

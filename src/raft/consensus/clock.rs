@@ -9,6 +9,7 @@
 //! situation, and which alarm rings next is a choice.
 
 use crate::mix::Draws;
+use crate::raft::mutant::mutate;
 use crate::raft::{NodeId, Time, Token};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -92,7 +93,7 @@ impl Clock {
     /// Rings between once and twice this long from now, drawn anew each time, so that rivals part (§5.2).
     pub fn arm_between(&mut self, alarm: Alarm, least: Duration) {
         let spread = u64::try_from(least.as_nanos()).unwrap_or(u64::MAX);
-        let more = Duration::from_nanos(self.draws.below(spread));
+        let more = Duration::from_nanos(mutate!(TimeoutsAlike, self.draws.below(spread), 0));
         self.arm(alarm, least.saturating_add(more));
     }
 
@@ -146,6 +147,13 @@ impl Clock {
     pub fn draw(&mut self) -> u64 {
         self.draws.bits()
     }
+}
+
+/// What is left of it in so many bits of milliseconds, one of which is the sign.
+#[cfg(any(test, rsm_mutant))]
+pub(super) fn in_32_bits(time: Time) -> Time {
+    const MS: u64 = 1_000_000;
+    Time(time.0 % (MS << 31))
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl Follower {
         // its log, learns where we stand; hence the commit of what we hold, and the snapshot that makes room. One with
         // entries is as good as lost even if it does not attach: of a window whose first is dropped none does, and to
         // say so would bring it all again, pulse after pulse. A probe that is not answered comes again without.
-        if !core.room && !append.entries.is_empty() {
+        if !core.room && mutate!(ProbeDropped, !append.entries.is_empty(), true) {
             mark!("append-dropped-full-disk");
             return Role::Follower(self);
         }

@@ -278,7 +278,9 @@ fn on_pre_vote(core: &mut Consensus, role: Role, from: NodeId, asked: Term, last
 
 /// A log that ends there lacks nothing that may be committed here: the later term counts, then the length (§5.4.1).
 fn is_fit(core: &Consensus, last: LogId) -> bool {
-    let fit = mutate!(VoteByIndex, core.log.last() <= last, core.log.last().index <= last.index);
+    let own = core.log.last();
+    let in_order = mutate!(VoteByIndex, own <= last, own.index <= last.index);
+    let fit = mutate!(VoteByBoth, in_order, own.term <= last.term && own.index <= last.index);
     mutate!(VoteForAnyLog, fit, true)
 }
 

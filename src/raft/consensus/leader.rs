@@ -198,7 +198,7 @@ impl Leader {
         let news = progress.on_matched(reply.matched, base);
         let now = core.clock.now();
         mark!("answered-past-32-bits-of-milliseconds", 1 << 32 <= now.0 / 1_000_000);
-        core.clock.answered.insert(from, now);
+        core.clock.answered.insert(from, mutate!(AnsweredIn32Bits, now, super::clock::in_32_bits(now)));
         if news {
             self.advance_commit(core);
         }

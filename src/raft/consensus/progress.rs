@@ -239,7 +239,7 @@ impl Progress {
 
     fn clear_way(&mut self) {
         self.on_way.clear();
-        self.on_way_weight = 0;
+        self.on_way_weight = mutate!(WayUncleared, 0, self.on_way_weight);
     }
 }
 
