@@ -106,7 +106,7 @@ impl Progress {
     pub(super) fn has_room(&self, weight: usize, weight_max: usize) -> bool {
         let fits = self.on_way.is_empty() || self.on_way_weight.saturating_add(weight) <= weight_max;
         mark!("append-waits-for-room-in-the-window", !fits);
-        fits
+        mutate!(SentBeyondWindow, fits, true)
     }
 
     /// Whether it is worth entries: after a probe in vain, none.

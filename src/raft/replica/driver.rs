@@ -13,6 +13,7 @@ use crate::fsm::Context;
 use crate::raft::consensus::{Append, Committed, Effect, Message, News, Record, Refusal, Role};
 use crate::raft::machine::StateMachine;
 use crate::raft::machine::automaton as machine;
+use crate::raft::mutant::mutate;
 use crate::raft::replica::in_flight::Told;
 use crate::raft::storage::{Disk, Error, Reader};
 use crate::raft::{Entry, Incarnation, Index, NodeId, Seq, Term, Time, Token};
@@ -154,7 +155,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             Ok(()) | Err(Error::Gone) => {}
             Err(error) if error.is_shortage() => self.on_shortage(&error.to_string(), context),
             // Another may be able to read it, and leads only once this one does no more.
-            Err(error) => context.raise(Command(Word::Disk(disk::Word::Failed(error.to_string())))),
+            Err(error) => {
+                let failed = disk::Word::Failed(error.to_string());
+                mutate!(UnreadIsLost, context.raise(Command(Word::Disk(failed))), ());
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use crate::fsm::Context;
 use crate::raft::consensus::{Input, Message, Refusal, Role};
 use crate::raft::machine::{Caller, Name, Open, SessionId, StateMachine};
 use crate::raft::mark::mark;
+use crate::raft::mutant::mutate;
 use crate::raft::peer::{Answer, Failure};
 use crate::raft::storage::Disk;
 use crate::raft::{Entries, Entry, Identity, Incarnation, Time, Token};
@@ -187,7 +188,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             return Admitted::New;
         }
         name.iter().for_each(|name| self.copies.take_back(name));
-        let is_later = self.room.is_plenty() && self.room.is_unsure();
+        let is_later = mutate!(UnsureIsFull, self.room.is_plenty() && self.room.is_unsure(), false);
         mark!("proposal-without-room", !is_later);
         if is_later { Admitted::Later } else { Admitted::NoRoom }
     }

@@ -11,6 +11,7 @@ use super::{Command, Replica};
 use crate::fsm::{Automaton, Context, End, Input as Inbox, WeakAddress};
 use crate::raft::consensus::{Input, Membership, Role};
 use crate::raft::machine::StateMachine;
+use crate::raft::mutant::mutate;
 use crate::raft::storage::snapshot::SnapshotFile;
 use crate::raft::storage::{Disk, Error, Snapshots};
 use crate::raft::transfer::{Pace, Piece, Ready, Receiver, Sending, Taken, Verdict};
@@ -129,7 +130,10 @@ impl<D: Disk, C: Send + 'static> Bring<D, C> {
             // It fails too, and the core begins another with the next heartbeat.
             Err(error) if error.is_shortage() => tell(&self.replica, (self.say)(Word::Short(error.to_string()))),
             // Whoever waits for what cannot be read would wait for ever.
-            Err(error) => tell(&self.replica, (self.say)(Word::Failed(error.to_string()))),
+            Err(error) => {
+                let failed = Word::Failed(error.to_string());
+                mutate!(SnapshotUnreadIsLost, tell(&self.replica, (self.say)(failed)), ());
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Taking in a snapshot, piece by piece.
 
 use crate::raft::mark::mark;
+use crate::raft::mutant::mutate;
 use crate::raft::storage::snapshot::Receiving;
 use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
@@ -92,7 +93,8 @@ impl<D: Disk> Receiver<D> {
     fn current(&mut self, chunk: &Chunk) -> Result<Option<&mut Receiving<D>>, Error> {
         let known = self.current.as_ref().map(|current| (current.at(), current.total()));
         if known != Some((chunk.at, chunk.total)) {
-            if known.is_some_and(|(at, _)| (chunk.term, chunk.at.index) < (self.term, at.index)) {
+            let term = mutate!(LaterLeaderUnheard, self.term, chunk.term);
+            if known.is_some_and(|(at, _)| (chunk.term, chunk.at.index) < (term, at.index)) {
                 mark!("chunk-of-an-older-snapshot");
                 return Ok(None);
             }
