@@ -1,7 +1,8 @@
 """Tells what all campaigns of the simulator have come to, as docs/verification.md quotes it.
 
     python3 scripts/campaign.py             writes the two tables of *Campaigns* anew
-    python3 scripts/campaign.py --check     fails if they are not what the files of sim/campaigns say
+    python3 scripts/campaign.py --check     fails if they are not what the files of sim/campaigns say, or if
+                                            the second's seeds meet a mark more rarely than sim/marks.txt asks for
 
 A campaign goes on, and its sums grow, by
 
@@ -10,6 +11,7 @@ A campaign goes on, and its sums grow, by
 
 import re
 import sys
+from math import isqrt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,10 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "verification.md"
 FIRST = ROOT / "sim" / "campaigns" / "first.txt"
 SECOND = ROOT / "sim" / "campaigns" / "second.txt"
+FLOORS = ROOT / "sim" / "marks.txt"
 SUMS = "| sum | first | second | together |\n"
 MARKS = "| mark | seeds that met it | of so many |\n"
 # So many marks stand in the table, those that the fewest seeds have met.
 RAREST = 12
+# One seed of so many meets a mark of this floor, as sim/src/marks.rs has it.
+ONE_OF = {"mandatory": 100, "nightly": 100_000}
 
 Sums = dict[str, int]
 
@@ -59,6 +64,27 @@ def marks_table(met: list[Mark]) -> str:
     return f"{MARKS}|---|---|---|\n" + "".join(rows)
 
 
+def floors() -> dict[str, str]:
+    """The floor of each mark, by its name."""
+    lines = (line.split("#")[0].split() for line in FLOORS.read_text().splitlines())
+    return {line[1]: line[0] for line in lines if line}
+
+
+def is_short(floor: str, mark: Mark) -> bool:
+    """Whether so few seeds have met it that chance explains it once in forty times, if that (two deviations)."""
+    if floor == "never":
+        return mark.seeds > 0
+    due = mark.of // ONE_OF[floor]
+    return due > 0 and (mark.seeds == 0 or mark.seeds + 2 * isqrt(due) < due)
+
+
+def short(met: list[Mark]) -> list[str]:
+    """What falls short of its floor. A former mark has none, and a new one is asked of the seeds run since."""
+    asked = floors()
+    of = ((asked[mark.name], mark) for mark in met if mark.name in asked)
+    return [f"{floor} {mark.name}: {mark.seeds} of {mark.of} seeds" for floor, mark in of if is_short(floor, mark)]
+
+
 def put(page: str, table: str) -> str:
     """The page with this table in the place of the one with its head."""
     head = table[: table.index("\n") + 1]
@@ -74,6 +100,10 @@ def main() -> int:
     if "--check" not in sys.argv[1:]:
         PAGE.write_text(told)
         return 0
+    late = short(marks(SECOND))
+    if late:
+        print("\n".join(["sim/campaigns/second.txt falls short of sim/marks.txt:", *late]))
+        return 1
     if told != page:
         print("docs/verification.md quotes other sums than sim/campaigns: python3 scripts/campaign.py writes them")
         return 1

@@ -254,6 +254,29 @@ fn each_unsafe_act_has_its_proof() {
     none_of("an unsafe act needs its SAFETY: proof", bare);
 }
 
+/// A floor is asked of a build by the names it has: those of marks that nothing meets any more are among them.
+#[test]
+fn each_mark_that_has_a_floor_stands_where_something_meets_it() {
+    let floors = std::fs::read_to_string(root().join("sim/marks.txt")).expect("it is there");
+    let names = floors.lines().map(code_of_marks).filter_map(|line| line.split_once(' ')).map(|(_, name)| name);
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    let of = |folder, not: &[&str]| -> String {
+        let all = files(folder, ".rs").into_iter().filter(|(name, _)| !not.contains(&name.as_str()));
+        all.map(|(_, text)| dense(text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default())).collect()
+    };
+    let (of_the_crate, of_the_world) =
+        (of("src", &[]), of("sim/src", &["sim/src/marks.rs", "sim/src/nemesis/draws.rs", "sim/src/strike/tests.rs"]));
+    let is_met = |name: &str| {
+        of_the_crate.contains(&format!("mark!(\"{name}\"")) || of_the_world.contains(&format!("\"{name}\""))
+    };
+    none_of("a mark without a place", names.filter(|name| !is_met(name)).map(str::to_owned).collect());
+}
+
+/// What a line of `sim/marks.txt` says outside its comment.
+fn code_of_marks(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default().trim()
+}
+
 #[test]
 fn nothing_is_left_undone_or_skipped() {
     let marks = [

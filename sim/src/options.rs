@@ -18,7 +18,7 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --minutes M        runs seeds for so long, on all cores
       --workers N              on so many threads, instead of one for each core
       --marks                  of many seeds: how often, and in how many of them, each mark was met; the rarest pairs
-      --floors                 of many seeds: fails if a mark of sim/marks.txt was met too rarely
+      --floors                 of many seeds: fails if a mark of sim/marks.txt was met too rarely, or is none any more
       --resume FILE            goes on where FILE says, and adds its sums to it
   cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints it as a story, to be kept as a file
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
