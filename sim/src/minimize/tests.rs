@@ -1,4 +1,5 @@
 use super::*;
+use crate::client::Kind;
 use crate::plan::{FOR_EVER, Fault};
 use rsm::raft::Time;
 
@@ -29,27 +30,30 @@ fn a_failing_seed_becomes_a_short_story_that_breaks_the_same_rule() {
     assert!(!text.contains(" loss ") && !text.contains(" double "), "nothing is left to the weather: {text}");
 }
 
-/// More than two peers carry for whom one entry at a time is on its way: all of it is given up before it is committed, and
-/// asked for again.
-fn overloaded() -> Case {
-    let head = "cluster 2 election 300ms jitter 26ms timeout 200ms append 4096 window-bytes 4096 pad 4000 \
-                clients 200 kinds plain";
-    let seed = (0..).find(|&seed| crate::calm::is_last(seed)).expect("one in four");
-    let swarm = Scenario::parse(head).expect("it is a story").swarm_mut().clone();
-    Case { seed, swarm, plan: Vec::new(), lasts: Duration::from_secs(2) }
-}
-
+/// What it takes is a hundred calls, or five clients of a kind that changes nothing by itself.
 #[test]
 fn where_no_few_calls_break_the_rule_a_number_of_clients_does() {
-    let case = overloaded();
-    let Some(violation) = case.clone().run().broken else { panic!("they are answered") };
-    let a_second_each = |runs: u32| Duration::from_secs(runs.into());
-    let found = minimize(&case, Duration::from_secs(24), a_second_each).expect("there is a story");
+    let is_such = |case: &Case| 10 < case.swarm.clients && case.swarm.kinds.contains(&Kind::Reader);
+    let cases = (0..).map(|seed| Case::new(seed, LASTS)).filter(is_such);
+    let calls =
+        |scenario: &Scenario| scenario.moments.iter().filter(|(_, moment)| matches!(moment, Moment::Call(..))).count();
+    let mut recorded =
+        cases.map(|case| (case.recorded(), case)).filter(|(recorded, _)| 150 < calls(&recorded.scenario));
+    let (recorded, case) = recorded.next().expect("some seed has many calls");
+    let cause = || ("liveness".to_owned(), "no answer".to_owned());
+    let breaks = |scenario: &Scenario| {
+        let swarm = &scenario.head.swarm;
+        (100 <= calls(scenario) || 5 <= swarm.clients && swarm.kinds.contains(&Kind::Reader)).then(cause)
+    };
+    let (patience, spent) = (Duration::from_secs(4_000), |runs: u32| Duration::from_secs(runs.into()));
+    let (scenario, until) = (recorded.scenario.clone(), patience / 2);
+    let search = Search { scenario, cause: cause(), runs: 0, calls_first: false, breaks, until, spent };
+    let found = search.least(&case, &recorded, patience).expect("there is a story");
     let text = found.scenario.to_string();
-    assert!(READABLE < found.before && found.scenario.events() <= READABLE, "{} before: {text}", found.before);
-    assert!(0 < found.scenario.clients(), "{text}");
-    let again = Scenario::parse(&text).expect("it is a story").play().expect_err("it breaks a rule");
-    assert_eq!(again.broken.map(|violation| violation.rule), Some(violation.rule), "{text}");
+    assert!(READABLE < found.before && (found.scenario.events(), found.of_ten) == (0, 10), "{text}");
+    let swarm = &found.scenario.head.swarm;
+    assert_eq!((swarm.clients, swarm.kinds.len(), swarm.nodes), (5, 2, 1), "{text}");
+    assert_eq!(Scenario::parse(&text).as_ref().map(ToString::to_string), Ok(text));
 }
 
 #[test]

@@ -292,7 +292,9 @@ impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (swarm, usual) = (&self.swarm, quiet(self.swarm.nodes));
         write!(f, "cluster {} seed {}", swarm.nodes, self.seed)?;
-        let said = OPTIONS.into_iter().map(|option| (option, value(swarm, option)));
+        let is_of_all = |option: &&str| !["kinds", "rest"].contains(option);
+        let options = OPTIONS.into_iter().filter(|option| 0 < swarm.clients || is_of_all(option));
+        let said = options.map(|option| (option, value(swarm, option)));
         let mut said = said.filter(|(option, said)| *said != value(&usual, option));
         said.try_for_each(|(option, said)| write!(f, " {option} {said}"))
     }
