@@ -272,14 +272,6 @@ impl World {
         due.into_iter().for_each(|(client, _)| self.client_later(0, client));
     }
 
-    /// Who tries again waits the longer, the longer nothing new is begun, where the window is so small that all of them
-    /// together, time and again, might ask for more than it carries.
-    fn forbearance(&self) -> u64 {
-        let since = self.rests_since.filter(|_| self.swarm.has_a_small_window());
-        let lasts = since.map_or(0, |since| self.now.0 - since.0);
-        (lasts / 4).min(8 * self.swarm.election.as_nanos() as u64)
-    }
-
     /// Whether no client waits for anything.
     pub(crate) fn clients_rest(&self) -> bool {
         self.clients.iter().all(Client::is_at_rest)
@@ -408,8 +400,7 @@ impl World {
         let pause = exponential(client.draw(), self.swarm.rest);
         match client.on_told(told, &mut self.answers) {
             Next::Stale => {}
-            Next::Rest => self.client_later(pause, told.client),
-            Next::Again => self.client_later(pause + self.forbearance(), told.client),
+            Next::Rest | Next::Again => self.client_later(pause, told.client),
             Next::Sleep => self.sleep(told.client, pause),
             Next::Violated { floor, seen } => {
                 self.check

@@ -229,6 +229,7 @@ mod counters {
         "ticket-overdue",
         "proposal-refused-full-and-unled",
         "proposal-held",
+        "proposal-behind-others",
         "proposal-without-room",
         "append-without-room",
         "forward-without-a-leader",

@@ -135,6 +135,7 @@ mod switch {
         ConflictSurvivesInstall "conflict-survives-install" "What follows a snapshot's place stays, equal to it there or not.",
         OlderTransferUnheard "older-transfer-unheard" "The end of a transfer counts only of the newest snapshot.",
         EntriesClearVote "entries-clear-vote" "A restarted peer that holds an entry of its term has voted for nobody.",
+        BacklogOff "backlog-off" "A leader places all that it is asked for, however little of it is committed.",
     }
 
     thread_local! {

@@ -275,8 +275,8 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     assert_eq!(broken(elsewhere, rest), None);
 }
 
-/// Each opens a session, anew once it is given up: so fast, did they not wait longer and longer, that of what a small window
-/// carries all would be given up before its turn comes.
+/// Each opens a session, anew once it is given up: so fast that, were all of it placed, what a small window carries would be
+/// given up before its turn comes.
 #[test]
 fn all_are_answered_whose_entries_are_more_than_a_small_window_carries_in_time() {
     let mut swarm = swarm(3);

@@ -123,13 +123,6 @@ pub struct Families {
     pub slow: bool,
 }
 
-impl Swarm {
-    /// Whether all clients together may ask for more than is on its way to a peer at once.
-    pub(crate) fn has_a_small_window(&self) -> bool {
-        self.window_bytes.min(self.window * self.append_bytes) < 4 << 10
-    }
-}
-
 /// The sizes and options of this seed.
 #[must_use]
 pub fn swarm(seed: u64) -> Swarm {

@@ -52,6 +52,7 @@ pub use follower::Follower;
 pub use input::Input;
 pub use leader::Leader;
 pub use log::Log;
+pub(crate) use log::weight;
 pub use machine::Machine;
 pub use membership::{Duty, Member, Membership};
 pub use message::{Append, Message, Outcome};

@@ -357,6 +357,7 @@ impl<S: StateMachine> Builder<S> {
             heartbeat: options.heartbeat,
             election: options.election,
             append_bytes_max: options.append_bytes_max,
+            window_bytes: options.window_bytes.min(options.window_appends.saturating_mul(options.append_bytes_max)),
             entry_bytes_max: options.entry_bytes_max,
             piece_bytes: self.piece_bytes,
         };

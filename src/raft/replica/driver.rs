@@ -59,6 +59,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         }
         self.core.flush(role, now, &mut effects);
         self.room.flushed();
+        self.backlog.flushed();
         if let Some(observer) = &mut self.observer {
             observer.flushed(&self.core, role, &effects);
         }
@@ -86,6 +87,9 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         match effect {
             Effect::Persist(seq, record) => {
                 self.room.given(seq, &record);
+                if role.is_leader() {
+                    self.backlog.given(&record);
+                }
                 self.carried.records.push((seq, record));
             }
             Effect::Send { to, incarnation, message } => self.outbox.say(to, incarnation, message),
@@ -229,8 +233,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if role.is_leader() {
             self.copies.placed(self.core.log().last().index);
             self.copies.committed(self.core.commit());
+            self.backlog.committed(self.core.commit());
         } else {
             self.copies.clear();
+            self.backlog.clear();
         }
     }
 

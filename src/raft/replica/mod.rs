@@ -11,6 +11,7 @@
 //! [`flush`](Automaton::flush) asks it once for all that follows, after each batch. A `Transition` decides
 //! nothing: the runner has ended the state timeout by then, which the next flush sets anew.
 
+mod backlog;
 mod copies;
 pub(crate) mod disk;
 mod driver;
@@ -36,6 +37,7 @@ use crate::raft::peer::{Failure, Shared};
 use crate::raft::storage::{Disk, Snapshots};
 use crate::raft::wire::{Body, Packet, Refused};
 use crate::raft::{Incarnation, LogId, NodeId, Time, Token};
+use backlog::Backlog;
 use copies::Copies;
 use driver::Carried;
 use room::Room;
@@ -103,6 +105,8 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: Duration,
     pub(crate) election: Duration,
     pub(crate) append_bytes_max: usize,
+    /// The most that is on its way to one peer, whichever of the limits is met first.
+    pub(crate) window_bytes: usize,
     pub(crate) entry_bytes_max: usize,
     pub(crate) piece_bytes: u64,
 }
@@ -121,6 +125,7 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     effects: Vec<Effect>,
     carried: Carried,
     copies: Copies,
+    backlog: Backlog,
     /// Until when, and what to do with the state.
     reads: BTreeMap<Token, (Time, machine::Reading<S>)>,
     reads_seen: u64,
@@ -164,6 +169,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             effects: Vec::new(),
             carried: Carried::default(),
             copies: Copies::default(),
+            backlog: Backlog::new(settings.window_bytes),
             reads: BTreeMap::new(),
             reads_seen: 0,
             led_by: None,

@@ -56,6 +56,8 @@ enum Admitted {
     Copy,
     /// More is on its way to the disk than there was room for beside it, for sure.
     Later,
+    /// So much waits to be committed that it would wait for long.
+    Behind,
     NoRoom,
 }
 
@@ -171,6 +173,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                     mark!("proposal-held");
                     self.held.insert(token);
                 }
+                Admitted::Behind => self.shared.flight.lock().wait(token, now),
                 Admitted::NoRoom => self.shared.flight.lock().refused(token, Refusal::Full, &mut told),
             }
         }
@@ -184,10 +187,15 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if name.is_some_and(|name| !self.copies.admit(name)) {
             return Admitted::Copy;
         }
-        if self.room.admits(cost_of(entry)) {
+        let is_soon = mutate!(BacklogOff, self.backlog.admits(entry), true);
+        if is_soon && self.room.admits(cost_of(entry)) {
             return Admitted::New;
         }
         name.iter().for_each(|name| self.copies.take_back(name));
+        if !is_soon {
+            mark!("proposal-behind-others");
+            return Admitted::Behind;
+        }
         let is_later = mutate!(UnsureIsFull, self.room.is_plenty() && self.room.is_unsure(), false);
         mark!("proposal-without-room", !is_later);
         if is_later { Admitted::Later } else { Admitted::NoRoom }

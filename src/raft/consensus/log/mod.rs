@@ -21,6 +21,7 @@ use crate::raft::{Entries, Entry, EntryKind, Index, LogId, Seq, Term};
 use std::collections::VecDeque;
 use std::ops::Range;
 use tail::Tail;
+pub(crate) use tail::weight;
 
 /// No log is as long as this: whoever names such a place is not to be believed.
 pub(super) const PLACES: u64 = 1 << 62;

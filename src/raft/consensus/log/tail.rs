@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// What an entry weighs against a limit in bytes, so that many empty ones weigh something too.
-pub(super) fn weight(entry: &Entry) -> usize {
+pub(crate) fn weight(entry: &Entry) -> usize {
     entry.bytes.len() + 16
 }
 

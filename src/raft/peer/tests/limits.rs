@@ -122,3 +122,27 @@ fn a_send_that_takes_long_is_counted_and_named_once_a_second() {
     assert!((told.len() as u64) < count);
     assert_eq!(told[0], News::SlowSend { to: NodeId(2), took: took(2) });
 }
+
+/// As many as two windows hold are placed at once, here and of what others forward; the rest once those are committed.
+#[test]
+fn a_leader_places_no_more_than_two_windows_that_are_not_committed() {
+    let small: Tune = |builder| builder.tune(|options| (options.window_bytes, options.append_bytes_max) = (1_000, 500));
+    let mut town = Town::new(6, 3, small);
+    let leader = town.leader();
+    let follower = (leader + 1) % 3;
+    for id in [leader, follower] {
+        assert!(town.add(id, 0).is_ok(), "each peer has a session of its own");
+    }
+    let all = [leader, follower].map(|id| (1..=100).map(|number| town.peer(id).propose(number)).collect::<Vec<_>>());
+    let mut most = 0;
+    town.until("a hundred of each are committed", |town| {
+        let status = town.peer(leader).status();
+        most = most.max(status.last.0 - status.commit.0);
+        status.last == status.commit && 200 < status.commit.0
+    });
+    // Each weighs its few bytes, and sixteen more.
+    assert!((40..=125).contains(&most), "{most} were placed at once");
+    for pending in all.into_iter().flatten() {
+        assert!(town.wait(pending.expect("the inbox has room")).is_ok());
+    }
+}
