@@ -2,7 +2,7 @@
 //!
 //! Three peers, heartbeats of 50 ms, sixteen clients to whom some hundred operations a second are answered, and faults:
 //! of a hundred packets two are lost and two come twice; links are cut each 5 seconds, and one is clogged each 9; a node
-//! loses power each 2.1 seconds, and one stands still each 12. With faults ten times as often, as in seeds that are drawn,
+//! loses power each 2.3 seconds, and one stands still each 12. With faults ten times as often, as in seeds that are drawn,
 //! hardly anybody is answered: that load is cheaper by far, and says nothing of what an operation costs.
 
 use crate::calm;

@@ -58,6 +58,15 @@ pub(crate) struct Held {
 }
 
 impl World {
+    /// Whether somebody waits for this very moment already: two that strike at once are one.
+    pub(crate) fn is_awaited(&self, aimed: &Aimed) -> bool {
+        let is_it = |place| {
+            let at = self.marks.count(place) + aimed.nth;
+            self.armed.iter().any(|armed| (armed.place, armed.at) == (place, at))
+        };
+        place(aimed.mark).is_some_and(is_it)
+    }
+
     /// From now on it waits, but if this build never meets its mark.
     pub(crate) fn arm(&mut self, aimed: Aimed) -> Option<Came> {
         let Aimed { mark, nth, answer, lasts } = aimed;
@@ -181,6 +190,29 @@ mod tests {
         world.answer_event(Some(2));
         assert_eq!((world.sums.crashes, world.effects.struck(AWAIT)), (2, 1));
         assert!(world.nodes[2].process.is_none());
+    }
+
+    #[test]
+    fn one_waits_for_a_moment_and_another_is_withheld() {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let of = |mark, nth| What::Await(Aimed { mark, nth, answer: Answer::Crash, lasts: MS });
+        let plan =
+            [("crash-of-a-newborn", 1), ("crash-of-a-newborn", 1), ("crash-of-a-newborn", 2), ("end-by-damage", 1)];
+        let plan = plan.map(|(mark, nth)| Fault { at: Time::MAX, what: of(mark, nth) }).into();
+        let mut world = World::new(3, swarm, plan, &VirtualTime::new(3));
+        (0..4).for_each(|nth| world.strike(nth));
+        assert_eq!((world.armed.len(), world.effects.count(Came::Withheld)), (3, 1));
+        world.marks.hit("crash-of-a-newborn");
+        world.strike(0);
+        assert_eq!(
+            (world.armed.len(), world.effects.count(Came::Withheld)),
+            (3, 2),
+            "it is the second from now on, too"
+        );
+        world.armed.clear();
+        world.strike(1);
+        assert_eq!((world.armed.len(), world.effects.count(Came::Withheld)), (1, 2));
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --minutes M        runs seeds for so long, on all cores
       --workers N              on so many threads, instead of one for each core
       --marks                  of many seeds: how often, and in how many of them, each mark was met; the rarest pairs
-      --floors                 of many seeds: fails if a mark of sim/marks.txt was met too rarely, or is none any more
+      --floors                 of many seeds: fails if a mark of sim/marks.txt was met too rarely, or is none any more, or if more
+                               than half of the faults of a kind had no effect
       --resume FILE            goes on where FILE says, and adds its sums to it
   cargo sim --seed S --minimize  makes a seed that breaks a rule small, and prints it as a story, to be kept as a file
   cargo sim --scenario FILE    tells a story of sim/scenarios; also with --trace
@@ -37,13 +38,14 @@ Traces and the last line go to stdout: the sum of what has happened and of the m
 too), or what was broken and how to run it again.
 A reader that closes stdout, as `head` does, misses what follows, and changes nothing else.
 Exit code 0: no rule was broken, each story does what it is for, each mutant was found.
-          1: not so; or, with --floors, a mark is short of its floor, or more than one calm phase in a hundred is late.
+          1: not so; or, with --floors, a mark is short of its floor, more than half of the faults of a kind had no effect, or more
+          than one calm phase in a hundred is late.
           2: wrong use, or a file that cannot be read or written.
 
   cargo sim --seeds 500
-  cargo sim --seed 51
-  cargo sim --seed 51 --trace --until 4000
-  cargo sim --seed 51 --html out.html";
+  cargo sim --seed 54
+  cargo sim --seed 54 --trace --until 4000
+  cargo sim --seed 54 --html out.html";
 
 /// What to do.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -16,7 +16,9 @@ pub(crate) use swarm::{INBOX, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES};
 use crate::aim::Aim;
 use crate::nemesis::{self, Aimed, Answer};
 use crate::stream::{Purpose, exponential, log_uniform, stream};
-use kinds::{at_leader, broken, clog, crash, cut, down, node, rot, shortage, slack, some_of, spell, stuck};
+use kinds::{
+    at_leader, broken, clog, crash, cut, down, is_for_a_start, node, rot, shortage, slack, some_of, spell, stuck,
+};
 use rsm::mix::Draws;
 use rsm::raft::storage::simulated::{Operation, Spares};
 use rsm::time::Time;
@@ -221,7 +223,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     let families: [(bool, u64, Make); 16] = [
         (on.cuts && has_links, 500, cut),
         (on.clogs && has_links, 900, clog),
-        (on.crashes, 210, crash),
+        (on.crashes, 300, crash),
         (on.blackouts, 3_000, |draws, _| What::Blackout { down: down(draws) }),
         (on.pauses, 1_200, |draws, swarm| What::Pause { node: node(draws, swarm), lasts: spell(draws) }),
         (on.stuck, 1_500, stuck),
@@ -253,7 +255,10 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
             slack(&mut slacks, swarm, &mut what);
             flap(&mut draws, at, until, &what, &mut faults);
             give_up(&mut draws, at, until, &what, &mut faults);
-            fail_on(&mut draws, at, until, &what, &mut faults);
+            if fails_on(&mut draws, at, until, &what, &mut faults) {
+                continue;
+            }
+            let at = as_it_starts(&mut draws, at, &what, &mut faults);
             // Who waits from early on waits in vain less often.
             let at = if matches!(what, What::Await(_)) { Time(at.0 / EARLIER) } else { at };
             faults.push(Fault { at, what });
@@ -285,12 +290,23 @@ fn give_up(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut V
     }
 }
 
-/// Mostly a disk that cannot keep names cannot for a while: the next starts fail, too, and power fails in one of them.
-fn fail_on(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<Fault>) {
-    let What::Broken { node, operation: operation @ Operation::SyncDir, down, .. } = *what else { return };
+/// What a node meets as it starts comes just behind a power failure.
+fn as_it_starts(draws: &mut Draws, at: Time, what: &What, faults: &mut Vec<Fault>) -> Time {
+    let (What::CrashAtDisk { node, .. } | What::Broken { node, .. }) = *what else { return at };
+    if !is_for_a_start(draws, what) {
+        return at;
+    }
+    let down = log_uniform(draws.bits(), MS, 100 * MS);
+    faults.push(Fault { at, what: What::Crash { node, down } });
+    Time(at.0 + 1)
+}
+
+/// Mostly a disk that cannot keep names cannot for a while: the next starts fail, and power fails in one of them.
+fn fails_on(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<Fault>) -> bool {
+    let What::Broken { node, operation: operation @ Operation::SyncDir, down, .. } = *what else { return false };
     let (times, operations, later) = (log_uniform(draws.bits(), 2, 8), draws.below(40), kinds::down(draws));
     if !draws.chance(2, 3) {
-        return;
+        return false;
     }
     let again = [
         What::Crash { node, down: later },
@@ -298,8 +314,9 @@ fn fail_on(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut V
         What::CrashAtDisk { node, operations, spares: None, down },
     ];
     faults.extend(
-        (1..).map(|by| Time(at.0 + by)).zip(again).filter(|(at, _)| *at < until).map(|(at, what)| Fault { at, what }),
+        (0..).map(|by| Time(at.0 + by)).zip(again).filter(|(at, _)| *at < until).map(|(at, what)| Fault { at, what }),
     );
+    true
 }
 
 impl Shape {

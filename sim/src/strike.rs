@@ -21,7 +21,7 @@ impl World {
     /// The time of a fault has come.
     pub(crate) fn strike(&mut self, nth: usize) {
         let what = self.plan[nth].what.clone();
-        if self.is_calm || self.is_beyond_budget(&what) {
+        if self.is_withheld(&what) {
             self.effects.note(kind(&what), Came::Withheld);
             return;
         }

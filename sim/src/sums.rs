@@ -184,7 +184,7 @@ sums! {
     answered,
     /// Faults of the plan that changed something.
     struck,
-    /// Faults of the plan that were not to be: the budget was spent, or all was to be calm.
+    /// Faults of the plan that were not to be: the budget was spent, another waited for the same, or all was to be calm.
     withheld,
     /// Faults of the plan that changed nothing: the node was down, the link was cut already, nobody led.
     idle,

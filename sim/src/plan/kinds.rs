@@ -55,8 +55,8 @@ pub(super) fn stuck(draws: &mut Draws, swarm: &Swarm) -> What {
     What::Stuck { node, lasts: if draws.chance(1, 8) { FOR_EVER } else { lasts } }
 }
 
-pub(super) fn at_leader(draws: &mut Draws, _: &Swarm) -> What {
-    What::AtLeader { answer: nemesis::draw_answer(draws, false), lasts: spell(draws) }
+pub(super) fn at_leader(draws: &mut Draws, swarm: &Swarm) -> What {
+    What::AtLeader { answer: nemesis::draw_answer(draws, swarm, false), lasts: spell(draws) }
 }
 
 /// What becomes of bytes that are on a disk.
@@ -105,7 +105,9 @@ pub(super) fn shortage(draws: &mut Draws) -> u64 {
 
 pub(super) fn crash(draws: &mut Draws, swarm: &Swarm) -> What {
     let (node, down) = (node(draws, swarm), down(draws));
-    let operations = draws.below(30);
+    // A process that is killed, or has nothing to write, asks its disk for few.
+    let most = if draws.chance(1, 8) { 40 } else { 12 };
+    let operations = log_uniform(draws.bits(), 1, most) - 1;
     let at_disk = What::CrashAtDisk { node, operations, spares: None, down };
     if draws.chance(2, 3) { at_disk } else { What::Crash { node, down } }
 }
@@ -128,11 +130,30 @@ pub(crate) fn operation_word(operation: Operation) -> &'static str {
 
 pub(super) fn broken(draws: &mut Draws, swarm: &Swarm) -> What {
     let (node, down) = (node(draws, swarm), down(draws));
-    let (nth, after) = (draws.below(9) as usize, draws.bits());
-    // Of syncs there are twice as many: nothing else can be lost so.
-    let (_, operation) = OPERATIONS[nth.saturating_sub(2)];
-    let most = if nth < 5 { 20 } else { 3 };
-    What::Broken { node, operation, after: log_uniform(after, 1, most) - 1, times: 1, down }
+    // Of syncs there are most: nothing else can be lost so.
+    let operation = match draws.below(12) {
+        0..4 => Operation::Sync,
+        4..6 => Operation::Write,
+        6 => Operation::Read,
+        7 => Operation::SyncDir,
+        nth => OPERATIONS[nth as usize - 5].1,
+    };
+    // What there is little of fails at once, mostly.
+    let is_rare = !matches!(operation, Operation::Sync | Operation::Write | Operation::Read);
+    let (few, many) = if is_rare { (1, 3) } else { (2, 20) };
+    let most = if draws.chance(1, 8) { many } else { few };
+    let after = log_uniform(draws.bits(), 1, most) - 1;
+    What::Broken { node, operation, after, times: 1, down }
+}
+
+/// Whether it is meant for a start, which asks its disk for much in no time, whoever leads and whatever clients want.
+pub(super) fn is_for_a_start(draws: &mut Draws, what: &What) -> bool {
+    match what {
+        What::CrashAtDisk { .. } => draws.chance(1, 2),
+        What::Broken { operation: Operation::Sync | Operation::Write, .. } => draws.chance(1, 3),
+        What::Broken { .. } => draws.chance(2, 3),
+        _ => false,
+    }
 }
 
 pub(super) fn rot(draws: &mut Draws, swarm: &Swarm) -> What {

@@ -8,10 +8,13 @@ use rsm::raft::storage::{Disk, Error};
 use std::io::ErrorKind;
 
 impl World {
-    pub(super) fn is_beyond_budget(&self, what: &What) -> bool {
-        match *what {
-            What::Wipe { node, .. } => !self.may_impair(node),
-            What::Rot { node, .. } => !self.may_rot(node),
+    /// Whether a fault is not to be.
+    pub(super) fn is_withheld(&self, what: &What) -> bool {
+        match what {
+            _ if self.is_calm => true,
+            What::Wipe { node, .. } => !self.may_impair(*node),
+            What::Rot { node, .. } => !self.may_rot(*node),
+            What::Await(aimed) => self.is_awaited(aimed),
             _ => false,
         }
     }
