@@ -1,13 +1,14 @@
 //! What a leader has placed in its log and has not committed yet, by weight: beyond a bound, more waits its turn.
 //!
 //! ```text
-//!   log   ──── committed ────|──── placed, on its way to a quorum ────|      what else is asked for: tried again
-//!                            |<──────── at most two windows ─────────>|      each heartbeat, here or by who forwards it
+//!   log   ──── committed ────|──── placed, on its way to a quorum ────|      what else is asked for
+//!                            |<──────── at most two windows ─────────>|      is behind, and tried again
+//!                            |<── one: tried ──>|                            once no more than one is left
 //! ```
 //! Where more is asked for than windows and disks carry, for however long, each caller gives up before its entry is
 //! committed, and asks again: a log that takes all of it in carries nothing any more but what nobody waits for.
-//! An entry that waits for no more than a few windows is answered within a few round trips. Who is not placed has no place
-//! in a queue: whoever is asked for through other peers would stand behind all that is asked for here.
+//! An entry that waits for no more than two windows is answered within a few round trips. What others forward, and what is
+//! new, may take what becomes free above one window: it would stand behind all that waits here for ever.
 
 use crate::raft::consensus::{Record, weight};
 use crate::raft::{Entry, Index};
@@ -24,24 +25,29 @@ pub(super) struct Backlog {
     weight: usize,
     /// What was handed to the core since the last flush.
     handed: usize,
-    weight_max: usize,
+    window: usize,
 }
 
 impl Backlog {
     /// For windows of so many bytes.
     pub(super) fn new(window_bytes: usize) -> Backlog {
-        Backlog { weight_max: window_bytes.saturating_mul(WINDOWS), ..Backlog::default() }
+        Backlog { window: window_bytes.min(usize::MAX / 4), ..Backlog::default() }
     }
 
-    /// Whether the core may be handed this entry: if so, it counts as handed. One that is larger than all that may wait
-    /// waits alone.
+    /// Whether the core may be handed this entry: if so, it counts as handed. One that is larger than a window is admitted
+    /// as if it were one: it would wait for ever behind small ones.
     pub(super) fn admits(&mut self, entry: &Entry) -> bool {
-        let (before, more) = (self.weight + self.handed, weight(entry));
-        let fits = before == 0 || before.saturating_add(more) <= self.weight_max;
+        let more = weight(entry);
+        let fits = self.weight + self.handed + more.min(self.window) <= WINDOWS * self.window;
         if fits {
             self.handed += more;
         }
         fits
+    }
+
+    /// Whether what is behind is to be tried.
+    pub(super) fn is_low(&self) -> bool {
+        self.weight + self.handed <= self.window
     }
 
     /// The core has said what follows from what it was handed.
@@ -104,14 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_larger_than_all_that_may_wait_waits_alone() {
+    fn an_entry_that_is_larger_than_a_window_is_admitted_as_if_it_were_one() {
         let mut backlog = Backlog::new(36);
-        assert!(backlog.admits(&entry(1_000)) && !backlog.admits(&entry(0)));
+        assert!(backlog.admits(&entry(20)) && backlog.is_low() && backlog.admits(&entry(1_000)));
+        assert!(!backlog.is_low() && !backlog.admits(&entry(0)));
         backlog.flushed();
-        backlog.given(&of(0, &[1_000]));
-        assert!(!backlog.admits(&entry(1_000)));
-        backlog.committed(Index(1));
-        assert!(backlog.admits(&entry(1_000)));
+        backlog.given(&of(0, &[20, 1_000]));
+        assert!(!backlog.is_low() && !backlog.admits(&entry(1_000)));
+        backlog.committed(Index(2));
+        assert!(backlog.is_low() && backlog.admits(&entry(1_000)));
     }
 
     #[test]
@@ -126,7 +133,7 @@ mod tests {
     #[test]
     fn what_was_handed_and_not_placed_counts_for_that_turn_alone() {
         let mut backlog = Backlog::new(36);
-        assert!(backlog.admits(&entry(56)) && !backlog.admits(&entry(0)));
+        assert!(backlog.admits(&entry(56)) && !backlog.admits(&entry(20)));
         backlog.flushed();
         assert!(backlog.admits(&entry(56)));
     }

@@ -72,7 +72,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.write();
         self.send(context);
         self.note_leader(role, now, context);
-        self.note_copies(role);
+        self.note_copies(role, context);
         self.note_mark();
         self.note_standing(role, now);
         // Only now: who hears of it and looks, sees it.
@@ -229,14 +229,19 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         }
     }
 
-    fn note_copies(&mut self, role: &Role) {
+    fn note_copies(&mut self, role: &Role, context: &mut Context<Self>) {
         if role.is_leader() {
             self.copies.placed(self.core.log().last().index);
             self.copies.committed(self.core.commit());
             self.backlog.committed(self.core.commit());
+            if !self.behind.is_empty() && self.backlog.is_low() {
+                context.raise(Command(Word::Behind));
+            }
         } else {
             self.copies.clear();
             self.backlog.clear();
+            // Their time to be tried again, with another leader, comes by itself.
+            self.behind.clear();
         }
     }
 

@@ -296,13 +296,6 @@ impl<R> InFlight<R> {
         Some((token, ticket.entry.clone()))
     }
 
-    /// It was not placed, since others are before it: it is tried again as soon as any, however often that was in vain.
-    pub(crate) fn wait(&mut self, token: Token, now: Time) {
-        if let Some(ticket) = self.tickets.get_mut(&token) {
-            (ticket.again, ticket.pause) = (now.after(self.heartbeat), self.heartbeat * 2);
-        }
-    }
-
     /// There is another leader: all are to be tried at once, and patience begins anew.
     pub(crate) fn leader_changed(&mut self, now: Time) {
         let pause = self.heartbeat * 2;

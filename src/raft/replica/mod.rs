@@ -76,6 +76,8 @@ pub(crate) enum Word<S: StateMachine> {
     Repeat,
     /// There is another leader.
     Retry,
+    /// Much of what was placed is committed.
+    Behind,
     /// What is open now stays so.
     DrainOver,
 }
@@ -132,6 +134,8 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     room: Room,
     /// What a leader places once more of what it has written is durable: until then it cannot know whether there is room.
     held: BTreeSet<Token>,
+    /// What a leader places once no more than a window of what it has placed is uncommitted.
+    behind: BTreeSet<Token>,
     led_by: Option<NodeId>,
     /// The mark that the receiver of snapshots knows.
     mark: LogId,
@@ -163,6 +167,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             snapshots: parts.snapshots.clone(),
             room: Room::new(parts.store.room()),
             held: BTreeSet::new(),
+            behind: BTreeSet::new(),
             parts: Some(parts),
             homes: None,
             settings,
@@ -267,6 +272,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             }
             Word::Repeat => self.on_repeat(role, context),
             Word::Retry => self.on_retry(role, now),
+            Word::Behind => self.try_behind(role, now),
             Word::DrainOver => {
                 self.give_up(Failure::Unknown);
                 role

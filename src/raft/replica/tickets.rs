@@ -135,6 +135,19 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.try_all(role, held, now)
     }
 
+    /// Much of what was placed is committed: what is behind is placed, in turn, up to the first that is behind still.
+    pub(super) fn try_behind(&mut self, mut role: Role, now: Time) -> Role {
+        let mut behind = std::mem::take(&mut self.behind);
+        while self.behind.is_empty()
+            && let Some(token) = behind.pop_first()
+        {
+            let again = self.shared.flight.lock().take_again(vec![token], now);
+            role = self.try_all(role, again, now);
+        }
+        self.behind.append(&mut behind);
+        role
+    }
+
     /// There is no room: what was held for it is told so; but not if a copy of it is on its way, since that may take effect.
     pub(super) fn refuse_held(&mut self) {
         let mut told = Told::default();
@@ -173,7 +186,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                     mark!("proposal-held");
                     self.held.insert(token);
                 }
-                Admitted::Behind => self.shared.flight.lock().wait(token, now),
+                Admitted::Behind => _ = self.behind.insert(token),
                 Admitted::NoRoom => self.shared.flight.lock().refused(token, Refusal::Full, &mut told),
             }
         }

@@ -4,7 +4,7 @@ use super::Adder;
 use super::town::{Town, Tune};
 use crate::fsm::VirtualTime;
 use crate::raft::consensus::News;
-use crate::raft::peer::{Failure, Peer};
+use crate::raft::peer::{Builder, Failure, Peer};
 use crate::raft::storage::SimulatedDisk;
 use crate::raft::wire::Refused;
 use crate::raft::{Index, NodeId, Time};
@@ -145,4 +145,23 @@ fn a_leader_places_no_more_than_two_windows_that_are_not_committed() {
     for pending in all.into_iter().flatten() {
         assert!(town.wait(pending.expect("the inbox has room")).is_ok());
     }
+}
+
+/// It is not the next heartbeat that places what is behind, but the commit of what was before it.
+#[test]
+fn what_is_behind_is_placed_as_soon_as_others_are_committed() {
+    let small: Tune = |builder| {
+        let windows =
+            |builder: Builder<_>| builder.tune(|options| (options.window_bytes, options.append_bytes_max) = (500, 250));
+        windows(builder.heartbeat(Duration::from_secs(1)).election(Duration::from_secs(3)))
+    };
+    let mut town = Town::new(7, 3, small);
+    let leader = town.leader();
+    assert!(town.add(leader, 0).is_ok(), "it has a session of its own");
+    let (before, began) = (town.peer(leader).status().commit.0, town.time.now());
+    let all: Vec<_> = (1..=400).map(|number| town.peer(leader).propose(number).expect("the inbox has room")).collect();
+    town.until("all are committed", |town| before + 400 <= town.peer(leader).status().commit.0);
+    let took = town.time.now().since(began);
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    drop(all);
 }
