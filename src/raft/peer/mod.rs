@@ -135,7 +135,7 @@ impl<S: StateMachine> Peer<S> {
 
     /// Proposes a command. From any peer; forwarded to the leader, repeated until it is applied here, applied once.
     /// Proposals in flight together have no order among themselves: who needs one waits for the first. Where more is asked for
-    /// than two windows to a follower (8 MiB), the rest waits until some of it is committed.
+    /// than two windows to a follower (8 MiB), the rest waits until some of it is committed, or is forwarded again.
     ///
     /// # Errors
     /// [`Failure::Full`] or [`Failure::Gone`] at once, and [`Failure::Invalid`] if the command's own [`Codec`] does not decode

@@ -233,9 +233,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if role.is_leader() {
             self.copies.placed(self.core.log().last().index);
             self.copies.committed(self.core.commit());
-            self.backlog.committed(self.core.commit());
-            if !self.behind.is_empty() && self.backlog.is_low() {
-                context.raise(Command(Word::Behind));
+            if self.backlog.committed(self.core.commit()) && !self.behind.is_empty() {
+                // Behind what is in the inbox: what others forward, and whether the disk has room. With the next commit, if
+                // that is full.
+                let _ = context.post(Command(Word::Behind));
             }
         } else {
             self.copies.clear();

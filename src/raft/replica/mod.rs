@@ -76,7 +76,7 @@ pub(crate) enum Word<S: StateMachine> {
     Repeat,
     /// There is another leader.
     Retry,
-    /// Much of what was placed is committed.
+    /// Some of what was placed is committed.
     Behind,
     /// What is open now stays so.
     DrainOver,
@@ -134,7 +134,7 @@ pub struct Replica<S: StateMachine, T: Tended, D: Disk> {
     room: Room,
     /// What a leader places once more of what it has written is durable: until then it cannot know whether there is room.
     held: BTreeSet<Token>,
-    /// What a leader places once no more than a window of what it has placed is uncommitted.
+    /// What a leader places, in turn, as what it has placed is committed.
     behind: BTreeSet<Token>,
     led_by: Option<NodeId>,
     /// The mark that the receiver of snapshots knows.

@@ -1,5 +1,6 @@
 //! How the replica tries tickets: to the core if it leads, else to the leader; again until they are resolved.
 
+use super::backlog::Side;
 use super::disk::Tended;
 use super::in_flight::Told;
 use super::room::cost_of;
@@ -116,6 +117,9 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         let told = flight.overdue(now);
         let due = flight.take_due(now);
         self.repeating = !flight.is_empty();
+        if flight.len() < self.behind.len() {
+            self.behind.retain(|token| flight.has(*token));
+        }
         drop(flight);
         told.tell();
         if self.repeating {
@@ -135,7 +139,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         self.try_all(role, held, now)
     }
 
-    /// Much of what was placed is committed: what is behind is placed, in turn, up to the first that is behind still.
+    /// Some of what was placed is committed: what is behind is placed, in turn, up to the first that is behind still.
     pub(super) fn try_behind(&mut self, mut role: Role, now: Time) -> Role {
         let mut behind = std::mem::take(&mut self.behind);
         while self.behind.is_empty()
@@ -144,15 +148,16 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             let again = self.shared.flight.lock().take_again(vec![token], now);
             role = self.try_all(role, again, now);
         }
-        self.behind.append(&mut behind);
+        behind.extend(std::mem::take(&mut self.behind));
+        self.behind = behind;
         role
     }
 
-    /// There is no room: what was held for it is told so; but not if a copy of it is on its way, since that may take effect.
+    /// There is no room: what was held for it, or behind others, is told so; but not if a copy of it is on its way, since that may take effect.
     pub(super) fn refuse_held(&mut self) {
         let mut told = Told::default();
         let mut flight = self.shared.flight.lock();
-        for token in std::mem::take(&mut self.held) {
+        for token in std::mem::take(&mut self.held).into_iter().chain(std::mem::take(&mut self.behind)) {
             if flight.name_of(token).is_some_and(|name| self.copies.has(&name)) {
                 flight.sent(token);
             } else {
@@ -179,7 +184,12 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 self.carried.forward.push((token, entry));
                 continue;
             }
-            match self.admit(&entry) {
+            // In turn: what is behind would stay so for as long as there is something new.
+            if !self.behind.is_empty() {
+                self.behind.insert(token);
+                continue;
+            }
+            match self.admit(Side::Ours, &entry, now) {
                 Admitted::New => role = self.step(role, Input::Propose { entry, token }, now),
                 Admitted::Copy => _ = self.shared.flight.lock().sent(token),
                 Admitted::Later => {
@@ -195,14 +205,21 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     }
 
     /// Copies first: none is refused, for that would promise that the one that is placed never takes effect.
-    fn admit(&mut self, entry: &Entry) -> Admitted {
+    fn admit(&mut self, side: Side, entry: &Entry, now: Time) -> Admitted {
         let name = Name::of(entry);
         if name.is_some_and(|name| !self.copies.admit(name)) {
             return Admitted::Copy;
         }
-        let is_soon = mutate!(BacklogOff, self.backlog.admits(entry), true);
-        if is_soon && self.room.admits(cost_of(entry)) {
-            return Admitted::New;
+        let is_other_waiting = match side {
+            Side::Ours => self.backlog.do_others_wait(now),
+            Side::Theirs => !self.behind.is_empty(),
+        };
+        let is_soon = mutate!(BacklogOff, self.backlog.admits(side, entry, is_other_waiting), true);
+        if is_soon {
+            if self.room.admits(cost_of(entry)) {
+                return Admitted::New;
+            }
+            mutate!(BacklogOff, self.backlog.take_back(side, entry), ());
         }
         name.iter().for_each(|name| self.copies.take_back(name));
         if !is_soon {
@@ -226,8 +243,16 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
     ) -> Role {
         let message = match message {
             Message::Forward { entries } if role.is_leader() => {
-                let new = |entry: &&Entry| Name::of(entry).is_some() && matches!(self.admit(entry), Admitted::New);
+                let mut is_left = false;
+                let new = |entry: &&Entry| {
+                    let admitted = Name::of(entry).map(|_| self.admit(Side::Theirs, entry, now));
+                    is_left |= matches!(admitted, Some(Admitted::Behind));
+                    matches!(admitted, Some(Admitted::New))
+                };
                 let entries: Entries = entries.iter().filter(new).cloned().collect();
+                if is_left {
+                    self.backlog.is_wanted_by_others(now);
+                }
                 if entries.is_empty() {
                     return role;
                 }

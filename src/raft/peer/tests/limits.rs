@@ -165,3 +165,34 @@ fn what_is_behind_is_placed_as_soon_as_others_are_committed() {
     assert!(took < Duration::from_millis(500), "{took:?}");
     drop(all);
 }
+
+/// One of two peers is asked for far more than is carried, the other for little: that is answered, whichever of them leads.
+#[test]
+fn whoever_is_asked_for_too_much_shuts_nobody_out() {
+    let small: Tune = |builder| {
+        let windows =
+            |builder: Builder<_>| builder.tune(|options| (options.window_bytes, options.append_bytes_max) = (100, 50));
+        windows(builder.timeout(Duration::from_millis(1_500)))
+    };
+    for is_leader_asked in [true, false] {
+        let mut town = Town::new(8, 3, small);
+        let leader = town.leader();
+        let follower = (leader + 1) % 3;
+        let (busy, quiet) = if is_leader_asked { (leader, follower) } else { (follower, leader) };
+        for id in [busy, quiet] {
+            assert!(town.add(id, 0).is_ok(), "each peer has a session of its own");
+        }
+        let mut few = Vec::new();
+        for nth in 0..2_000 {
+            (0..8).for_each(|number| drop(town.peer(busy).propose(number)));
+            if nth < 500 && nth % 50 == 0 {
+                few.push(town.peer(quiet).propose(nth).expect("the inbox has room"));
+            }
+            town.run(Duration::from_millis(1));
+        }
+        let open = town.peer(busy).status().tickets;
+        assert!(1_000 < open, "{open}: that is little");
+        let came: Vec<_> = few.into_iter().map(|mut pending| pending.try_take().map(|came| came.is_ok())).collect();
+        assert!(came.iter().all(|is_ok| *is_ok == Some(true)), "the leader is asked {is_leader_asked}: {came:?}");
+    }
+}
