@@ -16,7 +16,7 @@ use std::ops::AddAssign;
 pub enum Came {
     /// Something went wrong.
     Struck,
-    /// It was not to be: the budget is spent, another waits for the same moment, or all is to be calm.
+    /// It was not to be: the budget is spent, or all is to be calm.
     Withheld,
     /// The node was down, the link was cut already, nobody led.
     Idle,

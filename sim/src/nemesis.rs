@@ -58,20 +58,17 @@ pub(crate) struct Held {
 }
 
 impl World {
-    /// Whether somebody waits for this very moment already: two that strike at once are one.
-    pub(crate) fn is_awaited(&self, aimed: &Aimed) -> bool {
-        let is_it = |place| {
-            let at = self.marks.count(place) + aimed.nth;
-            self.armed.iter().any(|armed| (armed.place, armed.at) == (place, at))
-        };
-        place(aimed.mark).is_some_and(is_it)
-    }
-
-    /// From now on it waits, but if this build never meets its mark.
+    /// From now on it waits, unless this build never meets its mark; for a later time, if one that answers alike waits for
+    /// that one.
     pub(crate) fn arm(&mut self, aimed: Aimed) -> Option<Came> {
         let Aimed { mark, nth, answer, lasts } = aimed;
         let Some(place) = place(mark) else { return Some(Came::Idle) };
-        self.armed.push(Armed { place, at: self.marks.count(place) + nth, answer, lasts });
+        let is_free = |at: &u64| {
+            let is_there = |armed: &Armed| (armed.place, armed.at, armed.answer) == (place, *at, answer);
+            !self.armed.iter().any(is_there)
+        };
+        let at = (self.marks.count(place) + nth..).find(is_free).expect("few wait");
+        self.armed.push(Armed { place, at, answer, lasts });
         None
     }
 
@@ -193,26 +190,19 @@ mod tests {
     }
 
     #[test]
-    fn one_waits_for_a_moment_and_another_is_withheld() {
+    fn of_two_that_answer_a_moment_alike_the_second_waits_for_the_next() {
         let mut swarm = swarm(3);
         (swarm.nodes, swarm.families) = (3, Families::default());
-        let of = |mark, nth| What::Await(Aimed { mark, nth, answer: Answer::Crash, lasts: MS });
-        let plan =
-            [("crash-of-a-newborn", 1), ("crash-of-a-newborn", 1), ("crash-of-a-newborn", 2), ("end-by-damage", 1)];
-        let plan = plan.map(|(mark, nth)| Fault { at: Time::MAX, what: of(mark, nth) }).into();
+        let of = |(nth, answer)| What::Await(Aimed { mark: "crash-of-a-newborn", nth, answer, lasts: MS });
+        let plan = [(1, Answer::Crash), (1, Answer::Crash), (1, Answer::Pause), (2, Answer::Crash)];
+        let plan = plan.map(|awaited| Fault { at: Time::MAX, what: of(awaited) }).into();
         let mut world = World::new(3, swarm, plan, &VirtualTime::new(3));
         (0..4).for_each(|nth| world.strike(nth));
-        assert_eq!((world.armed.len(), world.effects.count(Came::Withheld)), (3, 1));
+        let at = |world: &World| world.armed.iter().map(|armed| armed.at).collect::<Vec<_>>();
+        assert_eq!(at(&world), [1, 2, 1, 3]);
         world.marks.hit("crash-of-a-newborn");
         world.strike(0);
-        assert_eq!(
-            (world.armed.len(), world.effects.count(Came::Withheld)),
-            (3, 2),
-            "it is the second from now on, too"
-        );
-        world.armed.clear();
-        world.strike(1);
-        assert_eq!((world.armed.len(), world.effects.count(Came::Withheld)), (1, 2));
+        assert_eq!(at(&world), [1, 2, 1, 3, 4], "of the times from now on");
     }
 
     #[test]

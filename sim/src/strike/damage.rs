@@ -14,7 +14,6 @@ impl World {
             _ if self.is_calm => true,
             What::Wipe { node, .. } => !self.may_impair(*node),
             What::Rot { node, .. } => !self.may_rot(*node),
-            What::Await(aimed) => self.is_awaited(aimed),
             _ => false,
         }
     }
