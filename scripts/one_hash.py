@@ -96,7 +96,7 @@ def flipped() -> bool:
             traces = {said([binary, "--scenario", story.name, "--trace"]) for binary in (RELEASE, DEBUG)}
         hashes += [hashlib.sha256(trace.encode()).hexdigest() for trace in traces]
         least = min([least, *(trace.count("\n") for trace in traces)])
-    alike = len(hashes) == len(set(hashes)) == 3 and STEPS_MIN <= least
+    alike = len(hashes) == len(set(hashes)) == 3 and least >= STEPS_MIN
     runs = f"{'three' if alike else 'NOT three'} different runs, the shortest of {least} steps"
     print(f"one packet whole, and with either of two bits of it flipped: {runs}")
     return alike

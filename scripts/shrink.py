@@ -4,7 +4,8 @@ It is the first that fails; or, where nothing small is left of that, the next, f
 is passed over: a script is none.
 
 Seconds are those for which it has a processor. The story is kept as a file, told again in a process of its own under
-the mutant, where it must break that rule, and without it, where it must hold. Prints a table; the exit code is 1 if some mutant that seeds find has no such story.
+the mutant, where it must break that rule, and without it, where it must hold. Prints a table; the exit code is 1 if
+some mutant that seeds find has no such story.
 
     python3 scripts/shrink.py                    # all mutants that seeds find
     python3 scripts/shrink.py vote-twice ...     # these
