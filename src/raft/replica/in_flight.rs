@@ -289,7 +289,8 @@ impl<R> InFlight<R> {
     }
 
     fn try_again(&mut self, token: Token, now: Time) -> Option<(Token, Entry)> {
-        let ticket = self.tickets.get_mut(&token)?;
+        // Without a name, in wait for the next session, it is no entry yet, and has no checksum.
+        let ticket = self.tickets.get_mut(&token).filter(|ticket| ticket.name.is_some())?;
         mark!("ticket-tried-again", ticket.sent);
         ticket.again = now.after(ticket.pause);
         ticket.pause = (ticket.pause * 2).min(PAUSE_MAX);

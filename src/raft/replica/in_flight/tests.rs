@@ -144,6 +144,21 @@ fn what_an_evicted_session_left_undone_is_done_in_the_next() {
     assert_eq!(value(pending), Some(Ok(5)));
 }
 
+/// It was tried in the session that is gone, and waits at the replica for room: until it is named anew it is no entry.
+#[test]
+fn what_waits_for_the_next_session_is_not_tried_before_it_has_a_name_there() {
+    let mut table = table();
+    let pending = propose(&mut table, b"a");
+    open_own(&mut table, 9);
+    let held: Vec<Token> = table.take_fresh(ms(0)).into_iter().map(|(token, _)| token).collect();
+    assert!(apply(&mut table, ours(9, 1), Came::Expired), "a session is to be opened");
+    assert_eq!(table.take_again(held.clone(), ms(1)), []);
+    open_own(&mut table, 20);
+    let tried = table.take_again(held, ms(2));
+    assert!(tried.len() == 1 && tried[0].1.is_sound());
+    drop(pending);
+}
+
 #[test]
 fn what_may_have_been_applied_under_a_snapshot_is_expired_and_not_done_again() {
     let mut table = table();
