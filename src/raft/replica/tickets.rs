@@ -125,6 +125,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         if self.repeating {
             context.after(self.settings.heartbeat, Command(Word::Repeat));
         }
+        // The word to place what is behind may have found no room in the inbox.
+        let role = self.try_behind(role, now);
         let role = self.try_all(role, due, now);
         self.try_fresh(role, now)
     }
