@@ -336,8 +336,9 @@ impl<S: StateMachine> Peer<S> {
         self.shared.news.reader_of_all()
     }
 
-    /// Takes nothing new; open proposals and reads are answered for at most a second, then [`Failure::Unknown`]; what is
-    /// staged is synced; then the peer is gone. Returns at once: [`wait_ended`](Peer::wait_ended) waits.
+    /// Takes nothing new; open proposals and reads are answered for at most a second, then [`Failure::Unknown`], but those
+    /// that a leader has not placed yet, at once, [`Failure::Draining`]; what is staged is synced; then the peer is gone.
+    /// Returns at once: [`wait_ended`](Peer::wait_ended) waits.
     pub fn drain(&self) {
         // One that has ended needs no draining.
         let _ = self.address.post(Command(Word::Drain));

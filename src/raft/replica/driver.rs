@@ -234,8 +234,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             self.copies.placed(self.core.log().last().index);
             self.copies.committed(self.core.commit());
             if self.backlog.committed(self.core.commit()) && !self.behind.is_empty() {
-                // Behind what is in the inbox: what others forward, and whether the disk has room. With the next commit, if
-                // that is full.
+                // Behind what is in the inbox: what others forward, and whether the disk has room. If that is full, it is
+                // tried with the next commit or heartbeat.
                 let _ = context.post(Command(Word::Behind));
             }
         } else {

@@ -155,7 +155,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         role
     }
 
-    /// There is no room: what was held for it, or behind others, is told so; but not if a copy of it is on its way, since that may take effect.
+    /// There is no room: what was held for it, or is behind others, is told so; but not if a copy of it is on its way, since
+    /// that may take effect.
     pub(super) fn refuse_held(&mut self) {
         let mut told = Told::default();
         let mut flight = self.shared.flight.lock();
