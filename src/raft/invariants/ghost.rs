@@ -52,6 +52,12 @@ impl Ghost {
         self.at(index).map(|entry| entry.term)
     }
 
+    /// Whether this very entry is committed.
+    #[must_use]
+    pub fn has(&self, id: LogId) -> bool {
+        self.term_at(id.index) == Some(id.term)
+    }
+
     fn at(&self, index: Index) -> Option<&Agreed> {
         self.entries.get(usize::try_from(index.0.checked_sub(1)?).ok()?)
     }
@@ -107,7 +113,7 @@ impl Ghost {
     /// # Errors
     /// What it covers instead.
     pub fn covers(&self, at: LogId) -> Verdict {
-        let covers = at.index == Index(0) || self.term_at(at.index) == Some(at.term);
+        let covers = at.index == Index(0) || self.has(at);
         holds("R7", covers, || format!("a snapshot ends at {at:?}, where {:?} is committed", self.term_at(at.index)))
     }
 
@@ -141,7 +147,7 @@ impl Ghost {
     pub fn elects(&self, term: Term, base: LogId, term_at: impl Fn(Index) -> Option<Term>) -> Verdict {
         let last = Index(self.entries.partition_point(|entry| entry.by < term) as u64);
         let held = if last <= base.index {
-            base.index == Index(0) || self.term_at(base.index) == Some(base.term)
+            base.index == Index(0) || self.has(base)
         } else {
             term_at(last) == self.term_at(last)
         };

@@ -24,7 +24,7 @@ pub use history::History;
 pub use shadow::{Image, Shadow};
 pub use watch::Watch;
 
-use super::consensus::{Consensus, Kept, Membership, Progress, Role};
+use super::consensus::{Consensus, Kept, Log, Membership, Progress, Role};
 use super::{Index, LogId, NodeId, Term};
 use std::fmt;
 
@@ -218,6 +218,18 @@ pub fn quorums_meet(one: &Membership, next: &Membership) -> Verdict {
     let apart = |subset: &u64| decides(one, |id| chosen(*subset, id)) && decides(next, |id| !chosen(*subset, id));
     let witness = (0..1u64 << ids.len()).find(apart);
     holds("R13", witness.is_none(), || format!("{one:?} and {next:?} can decide apart: {witness:?} of {ids:?}"))
+}
+
+/// R13: of the changes of members in a log one at most is not committed, so none begins from what may be undone (§6). Asked
+/// of each log that is given such an entry, and as a peer starts: nothing else makes another of them uncommitted.
+///
+/// # Errors
+/// Where they stand.
+pub fn one_change(log: &Log, is_committed: impl Fn(LogId) -> bool) -> Verdict {
+    let open = |index: &Index| log.term_at(*index).is_some_and(|term| !is_committed(LogId { term, index: *index }));
+    let mut changes = log.changes().filter(|index| *index != Index(0) && open(index));
+    let (first, second) = (changes.next(), changes.next());
+    holds("R13", second.is_none(), || format!("changes at {first:?} and {second:?} are both uncommitted"))
 }
 
 /// Whether these are more than half of each set of voters: counted here, not by the core.

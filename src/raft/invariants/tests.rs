@@ -5,7 +5,7 @@ mod bounds;
 mod members;
 
 use super::*;
-use crate::raft::consensus::{Committed, Duty, Effect, Input, Machine, Message, Options, Outcome, Record};
+use crate::raft::consensus::{Append, Committed, Duty, Effect, Input, Machine, Message, Options, Outcome, Record};
 use crate::raft::mutant::{Fault, choose};
 use crate::raft::{Entries, Entry, EntryKind, Identity, Incarnation, Recovered, Round, Seq, Time, Track};
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 use super::by_node::ByNode;
 use super::{
-    Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, own_term, quorums_meet, state,
-    state_at,
+    Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, one_change, own_term,
+    quorums_meet, state, state_at,
 };
 use crate::raft::consensus::birth::attesters_of;
 use crate::raft::consensus::{Consensus, Effect, Membership, Message, News, Record, Role};
@@ -70,7 +70,7 @@ impl Watch {
     ///
     /// # Errors
     /// R11: something durable is lost. R14: this very life is running already, or is born beside another. R7: what it
-    /// takes for committed is not.
+    /// takes for committed is not. R13: two changes of members are uncommitted.
     pub fn started(&mut self, core: &Consensus, role: &Role) -> Verdict {
         let Identity { node, incarnation } = core.me();
         let peer = self.peers.of(node);
@@ -90,6 +90,7 @@ impl Watch {
         peer.applied = core.applied();
         self.ghost.covers(core.log().snapshot())?;
         self.ghost.knows(core.log().base().index, core.commit(), |index| core.log().term_at(index))?;
+        one_change(core.log(), |id| self.ghost.has(id))?;
         state(core, role).or_else(|violation| before_the_first_flush(violation, core))
     }
 
@@ -210,7 +211,7 @@ impl Watch {
             quorums_meet(before.as_ref().unwrap_or(core.log().membership_before(*after)), &next)?;
             before = Some(next);
         }
-        Ok(())
+        before.map_or(Ok(()), |_| one_change(core.log(), |id| self.ghost.has(id)))
     }
 
     /// R19: a snapshot and the log that goes on from it change together, and it goes on from what is committed.

@@ -162,6 +162,11 @@ impl Log {
         self.memberships[self.memberships.len() - 1].0
     }
 
+    /// Where each change of members stands that the log knows of: of those that its snapshot covers the last alone.
+    pub fn changes(&self) -> impl Iterator<Item = Index> + '_ {
+        self.memberships.iter().map(|held| held.0)
+    }
+
     /// The membership in force at `index`.
     #[must_use]
     pub fn membership_before(&self, index: Index) -> &Membership {
