@@ -40,7 +40,7 @@ def worked() -> float:
 
 def shrunk(mutant: str, folder: Path) -> tuple[str, bool]:
     """A row of the table, and whether all is well."""
-    under, first, rows = ("--mutant", mutant), 0, list[str]()
+    under, first, rows = ("--milliseconds", "5000", "--mutant", mutant), 0, list[str]()
     while len(rows) < TRIES and first < SEEDS:
         _, found = sim("--from", str(first), "--seeds", str(SEEDS - first), *under)
         seed = re.search(r"^seed (\d+) breaks (\w+)", found, re.MULTILINE)
@@ -59,7 +59,7 @@ def shrunk(mutant: str, folder: Path) -> tuple[str, bool]:
 def made_small(mutant: str, seed: int, file: Path) -> tuple[str, bool]:
     """The row of one seed, and whether all is well."""
     under, began = ("--mutant", mutant), worked()
-    _, story = sim("--seed", str(seed), *under, "--minimize")
+    _, story = sim("--seed", str(seed), "--milliseconds", "5000", *under, "--minimize")
     took = worked() - began
     said = re.search(r"breaks (\w+);.*\n# (\d+) faults and calls of (\d+), .* with (\d+) of", story)
     if said is None:

@@ -75,7 +75,7 @@ fn look_for(options: &Options, chosen: &[Mutant], expected: &[Expected], stories
             // ORDERING: Relaxed: each number is handed out once, whatever the order.
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(&mutant) = dearest.get(at) else { return found };
-            let came = mutants::look(mutant, stories, most(options), options.lasts).expect("it is listed");
+            let came = mutants::look(mutant, stories, most(options), options.compared()).expect("it is listed");
             eprintln!("{}", came.line(of(came.name, expected)));
             found.push(came);
         }

@@ -12,7 +12,7 @@ use rsm_sim::html::About;
 use rsm_sim::marks;
 use rsm_sim::minimize::{Minimized, Whole, minimize};
 use rsm_sim::mutants;
-use rsm_sim::run::{Case, Report, Stop};
+use rsm_sim::run::{Report, Stop};
 use rsm_sim::scenario::{Failed, Scenario};
 use rsm_sim::sweep::sweep;
 use say::{heard, say};
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         return bench::run();
     }
     if options.bench_seed {
-        return verdict(&bench::one(options.from.unwrap_or(0), options.lasts), "cargo sim --bench-seed");
+        return verdict(&bench::one(options.from.unwrap_or(0), options.compared()), "cargo sim --bench-seed");
     }
     if options.mutants {
         return hunt::run(&options).unwrap_or_else(|why| wrong(&why.to_string()));
@@ -109,7 +109,7 @@ fn wrong(why: &str) -> ExitCode {
 /// One seed, and its hash.
 fn one(options: &Options, seed: u64) -> io::Result<ExitCode> {
     let mark = options.stop_at.as_deref().map(numbered).transpose()?;
-    let (whole, stop) = (Case::new(seed, options.lasts), Stop { step: options.until, mark });
+    let (whole, stop) = (options.case(seed), Stop { step: options.until, mark });
     let case = if options.unaimed { whole.unaimed() } else { whole };
     if let Some(file) = &options.html {
         let again = replay(options, seed);
@@ -139,8 +139,8 @@ fn numbered(name: &str) -> io::Result<usize> {
 /// How to run a seed again.
 fn replay(options: &Options, seed: u64) -> String {
     let unaimed = if options.unaimed { " --unaimed" } else { "" };
-    let lasts = options.lasts.as_millis();
-    format!("{} --seed {seed} --milliseconds {lasts}{unaimed}{}", command(), with_mutant(options))
+    let lasts = options.lasts.map(|lasts| format!(" --milliseconds {}", lasts.as_millis())).unwrap_or_default();
+    format!("{} --seed {seed}{lasts}{unaimed}{}", command(), with_mutant(options))
 }
 
 /// How this build was run.
@@ -185,7 +185,7 @@ const PATIENCE: Duration = Duration::from_secs(50);
 fn make_small(options: &Options, seed: u64) -> io::Result<ExitCode> {
     let (began, of) = (bench::worked(), with_mutant(options));
     let spent = || bench::worked().saturating_sub(began);
-    let case = Case::new(seed, options.lasts);
+    let case = options.case(seed);
     // What a candidate panics with is its verdict's.
     std::panic::set_hook(Box::new(|_| ()));
     let Minimized { scenario, rule, before, runs, of_ten } = match minimize(&case, PATIENCE, |_| spent()) {

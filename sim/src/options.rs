@@ -1,6 +1,11 @@
 //! What the command line asks for.
 
+use rsm_sim::plan;
+use rsm_sim::run::Case;
 use std::time::Duration;
+
+/// So long a seed lasts where figures are compared, unless told otherwise.
+const COMPARED: Duration = Duration::from_secs(5);
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
@@ -8,13 +13,13 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
   cargo sim --seeds N          runs the seeds 0 to N - 1
   cargo sim --seed S           runs one seed
       --from S                 the first seed of many, instead of 0
-      --milliseconds M         for so long each, in simulated time (5000)
+      --milliseconds M         for so long each, in simulated time; else each for 5 to 60 seconds, as its seed draws
       --trace                  of one seed: a line for each step, as JSON
       --until N                of one seed: stops after the step of this number
       --break MARK             of one seed: stops after the step that meets this mark
       --unaimed                of one seed: without the faults that wait for marks, as a build that counts none
   cargo sim --bench            says how fast it is, and where the time goes
-  cargo sim --bench-seed       runs a part of that load, the seed --from (0), for --milliseconds M
+  cargo sim --bench-seed       runs a part of that load, the seed --from (0), for --milliseconds M (5000)
   cargo sim --minutes M        runs seeds for so long, on all cores
       --workers N              on so many threads, instead of one for each core
       --marks                  of many seeds: how often, and in how many of them, each mark was met; the rarest pairs
@@ -26,8 +31,8 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --seed S                 with another seed for what none of its lines says; --seeds N: with many
   cargo sim --stories          tells them all: each holds, meets its marks, and fails under its mutants
   cargo sim --sweep            power fails at each disk operation of a short life, three runs for each, node by node
-  cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most; each must be
-                               found by a rule, and by seeds or a story, as sim/mutants.txt says
+  cargo sim --mutants          looks for each fault that was put in on purpose, in --seeds N (200) at most, of --milliseconds M
+                               (5000); each must be found by a rule, and by seeds or a story, as sim/mutants.txt says
       --fast                   only the half that shows soonest; each must be found by seeds alone, from five bases
       --record                 writes the seeds that it took, median and worst, into sim/mutants.txt
   --html FILE                  with --seed, --scenario, --minimize: draws the run, as a page for a browser
@@ -56,7 +61,8 @@ pub(crate) struct Options {
     pub(crate) from: Option<u64>,
     /// `None` unless told.
     pub(crate) seeds: Option<u64>,
-    pub(crate) lasts: Duration,
+    /// As each seed draws it unless told.
+    pub(crate) lasts: Option<Duration>,
     pub(crate) trace: bool,
     pub(crate) until: Option<u64>,
     pub(crate) minutes: Option<u64>,
@@ -85,7 +91,7 @@ impl Options {
     /// # Errors
     /// What is wrong with them.
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-        let mut options = Options { lasts: Duration::from_secs(5), ..Options::default() };
+        let mut options = Options::default();
         // The alias ends in `--`, and `cargo sim -- --seeds 5` is the same as without.
         let mut arguments = arguments.filter(|argument| argument != "--");
         let mut given = Vec::new();
@@ -100,7 +106,7 @@ impl Options {
                 "--seeds" => options.seeds = Some(number()?),
                 "--seed" => options.seed = Some(number()?),
                 "--from" => options.from = Some(number()?),
-                "--milliseconds" => options.lasts = Duration::from_millis(number()?),
+                "--milliseconds" => options.lasts = Some(Duration::from_millis(number()?)),
                 "--workers" => options.workers = Some((number()? as usize).max(1)),
                 "--unaimed" => options.unaimed = true,
                 "--bench" => options.bench = true,
@@ -127,6 +133,16 @@ impl Options {
         }
         fits(&given)?;
         Ok(Some(options))
+    }
+
+    /// What this seed is.
+    pub(crate) fn case(&self, seed: u64) -> Case {
+        Case::new(seed, self.lasts.unwrap_or_else(|| plan::lasts(seed)))
+    }
+
+    /// How long each seed lasts where figures are compared.
+    pub(crate) fn compared(&self) -> Duration {
+        self.lasts.unwrap_or(COMPARED)
     }
 }
 

@@ -10,7 +10,7 @@ mod swarm;
 
 pub use kinds::Harm;
 pub(crate) use kinds::{FOR_EVER, OPERATIONS, SPARES, operation_word};
-pub use swarm::{Families, Swarm, swarm};
+pub use swarm::{Families, Swarm, lasts, swarm};
 pub(crate) use swarm::{INBOX, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES};
 
 use crate::aim::Aim;

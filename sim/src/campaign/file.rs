@@ -1,7 +1,7 @@
 //! The file by which a campaign goes on where another has stopped.
 //!
 //! ```text
-//!   campaign of 5000 ms, rsm_marks rsm_mutant, no mutant    one of another kind is refused
+//!   campaign of 5000 ms, rsm_marks rsm_mutant, no mutant    one of another kind is refused; `drawn lengths`: as seeds draw
 //!   commits 1a2b3c4 5d6e7f8                                 all that have added to it
 //!   next 12000                                              the first seed that was not run
 //!   broken 11417 R7: ..                                     while one stands here, nobody goes on

@@ -19,7 +19,7 @@ use rsm_sim::calm::Calms;
 use rsm_sim::effects::Effects;
 use rsm_sim::marks::{ARE_COUNTED, Marks, Pairs};
 use rsm_sim::mutants;
-use rsm_sim::run::{Case, Report};
+use rsm_sim::run::Report;
 use rsm_sim::sums::Sums;
 use std::io;
 use std::process::ExitCode;
@@ -86,7 +86,7 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     if options.floors && !ARE_COUNTED {
         return Err(io::Error::other("this build counts no marks: `cargo sim` builds with --cfg rsm_marks"));
     }
-    let is_clean = go(options, &|seed| Case::new(seed, options.lasts).run())?;
+    let is_clean = go(options, &|seed| options.case(seed).run())?;
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -97,7 +97,8 @@ fn kind(options: &Options) -> String {
     let cfgs = if cfgs.is_empty() { "plain build".to_owned() } else { cfgs.join(" ") };
     let mutant = options.mutant.as_deref().filter(|&name| name != "null");
     let mutant = mutant.map_or_else(|| "no mutant".to_owned(), |name| format!("mutant {name}"));
-    format!("campaign of {} ms, {cfgs}, {mutant}", options.lasts.as_millis())
+    let lasts = options.lasts.map_or_else(|| "drawn lengths".to_owned(), |lasts| format!("{} ms", lasts.as_millis()));
+    format!("campaign of {lasts}, {cfgs}, {mutant}")
 }
 
 /// Runs seeds; whether no rule was broken, and no mark is short.
@@ -243,6 +244,7 @@ mod tests {
     use rsm::raft::invariants::Violation;
     use rsm::sync::barrier::Barrier;
     use rsm_sim::plan::{Fault, MS, Shape, What};
+    use rsm_sim::run::Case;
     use std::fs;
     use std::path::PathBuf;
 
@@ -296,6 +298,27 @@ mod tests {
         let text = fs::read_to_string(&file).expect("it was written");
         assert!(text.contains("\nnext 16\nseeds 14, "), "{text}");
         fs::remove_dir_all(folder).expect("it is ours");
+    }
+
+    #[test]
+    fn a_seed_lasts_as_long_as_it_draws_unless_told_and_is_run_again_by_its_line() {
+        let five = Some(Duration::from_secs(5));
+        for (lasts, said) in [(None, "campaign of drawn lengths, "), (five, "campaign of 5000 ms, ")] {
+            let options = Options { lasts, ..Options::default() };
+            assert!(kind(&options).starts_with(said), "{}", kind(&options));
+            for seed in 0..20 {
+                let line = replay(&options, seed);
+                let words = line.split_whitespace().skip_while(|word| *word != "--seed").map(str::to_owned);
+                let again = Options::parse(words).expect("it is right").expect("it asks for a run");
+                let lasts = again.case(seed).lasts;
+                assert_eq!(
+                    (again.seed, lasts),
+                    (Some(seed), options.lasts.unwrap_or(rsm_sim::plan::lasts(seed))),
+                    "{line}"
+                );
+                assert_eq!(lasts, options.case(seed).lasts);
+            }
+        }
     }
 
     #[test]

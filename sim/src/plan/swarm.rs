@@ -184,6 +184,16 @@ pub fn swarm(seed: u64) -> Swarm {
     }
 }
 
+/// How long this seed lasts before its calm phase, in simulated time, unless it is told.
+#[must_use]
+pub fn lasts(seed: u64) -> Duration {
+    let mut draws = stream(seed, Purpose::Swarm, 9);
+    // Whole octaves, and again what is too long: cut off there, one seed in ten would last for just as long as one may.
+    let any = || log_uniform(draws.bits(), 5_000, 16 * 5_000 - 1);
+    let lasts = std::iter::repeat_with(any).find(|&milliseconds| milliseconds <= 60_000);
+    Duration::from_millis(lasts.expect("nine in ten are shorter"))
+}
+
 /// Each kind of client with a chance of one half, and always one of those that each cluster has: a bug of one kind shows
 /// where no other is in its way.
 fn kinds(seed: u64, all: bool) -> Vec<Kind> {

@@ -64,6 +64,18 @@ fn every_size_is_drawn_small_and_large() {
 }
 
 #[test]
+fn a_seed_lasts_five_to_sixty_seconds_each_octave_as_often() {
+    let octave = |seconds: std::ops::RangeInclusive<u64>| {
+        (0..SEEDS).filter(|&seed| seconds.contains(&(lasts(seed).as_millis() as u64))).count()
+    };
+    let octaves = [5_000..=9_999, 10_000..=19_999, 20_000..=39_999, 40_000..=60_000].map(octave);
+    assert_eq!(octaves.iter().sum::<usize>(), SEEDS as usize, "{octaves:?}");
+    assert!(octaves[..3].iter().all(|times| (500..620).contains(times)), "{octaves:?}");
+    let longest = octave(60_000..=60_000);
+    assert!(longest < 5, "{longest} last for just as long as one may");
+}
+
+#[test]
 fn every_switch_is_on_in_some_seeds_and_off_in_others() {
     let switches: [fn(&Swarm) -> bool; 25] = [
         |swarm| swarm.powersafe,
