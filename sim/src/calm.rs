@@ -27,6 +27,7 @@ use crate::script;
 use crate::stream::{Purpose, Ratio, fate, stream};
 use crate::world::World;
 use rsm::fsm::VirtualTime;
+use rsm::mix::Draws;
 use rsm::raft::consensus::{Consensus, Mode, Progress, Role};
 use rsm::raft::{LogId, NodeId, Term, Time};
 use std::collections::BTreeSet;
@@ -117,6 +118,22 @@ impl<'a> Phase<'a> {
     fn new(time: &'a VirtualTime, world: &'a mut World, go: Go<'a>, t_max: u64) -> Phase<'a> {
         Phase { time, world, go, t_max, core: BTreeSet::new(), behind: (0, None), is_one_stranded: false }
     }
+}
+
+/// How many of those who can be spared are left out, and what becomes of them: in half of the phases they babble, if they may.
+fn outside(draws: &mut Draws, most: u64, may_babble: bool, is_one_stranded: bool) -> (u64, Frozen) {
+    let some = 1 + draws.below(most);
+    if draws.chance(1, 2) && may_babble {
+        return (some, Frozen::Babbling);
+    }
+    let mode = match draws.below(4) {
+        0 => Frozen::Down,
+        1 => Frozen::Cut,
+        _ if is_one_stranded => Frozen::Cut, // nobody else is to tell the others
+        _ => Frozen::Stuck,
+    };
+    let is_nobody = !is_one_stranded && draws.chance(1, 2);
+    (if is_nobody { 0 } else { some }, mode)
 }
 
 impl Phase<'_> {
@@ -310,20 +327,12 @@ impl Phase<'_> {
         let mut draws = stream(self.world.seed, Purpose::Calm, 1);
         let is_born = |&id: &usize| self.world.nodes[id].look(|core, _| core.is_born()) == Some(true);
         let (all, needed) = (self.world.nodes.len(), self.world.nodes.len() / 2 + 1);
-        if !sound.iter().all(is_born) || sound.len() <= needed || draws.chance(1, 8) {
+        if !sound.iter().all(is_born) || sound.len() <= needed {
             return;
         }
-        let most = (sound.len() - needed) as u64;
-        let spared = if self.is_one_stranded { 1 + draws.below(most) } else { draws.below(most + 1) } as usize;
         let may_babble = self.world.swarm.pre_vote && self.world.swarm.check_quorum;
-        let mode = match draws.below(7) {
-            0 => Frozen::Down,
-            1 => Frozen::Cut,
-            _ if self.is_one_stranded => Frozen::Cut, // nobody else is to tell the others
-            2..=3 => Frozen::Stuck,
-            _ if may_babble => Frozen::Babbling,
-            _ => Frozen::Cut,
-        };
+        let most = (sound.len() - needed) as u64;
+        let (spared, mode) = outside(&mut draws, most, may_babble, self.is_one_stranded);
         let leader = self.world.leader().filter(|_| draws.chance(3, 4));
         for nth in 0..spared {
             let drawn = draws.below(self.core.len() as u64) as usize;

@@ -42,6 +42,28 @@ fn who_can_never_be_born_is_asked_for_nothing() {
     assert_eq!(core(3_000 * MS), BTreeSet::from([0, 1]));
 }
 
+#[test]
+fn in_half_of_the_phases_who_is_outside_the_core_babbles_where_that_is_allowed() {
+    let seeds = 0..2_000;
+    let drawn = |may_babble, is_one_stranded| {
+        let of = |seed| outside(&mut stream(seed, Purpose::Calm, 1), 3, may_babble, is_one_stranded);
+        seeds.clone().map(of).collect::<Vec<_>>()
+    };
+    let times = |all: &[(u64, Frozen)], is: Frozen| all.iter().filter(|&&(some, mode)| 0 < some && mode == is).count();
+    let modes = [Frozen::Babbling, Frozen::Down, Frozen::Cut, Frozen::Stuck];
+    let all = drawn(true, false);
+    let [babbling, others @ ..] = modes.map(|mode| times(&all, mode));
+    assert!((900..1_100).contains(&babbling) && others.iter().all(|&times| 80 < times), "{babbling}, {others:?}");
+    assert_eq!(all.iter().map(|(some, _)| *some).collect::<BTreeSet<_>>(), BTreeSet::from([0, 1, 2, 3]));
+    let silent = drawn(false, false);
+    let [babbling, others @ ..] = modes.map(|mode| times(&silent, mode));
+    assert!(babbling == 0 && others.iter().all(|&times| 180 < times), "{babbling}, {others:?}");
+    // Who is left out then is one who would have told the others.
+    let stranded = drawn(false, true);
+    let [babbling, down, cut, stuck] = modes.map(|mode| times(&stranded, mode));
+    assert!(babbling + stuck == 0 && down + cut == seeds.count(), "{babbling}, {down}, {cut}, {stuck}");
+}
+
 /// Whether one leads throughout, and whether a rule is broken: three nodes lose so much, or their leader is cut off.
 fn quiet(loss: Ratio, is_cut: bool) -> (bool, bool) {
     let mut swarm = swarm(3);
