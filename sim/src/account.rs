@@ -8,7 +8,7 @@ use crate::script::Outcomes;
 use crate::world::World;
 use rsm::raft::{Index, Term};
 
-/// After so many turns all is looked at that a peer keeps.
+/// After so many turns it is looked at what has been turned away.
 pub(crate) const LOOK: u64 = 64;
 /// More entries no turn takes in, if a liar's packet says so.
 const ENTRIES_A_TURN: u64 = 64;
@@ -60,27 +60,32 @@ impl World {
         }
     }
 
-    /// R20, after a turn of its replica: the inbox each time, what takes longer to see every so often.
-    pub(crate) fn keeps(&self, node: &Node) {
-        let Some(process) = &node.process else { return };
-        let inbox = process.peer.replica().depth();
-        if !self.turns.is_multiple_of(LOOK) {
-            let (kept, most) = (Kept { inbox, ..Kept::default() }, Kept::most_in_inbox(&self.swarm));
-            if most < inbox {
-                self.check.lock().keeps(node.id, kept, Kept { inbox: most, ..Kept::default() });
-            }
-            return;
+    /// R20, after a turn of a replica, which has come to this term, whose log ends there, as its last mark does. What a peer
+    /// may keep is worked out where it keeps more than it might have when that was done last.
+    pub(crate) fn keeps(&mut self, id: usize, (term, last, mark): (Term, Index, Index)) {
+        let is_full = self.now <= self.nodes[id].full_until;
+        let Some(process) = &self.nodes[id].process else { return };
+        let (inbox, (applied, tickets, sessions)) = (process.peer.replica().depth(), process.peer.keeps());
+        let lag = self.at_most(behind(last, mark, applied, is_full));
+        let (term, applied) = (Term(self.at_most(term.0)), Index(self.at_most(applied.0)));
+        let node = &mut self.nodes[id];
+        node.lag = node.lag.max(lag);
+        let kept = Kept { inbox, tickets, sessions, disk: node.disk.used() };
+        if !kept.is_within(&node.most) {
+            node.most = Kept::most(&self.swarm, node.life, term, applied, node.lag);
+            self.check.lock().keeps(id, kept, node.most);
         }
-        let mut check = self.check.lock();
-        let status = process.peer.status();
-        let (tickets, sessions, disk) = (status.tickets, status.sessions, node.disk.used());
-        let places = node.look(|core, _| (core.log().last().index, core.log().snapshot().index));
-        let (last, mark) = places.unwrap_or_default();
-        let behind = behind(last, mark, status.applied, self.now <= node.full_until);
-        let (term, applied) = (Term(self.at_most(status.term.0)), Index(self.at_most(status.applied.0)));
-        let lag = check.lags(node.id, self.at_most(behind));
-        let most = Kept::most(&self.swarm, node.life, term, applied, lag);
-        check.keeps(node.id, Kept { inbox, tickets, sessions, disk }, most);
+    }
+
+    /// R20, where calls have been made: of those that are answered by the next turn, too, no more are open than may be.
+    pub(crate) fn keeps_tickets(&self, id: usize) {
+        let most = Kept::most_tickets(&self.swarm);
+        if let Some(process) = &self.nodes[id].process
+            && most < process.peer.keeps().1
+        {
+            let why = format!("{id} has {} tickets, and may have {most}", process.peer.keeps().1);
+            self.check.lock().break_rule("R20", why);
+        }
     }
 
     /// Of terms and places a liar names what it likes: of those that there were no more than so many.
@@ -144,18 +149,80 @@ mod tests {
     use crate::plan::{Families, Fault, MS, What, swarm};
     use rsm::fsm::VirtualTime;
     use rsm::raft::Time;
+    use rsm::raft::storage::Disk;
+    use std::sync::Arc;
 
-    /// What does not add up of a second of three nodes to which nothing happens, once this has been done to its books.
-    fn wrong(spoil: impl FnOnce(&mut World)) -> Option<String> {
+    /// A second of three nodes to which nothing happens.
+    fn quiet() -> (VirtualTime, World) {
         let mut swarm = swarm(3);
         (swarm.nodes, swarm.families) = (3, Families::default());
         let time = VirtualTime::new(3);
         let mut world = World::new(3, swarm, Vec::new(), &time);
         time.run_until(Time(1_000 * MS), &mut world);
+        (time, world)
+    }
+
+    /// What does not add up of it, once this has been done to its books.
+    fn wrong(spoil: impl FnOnce(&mut World)) -> Option<String> {
+        let mut world = quiet().1;
         spoil(&mut world);
         world.account();
         let check = world.check.lock();
         check.broken().map(cause).filter(|(rule, _)| rule == "R20").map(|(_, words)| words)
+    }
+
+    #[test]
+    fn r20_what_a_peer_keeps_is_looked_at_in_each_turn_of_its_replica() {
+        let seen = |spoil: fn(&mut World)| {
+            let (time, mut world) = quiet();
+            spoil(&mut world);
+            while time.step(&mut world).map(|record| record.cell) != world.nodes[0].cell() {}
+            let check = world.check.lock();
+            check.broken().map(|broken| (broken.rule, broken.what.clone()))
+        };
+        assert_eq!(seen(|_| ()), None);
+        let found =
+            |spoil| assert!(seen(spoil).is_some_and(|(rule, what)| rule == "R20" && what.starts_with("0 keeps")));
+        found(|world| {
+            let disk = &world.nodes[0].disk;
+            disk.zero_at(&disk.open("another", true).expect("it has room"), 64 << 20, 0).expect("it has room");
+        });
+        found(|world| {
+            Arc::make_mut(&mut world.swarm).sessions_max = 1;
+            world.nodes[0].most = Kept::default();
+        });
+        found(|world| {
+            Arc::make_mut(&mut world.swarm).tickets = 0;
+            world.nodes[0].most = Kept::default();
+            opens(world);
+        });
+    }
+
+    /// Three sessions are asked for at node 0.
+    fn opens(world: &World) {
+        let process = world.nodes[0].process.as_ref().expect("it runs");
+        (0..3).for_each(|_| process.peer.open_then(|_| ()));
+    }
+
+    #[test]
+    fn r20_more_tickets_than_there_may_be_as_they_are_opened() {
+        let mut world = quiet().1;
+        let broken = |world: &World| world.check.lock().broken().map(|broken| broken.rule);
+        opens(&world);
+        world.keeps_tickets(0);
+        assert_eq!(broken(&world), None);
+        Arc::make_mut(&mut world.swarm).tickets = 0;
+        world.keeps_tickets(0);
+        assert_eq!(broken(&world), Some("R20"));
+    }
+
+    #[test]
+    fn what_was_not_applied_in_one_life_lies_in_the_next() {
+        let (time, mut world) = quiet();
+        world.nodes[0].lag = 1_000_000;
+        assert!(world.apply(What::Crash { node: 0, down: MS }));
+        time.run_until(Time(1_500 * MS), &mut world);
+        assert_eq!((world.nodes[0].lag, world.nodes[0].life), (1_000_000, 2));
     }
 
     #[test]

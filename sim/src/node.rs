@@ -1,6 +1,6 @@
 //! One member of the cluster: a process that comes and goes, on a disk that stays.
 
-use crate::check::{Check, Looker, State};
+use crate::check::{Check, Kept, Looker, State};
 use crate::lists::Lists;
 use crate::plan::{OPERATIONS, Swarm};
 use crate::shared::{Gathered, Shared};
@@ -94,6 +94,11 @@ pub struct Node {
     pub stands_still: u64,
     /// How many flushes this life has asked for.
     pub flushes: u64,
+    /// How far its state machine, or on a full disk its last snapshot, has ever been behind its log: what was not applied in
+    /// one life is still there in the next.
+    pub lag: u64,
+    /// The most that it might keep when that was last worked out. In one life it only rises.
+    pub most: Kept,
     /// How many packets have reached this life that it must refuse.
     pub strays: u64,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
@@ -154,6 +159,8 @@ impl Node {
             slow: None,
             stands_still: 0,
             flushes,
+            lag: 0,
+            most: Kept::default(),
             strays,
             fuse,
             charges: Charges::default(),
@@ -181,6 +188,7 @@ impl Node {
     /// Why the peer does not start.
     pub fn start(&mut self) -> Result<(), SpawnError> {
         (self.life, self.flushes, self.strays) = (self.life + 1, 0, 0);
+        self.most = Kept::default();
         (self.failures_before, self.unread_before) = (self.failed(), self.disk.unread());
         let Common { seed, swarm, check, sent } = self.common.clone();
         let (id, node) = (self.id, NodeId(self.id as u64));

@@ -232,6 +232,7 @@ impl World {
         let up = self.nodes.iter().filter(is_spoken_to).filter_map(|node| node.process.as_ref());
         let peers: Vec<_> = up.map(|process| &process.peer).collect();
         self.clients[client].act(&peers, &mut self.answers);
+        spend(Part::Checks, || self.clients[client].asked().for_each(|(node, ..)| self.keeps_tickets(node)));
         if let Some(record) = &mut self.record {
             record.asked(self.now, client, self.clients[client].has_asked());
         }
@@ -458,13 +459,14 @@ impl World {
             self.story = Some(trace::turn(self, cell));
             self.tell_story();
         }
-        let node = self.nodes.iter().find(|node| node.cell() == Some(cell));
-        if let Some(node) = node {
-            spend(Part::Checks, || self.keeps(node));
-        }
-        let seen =
-            node.and_then(|node| node.look(|core, _| [core.term().0, core.log().last().index.0, core.commit().0]));
-        seen.unwrap_or([0; 3])
+        let Some(id) = self.nodes.iter().position(|node| node.cell() == Some(cell)) else { return [0; 3] };
+        let seen = self.nodes[id].look(|core, _| {
+            let (last, mark) = (core.log().last().index, core.log().snapshot().index);
+            ([core.term().0, last.0, core.commit().0], (core.term(), last, mark))
+        });
+        let Some((seen, come_to)) = seen else { return [0; 3] };
+        spend(Part::Checks, || self.keeps(id, come_to));
+        seen
     }
 }
 

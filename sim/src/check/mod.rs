@@ -52,8 +52,6 @@ pub struct Check {
     /// The rules that are asked, if not all are.
     asked: Option<&'static [&'static str]>,
     led: Option<Term>,
-    /// How far the state machine of each node has been behind.
-    lags: BTreeMap<usize, u64>,
     /// What all that is committed comes to.
     reference: Reference,
     /// Of the states of peers that have ended, the one that has applied most.

@@ -325,6 +325,15 @@ impl<S: StateMachine> Peer<S> {
         self.shared.gauges.read_refused()[..Refused::Full as usize].iter().sum()
     }
 
+    /// Of its [`status`](Peer::status) what costs next to nothing, for a simulator that asks after each turn: up to where the
+    /// log is applied, how many tickets are open, and how many sessions.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn keeps(&self) -> (Index, usize, usize) {
+        let gauges = &self.shared.gauges;
+        (gauges.read_applied(), self.shared.flight.lock().len(), gauges.read_sessions())
+    }
+
     /// What happens to the peer from now on, as an iterator that waits. It ends with [`News::Exit`](crate::raft::consensus::News::Exit).
     #[must_use]
     pub fn news(&self) -> NewsReader {

@@ -55,6 +55,7 @@ impl State {
         self.rotten.in_cache = false;
         (self.fuse, self.struck, self.failure, self.starved) = (None, None, None, false);
         self.life += 1;
+        self.count_anew();
         self.collect();
         crash
     }

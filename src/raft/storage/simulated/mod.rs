@@ -84,6 +84,8 @@ struct State {
     life: u64,
     sectors: Sectors,
     capacity: u64,
+    /// What [`used`](SimulatedDisk::used) says: kept, since it is asked each step.
+    used: u64,
     operations: u64,
     fuse: Option<u64>,
     spares: Option<Spares>,
@@ -128,6 +130,7 @@ impl SimulatedDisk {
             life: 0,
             sectors: Sectors { bytes: 512, powersafe: true },
             capacity: u64::MAX,
+            used: 0,
             operations: 0,
             fuse: None,
             spares: None,
@@ -235,7 +238,7 @@ impl SimulatedDisk {
     /// How many bytes all files that have a name have together.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.state.lock().used()
+        self.state.lock().used
     }
 
     /// The process dies: its files are closed, what it wrote stays in the cache.
@@ -305,7 +308,7 @@ impl State {
         let inode = self.inodes_made;
         self.inodes_made += 1;
         self.inodes.insert(inode, Inode::new(inode));
-        self.names.insert(name.to_string(), inode);
+        self.name(name, Some(inode));
         self.pending_names.push(NameChange::Link { name: name.to_string(), inode });
         inode
     }
@@ -337,12 +340,12 @@ impl State {
         pieces: impl FnOnce(usize) -> P,
     ) -> io::Result<()> {
         let growth = (at + len as u64).saturating_sub(self.of(file)?.cache.len() as u64);
-        let room = if growth == 0 { 0 } else { self.capacity.saturating_sub(self.used()) };
+        let room = if growth == 0 { 0 } else { self.capacity.saturating_sub(self.used) };
         if room < growth {
             let fits = (len as u64 + room).saturating_sub(growth);
             let written = if self.draws.chance(1, 2) { self.draws.below(fits + 1) as usize } else { 0 };
-            if let Some(inode) = self.inodes.get_mut(&file.inode).filter(|_| written != 0) {
-                inode.write(pieces(written));
+            if written != 0 {
+                self.put(file, pieces(written));
             }
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -351,14 +354,40 @@ impl State {
             Fate::Fails => self.draws.below(len as u64 + 1) as usize,
             Fate::Done | Fate::Last => len,
         };
-        if let Some(inode) = self.inodes.get_mut(&file.inode) {
-            inode.write(pieces(written));
-        }
+        self.put(file, pieces(written));
         answer(&fate)
     }
 
-    fn used(&self) -> u64 {
-        self.names.values().filter_map(|inode| self.inodes.get(inode)).map(|inode| inode.cache.len() as u64).sum()
+    /// Writes these pieces of a file, which may grow by them.
+    fn put(&mut self, file: &SimulatedFile, pieces: impl Iterator<Item = Piece>) {
+        let before = self.bytes_of(*file.inode);
+        if let Some(inode) = self.inodes.get_mut(&file.inode) {
+            inode.write(pieces);
+        }
+        let growth = self.bytes_of(*file.inode) - before;
+        if growth != 0 {
+            self.used += growth * self.names.values().filter(|inode| **inode == *file.inode).count() as u64;
+        }
+    }
+
+    /// How many bytes a file has.
+    fn bytes_of(&self, inode: u64) -> u64 {
+        self.inodes.get(&inode).map_or(0, |inode| inode.cache.len() as u64)
+    }
+
+    /// This name leads there from now on, or nowhere.
+    fn name(&mut self, name: &str, inode: Option<u64>) {
+        let before = match inode {
+            Some(inode) => self.names.insert(name.to_string(), inode),
+            None => self.names.remove(name),
+        };
+        let bytes = |inode: Option<u64>| inode.map_or(0, |inode| self.bytes_of(inode));
+        self.used = self.used + bytes(inode) - bytes(before);
+    }
+
+    /// All names are other ones, or their files are.
+    fn count_anew(&mut self) {
+        self.used = self.names.values().map(|inode| self.bytes_of(*inode)).sum();
     }
 }
 
@@ -462,8 +491,8 @@ impl Disk for SimulatedDisk {
         let inode = state.names.get(from).copied().ok_or_else(|| not_found(from))?;
         let fate = state.begin(Operation::Rename, to)?;
         if !matches!(fate, Fate::Fails) {
-            state.names.remove(from);
-            state.names.insert(to.to_string(), inode);
+            state.name(from, None);
+            state.name(to, Some(inode));
             state.pending_names.push(NameChange::Rename { from: from.to_string(), to: to.to_string(), inode });
         }
         answer(&fate)
@@ -474,7 +503,7 @@ impl Disk for SimulatedDisk {
         let inode = state.names.get(name).copied().ok_or_else(|| not_found(name))?;
         let fate = state.begin(Operation::Remove, name)?;
         if !matches!(fate, Fate::Fails) {
-            state.names.remove(name);
+            state.name(name, None);
             state.pending_names.push(NameChange::Unlink { name: name.to_string(), inode });
         }
         answer(&fate)

@@ -68,7 +68,7 @@ impl SimulatedDisk {
     /// Makes a file vanish, durably, as if it had never been.
     pub fn forget(&self, name: &str) {
         let mut state = self.state.lock();
-        state.names.remove(name);
+        state.name(name, None);
         state.durable_names.remove(name);
     }
 

@@ -307,3 +307,43 @@ fn every_byte_that_was_written_is_durable_lost_or_pending() {
     assert!(!Ledger { lost: seen.lost + 1, ..seen }.balances(), "a byte that is lost twice is seen");
     assert!(300_000 < seen.lost && 1_200_000 < seen.durable, "{seen:?}");
 }
+
+#[test]
+fn what_is_used_is_what_all_files_that_have_a_name_hold() {
+    for seed in 0..60 {
+        let (disk, mut draws, mut held) = (SimulatedDisk::new(seed), Draws::new(seed), Vec::new());
+        disk.set_capacity(20_000);
+        for _ in 0..80 {
+            let mut name = || ["a", "b", "c", "d"][draws.below(4) as usize];
+            let (one, other) = (name(), name());
+            // What fails for want of room, of a file or of power is no less an operation.
+            match draws.below(10) {
+                0 => _ = disk.rename(one, other),
+                1 => _ = disk.remove(one),
+                2 => _ = disk.sync_dir(),
+                3 if draws.chance(1, 4) => disk.forget(one),
+                4 if draws.chance(1, 4) => {
+                    disk.set_fuse(draws.chance(1, 2).then_some(1));
+                    held.clear();
+                    disk.crash();
+                }
+                _ => {
+                    let file = disk.open(one, true).unwrap();
+                    let (len, at) = (draws.below(3_000) as usize, draws.below(4_000));
+                    _ = if draws.chance(1, 2) {
+                        disk.write_at(&file, &vec![1; len], at)
+                    } else {
+                        disk.zero_at(&file, len, at)
+                    };
+                    if draws.chance(1, 2) {
+                        _ = disk.sync(&file);
+                    }
+                    held.push(file);
+                }
+            }
+            let names = ["a", "b", "c", "d"].iter();
+            let all: usize = names.filter_map(|name| disk.content(name)).map(|content| content.len()).sum();
+            assert_eq!(disk.used(), all as u64, "seed {seed}");
+        }
+    }
+}
