@@ -22,8 +22,9 @@ use rsm::raft::peer::{Failure, Outcome, Peer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many lists there are.
-const LISTS: u64 = 4;
+/// So many clients share a list, as far as there are lists for all of them: a judge who knows no log weighs all orders of what
+/// is done at once to one.
+pub(crate) const SHARE: usize = 16;
 
 /// What a client is told.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +108,8 @@ pub struct Client {
     done: [Option<Done>; 2],
     /// What was said again, by its operation.
     said_again: BTreeMap<u64, Done>,
+    /// Those that it shares with others.
+    lists: Vec<Key>,
     /// What a swapper has seen last.
     last: (Key, u64),
     pub(crate) doing: Doing,
@@ -151,6 +154,12 @@ pub enum Next {
     },
 }
 
+/// The lists that this client uses: all, or, of more clients than may share one, each second of them, or third.
+fn lists(id: usize, swarm: &Swarm) -> Vec<Key> {
+    let crowds = swarm.clients.div_ceil(SHARE).clamp(1, swarm.lists);
+    (id / SHARE % crowds..swarm.lists).step_by(crowds).map(|list| list as Key).collect()
+}
+
 impl Client {
     /// A client whose choices come from `draws`, and its kind, one of the seed's, among them.
     #[must_use]
@@ -158,7 +167,8 @@ impl Client {
         let mut kinds = swarm.kinds.clone();
         kinds.retain(|kind| 0 < id || kind.is_busy());
         let kind = kinds[draws.below(kinds.len() as u64) as usize];
-        let (last, doing) = ((0, 0), Doing::Nothing);
+        let lists = lists(id, swarm);
+        let (last, doing) = ((lists[0], 0), Doing::Nothing);
         Client {
             id,
             draws,
@@ -169,6 +179,7 @@ impl Client {
             operation: 0,
             done: [None; 2],
             said_again: BTreeMap::new(),
+            lists,
             last,
             doing,
             is_due: true,
@@ -241,7 +252,7 @@ impl Client {
     fn begin(&mut self, answers: &mut Answers) {
         self.operation += 1;
         let has_session = self.session.is_some() || matches!(self.kind, Kind::Plain | Kind::Reader);
-        let key = self.draws.below(LISTS) as Key;
+        let key = self.lists[self.draws.below(self.lists.len() as u64) as usize];
         self.doing = match self.kind {
             Kind::Flooder => Doing::Opening,
             _ if !has_session => Doing::Opening,
@@ -447,5 +458,21 @@ mod tests {
         }
         assert!((0..200).all(|seed| kind(seed, 0).is_busy()));
         assert!((0..200).all(|seed| (0..4).all(|id| swarm(seed).kinds.contains(&kind(seed, id)))));
+    }
+
+    #[test]
+    fn at_most_sixteen_clients_share_a_list_and_no_list_is_nobodys() {
+        let drawn = (0..400).map(swarm).chain((1..=70).map(|clients| Swarm { clients, lists: 5, ..swarm(1) }));
+        for swarm in drawn {
+            let of = |id| lists(id, &swarm);
+            let users = |list: usize| (0..swarm.clients).filter(|&id| of(id).contains(&(list as Key))).count();
+            let users: Vec<usize> = (0..swarm.lists).map(users).collect();
+            let (clients, total) = (swarm.clients, swarm.lists);
+            assert!(users.iter().all(|users| (1..=SHARE).contains(users)), "{clients} of {total}: {users:?}");
+            // So few share all of them.
+            assert!(SHARE < clients || users.iter().all(|&users| users == clients), "{clients} of {total}: {users:?}");
+        }
+        // Where there are too few all the same, each has one.
+        assert!((0..1_000).all(|id| lists(id, &Swarm { clients: 1_000, lists: 4, ..swarm(1) }).len() == 1));
     }
 }

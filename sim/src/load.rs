@@ -8,7 +8,7 @@
 use crate::calm;
 use crate::client::KINDS;
 use crate::net::Weather;
-use crate::plan::{Families, INBOX, MS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES, plan, swarm};
+use crate::plan::{Families, INBOX, LISTS, MS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES, plan, swarm};
 use crate::run::Case;
 use crate::stream::Ratio;
 use rsm::time::Time;
@@ -30,7 +30,8 @@ impl Case {
         let loss = Ratio::new(1, 50);
         let (delay_min, delay_mean) = (MS / 2, 2 * MS);
         swarm.weather = Weather { loss, double: loss, ..Weather::fair(delay_min, delay_mean) };
-        (swarm.nodes, swarm.clients, swarm.rest, swarm.kinds) = (3, CLIENTS, REST, KINDS.to_vec());
+        (swarm.nodes, swarm.clients, swarm.lists) = (3, CLIENTS, LISTS);
+        (swarm.rest, swarm.kinds) = (REST, KINDS.to_vec());
         (swarm.heartbeat, swarm.election) = (Duration::from_millis(50), Duration::from_millis(300));
         (swarm.pre_vote, swarm.check_quorum, swarm.window) = (true, true, 64);
         (swarm.append_bytes, swarm.cache_bytes, swarm.piece_bytes) = (64 << 10, 1 << 20, 64 << 10);

@@ -97,7 +97,8 @@ fn crowds(case: &Case, recorded: &Recorded) -> Vec<(Scenario, bool)> {
     let mut crowd = recorded.scenario.clone();
     crowd.moments.retain(|(_, moment)| matches!(moment, Moment::Fault(_)));
     let swarm = crowd.swarm_mut();
-    (swarm.clients, swarm.kinds, swarm.rest) = (case.swarm.clients, case.swarm.kinds.clone(), case.swarm.rest);
+    (swarm.clients, swarm.lists) = (case.swarm.clients, case.swarm.lists);
+    (swarm.kinds, swarm.rest) = (case.swarm.kinds.clone(), case.swarm.rest);
     let mut fair = crowd.clone();
     fair_weather(&mut fair);
     vec![(fair, false), (crowd, false)]

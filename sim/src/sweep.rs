@@ -10,7 +10,7 @@
 use crate::calm;
 use crate::client::KINDS;
 use crate::net::Weather;
-use crate::plan::{Families, Fault, INBOX, MS, Shape, Swarm, TICKETS, What, swarm};
+use crate::plan::{Families, Fault, INBOX, LISTS, MS, Shape, Swarm, TICKETS, What, swarm};
 use crate::run::{Case, Report};
 use rsm::raft::Time;
 use rsm::raft::invariants::Violation;
@@ -40,6 +40,7 @@ pub fn life(node: usize, operation: u64, spares: Spares) -> Case {
     let swarm = Swarm {
         nodes: 3,
         clients: 4,
+        lists: LISTS,
         kinds: KINDS.to_vec(),
         rest: 5 * MS,
         election: Duration::from_millis(40),

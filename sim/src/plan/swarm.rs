@@ -7,7 +7,7 @@
 //! What is small is crossed within a simulated second, where a usual limit is never met.
 
 use super::MS;
-use crate::client::{KINDS, Kind};
+use crate::client::{KINDS, Kind, SHARE};
 use crate::net::Weather;
 use crate::stream::{Purpose, Ratio, log_uniform, stream};
 use rsm::mix::Draws;
@@ -34,6 +34,8 @@ pub struct Swarm {
     pub sessions_max: usize,
     /// How many clients, each with one operation at a time.
     pub clients: usize,
+    /// How many lists there are for them.
+    pub lists: usize,
     /// Of which kinds they are; each draws among these for itself.
     pub kinds: Vec<Kind>,
     /// How long a client rests between two operations, on average, in nanoseconds.
@@ -156,6 +158,7 @@ pub fn swarm(seed: u64) -> Swarm {
         // Without faults none is evicted: there are as many as clients and peers.
         sessions_max: 4 + draws.below(60) as usize + if is_control { 32 + nodes } else { 0 },
         clients: clients as usize,
+        lists: lists(seed, clients as usize),
         kinds: if is_control { kinds_in_peace() } else { kinds(seed, all) },
         rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(3),
         tickets,
@@ -192,6 +195,13 @@ pub fn lasts(seed: u64) -> Duration {
     let any = || log_uniform(draws.bits(), 5_000, 16 * 5_000 - 1);
     let lasts = std::iter::repeat_with(any).find(|&milliseconds| milliseconds <= 60_000);
     Duration::from_millis(lasts.expect("nine in ten are shorter"))
+}
+
+/// One, where all meet; a few; or many, where few do. But no more clients than may share one.
+fn lists(seed: u64, clients: usize) -> usize {
+    let mut draws = stream(seed, Purpose::Swarm, 10);
+    let many = log_uniform(draws.bits(), 16, 64) as usize;
+    [1, LISTS, many][draws.below(3) as usize].max(clients.div_ceil(SHARE))
 }
 
 /// Each kind of client with a chance of one half, and always one of those that each cluster has: a bug of one kind shows
@@ -264,6 +274,8 @@ fn pad(seed: u64) -> u16 {
     if draws.chance(1, 12) { log_uniform(draws.bits(), 256, 8 << 10) as u16 } else { 0 }
 }
 
+/// How many lists there are for clients unless a seed draws another number.
+pub(crate) const LISTS: usize = 4;
 /// How long a peer tries what it was asked for unless a seed draws another time.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 /// After so many bytes a snapshot is taken, unless a seed draws fewer: never.

@@ -3,8 +3,9 @@
 use super::parse::{T, Words};
 use super::{Exact, Head};
 use crate::client::{KINDS, Kind};
+use crate::lists::FATAL;
 use crate::net::Weather;
-use crate::plan::{Families, INBOX, MS, SNAPSHOT_BYTES, Swarm, TICKETS, TIMEOUT, WINDOW_BYTES};
+use crate::plan::{Families, INBOX, LISTS, MS, SNAPSHOT_BYTES, Swarm, TICKETS, TIMEOUT, WINDOW_BYTES};
 use crate::stream::Ratio;
 use std::fmt;
 use std::time::Duration;
@@ -25,6 +26,7 @@ fn quiet(nodes: usize) -> Swarm {
         segment_bytes: 128 << 10,
         sessions_max: 64,
         clients: 0,
+        lists: LISTS,
         kinds: KINDS.to_vec(),
         rest: MS,
         tickets: TICKETS,
@@ -54,7 +56,7 @@ fn quiet(nodes: usize) -> Swarm {
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 41] = [
+pub(crate) const OPTIONS: [&str; 42] = [
     "loss",
     "double",
     "replay",
@@ -94,6 +96,7 @@ pub(crate) const OPTIONS: [&str; 41] = [
     "liars",
     "tomorrow",
     "clients",
+    "lists",
     "kinds",
     "rest",
 ];
@@ -146,6 +149,7 @@ fn value(swarm: &Swarm, option: &str) -> String {
         "liars" => swarm.liars.to_string(),
         "tomorrow" => switch(swarm.tomorrow),
         "clients" => swarm.clients.to_string(),
+        "lists" => swarm.lists.to_string(),
         "kinds" => swarm.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(","),
         "rest" => Exact(swarm.rest).to_string(),
         _ => swarm.piece_bytes.to_string(),
@@ -196,6 +200,7 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
         "tomorrow" => swarm.tomorrow = switch(words)?,
         "sector" => swarm.sector = words.number()?.max(1),
         "clients" => swarm.clients = clients(words)?,
+        "lists" => swarm.lists = lists(words)?,
         "kinds" => swarm.kinds = kinds(words)?,
         "rest" => swarm.rest = rest(words)?,
         word => return Err(format!("`{word}` is no option of a cluster")),
@@ -216,6 +221,14 @@ fn clients(words: &mut Words<'_>) -> Result<usize, String> {
     match words.number()? {
         clients @ 0..=CLIENTS_MAX => Ok(clients as usize),
         clients => Err(format!("at most {CLIENTS_MAX} clients, not {clients}")),
+    }
+}
+
+/// The last name is that of the one that no state machine survives.
+fn lists(words: &mut Words<'_>) -> Result<usize, String> {
+    match words.number()? {
+        lists if (1..=u64::from(FATAL)).contains(&lists) => Ok(lists as usize),
+        lists => Err(format!("one list to {FATAL}, not {lists}")),
     }
 }
 
@@ -275,8 +288,8 @@ impl Head {
 
     /// The same, without what is drawn from the seed before the run: its clients act by lines alone.
     pub(super) fn of(seed: u64, swarm: &Swarm) -> Head {
-        let Swarm { clients, kinds, rest, families, pace, is_control, .. } = quiet(swarm.nodes);
-        let mut swarm = Swarm { clients, kinds, rest, families, pace, is_control, ..swarm.clone() };
+        let Swarm { clients, lists, kinds, rest, families, pace, is_control, .. } = quiet(swarm.nodes);
+        let mut swarm = Swarm { clients, lists, kinds, rest, families, pace, is_control, ..swarm.clone() };
         swarm.weather.spread = swarm.weather.spread.max(1);
         Head { seed, seeds: 1, swarm }
     }
@@ -292,7 +305,7 @@ impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (swarm, usual) = (&self.swarm, quiet(self.swarm.nodes));
         write!(f, "cluster {} seed {}", swarm.nodes, self.seed)?;
-        let is_of_all = |option: &&str| !["kinds", "rest"].contains(option);
+        let is_of_all = |option: &&str| !["lists", "kinds", "rest"].contains(option);
         let options = OPTIONS.into_iter().filter(|option| 0 < swarm.clients || is_of_all(option));
         let said = options.map(|option| (option, value(swarm, option)));
         let mut said = said.filter(|(option, said)| *said != value(&usual, option));

@@ -47,7 +47,8 @@
 //! | `open s at 0`, `propose b at 2 to 1 over a in s 3`, `read 1 at 2` | list 1, if `a` stands last there; also `pad 700`: so many bytes more; no state machine survives what is proposed `to 255` |
 //!
 //! Where what breaks a rule is the load of many, or how they answer to what they see, the head says `clients 30`: so many
-//! act of their own, each as the seed draws it among `kinds writer,plain`, with a `rest` of 5 ms between two operations.
+//! act of their own, each as the seed draws it among `kinds writer,plain`, with a `rest` of 5 ms between two operations; they
+//! share four lists unless it says `lists 1`.
 //!
 //! A line `# mutant: .. mark: ..` says [what the story proves](Guards).
 //!

@@ -1,6 +1,7 @@
 use super::*;
 use crate::plan::Families;
 use crate::run::{Case, Stop};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 fn failure(script: &str) -> Option<Failed> {
@@ -18,6 +19,8 @@ fn a_line_that_is_none_is_told_with_its_number() {
         ("cluster 3 clients 2 kinds reader", "line 1", "writer"),
         ("cluster 3 clients 2 kinds writer,baker", "line 1", "`baker`"),
         ("cluster 3 clients 2 rest 0.9ms", "line 1", "1ms"),
+        ("cluster 3 clients 2 lists 0", "line 1", "255"),
+        ("cluster 3 clients 2 lists 256", "line 1", "255"),
         ("cluster 3\ndance", "line 2", "`dance`"),
         ("cluster 3\ndrop next Vote form 1", "line 2", "`form`"),
         ("cluster 3\nheal all", "line 2", "too many"),
@@ -46,6 +49,24 @@ fn clients_of_their_own_are_as_many_as_the_head_says_and_of_these_kinds() {
     };
     assert_eq!(asks(script), [0, 1]);
     assert_eq!(asks("cluster 3 seed 1\nrun to 2000ms"), []);
+}
+
+#[test]
+fn clients_of_their_own_share_four_lists_or_as_many_as_the_head_says() {
+    let used = |option: &str| {
+        let script = format!("cluster 3 seed 1 clients 4{option} kinds writer rest 5ms\nrun to 2000ms");
+        let (mut used, scenario) = (BTreeSet::new(), Scenario::parse(&script).expect("it is a story"));
+        assert_eq!(scenario.to_string(), script);
+        let mut see = |line: &str| {
+            let to = line.split(" to list ").skip(1).filter_map(|rest| rest.split('"').next());
+            used.extend(to.map(|list| list.parse::<u8>().expect("a number")));
+        };
+        scenario.trace(&mut see).expect("it holds");
+        used
+    };
+    assert_eq!(used(" lists 1"), BTreeSet::from([0]));
+    assert_eq!(used(""), (0..4).collect());
+    assert_eq!(used(" lists 16"), (0..16).collect());
 }
 
 #[test]

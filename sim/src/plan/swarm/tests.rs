@@ -34,6 +34,7 @@ fn every_size_is_drawn_small_and_large() {
     of(|swarm| swarm.segment_bytes, 128 << 10, 256 << 10);
     of(|swarm| swarm.sessions_max as u64, 4, 60);
     of(|swarm| swarm.clients as u64, 1, 31);
+    of(|swarm| swarm.lists as u64, 1, 60);
     of(|swarm| swarm.rest / MS, 1, 200);
     of(|swarm| swarm.tickets as u64, 1, TICKETS as u64);
     of(|swarm| swarm.inbox as u64, 64, INBOX as u64);
@@ -73,6 +74,13 @@ fn a_seed_lasts_five_to_sixty_seconds_each_octave_as_often() {
     assert!(octaves[..3].iter().all(|times| (500..620).contains(times)), "{octaves:?}");
     let longest = octave(60_000..=60_000);
     assert!(longest < 5, "{longest} last for just as long as one may");
+}
+
+#[test]
+fn clients_share_one_list_or_a_few_or_sixteen_and_more() {
+    let [one, few, many] = [1..=2, 4..=4, 16..=64].map(|lists| count(|swarm| lists.contains(&swarm.lists)));
+    assert!(one + few + many == SEEDS && [one, few, many].iter().all(|times| (600..740).contains(times)));
+    assert_eq!(count(|swarm| swarm.lists == 2 && swarm.clients <= 16), 0);
 }
 
 #[test]
