@@ -22,9 +22,9 @@ pub use calms::Calms;
 
 use crate::net::Weather;
 use crate::node::Node;
-use crate::plan::{MS, Shape};
+use crate::plan::{MS, Shape, Swarm};
 use crate::script;
-use crate::stream::{Purpose, Ratio, fate, stream};
+use crate::stream::{Purpose, Ratio, stream};
 use crate::world::World;
 use rsm::fsm::VirtualTime;
 use rsm::mix::Draws;
@@ -33,18 +33,9 @@ use rsm::raft::{LogId, NodeId, Term, Time};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// One seed in so many ends with this phase.
-const SHARE: u64 = 4;
-
-/// Whether this seed does, whatever its sizes and options.
-#[must_use]
-pub(crate) fn is_last(seed: u64) -> bool {
-    fate(seed, Purpose::Calm, 0, 0).is_multiple_of(SHARE)
-}
-
-/// Whether this run does: all of those in which one can be stranded.
-pub(crate) fn ends(world: &World) -> bool {
-    (is_last(world.seed) || stranded::may_be(world)) && world.swarm.is_budgeted && world.swarm.liars == 0
+/// Whether a run may be asked to live: not where somebody lies, or any number of disks may rot.
+pub(crate) fn may_follow(swarm: &Swarm) -> bool {
+    swarm.is_budgeted && swarm.liars == 0
 }
 
 /// Six rounds of election may be in vain in few seeds; so many in none: of each, a third at most is split.
@@ -100,8 +91,12 @@ struct Phase<'a> {
     go: Go<'a>,
     t_max: u64,
     core: BTreeSet<usize>,
+    /// Since when there is nothing to wait for but a leader.
+    since: Time,
     /// What is to be caught up with, and when all of the core had.
     behind: (u64, Option<Time>),
+    /// By when they must have.
+    late: Time,
     /// One has stood in vain while its leader led on.
     is_one_stranded: bool,
 }
@@ -116,7 +111,8 @@ pub(crate) fn run(time: &VirtualTime, world: &mut World, go: Go<'_>) -> Option<C
 impl<'a> Phase<'a> {
     /// One whose core is still to be drawn.
     fn new(time: &'a VirtualTime, world: &'a mut World, go: Go<'a>, t_max: u64) -> Phase<'a> {
-        Phase { time, world, go, t_max, core: BTreeSet::new(), behind: (0, None), is_one_stranded: false }
+        let (since, late) = (time.now(), Time::MAX);
+        Phase { time, world, go, t_max, core: BTreeSet::new(), since, behind: (0, None), late, is_one_stranded: false }
     }
 }
 
@@ -145,7 +141,8 @@ impl Phase<'_> {
         }
         self.draw_core();
         if self.core.len() <= self.world.nodes.len() / 2 {
-            return None; // too few were ever born: nobody is asked for anything
+            self.world.sums.unasked += 1; // too few were ever born: nobody is asked for anything
+            return None;
         }
         let began = self.time.now();
         let committed = self.committed();
@@ -153,6 +150,8 @@ impl Phase<'_> {
         let lives: Vec<u64> = self.world.nodes.iter().map(|node| node.life).collect();
         let here = self.core.clone();
         self.be_born()?;
+        self.since = self.time.now();
+        self.late = Time(self.since.0 + self.hard() + CATCH_UP);
         self.be_led()?;
         let led = self.time.now().since(began);
         self.commit_beyond(committed)?;
@@ -172,18 +171,23 @@ impl Phase<'_> {
         Some(Calm { led: parts(led), fresh: parts(fresh), caught_up: parts(caught_up), allowed })
     }
 
+    /// What is left of so long, since all were born.
+    fn left(&self, within: u64) -> u64 {
+        (self.since.0 + within).saturating_sub(self.time.now().0)
+    }
+
     /// Within so long a leader is elected, and all that waits for one done.
     fn hard(&self) -> u64 {
         ROUNDS_MAX * self.t_max
     }
 
     fn be_led(&mut self) -> Option<()> {
-        self.until(self.hard(), "leader of their own that all know", |phase| phase.is_led())
+        self.until(self.left(self.hard()), "leader of their own that all know", |phase| phase.is_led())
     }
 
     fn commit_beyond(&mut self, committed: u64) -> Option<()> {
         self.propose(self.lead().map(|(_, leader)| leader.0 as usize));
-        self.until(self.hard(), "fresh commit", |phase| committed < phase.committed())
+        self.until(self.left(self.hard()), "fresh commit", |phase| committed < phase.committed())
     }
 
     /// Each client is answered, at its deadline at the latest, and repeats what was given up, which a healthy core answers. So
@@ -288,6 +292,10 @@ impl Phase<'_> {
         while !holds(self) {
             if self.behind.1.is_none() && self.has_caught_up() {
                 self.behind.1 = Some(self.time.now());
+            }
+            if self.behind.1.is_none() && self.late <= self.time.now() {
+                return self
+                    .broken(format!("not applied in time by all of {:?}: what was committed before", self.core));
             }
             if end <= self.time.now() {
                 let nodes = self.world.nodes.iter().map(told).collect::<Vec<_>>().join("; ");

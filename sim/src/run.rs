@@ -76,8 +76,10 @@ pub struct Case {
     pub swarm: Swarm,
     /// What goes wrong.
     pub plan: Vec<Fault>,
-    /// How long it lasts, in simulated time.
+    /// How long its faults last, in simulated time.
     pub lasts: Duration,
+    /// Whether the cluster is asked to live behind them, in a calm phase, where it may be: see [`calm`].
+    pub is_calmed: bool,
 }
 
 impl Case {
@@ -86,7 +88,7 @@ impl Case {
     pub fn new(seed: u64, lasts: Duration) -> Case {
         let swarm = swarm(seed);
         let plan = plan(seed, &swarm, Time::ZERO.after(lasts));
-        Case { seed, swarm, plan, lasts }
+        Case { seed, swarm, plan, lasts, is_calmed: true }
     }
 
     /// Leaves out what waits for marks: then it is the same in a build that counts none.
@@ -150,8 +152,10 @@ impl Case {
         world.film = film.as_deref_mut().map(std::mem::take);
         world.record = record.as_deref_mut().map(std::mem::take);
         let mut went = Went::default();
-        let panicked =
-            catch_unwind(AssertUnwindSafe(|| go(&time, &mut world, self.lasts, stop, each, &mut went))).err();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            go(&time, &mut world, (self.lasts, self.is_calmed), stop, each, &mut went)
+        }))
+        .err();
         if let Some(panic) = panicked {
             world.check.lock().break_rule("R23", format!("a panic: {}", panic_words(&*panic)));
         }
@@ -236,7 +240,7 @@ fn lied_to(time: &VirtualTime, world: &mut World) -> Option<rsm::fsm::virtual_ti
 fn go(
     time: &VirtualTime,
     world: &mut World,
-    lasts: Duration,
+    (lasts, is_calmed): (Duration, bool),
     stop: Stop,
     mut each: Option<Each<'_>>,
     Went { steps, calm, is_stopped }: &mut Went,
@@ -264,12 +268,12 @@ fn go(
         !*is_stopped
     };
     while time.now() < end && step(time, world) {}
-    let ends_calmly = calm::ends(world);
     let is_whole = end <= time.now();
     if is_whole {
         world.judge_control();
     }
-    *calm = if is_whole && ends_calmly { calm::run(time, world, &mut step) } else { None };
+    *calm =
+        if is_whole && is_calmed && calm::may_follow(&world.swarm) { calm::run(time, world, &mut step) } else { None };
     if !*is_stopped {
         world.end(time);
     }

@@ -74,6 +74,8 @@ sums! {
     too_large,
     /// Runs that ended with a calm phase.
     calm,
+    /// Runs in whose calm phase nobody was asked for anything: too few had ever been born.
+    unasked,
     /// Operations held against their place in the log.
     witnessed,
     /// Packets sent.
@@ -184,7 +186,7 @@ sums! {
     answered,
     /// Faults of the plan that changed something.
     struck,
-    /// Faults of the plan that were not to be: the budget was spent, another waited for the same, or all was to be calm.
+    /// Faults of the plan that were not to be: the budget was spent, this disk was lost already, or all was to be calm.
     withheld,
     /// Faults of the plan that changed nothing: the node was down, the link was cut already, nobody led.
     idle,

@@ -1,7 +1,7 @@
 //! Five hundred clusters, each in a seed, with everything that can go wrong; and what shows that the checks bite.
 
 use rsm::time::Time;
-use rsm_sim::plan::{Families, Fault, MS, What, lasts, plan};
+use rsm_sim::plan::{Families, Fault, MS, What, lasts, plan, swarm};
 use rsm_sim::run::{Case, Report, run};
 use rsm_sim::sums::Sums;
 use std::time::Duration;
@@ -29,6 +29,13 @@ fn five_hundred_seeds_break_no_rule_and_meet_every_kind_of_fault() {
     let mut sums = Sums::default();
     reports.iter().for_each(|report| sums += report.sums);
     eprintln!("{sums}");
+    let may_live = |report: &&Report| {
+        let swarm = swarm(report.seed);
+        swarm.is_budgeted && swarm.liars == 0
+    };
+    let asked = reports.iter().filter(may_live).count() as u64;
+    assert_eq!(sums.calm + sums.unasked, asked, "each that may be asked to live is: {sums}");
+    assert!(100 * sums.unasked <= asked, "{sums}");
     assert!(2_000 <= sums.elections, "{sums}");
     let mut commits: Vec<u64> = reports.iter().map(|report| report.sums.commits).collect();
     commits.sort_unstable();

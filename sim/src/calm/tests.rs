@@ -3,6 +3,7 @@ use crate::client::{Kind, Of};
 use crate::lists::Lists;
 use crate::mutants::cause;
 use crate::plan::{Families, INBOX, Swarm, TICKETS, What, swarm};
+use rsm::raft::invariants::Violation;
 use std::sync::Arc;
 
 #[test]
@@ -100,6 +101,11 @@ type Happens = fn(&mut Phase<'_>);
 /// The rule that is broken, and in which words, of three nodes to which nothing but this has happened, once this is asked of
 /// them.
 fn broken_rule(happens: Happens, ask: Ask) -> Option<(String, String)> {
+    violation(happens, ask).as_ref().map(cause)
+}
+
+/// The same, whole.
+fn violation(happens: Happens, ask: Ask) -> Option<Violation> {
     let mut swarm = swarm(3);
     (swarm.nodes, swarm.clients, swarm.families) = (3, 3, Families::default());
     (swarm.election, swarm.heartbeat) = (Duration::from_millis(40), Duration::from_millis(10));
@@ -113,7 +119,7 @@ fn broken_rule(happens: Happens, ask: Ask) -> Option<(String, String)> {
     happens(&mut phase);
     ask(&mut phase);
     let check = world.check.lock();
-    check.broken().map(cause)
+    check.broken().cloned()
 }
 
 /// The sentence of liveness that is broken so.
@@ -155,6 +161,20 @@ fn r17_r21_what_each_peer_is_asked_in_a_calm_phase() {
         [(hasty, |phase| phase.be_asked()), (hasty, propose), (tardy, |phase| phase.drain())];
     let rules = calls.map(|(happens, ask)| broken_rule(happens, ask).map(|(rule, _)| rule));
     assert_eq!(rules, [(); 3].map(|()| Some("R21".to_owned())));
+}
+
+/// What an election has taken is not there again for the first commit.
+#[test]
+fn the_time_for_a_leader_and_that_for_a_commit_are_one() {
+    let overdue: Happens = |phase| {
+        cut_all(phase);
+        wait(phase);
+        phase.since = Time(phase.time.now().0 - phase.hard());
+    };
+    for ask in [(|phase| phase.be_led()) as Ask, |phase| phase.commit_beyond(phase.committed())] {
+        let told = violation(overdue, ask).map(|violation| violation.what).unwrap_or_default();
+        assert!(told.contains("among {0, 1, 2} within 0 ms: "), "{told}");
+    }
 }
 
 fn nothing(_: &mut Phase<'_>) {}
@@ -256,7 +276,12 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     };
     // A call of a client that waits for the answer to another one alone.
     let owing: Happens = |phase| _ = phase.world.answers.opened(0);
-    let all: [(Happens, Ask, &str); 15] = [
+    // All is applied that is there: more was to be, by now.
+    let behind: Happens = |phase| {
+        be_still(phase);
+        (phase.behind.0, phase.late) = (u64::MAX, phase.time.now());
+    };
+    let all: [(Happens, Ask, &str); 16] = [
         (leaderless, led, "no leader of their own that all know among"),
         (strangers, led, "no leader of their own that all know among"),
         (unborn, born, "no birth of all among"),
@@ -269,6 +294,7 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
         // It is refused at once, and told so at once.
         (crowded, asked, "a read was given up where nobody was elected"),
         (cut_a_follower, equal, "no log among"),
+        (behind, commit, "not applied in time by all of"),
         (struck, quiet, "another leads where all was quiet"),
         (stormy, quiet, "were elected where all was quiet"),
         (nothing, quiet, "packets without end"),

@@ -88,7 +88,7 @@ fn case(seed: u64) -> Case {
     (swarm.families, swarm.clients) = (Families { crashes: true, pauses: true, ..Families::default() }, 4);
     let lasts = Duration::from_secs(3);
     let plan = crate::plan::plan(seed, &swarm, Time::ZERO.after(lasts));
-    Case { seed, swarm, plan, lasts }
+    Case { seed, swarm, plan, lasts, is_calmed: true }
 }
 
 #[test]
