@@ -23,6 +23,11 @@ pub(crate) fn worked() -> Duration {
     nanoseconds.map_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), Duration::from_nanos)
 }
 
+/// How fast so many simulated milliseconds were.
+pub(crate) fn speed(simulated_ms: u64, took: Duration) -> String {
+    format!("{} cluster-seconds a second", u128::from(simulated_ms) * 1_000 / took.as_micros().max(1))
+}
+
 /// The least that anything took in so many rounds: what others do on the machine only adds to it.
 const ROUNDS: usize = 5;
 

@@ -9,17 +9,18 @@ mod stories;
 
 use options::{HELP, Options};
 use rsm_sim::html::About;
-use rsm_sim::marks;
+use rsm_sim::marks::{self, Marks};
 use rsm_sim::minimize::{Minimized, Whole, minimize};
 use rsm_sim::mutants;
 use rsm_sim::run::{Report, Stop};
-use rsm_sim::scenario::{Failed, Scenario};
+use rsm_sim::scenario::{Failed, Scenario, Told};
+use rsm_sim::sums::Sums;
 use rsm_sim::sweep::sweep;
 use say::{heard, say};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 // Nothing of it is called by name: linked, it is the process's `malloc`, and so the system's allocator of std.
 #[cfg(all(rsm_marks, not(target_family = "wasm")))]
@@ -42,7 +43,9 @@ fn main() -> ExitCode {
         return bench::run();
     }
     if options.bench_seed {
-        return verdict(&bench::one(options.from.unwrap_or(0), options.compared()), "cargo sim --bench-seed");
+        let began = Instant::now();
+        let report = bench::one(options.from.unwrap_or(0), options.compared());
+        return verdict(&report, began.elapsed(), "cargo sim --bench-seed");
     }
     if options.mutants {
         return hunt::run(&options).unwrap_or_else(|why| wrong(&why.to_string()));
@@ -110,16 +113,18 @@ fn wrong(why: &str) -> ExitCode {
 fn one(options: &Options, seed: u64) -> io::Result<ExitCode> {
     let mark = options.stop_at.as_deref().map(numbered).transpose()?;
     let (whole, stop) = (options.case(seed), Stop { step: options.until, mark });
-    let case = if options.unaimed { whole.unaimed() } else { whole };
+    let (case, began) = (if options.unaimed { whole.unaimed() } else { whole }, Instant::now());
     if let Some(file) = &options.html {
         let again = replay(options, seed);
         let about =
             About { title: format!("Seed {seed}"), replay: again.clone(), script: case.to_string(), ..about(options) };
         let (report, page) = case.picture(stop, about);
+        let took = began.elapsed();
         write_page(file, &page)?;
-        return Ok(verdict(&report, &again));
+        return Ok(verdict(&report, took, &again));
     }
     let report = if options.trace { printed(|each| case.trace(stop, each))? } else { case.run_until(stop) };
+    let took = began.elapsed();
     say!("hash {:032x}", report.hash);
     if report.is_stopped {
         say!("stopped before its end: what must hold there was not asked");
@@ -127,7 +132,7 @@ fn one(options: &Options, seed: u64) -> io::Result<ExitCode> {
     if let Some(name) = options.stop_at.as_deref().filter(|name| report.marks.times(name) == 0) {
         eprintln!("cargo sim: {name} was never met");
     }
-    Ok(verdict(&report, &replay(options, seed)))
+    Ok(verdict(&report, took, &replay(options, seed)))
 }
 
 /// The number of a mark.
@@ -164,8 +169,8 @@ fn write_page(file: &str, page: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Says what came of a run.
-fn verdict(report: &Report, again: &str) -> ExitCode {
+/// Says what came of a run that took so long.
+fn verdict(report: &Report, took: Duration, again: &str) -> ExitCode {
     match &report.broken {
         Some(violation) => {
             say!("seed {} breaks {violation}", report.seed);
@@ -173,10 +178,15 @@ fn verdict(report: &Report, again: &str) -> ExitCode {
             ExitCode::FAILURE
         }
         None => {
-            say!("{}, {}", report.sums, report.marks.in_words());
+            sum_up(&report.sums, &report.marks, took);
             ExitCode::SUCCESS
         }
     }
+}
+
+/// The last line: what has happened, and how fast it was.
+fn sum_up(sums: &Sums, marks: &Marks, took: Duration) {
+    say!("{sums}, {}, {}", marks.in_words(), bench::speed(sums.simulated_ms, took));
 }
 
 /// For so long a seed is made small, of the time for which this thread has a processor: what others do costs it nothing.
@@ -253,7 +263,8 @@ fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
         (None, Some(seeds)) => return Ok(play_all(path, &scenario, seeds)),
         (None, None) => scenario,
     };
-    let told = match &options.html {
+    let began = Instant::now();
+    let Told { came, sums, marks } = match &options.html {
         Some(file) => {
             let again = format!("{} --scenario {path}{}", command(), with_mutant(options));
             let about = About { title: title(path, &text), replay: again, ..about(options) };
@@ -262,11 +273,12 @@ fn play(options: &Options, path: &str) -> io::Result<ExitCode> {
             told
         }
         None if options.trace => printed(|each| scenario.trace(each))?,
-        None => scenario.play(),
+        None => scenario.play_counted(),
     };
-    match told {
+    match came {
         Ok(()) => {
             say!("{path}: holds");
+            sum_up(&sums, &marks, began.elapsed());
             Ok(ExitCode::SUCCESS)
         }
         Err(failed) => {

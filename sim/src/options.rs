@@ -39,8 +39,8 @@ pub(crate) const HELP: &str = "cargo sim: a cluster in a seed
       --mutant M               of seeds, of one story (--scenario) and of the sweep: with this one in place; with --mutants: only
                                this one
 
-Traces and the last line go to stdout: the sum of what has happened and of the marks that were met (with many seeds, how fast,
-too), or what was broken and how to run it again.
+Traces and the last line go to stdout: the sum of what has happened, of the marks that were met, and how fast it was, or what was
+broken and how to run it again.
 A reader that closes stdout, as `head` does, misses what follows, and changes nothing else.
 Exit code 0: no rule was broken, each story does what it is for, each mutant was found.
           1: not so; or, with --floors, a mark is short of its floor, more than half of the faults of a kind had no effect, or more

@@ -326,7 +326,7 @@ impl World {
         of_each.max().unwrap_or_default().min(self.turns)
     }
 
-    fn sums(&self) -> Sums {
+    pub(crate) fn sums(&self) -> Sums {
         let (traffic, check, counts) = (self.net.traffic, self.check.lock(), self.answers.counts);
         // As [`OPERATIONS`](crate::plan::OPERATIONS) lists them.
         let [

@@ -3,7 +3,7 @@
 use crate::say::say;
 use rsm_sim::marks;
 use rsm_sim::mutants;
-use rsm_sim::scenario::{Failed, Guards, Scenario, number};
+use rsm_sim::scenario::{Failed, Guards, Scenario, Told, number};
 use std::fs;
 use std::io;
 use std::process::ExitCode;
@@ -67,8 +67,8 @@ fn proves(scenario: &Scenario, guards: &Guards) -> Result<String, String> {
     if mutants.is_empty() || marks.is_empty() {
         return Err("it names no mutant, or no mark: `# mutant: .. mark: ..`".to_owned());
     }
-    let (told, met) = scenario.play_counted();
-    told.map_err(|failed| format!("fails: {failed}"))?;
+    let Told { came, marks: met, .. } = scenario.play_counted();
+    came.map_err(|failed| format!("fails: {failed}"))?;
     if let Some(name) = marks.iter().find(|name| met.times(name) == 0) {
         return Err(format!("holds, and never meets {name}"));
     }

@@ -4,7 +4,7 @@ use rsm_sim::html::About;
 use rsm_sim::marks::{ARE_COUNTED, floors};
 use rsm_sim::mutants::SEEDS_MAX;
 use rsm_sim::mutants::expected::{self, Expected};
-use rsm_sim::scenario::{Guards, Scenario, number};
+use rsm_sim::scenario::{Guards, Scenario, Told, number};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -35,8 +35,8 @@ fn every_story_holds_meets_its_marks_and_has_at_most_twenty_lines() {
             std::io::stderr().write_all(words.as_bytes()).expect("stderr is there");
             continue;
         }
-        let (told, met) = scenario.play_counted();
-        failed.extend(told.err().map(|why| format!("{name}: {why}")));
+        let Told { came, marks: met, .. } = scenario.play_counted();
+        failed.extend(came.err().map(|why| format!("{name}: {why}")));
         let marks = Guards::of(text).marks.into_iter().filter(|mark| ARE_COUNTED && met.times(mark) == 0);
         failed.extend(marks.map(|mark| format!("{name} never meets {mark}")));
     }
@@ -172,9 +172,9 @@ fn the_story_of_the_committed_picture_holds() {
     let scenario = Scenario::parse(text).expect("it is a story");
     assert_eq!(scenario.play(), Ok(()));
     let (told, page) = scenario.picture(text, About { title: "a story".into(), ..About::default() });
-    assert_eq!(told, Ok(()), "a picture changes nothing");
+    assert_eq!(told.came, Ok(()), "a picture changes nothing");
     assert!(page.contains("[\"cut\",null,\"line ") && page.contains("\"broken\":null"));
     let untrue = format!("{text}\nexpect no leader");
     let (told, page) = Scenario::parse(&untrue).expect("it is a story").picture(&untrue, About::default());
-    assert!(told.is_err() && page.contains("\"broken\":[\"the story\",\"line "), "it says what does not hold");
+    assert!(told.came.is_err() && page.contains("\"broken\":[\"the story\",\"line "), "it says what does not hold");
 }

@@ -9,6 +9,7 @@
 mod file;
 mod progress;
 
+use crate::bench;
 use crate::options::Options;
 use crate::replay;
 use crate::say::say;
@@ -193,9 +194,7 @@ fn sum_up(
     if options.marks {
         say!("{marks}");
     }
-    let counted = marks.in_words();
-    let per_second = u128::from(simulated_ms) / took.as_millis().max(1);
-    say!("{sums}, {counted}, {per_second} cluster-seconds a second on {} threads", workers(options));
+    say!("{sums}, {}, {} on {} threads", marks.in_words(), bench::speed(simulated_ms, took), workers(options));
     short.iter().for_each(|line| say!("{line}"));
     short.is_empty() || !options.floors
 }

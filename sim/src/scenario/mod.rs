@@ -73,7 +73,7 @@ use crate::script::{Call, Proposal};
 pub use guards::{Guards, number};
 pub(crate) use head::OPTIONS;
 pub(crate) use moment::Words;
-pub use play::Failed;
+pub use play::{Failed, Told};
 pub(crate) use record::{Record, Recorded};
 use rsm::raft::storage::simulated::Spares;
 use std::fmt;

@@ -10,10 +10,11 @@ use crate::event::Event;
 use crate::html::{self, About, Film};
 use crate::lists::Key;
 use crate::marks::{self, Marks};
-use crate::plan::{Fault, Shape, What};
+use crate::plan::{Fault, MS, Shape, What};
 use crate::run::panic_words;
 use crate::script::{Call, Outcomes, Proposal};
 use crate::stream::{Purpose, stream};
+use crate::sums::Sums;
 use crate::trace;
 use crate::world::World;
 use rsm::fsm::VirtualTime;
@@ -55,11 +56,24 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
+/// What came of a story.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Whether it holds; if not, the first line that does not, or during which a rule was broken.
+    pub came: Result<(), Failed>,
+    /// What has happened.
+    pub sums: Sums,
+    /// The rare moments that it has met.
+    pub marks: Marks,
+}
+
 struct Play<'a> {
     time: VirtualTime,
     world: World,
     names: BTreeMap<String, usize>,
     each: &'a mut dyn FnMut(&str),
+    /// So many were taken.
+    steps: u64,
     /// What a line promises has not come true.
     is_untrue: bool,
 }
@@ -70,38 +84,40 @@ impl Scenario {
     /// # Errors
     /// The first line that does not hold with one of them, or during which a rule was broken.
     pub fn play(&self) -> Result<(), Failed> {
-        self.play_counted().0
+        self.play_counted().came
     }
 
-    /// Tells the story, with each of its seeds until it fails with one; what came of it, and the marks that it has met.
-    pub fn play_counted(&self) -> (Result<(), Failed>, Marks) {
-        let (&Head { seed, seeds, .. }, mut all) = (&self.head, Marks::default());
+    /// Tells the story, with each of its seeds until it fails with one.
+    #[must_use]
+    pub fn play_counted(&self) -> Told {
+        let &Head { seed, seeds, .. } = &self.head;
+        let mut all = Told { came: Ok(()), sums: Sums::default(), marks: Marks::default() };
         for seed in (0..seeds).map(|nth| seed.wrapping_add(nth)) {
-            let (told, met) = self.clone().with_seed(seed).tell(false, &mut |_| (), None);
-            all += &met;
-            if let Err(failed) = told {
+            let told = self.clone().with_seed(seed).tell(false, &mut |_| (), None);
+            all.sums += told.sums;
+            all.marks += &told.marks;
+            if let Err(failed) = told.came {
                 let why = if seeds == 1 { failed.why } else { format!("{} (with seed {seed})", failed.why) };
-                return (Err(Failed { why, ..failed }), all);
+                return Told { came: Err(Failed { why, ..failed }), ..all };
             }
         }
-        (Ok(()), all)
+        all
     }
 
     /// Tells the story with its first seed, and hands out a line for each of its steps.
-    ///
-    /// # Errors
-    /// As [`play`](Scenario::play).
-    pub fn trace(&self, mut each: impl FnMut(&str)) -> Result<(), Failed> {
-        self.tell(true, &mut each, None).0
+    #[must_use]
+    pub fn trace(&self, mut each: impl FnMut(&str)) -> Told {
+        self.tell(true, &mut each, None)
     }
 
     /// Tells the story, whose script is `text`, with its first seed, and draws a page that shows it.
-    pub fn picture(&self, text: &str, mut about: About) -> (Result<(), Failed>, String) {
+    #[must_use]
+    pub fn picture(&self, text: &str, mut about: About) -> (Told, String) {
         let (mut film, lines) = (Film::new(self.head.swarm.nodes), text.lines().collect::<Vec<_>>());
-        let (told, _) = self.tell(false, &mut |_| (), Some((&mut film, &lines)));
+        let told = self.tell(false, &mut |_| (), Some((&mut film, &lines)));
         about.seed = self.head.seed;
         about.script = text.trim_end().to_owned();
-        about.broken = told.as_ref().err().map(|failed| match &failed.broken {
+        about.broken = told.came.as_ref().err().map(|failed| match &failed.broken {
             Some(violation) => (violation.rule.to_owned(), violation.what.clone()),
             None => ("the story".to_owned(), failed.to_string()),
         });
@@ -109,12 +125,7 @@ impl Scenario {
         (told, page)
     }
 
-    fn tell(
-        &self,
-        traced: bool,
-        each: &mut dyn FnMut(&str),
-        mut film: Option<(&mut Film, &[&str])>,
-    ) -> (Result<(), Failed>, Marks) {
+    fn tell(&self, traced: bool, each: &mut dyn FnMut(&str), mut film: Option<(&mut Film, &[&str])>) -> Told {
         marks::reset();
         let Scenario { head: Head { seed, swarm, .. }, moments, steps } = self;
         let time = VirtualTime::new(stream(*seed, Purpose::Executor, 0).bits());
@@ -123,7 +134,7 @@ impl Scenario {
         world.will_call(calls);
         world.story = traced.then(String::new);
         world.film = film.as_mut().map(|(film, _)| std::mem::take(*film));
-        let mut play = Play { time, world, names: BTreeMap::new(), each, is_untrue: false };
+        let mut play = Play { time, world, names: BTreeMap::new(), each, steps: 0, is_untrue: false };
         let mut line = 0;
         let told = catch_unwind(AssertUnwindSafe(|| {
             for (at, verb) in steps {
@@ -141,14 +152,15 @@ impl Scenario {
             *film = shown;
         }
         let (broken, is_untrue) = (|| play.world.check.lock().broken().cloned(), play.is_untrue);
-        let told = told.map_or_else(
+        let came = told.map_or_else(
             |panic| {
                 let violation = Violation { rule: "R23", what: format!("a panic: {}", panic_words(&*panic)) };
                 Err(Failed { line, why: format!("breaks {violation}"), broken: Some(violation), is_untrue })
             },
             |told| told.map_err(|(line, why)| Failed { line, why, broken: broken(), is_untrue }),
         );
-        (told, play.world.marks.all())
+        let (steps, simulated_ms) = (play.steps, play.time.now().0 / MS);
+        Told { came, sums: Sums { seeds: 1, steps, simulated_ms, ..play.world.sums() }, marks: play.world.marks.all() }
     }
 }
 
@@ -253,6 +265,7 @@ impl Play<'_> {
     /// One step; false if there is none.
     fn step(&mut self) -> Result<bool, String> {
         let Some(record) = self.time.step(&mut self.world) else { return Ok(false) };
+        self.steps += 1;
         if let Some(story) = &self.world.story {
             (self.each)(&trace::line(&record, story));
         }
@@ -273,9 +286,10 @@ impl Play<'_> {
     }
 
     fn calm(&mut self) -> Result<(), String> {
-        let each = &mut self.each;
+        let (each, steps) = (&mut self.each, &mut self.steps);
         let mut step = |time: &VirtualTime, world: &mut World| {
             let record = if world.is_broken() { None } else { time.step(world) };
+            *steps += u64::from(record.is_some());
             if let (Some(record), Some(story)) = (&record, &world.story) {
                 each(&trace::line(record, story));
             }

@@ -42,7 +42,7 @@ fn clients_of_their_own_are_as_many_as_the_head_says_and_of_these_kinds() {
             let mut asked = (0..9).filter(|client| line.contains(&format!("{{\"client\":{client},")));
             asks.extend(asked.by_ref());
         };
-        scenario.trace(&mut see).expect("it holds");
+        scenario.trace(&mut see).came.expect("it holds");
         asks.sort_unstable();
         asks.dedup();
         asks
@@ -61,7 +61,7 @@ fn clients_of_their_own_share_four_lists_or_as_many_as_the_head_says() {
             let to = line.split(" to list ").skip(1).filter_map(|rest| rest.split('"').next());
             used.extend(to.map(|list| list.parse::<u8>().expect("a number")));
         };
-        scenario.trace(&mut see).expect("it holds");
+        scenario.trace(&mut see).came.expect("it holds");
         used
     };
     assert_eq!(used(" lists 1"), BTreeSet::from([0]));
@@ -213,7 +213,7 @@ fn a_seed_that_is_written_down_comes_to_the_same() {
         calls += scenario.moments.iter().filter(|(_, moment)| matches!(moment, Moment::Call(..))).count();
         let (mut seen, mut told) = (Vec::new(), Vec::new());
         let _ = case.trace(Stop::default(), |line| seen.extend(arrival(line)));
-        scenario.trace(|line| told.extend(arrival(line))).expect("it breaks no rule");
+        scenario.trace(|line| told.extend(arrival(line))).came.expect("it breaks no rule");
         seen.truncate(told.len());
         let differ = seen.iter().zip(&told).find(|(seen, told)| seen != told);
         assert!(differ.is_none() && seen.len() == told.len(), "seed {seed}: {differ:?}");
