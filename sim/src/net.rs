@@ -26,6 +26,8 @@ pub struct Weather {
     pub delay_mean: u64,
     /// How many are lost.
     pub loss: Ratio,
+    /// Some links lose none of that, others twice as many, or three times.
+    pub is_patchy: bool,
     /// How many come twice.
     pub double: Ratio,
     /// How many have a bit flipped, or some of up to 32 in a row.
@@ -201,9 +203,14 @@ impl Net {
         prolong(&mut self.link(from, to).cut_until, until)
     }
 
-    /// What is sent before `until` arrives no earlier than then, in a burst. Whether that is news.
+    /// What is sent before `until` arrives no earlier than then. Whether that is news.
     pub fn clog(&mut self, from: usize, to: usize, until: Time) -> bool {
         prolong(&mut self.link(from, to).clogged_until, until)
+    }
+
+    /// What was sent before arrives until then: where order is kept, what is sent from now on does so later.
+    pub(crate) fn nothing_before(&mut self, (from, to): (usize, usize), arrived: Time) {
+        prolong(&mut self.link(from, to).last_arrival, arrived);
     }
 
     /// All links are whole again, and from now on the weather is this.
@@ -347,7 +354,7 @@ impl Net {
         let of_link = fates(self.seed, Purpose::Link, name);
         let draw = |which: u64| nth_fate(of_link, number * 16 + which);
         let holds = |ratio: Ratio, which: u64| ratio != Ratio::default() && ratio.holds(draw(which));
-        let (lost, doubled) = (holds(weather.loss, 0), holds(weather.double, 1));
+        let (lost, doubled) = (holds(self.loss(of_link), 0), holds(weather.double, 1));
         let harm = if holds(weather.flip, 2) {
             Some(if draw(14).is_multiple_of(2) { Harm::Flip(draw(3)) } else { Harm::Burst(draw(3)) })
         } else {
@@ -431,6 +438,13 @@ impl Net {
         let (name, link) = (from * self.nodes + to, &self.links[from * self.nodes + to]);
         let bits = fate(self.seed, Purpose::Link, name as u64, (link.sent - 1) * 16 + 4);
         Time(now.max(link.clogged_until).0.saturating_add(self.delay(name as u64, bits, false)))
+    }
+
+    /// How many of a link's packets are lost.
+    fn loss(&self, of_link: u64) -> Ratio {
+        let Weather { loss, is_patchy, .. } = self.weather;
+        // The number of no packet.
+        if is_patchy { loss.times(nth_fate(of_link, u64::MAX - 1) % 4) } else { loss }
     }
 
     fn delay(&self, link: u64, bits: u64, is_late: bool) -> u64 {

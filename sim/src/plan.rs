@@ -22,6 +22,7 @@ use kinds::{
 use rsm::mix::Draws;
 use rsm::raft::storage::simulated::{Operation, Spares};
 use rsm::time::Time;
+use std::ops::Range;
 
 /// A millisecond, in nanoseconds.
 pub const MS: u64 = 1_000_000;
@@ -268,6 +269,9 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     faults
 }
 
+/// For so long links flap.
+const FLAPPING: Range<u64> = 1_000 * MS..30_000 * MS;
+
 /// Now and then the same links are cut again, and again.
 fn flap(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<Fault>) {
     let What::Cut { shape, .. } = what else { return };
@@ -276,7 +280,7 @@ fn flap(draws: &mut Draws, at: Time, until: Time, what: &What, faults: &mut Vec<
     }
     let mut spell = || log_uniform(draws.bits(), 20 * MS, 500 * MS);
     let (lasts, pause) = (spell(), spell());
-    let times = log_uniform(draws.bits(), 2, 16);
+    let times = log_uniform(draws.bits(), FLAPPING.start, FLAPPING.end).div_ceil(lasts + pause).max(2);
     let again = (1..times).map(|nth| Time(at.0 + nth * (lasts + pause))).take_while(|&at| at < until);
     faults.extend(again.map(|at| Fault { at, what: What::Cut { shape: shape.clone(), lasts } }));
 }

@@ -49,6 +49,16 @@ impl<E> Queue<E> {
         Some((at, event))
     }
 
+    /// Gives each that waits the time that `later` names for it, from the first to the last; that is its own or a later one.
+    pub fn put_off(&mut self, mut later: impl FnMut(Time, &mut E) -> Time) {
+        let mut all = std::mem::take(&mut self.heap).into_vec();
+        all.sort_unstable_by(|one, other| other.cmp(one));
+        for Reverse((at, _, _, slot)) in &mut all {
+            *at = later(*at, self.slab[*slot as usize].as_mut().expect("a queued slot holds its event"));
+        }
+        self.heap = all.into();
+    }
+
     /// All that wait, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &E> + '_ {
         self.slab.iter().flatten()
@@ -79,6 +89,22 @@ mod tests {
         }
         let order: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|(_, name)| name).collect();
         assert_eq!(order, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn what_is_put_off_comes_at_its_new_time() {
+        let mut queue = Queue::default();
+        for at in [3, 1, 2, 9] {
+            queue.push(Time(at), 0, at);
+        }
+        let mut seen = Vec::new();
+        queue.put_off(|at, event| {
+            seen.push(*event);
+            if *event == 2 { Time(5) } else { at }
+        });
+        assert_eq!(seen, [1, 2, 3, 9]);
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|(at, event)| (at.0, event)).collect();
+        assert_eq!(order, [(1, 1), (3, 3), (5, 2), (9, 9)]);
     }
 
     #[test]

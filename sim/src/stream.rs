@@ -88,6 +88,11 @@ impl Ratio {
         Ratio((u64::from(of) * u64::from(u32::MAX) / u64::from(among.max(1))) as u32)
     }
 
+    /// So many times as often.
+    pub(crate) fn times(self, times: u64) -> Ratio {
+        Ratio((u64::from(self.0) * times).min(u64::from(u32::MAX)) as u32)
+    }
+
     /// In so many of a thousand, if it was made so.
     pub(crate) fn of_1000(self) -> u32 {
         (u64::from(self.0) * 1_000).div_ceil(u64::from(u32::MAX)) as u32

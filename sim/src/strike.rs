@@ -97,8 +97,26 @@ impl World {
     fn clog(&mut self, from: usize, to: usize, lasts: u64) -> bool {
         let end = self.after(lasts);
         let clogged = from != to && self.net.clog(from, to, end);
-        self.sums.clogs += u64::from(clogged);
+        if clogged {
+            self.sums.clogs += 1;
+            self.hold_up((from, to), end);
+        }
         clogged
+    }
+
+    /// What is on its way on this link comes once it is free, in a burst, in its order.
+    fn hold_up(&mut self, link: (usize, usize), until: Time) {
+        let mut next = until;
+        self.queue.put_off(|at, event| match event {
+            Event::Arrive { from, to, copy, .. } if (*from, *to) == link && at < until => {
+                copy.at = next;
+                next = Time(next.0.saturating_add(1));
+                copy.at
+            }
+            _ => at,
+        });
+        self.last_arrival = self.last_arrival.max(next);
+        self.net.nothing_before(link, next);
     }
 
     /// Clients reach only these.

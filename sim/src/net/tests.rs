@@ -93,6 +93,20 @@ fn links_are_as_slow_as_their_own_factor_says() {
 }
 
 #[test]
+fn where_loss_is_patchy_each_link_loses_as_much_as_its_own_factor_says() {
+    let lost = |is_patchy: bool| {
+        let mut net = Net::new(9, 6, Weather { is_patchy, ..weather(10, 0) });
+        let mut of = |from: usize, to: usize| {
+            (0..1_000).filter(|&at| net.send(from, to, Time(at), LEN)[0].is_none()).count().div_ceil(50) / 2
+        };
+        let links = (0..6).flat_map(|from| (0..6).map(move |to| (from, to))).filter(|(from, to)| from != to);
+        links.map(|(from, to)| of(from, to)).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(lost(false), BTreeSet::from([1]));
+    assert_eq!(lost(true), BTreeSet::from([0, 1, 2, 3]));
+}
+
+#[test]
 fn a_replay_comes_long_after() {
     let replay = Ratio::new(1, 2);
     let (net, delivered) = arrivals(Weather { replay, ..weather(0, 50) }, 1_000);

@@ -163,7 +163,7 @@ pub fn swarm(seed: u64) -> Swarm {
         rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(3),
         tickets,
         inbox,
-        weather: weather(&mut draws, election, is_control, all),
+        weather: patchy(seed, all, weather(&mut draws, election, is_control, all)),
         disk_mean: disk_mean(seed, election, is_control, log_uniform(draws.bits(), MS / 50, disk_max)),
         powersafe: draws.chance(1, 2),
         sector: limits.sector,
@@ -288,6 +288,12 @@ pub(crate) const INBOX: usize = 16_384;
 pub(crate) const TICKETS: usize = 65_536;
 
 /// A network in which an election can succeed: its mean delay is a small part of the least timeout.
+/// Where packets are lost, not each link loses as many, in one seed of three.
+fn patchy(seed: u64, all: bool, weather: Weather) -> Weather {
+    let is_patchy = stream(seed, Purpose::Swarm, 11).chance(1, 3) || all;
+    Weather { is_patchy: is_patchy && weather.loss != Ratio::default(), ..weather }
+}
+
 fn weather(draws: &mut Draws, election: u64, is_control: bool, all: bool) -> Weather {
     if is_control {
         // No draw of a delay is a twentieth of it.

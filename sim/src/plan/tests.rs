@@ -55,6 +55,37 @@ fn a_cut_that_flaps_comes_again_with_pauses_between() {
 }
 
 #[test]
+fn links_flap_for_a_second_to_half_a_minute() {
+    let (mut draws, cut) = (Draws::new(5), What::Cut { shape: Shape::Ring, lasts: 0 });
+    let span = |_| {
+        let mut faults = Vec::new();
+        flap(&mut draws, Time::ZERO, Time::MAX, &cut, &mut faults);
+        Some(faults.last()?.at.0 / MS)
+    };
+    let spans: Vec<u64> = (0..2_000).filter_map(span).collect();
+    let (least, most) = (spans.iter().min(), spans.iter().max());
+    // From the first cut to the last: half a second less, for that cut and the pause behind it.
+    assert!(least.is_some_and(|least| (500..1_100).contains(least)), "{least:?}");
+    assert!(most.is_some_and(|most| (25_000..=30_000).contains(most)), "{most:?}");
+}
+
+#[test]
+fn a_disk_is_stuck_for_a_tenth_of_a_second_to_half_a_minute_or_for_ever() {
+    let (mut draws, swarm) = (Draws::new(5), swarm(5));
+    let mut lasts: Vec<u64> = (0..2_000)
+        .map(|_| match stuck(&mut draws, &swarm) {
+            What::Stuck { lasts, .. } => lasts,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    lasts.sort_unstable();
+    let ends = lasts.partition_point(|&lasts| lasts < FOR_EVER);
+    assert!((200..300).contains(&(2_000 - ends)), "{} last for ever", 2_000 - ends);
+    let (first, last) = (lasts[0], lasts[ends - 1]);
+    assert!((100 * MS..110 * MS).contains(&first) && (25_000 * MS..=30_000 * MS).contains(&last), "{first} {last}");
+}
+
+#[test]
 fn a_disk_that_cannot_keep_names_fails_in_the_next_starts_too_and_power_in_one_of_them() {
     let mut swarm = swarm(3);
     swarm.families = Families { broken: true, ..Families::default() };

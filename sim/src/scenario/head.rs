@@ -56,8 +56,9 @@ fn quiet(nodes: usize) -> Swarm {
 }
 
 /// The options of a cluster, by name.
-pub(crate) const OPTIONS: [&str; 42] = [
+pub(crate) const OPTIONS: [&str; 43] = [
     "loss",
+    "patchy",
     "double",
     "replay",
     "flip",
@@ -112,6 +113,7 @@ fn value(swarm: &Swarm, option: &str) -> String {
     let weather = &swarm.weather;
     match option {
         "loss" => weather.loss.of_1000().to_string(),
+        "patchy" => switch(weather.is_patchy),
         "double" => weather.double.of_1000().to_string(),
         "flip" => weather.flip.of_1000().to_string(),
         "late" => weather.late.of_1000().to_string(),
@@ -161,6 +163,7 @@ fn set(swarm: &mut Swarm, option: &str, words: &mut Words<'_>) -> Result<(), Str
     let weather = &mut swarm.weather;
     match option {
         "loss" => weather.loss = ratio(words)?,
+        "patchy" => weather.is_patchy = switch(words)?,
         "double" => weather.double = ratio(words)?,
         "flip" => weather.flip = ratio(words)?,
         "late" => weather.late = ratio(words)?,

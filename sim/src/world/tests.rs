@@ -25,6 +25,37 @@ fn a_client_acts_at_one_moment_at_a_time() {
     }
 }
 
+/// When what is on its way from the first node to the second arrives, in its order.
+fn arrivals(world: &World) -> Vec<(Time, u64)> {
+    let of = |event: &Event| match event {
+        Event::Arrive { from: 0, to: 1, copy, .. } => Some((copy.at, copy.number)),
+        _ => None,
+    };
+    let mut all: Vec<_> = world.queue.iter().filter_map(of).collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn what_is_on_its_way_as_a_link_is_clogged_comes_in_a_burst_behind_it() {
+    let (time, mut world) = quiet();
+    time.run_until(Time(3_000 * MS), &mut world);
+    while arrivals(&world).len() < 2 {
+        time.step(&mut world);
+    }
+    let (before, until) = (arrivals(&world), Time(world.now.0 + 500 * MS));
+    assert!(world.apply(What::Clog { from: 0, to: 1, lasts: 500 * MS }));
+    let behind = (0..).map(|nth| Time(until.0 + nth));
+    assert_eq!(
+        arrivals(&world),
+        behind.zip(before.iter().map(|(_, number)| *number)).take(before.len()).collect::<Vec<_>>()
+    );
+    let delivered = world.net.traffic.delivered;
+    time.run_until(until, &mut world);
+    let held = arrivals(&world).iter().filter(|(_, number)| before.iter().any(|(_, one)| one == number)).count();
+    assert!(held < before.len() && delivered < world.net.traffic.delivered, "{held} of {} are left", before.len());
+}
+
 fn quiet() -> (VirtualTime, World) {
     quiet_with(swarm(3).inbox)
 }

@@ -134,7 +134,11 @@ fn all_that_goes_wrong_goes_wrong_at_once_in_some_seeds_and_nothing_in_others() 
     let is_all = |swarm: &Swarm| {
         let (on, weather) = (swarm.families, &swarm.weather);
         let families = on.cuts && on.clogs && on.crashes && on.wipes && on.rot && on.aimed && on.slow;
-        families && weather.crowd_max.is_some() && weather.bandwidth.is_some() && 1 < weather.spread
+        families
+            && weather.crowd_max.is_some()
+            && weather.bandwidth.is_some()
+            && 1 < weather.spread
+            && weather.is_patchy == (weather.loss != Ratio::default())
     };
     let is_small = |swarm: &Swarm| {
         swarm.kinds == KINDS
