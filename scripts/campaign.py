@@ -1,6 +1,6 @@
 """Tells what all campaigns of the simulator have come to, as docs/verification.md quotes it.
 
-    python3 scripts/campaign.py             writes the two tables of *Campaigns* anew
+    python3 scripts/campaign.py             writes the tables and the marks of *Campaigns* anew
     python3 scripts/campaign.py --check     fails if they are not what the files of sim/campaigns say, or if
                                             the second's seeds meet a mark more rarely than sim/marks.txt asks for
 
@@ -11,6 +11,7 @@ A campaign goes on, and its sums grow, by
 
 import re
 import sys
+import textwrap
 from math import isqrt
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,9 @@ SECOND = ROOT / "sim" / "campaigns" / "second.txt"
 FLOORS = ROOT / "sim" / "marks.txt"
 SUMS = "| sum | first | second | together |\n"
 MARKS = "| mark | seeds that met it | of so many |\n"
+ALL_MARKS = "All of them, by how many seeds have met each:\n"
+# No line of the page is longer.
+WIDTH = 150
 # So many marks stand in the table, those that the fewest seeds have met.
 RAREST = 12
 # One seed of so many meets a mark of this floor, as sim/src/marks.rs has it.
@@ -52,8 +56,12 @@ def marks(path: Path) -> list[Mark]:
 
 
 def sums_table(first: Sums, second: Sums) -> str:
-    """What both have counted. The first was quoted in part."""
-    rows = (f"| {name} | {one:,} | {second[name]:,} | {one + second[name]:,} |\n" for name, one in first.items())
+    """What has been counted. The first was quoted in part."""
+    told = ((name, first.get(name), two) for name, two in second.items())
+    rows = (
+        f"| {name} | {'-' if one is None else f'{one:,}'} | {two:,} | {(one or 0) + two:,} |\n"
+        for name, one, two in told
+    )
     return f"{SUMS}|---|---|---|---|\n" + "".join(rows)
 
 
@@ -62,6 +70,16 @@ def marks_table(met: list[Mark]) -> str:
     rarest = sorted((mark for mark in met if mark.seeds), key=lambda mark: (mark.seeds / mark.of, mark.name))[:RAREST]
     rows = (f"| `{mark.name}` | {mark.seeds:,} | {mark.of:,} |\n" for mark in rarest)
     return f"{MARKS}|---|---|---|\n" + "".join(rows)
+
+
+def all_marks(met: list[Mark]) -> str:
+    """Each mark that was met, as lines of a page."""
+    lines = []
+    for of in sorted({mark.of for mark in met}, reverse=True):
+        alike = sorted((mark.seeds, mark.name) for mark in met if mark.seeds and mark.of == of)
+        words = ", ".join(f"{seeds:,} `{name}`" for seeds, name in alike)
+        lines.append(textwrap.fill(f"Of {of:,} seeds {words}.", WIDTH, break_on_hyphens=False) + "\n")
+    return ALL_MARKS + "".join(lines)
 
 
 def floors() -> dict[str, str]:
@@ -97,6 +115,7 @@ def main() -> int:
     page = PAGE.read_text()
     told = put(page, sums_table(sums(FIRST), sums(SECOND)))
     told = put(told, marks_table(marks(SECOND)))
+    told = put(told, all_marks(marks(SECOND)))
     if "--check" not in sys.argv[1:]:
         PAGE.write_text(told)
         return 0
