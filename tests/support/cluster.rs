@@ -239,6 +239,9 @@ impl Cluster {
             assert!(once == twice && said[0] == said[1], "R22: the same input, the same state and effects");
         }
         let (led, term) = (machine.role().is_leader(), machine.core().term());
+        if let Input::SnapshotReady { at, membership, .. } = &input {
+            self.watch.arrives(machine.core(), *at, membership);
+        }
         machine.step(input, now);
         self.elections += u64::from(machine.role().is_leader() && (!led || term != machine.core().term()));
         self.watch

@@ -72,6 +72,9 @@ impl Observer for Looker {
         if let Input::Snapshotted { at, .. } | Input::SnapshotReady { at, .. } = input {
             self.check.lock().holds(self.node, *at, &self.disk);
         }
+        if let Input::SnapshotReady { at, membership, .. } = input {
+            self.check.lock().arrives(core, *at, membership);
+        }
         if self.samples() {
             let mut copy = core.clone();
             let role = quietly(|| copy.next(role.clone(), input.clone(), now));

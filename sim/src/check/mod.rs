@@ -27,7 +27,7 @@ pub use wasted::Patience;
 
 use crate::marks::quietly;
 use bytes::Bytes;
-use rsm::raft::consensus::{Consensus, Effect, Message, News, Record, Role};
+use rsm::raft::consensus::{Consensus, Effect, Membership, Message, News, Record, Role};
 use rsm::raft::invariants::{Verdict, Violation, Watch, state};
 use rsm::raft::wire::{Body, Door, Head, Packet, Refused};
 use rsm::raft::{ClusterId, Identity, Incarnation, LogId, NodeId, Seq, Term};
@@ -171,6 +171,13 @@ impl Check {
         self.reference.follow(self.watch.ghost());
     }
 
+    /// A core is about to be told that this snapshot of its leader's is here.
+    fn arrives(&mut self, core: &Consensus, at: LogId, membership: &Membership) {
+        if self.asked.is_none() {
+            self.watch.arrives(core, at, membership);
+        }
+    }
+
     /// A log is given a record: the next of those that its core has said.
     pub fn given(&mut self, node: NodeId, record: &Record) {
         let is_state = |record: Option<&Record>| matches!(record, Some(Record::State { .. }));
@@ -306,7 +313,7 @@ fn opened(packet: Bytes, to: NodeId) -> Result<Packet, Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rsm::raft::consensus::{Machine, Membership, Options};
+    use rsm::raft::consensus::{Machine, Options};
     use rsm::raft::wire::Packer;
     use rsm::raft::{Recovered, Time};
 

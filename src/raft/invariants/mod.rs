@@ -14,6 +14,7 @@
 mod by_node;
 mod ghost;
 mod history;
+mod install;
 mod shadow;
 #[cfg(test)]
 mod tests;

@@ -117,13 +117,36 @@ impl Shadow {
                 cut
             }
             Record::Mark { at } => {
-                self.given_last = self.given_last.max(at.index);
-                None
+                let is_held = self.given_term_at(at.index) == Some(at.term);
+                let cut = (!is_held && at.index < self.given_last).then_some(at.index);
+                self.given_last = if is_held { self.given_last } else { at.index };
+                cut
             }
             Record::Bind { .. } | Record::Born | Record::State { .. } => None,
         };
         self.given.push_back((seq, record.clone()));
         cut
+    }
+
+    /// The term at a place, in the log as it was given.
+    fn given_term_at(&self, index: Index) -> Option<Term> {
+        if self.given_last < index {
+            return None;
+        }
+        for (_, record) in self.given.iter().rev() {
+            match record {
+                Record::Entries { after, entries } if *after < index => {
+                    return entries.get((index.0 - after.0 - 1) as usize).map(|entry| entry.term);
+                }
+                Record::Mark { at } if at.index == index => return Some(at.term),
+                Record::Entries { .. }
+                | Record::Mark { .. }
+                | Record::Bind { .. }
+                | Record::Born
+                | Record::State { .. } => {}
+            }
+        }
+        self.durable.term_at(index)
     }
 
     /// All up to `seq` is durable. `each` is shown every record, and the image with it.

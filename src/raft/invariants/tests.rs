@@ -2,6 +2,7 @@
 
 mod births;
 mod bounds;
+mod installs;
 mod members;
 
 use super::*;
@@ -423,23 +424,4 @@ fn r13_memberships_that_can_decide_apart() {
     let mut learning = voters(3);
     learning.members.get_mut(&NodeId(2)).unwrap().duty = Duty::Learner;
     breaks("R13", quorums_meet(&learning, &Membership::of_voters([(NodeId(2), "")])));
-}
-
-#[test]
-fn r19_a_snapshot_that_is_installed_without_its_log() {
-    let (first, watch) = watched();
-    let install = |at| watch.clone().flushed(first.core(), first.role(), &[Effect::Install { at }]);
-    breaks("R19", install(LogId::new(4, 2)));
-    breaks("R7", install(LogId::new(4, 3)));
-    let ((found, records), mut watch, at) = (recovered(2, 12), watch, LogId::new(4, 2));
-    let durable = records.iter().filter(|record| !matches!(record, Record::Entries { .. }));
-    durable.for_each(|record| watch.keeps(NodeId(2), record).unwrap());
-    let mut behind = machine(2, Recovered { terms: Vec::new(), last: LogId::ZERO, ..found });
-    watch.started(behind.core(), behind.role()).unwrap();
-    let (from, term, track, membership) = (NodeId(0), Term(4), Track(1), voters(3));
-    behind.step(Input::SnapshotReady { from, term, track, at, membership }, Time(0));
-    let mut effects = Vec::new();
-    behind.flush(Time(0), &mut effects);
-    assert!(effects.contains(&Effect::Install { at }), "{effects:?}");
-    watch.flushed(behind.core(), behind.role(), &effects).unwrap();
 }

@@ -1,6 +1,7 @@
 //! All rules over one cluster in one thread: told what happens, it says what must not have happened.
 
 use super::by_node::ByNode;
+use super::install::Arriving;
 use super::{
     Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, one_change, own_term,
     quorums_meet, state, state_at,
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 /// ```text
 ///   started     after `Machine::new`          crashed, wiped    what happens to a process and its directory
 ///   persisted   when a disk completes, before the core is told
+///   arrives     before the core is told of a snapshot
 ///   stepped     after each `next`: a leader may come and go within a turn
 ///   flushed     after each `flush`, before its effects are carried out
 /// ```
@@ -34,6 +36,8 @@ struct Peer {
     glance: Option<Glance>,
     /// The term in which it leads, and where the membership stands that its reign counts in, as both were noted last.
     reign: Option<(Term, Index)>,
+    /// The snapshot that it is about to be told of. Mostly there is none, and this is looked at after each step.
+    arriving: Option<Box<Arriving>>,
     /// What its state machine was given.
     applied: Index,
     incarnation: Incarnation,
@@ -97,7 +101,7 @@ impl Watch {
     /// A process is gone; its disk keeps what was durable, and perhaps more.
     pub fn crashed(&mut self, node: NodeId) {
         if let Some(peer) = self.peers.get_mut(node) {
-            (peer.glance, peer.reign) = (None, None);
+            (peer.glance, peer.reign, peer.arriving) = (None, None, None);
         }
     }
 
@@ -125,10 +129,15 @@ impl Watch {
         })
     }
 
+    /// A core is about to be told that this snapshot of its leader's is here.
+    pub fn arrives(&mut self, core: &Consensus, at: LogId, membership: &Membership) {
+        self.peers.of(core.me().node).arriving = Some(Box::new(Arriving::new(core.log(), at, membership)));
+    }
+
     /// A core has taken an input.
     ///
     /// # Errors
-    /// R1, R5, R7, R8, R9, R11, R12.
+    /// R1, R5, R7, R8, R9, R11, R12, R19.
     pub fn stepped(&mut self, core: &Consensus, role: &Role) -> Verdict {
         self.glances(core, Glance::of(core, role))
     }
@@ -138,6 +147,9 @@ impl Watch {
         let Watch { history, ghost, peers, memberships } = self;
         let term_at = |index| core.log().term_at(index);
         let peer = peers.of(after.node);
+        if let Some(arriving) = peer.arriving.take() {
+            arriving.has_come(core)?;
+        }
         let reign = after.leads.then(|| (after.term, core.log().membership_at()));
         // Noted once for each: what stands in the history already is held against it by whoever comes there later.
         if reign != peer.reign {
