@@ -312,7 +312,8 @@ impl World {
             bodies(&bytes, NodeId(to as u64)).for_each(|body| control.sent(&body));
         }
         // A node that has lost power in this turn has said nothing.
-        let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), bytes);
+        let disk = &self.nodes[from].disk;
+        let departs = |core: &Consensus, _: &Role| self.check.lock().departs(core, NodeId(to as u64), bytes, disk);
         let Some(mut bytes) = spend(Part::Checks, || self.nodes[from].look(departs)) else { return };
         self.may_be_wasted(from, to, &bytes);
         if from < self.swarm.liars {

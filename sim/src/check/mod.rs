@@ -9,6 +9,7 @@
 mod answers;
 mod bounds;
 mod control;
+mod departs;
 mod history;
 mod looker;
 mod reference;
@@ -27,7 +28,7 @@ pub use wasted::Patience;
 
 use crate::marks::quietly;
 use bytes::Bytes;
-use rsm::raft::consensus::{Consensus, Effect, Membership, Message, News, Record, Role};
+use rsm::raft::consensus::{Consensus, Effect, Membership, News, Record, Role};
 use rsm::raft::invariants::{Verdict, Violation, Watch, state};
 use rsm::raft::wire::{Body, Door, Head, Packet, Refused};
 use rsm::raft::{ClusterId, Identity, Incarnation, LogId, NodeId, Seq, Term};
@@ -35,9 +36,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wasted::Wasted;
-
-/// So many bytes are told of a packet that nobody can read: what its head takes at least.
-const FIRST: usize = 35;
 
 /// One for a cluster.
 #[derive(Debug, Default)]
@@ -58,6 +56,8 @@ pub struct Check {
     farthest: Option<State>,
     /// What the file of each snapshot says that it holds.
     snapshots: BTreeMap<LogId, (NodeId, FileSums)>,
+    /// How long the file of each snapshot is of which a piece was sent.
+    totals: BTreeMap<LogId, u64>,
     /// How many snapshots were of a place of which there was one before.
     pub alike: u64,
     /// How many session tables in snapshots were held against the reference's.
@@ -200,34 +200,6 @@ impl Check {
         }
     }
 
-    /// A packet leaves a node: what stands in its bytes can be read, and promises nothing that is not durable. It is given
-    /// back, unless there is no sense in it: a copy that shares it would cost two allocations.
-    pub fn departs(&mut self, core: &Consensus, to: NodeId, packet: Bytes) -> Bytes {
-        let (node, shadow) = (core.me().node, self.watch.shadow(core.me().node));
-        let keeps = |message: Message| {
-            let effect = Effect::Send { to, incarnation: None, message };
-            shadow.map_or(Ok(()), |shadow| shadow.promises(core, &effect))
-        };
-        let begins = packet.first_chunk::<FIRST>().copied();
-        let unread = |why| {
-            let what = format!("{node} sends {to} what nobody can read: {why:?}; it begins with {begins:02x?}");
-            Violation { rule: "R23", what }
-        };
-        let mut packet = match opened(packet, to) {
-            Ok(packet) => packet,
-            Err(why) => {
-                self.note(Err(unread(why)));
-                return Bytes::new();
-            }
-        };
-        let verdict = packet.by_ref().try_for_each(|body| match body.map_err(unread)? {
-            Body::Message(message) => keeps(message),
-            _ => Ok(()),
-        });
-        self.note(verdict);
-        packet.into_bytes()
-    }
-
     /// R18: a peer has ended in this state, which is compared with the one that has applied most.
     pub fn ends(&mut self, state: State) {
         if let Some(farthest) = self.farthest.take() {
@@ -314,7 +286,6 @@ fn opened(packet: Bytes, to: NodeId) -> Result<Packet, Refused> {
 mod tests {
     use super::*;
     use rsm::raft::consensus::{Machine, Options};
-    use rsm::raft::wire::Packer;
     use rsm::raft::{Recovered, Time};
 
     /// What a check says of a node of three once this has happened.
@@ -344,33 +315,5 @@ mod tests {
             check.persisted(core, Seq(1));
         };
         assert_eq!(told(kept_back), Some("R3"));
-    }
-
-    #[test]
-    fn r14_r3_what_a_packet_promises_is_read_from_its_bytes() {
-        let departs = |message: Message| {
-            told(|check, core, _| {
-                let head = Head { cluster: ClusterId(5), from: core.me(), to: NodeId(1), to_life: None };
-                let mut packer = Packer::default();
-                packer.begin(&head);
-                packer.put(&Body::from(message));
-                let sealed = Bytes::copy_from_slice(packer.seal());
-                assert_eq!(check.departs(core, NodeId(1), sealed.clone()), sealed, "it goes on as it was");
-            })
-        };
-        assert_eq!(departs(Message::Hello), None);
-        assert_eq!(departs(Message::PreVote { asked: Term(1), last: LogId::ZERO }), Some("R14"), "of a newborn");
-        assert_eq!(departs(Message::Attest { bound: Incarnation(7) }), Some("R3"), "nothing is bound");
-    }
-
-    #[test]
-    fn a_packet_that_nobody_can_read_is_found_as_it_leaves() {
-        let spoiled = Bytes::from_static(b"no packet of ours, though as long as one would be");
-        let departs = |check: &mut Check, core: &Consensus, _: &Role| {
-            _ = check.departs(core, NodeId(1), spoiled);
-            let words = check.broken().map(|violation| violation.what.clone()).unwrap_or_default();
-            assert!(words.contains("6e, 6f, 20, 70"), "its first bytes are told: {words}");
-        };
-        assert_eq!(told(departs), Some("R23"));
     }
 }

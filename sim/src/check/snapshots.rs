@@ -22,7 +22,7 @@ pub(super) struct FileSums {
 }
 
 /// What the file of the snapshot of this place is called.
-fn name(at: LogId) -> String {
+pub(super) fn name(at: LogId) -> String {
     format!("snap-{:016x}-{:016x}", at.index.0, at.term.0)
 }
 

@@ -146,6 +146,26 @@ pub fn own_term(before: &Glance, after: &Glance, term_at: impl Fn(Index) -> Opti
     holds("R9", own, || format!("the leader of {} commits {} of {:?}", after.term, after.commit, term_at(after.commit)))
 }
 
+/// R3, a leader's part: it counts its own copy once that is durable. `holds_it`: whether its disk holds all up to the new
+/// commit; `matched`: how far it knows the others to.
+///
+/// # Errors
+/// What it commits too early.
+pub fn own_copy(
+    (before, after): (&Glance, &Glance),
+    membership: &Membership,
+    holds_it: impl Fn() -> bool,
+    matched: impl Fn(NodeId) -> Index,
+) -> Verdict {
+    let moved = before.leads && after.leads && before.term == after.term && before.commit < after.commit;
+    let others = || decides(membership, |id| id != after.node && after.commit <= matched(id));
+    let counts = !moved || holds_it() || others();
+    let (node, commit) = (after.node, after.commit);
+    holds("R3", counts, || {
+        format!("the leader {node} commits {commit}, held by neither its disk nor enough of the others")
+    })
+}
+
 /// R12, a leader's part: what is matched lies in the log, what comes next behind it, and windows are kept.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use super::history::digest;
 use super::{Verdict, holds};
 use crate::raft::consensus::birth::attesters;
-use crate::raft::consensus::{Consensus, Effect, Message, Outcome, Record};
+use crate::raft::consensus::{Consensus, Effect, Log, Message, Outcome, Record};
 use crate::raft::{Incarnation, Index, LogId, NodeId, Seq, Term};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -191,6 +191,14 @@ impl Shadow {
         holds("R11", false, || format!("came back as {:?}, {:?}; durable was {durable:?}", core.term(), core.log()))
     }
 
+    /// Whether this log is durable up to there.
+    pub(super) fn holds_up_to(&self, log: &Log, index: Index) -> bool {
+        // What a snapshot covers is committed, and no more in the log to compare with.
+        let covered = index <= log.base().index;
+        let same = |term| covered || log.term_at(index) == Some(term);
+        index <= self.durable.mark.index || self.durable.term_at(index).is_some_and(same)
+    }
+
     /// R3: what leaves a peer promises nothing that is not durable.
     ///
     /// # Errors
@@ -204,12 +212,7 @@ impl Shadow {
         if let Some(term) = message.term() {
             says("R3", durable.term == term && durable.born)?;
         }
-        let holds_up_to = |index: Index| {
-            // What a snapshot covers is committed, and no more in the log to compare with.
-            let covered = index <= core.log().base().index;
-            let same = |term| covered || core.log().term_at(index) == Some(term);
-            index <= durable.mark.index || durable.term_at(index).is_some_and(same)
-        };
+        let holds_up_to = |index: Index| self.holds_up_to(core.log(), index);
         match message {
             Message::Vote { .. } => says("R3", durable.vote == Some(core.me().node)),
             Message::VoteReply { granted: true, .. } => says("R3", durable.vote == Some(*to)),

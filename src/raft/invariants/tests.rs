@@ -3,6 +3,7 @@
 mod births;
 mod bounds;
 mod installs;
+mod leaders;
 mod members;
 
 use super::*;

@@ -3,7 +3,7 @@
 use super::by_node::ByNode;
 use super::install::Arriving;
 use super::{
-    Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, one_change, own_term,
+    Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, one_change, own_copy, own_term,
     quorums_meet, state, state_at,
 };
 use crate::raft::consensus::birth::attesters_of;
@@ -137,13 +137,13 @@ impl Watch {
     /// A core has taken an input.
     ///
     /// # Errors
-    /// R1, R5, R7, R8, R9, R11, R12, R19.
+    /// R1, R3, R5, R7, R8, R9, R11, R12, R19.
     pub fn stepped(&mut self, core: &Consensus, role: &Role) -> Verdict {
-        self.glances(core, Glance::of(core, role))
+        self.glances(core, role, Glance::of(core, role))
     }
 
     /// A core is seen, which may have changed since it was last.
-    fn glances(&mut self, core: &Consensus, after: Glance) -> Verdict {
+    fn glances(&mut self, core: &Consensus, role: &Role, after: Glance) -> Verdict {
         let Watch { history, ghost, peers, memberships } = self;
         let term_at = |index| core.log().term_at(index);
         let peer = peers.of(after.node);
@@ -169,6 +169,8 @@ impl Watch {
             append_only(before, &after, term_at)?;
             own_term(before, &after, term_at)?;
             ghost.knows(before.commit, after.commit, term_at)?;
+            let holds_it = || peer.shadow.holds_up_to(core.log(), after.commit);
+            own_copy((before, &after), core.membership(), holds_it, |id| matched(role, id))?;
         }
         peer.glance = Some(after);
         let disk = peer.shadow.durable();
@@ -182,7 +184,7 @@ impl Watch {
     /// R2, R3, R4, R7, R10, R12, R13, R14, R19, R20.
     pub fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) -> Verdict {
         let now = Glance::of(core, role);
-        self.glances(core, now)?;
+        self.glances(core, role, now)?;
         state_at(&now, core, role)?;
         effects.iter().try_for_each(|effect| match effect {
             Effect::Persist(seq, record) => self.on_record(core, *seq, record),
@@ -245,6 +247,12 @@ impl Watch {
         }
         self.peers.of(core.me().node).shadow.promises(core, effect)
     }
+}
+
+/// How far a leader knows the log of a peer to be durable and its own.
+fn matched(role: &Role, id: NodeId) -> Index {
+    let Role::Leader(leader) = role else { return Index(0) };
+    leader.progress().find(|(peer, _)| *peer == id).map_or(Index(0), |(_, progress)| progress.matched)
 }
 
 /// What a start has to say is not said yet: that alone is no growth.

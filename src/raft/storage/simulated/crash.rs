@@ -3,7 +3,7 @@
 //! Each file with writes that were not synced meets one of five fates, and so do the names.
 
 use super::inode::{Inode, Sectors, Write};
-use super::{NameChange, State};
+use super::{NameChange, SimulatedDisk, State};
 use crate::mix::Draws;
 
 /// What a power failure has cost.
@@ -41,6 +41,17 @@ enum Fate {
     Sectors,
     /// Parts of sectors, and noise.
     Shreds,
+}
+
+impl SimulatedDisk {
+    /// Whether a file of this name would be there, and hold all that a reader sees of it, if the power failed now.
+    #[must_use]
+    pub fn is_safe(&self, name: &str) -> bool {
+        let state = self.state.lock();
+        let (seen, kept) = (state.names.get(name), state.durable_names.get(name));
+        let inode = seen.filter(|_| seen == kept).and_then(|inode| state.inodes.get(inode));
+        inode.is_some_and(|inode| inode.is_clean && inode.pending.is_empty())
+    }
 }
 
 impl State {

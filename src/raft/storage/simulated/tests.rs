@@ -29,6 +29,26 @@ fn what_was_synced_in_a_file_with_a_durable_name_survives() {
 }
 
 #[test]
+fn a_file_is_safe_while_what_a_reader_sees_of_it_would_survive() {
+    let disk = SimulatedDisk::new(1);
+    assert!(!disk.is_safe("a"), "there is none");
+    let file = written(&disk, "a", &[7; 2000]);
+    disk.sync(&file).unwrap();
+    assert!(!disk.is_safe("a"), "its name is not durable");
+    disk.sync_dir().unwrap();
+    assert!(disk.is_safe("a"));
+    disk.rename("a", "b").unwrap();
+    assert!(!disk.is_safe("a") && !disk.is_safe("b"));
+    disk.sync_dir().unwrap();
+    assert!(disk.is_safe("b"));
+    disk.write_at(&file, &[8], 0).unwrap();
+    assert!(!disk.is_safe("b"), "it was written to");
+    disk.fail(Operation::Sync, 0);
+    disk.sync(&file).unwrap_err();
+    assert!(!disk.is_safe("b"), "a sync has failed");
+}
+
+#[test]
 fn what_was_not_synced_survives_whole_in_part_or_not_at_all() {
     let contents: Vec<_> = survivals(false, true).into_iter().map(Option::unwrap).collect();
     let whole = contents.iter().filter(|content| content.as_slice() == [7; 2000]).count();
