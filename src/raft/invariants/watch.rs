@@ -36,6 +36,8 @@ struct Peer {
     glance: Option<Glance>,
     /// The term in which it leads, and where the membership stands that its reign counts in, as both were noted last.
     reign: Option<(Term, Index)>,
+    /// The term that it led as it last said what follows.
+    led: Option<Term>,
     /// The snapshot that it is about to be told of. Mostly there is none, and this is looked at after each step.
     arriving: Option<Box<Arriving>>,
     /// What its state machine was given.
@@ -101,7 +103,7 @@ impl Watch {
     /// A process is gone; its disk keeps what was durable, and perhaps more.
     pub fn crashed(&mut self, node: NodeId) {
         if let Some(peer) = self.peers.get_mut(node) {
-            (peer.glance, peer.reign, peer.arriving) = (None, None, None);
+            (peer.glance, peer.reign, peer.led, peer.arriving) = (None, None, None, None);
         }
     }
 
@@ -181,12 +183,15 @@ impl Watch {
     /// A core has said what follows. `effects`: of this flush alone.
     ///
     /// # Errors
-    /// R2, R3, R4, R7, R10, R12, R13, R14, R19, R20.
+    /// R2, R3, R4, R7, R10, R12, R13, R14, R17, R19, R20.
     pub fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) -> Verdict {
         let now = Glance::of(core, role);
         self.glances(core, role, now)?;
         state_at(&now, core, role)?;
+        // A leader's first flush may have to say what one before it has answered.
+        let has_led = now.leads && self.peers.of(now.node).led.replace(now.term) == Some(now.term);
         effects.iter().try_for_each(|effect| match effect {
+            Effect::Readable { index, .. } => self.reads(core, has_led, *index),
             Effect::Persist(seq, record) => self.on_record(core, *seq, record),
             Effect::Send { to, message, .. } => self.on_message(core, *to, message, effect),
             Effect::Apply(committed) => {
@@ -201,7 +206,6 @@ impl Watch {
             Effect::Load { .. }
             | Effect::Placed { .. }
             | Effect::Refused { .. }
-            | Effect::Readable { .. }
             | Effect::SendSnapshot { .. }
             | Effect::Release(_)
             | Effect::News(_) => Ok(()),
@@ -238,7 +242,20 @@ impl Watch {
         holds("R19", whole, || format!("{at:?} is installed over {was}, the log being {log:?}"))
     }
 
+    /// R17: what is read is committed; and of a leader who says from where on, so is an entry of its own term: before that
+    /// it does not know of all that was acknowledged (§8).
+    fn reads(&self, core: &Consensus, is_leaders: bool, index: Index) -> Verdict {
+        let (node, committed) = (core.me().node, self.ghost.len());
+        holds("R17", index <= committed, || format!("{node} reads at {index}, {committed} is committed"))?;
+        let knows = !is_leaders || self.ghost.term_at(core.commit()) == Some(core.term());
+        let what = || format!("the leader {node} of {} reads at {index}, and knows of {}", core.term(), core.commit());
+        holds("R17", knows, what)
+    }
+
     fn on_message(&mut self, core: &Consensus, to: NodeId, message: &Message, effect: &Effect) -> Verdict {
+        if let Message::ReadAnswer { index, .. } = message {
+            self.reads(core, true, *index)?;
+        }
         if let Message::Vote { term, .. } = message {
             self.history.votes(core.me(), *term, core.me().node)?;
         }
