@@ -99,7 +99,7 @@ impl World {
         self.answers.at(self.now.0, stood);
     }
 
-    /// R15, R17, R21: a call is answered.
+    /// R15, R17, R21: a call is answered: by what is committed, and is applied by the peer that answers.
     pub(crate) fn answered(&mut self, call: u64, of: Of, outcome: Outcomes) {
         self.time_is_now();
         let (most, mut check) = (self.timeout(), self.check.lock());
@@ -110,6 +110,12 @@ impl World {
                 if committed < index {
                     let why = format!("a caller was told of index {index}, of which {committed} are committed");
                     check.break_rule("R15", why);
+                }
+                let (node, life) = self.answers.asked(call);
+                let applied = self.nodes[node].has_applied(life);
+                if applied.is_some_and(|applied| applied < index) {
+                    let why = format!("{node} told a caller of index {index}, and has applied {applied:?}");
+                    check.break_rule("R21", why);
                 }
                 self.answers.answered(&mut check, call, of, index);
             }
@@ -126,6 +132,12 @@ impl World {
 }
 
 impl Node {
+    /// How far this process of it has applied the log, while it runs.
+    fn has_applied(&self, life: u64) -> Option<u64> {
+        let process = self.process.as_ref().filter(|_| self.life == life)?;
+        Some(process.peer.state().read().index().0)
+    }
+
     /// What has become of this process of it.
     fn has_come_to(&self, life: u64) -> Asked {
         let Some(process) = self.process.as_ref().filter(|_| self.life == life) else { return Asked::IsOver };
@@ -145,6 +157,8 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Came;
+    use crate::lists::Seen;
     use crate::mutants::cause;
     use crate::plan::{Families, Fault, MS, What, swarm};
     use rsm::fsm::VirtualTime;
@@ -233,5 +247,35 @@ mod tests {
         of(wrong(|world| world.net.traffic.lost += 1), "packets are not accounted for");
         let fault = Fault { at: Time(MS), what: What::Leap { node: 0, by: MS } };
         of(wrong(|world| world.plan.push(fault)), "faults are not accounted for");
+    }
+
+    /// What is said of an answer from the index that its peer has applied, or from the last that is committed, while that
+    /// peer lags behind.
+    fn told_from(what_is_committed: bool) -> Option<&'static str> {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        let lags = |world: &World, committed: u64| {
+            let applied =
+                |node: &Node| Some((node.id, node.has_applied(node.life).filter(|&index| index < committed)?));
+            world.nodes.iter().find_map(applied)
+        };
+        for at in 100..1_000 {
+            time.run_until(Time(at * MS), &mut world);
+            let committed = world.check.lock().committed();
+            let Some((node, applied)) = lags(&world, committed) else { continue };
+            let (index, call) = (if what_is_committed { committed } else { applied }, world.answers.opened(node));
+            world.answered(call, Of::Read, Ok((index, Came::Seen(Seen::default()))));
+            let check = world.check.lock();
+            return check.broken().map(|violation| violation.rule);
+        }
+        panic!("nobody lags");
+    }
+
+    #[test]
+    fn r21_an_answer_from_beyond_what_its_peer_has_applied() {
+        assert_eq!(told_from(true), Some("R21"));
+        assert_ne!(told_from(false), Some("R21"), "R17, if somebody was told of more");
     }
 }
