@@ -1,11 +1,12 @@
 //! What must add up: packets, faults, bytes, calls, and what a peer keeps.
 
-use crate::check::{Asked, Kept, behind};
+use crate::check::{Asked, Check, Kept, behind};
 use crate::client::Of;
 use crate::event::Event;
 use crate::node::Node;
 use crate::script::Outcomes;
 use crate::world::World;
+use rsm::raft::storage::simulated::Ledger;
 use rsm::raft::{Index, Term};
 
 /// After so many turns it is looked at what has been turned away.
@@ -23,11 +24,7 @@ impl World {
             let why = format!("{} faults, {to_come} to come: {effects}", self.plan.len());
             self.check.lock().break_rule("R20", format!("faults are not accounted for: {why}"));
         }
-        for (ledger, node) in self.nodes.iter().map(|node| (node.disk.ledger(), node.id)) {
-            if !ledger.balances() {
-                self.check.lock().break_rule("R20", format!("bytes of {node} are not accounted for: {ledger:?}"));
-            }
-        }
+        self.nodes.iter().for_each(|node| self.check.lock().weighs(node.id, &node.disk.ledger()));
         let traffic = self.net.traffic;
         let on_way = self.queue.iter().filter(|event| matches!(event, Event::Arrive { .. })).count() as u64;
         let lost = traffic.missed + traffic.lost + traffic.cut + traffic.crowded;
@@ -128,6 +125,15 @@ impl World {
             }
         }
         check.tells(of, outcome);
+    }
+}
+
+impl Check {
+    /// R20: each byte given to this node's disk is accounted for.
+    fn weighs(&mut self, node: usize, ledger: &Ledger) {
+        if !ledger.balances() {
+            self.break_rule("R20", format!("bytes on the disk of {node} are not accounted for: {ledger:?}"));
+        }
     }
 }
 
@@ -247,6 +253,8 @@ mod tests {
         of(wrong(|world| world.net.traffic.lost += 1), "packets are not accounted for");
         let fault = Fault { at: Time(MS), what: What::Leap { node: 0, by: MS } };
         of(wrong(|world| world.plan.push(fault)), "faults are not accounted for");
+        let ledger = Ledger { written: 9, durable: 4, lost: 3, pending: 1 };
+        of(wrong(|world| world.check.lock().weighs(1, &ledger)), "bytes on the disk of ");
     }
 
     /// What is said of an answer from the index that its peer has applied, or from the last that is committed, while that
