@@ -1,5 +1,6 @@
 use super::*;
 use crate::aim::{Act, Aim};
+use bytes::Bytes;
 
 /// What all packets weigh here.
 const LEN: usize = 100;
