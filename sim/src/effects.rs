@@ -118,6 +118,7 @@ pub(crate) fn kind(what: &What) -> &'static str {
         What::Full { slack: 0, .. } => "full",
         What::Full { .. } => "nearly-full",
         What::Aim(_) => "aim",
+        What::Tell(_) => "tell",
         What::Await(_) => AWAIT,
         What::Rot { harm: Harm::Flip, .. } => "rot",
         What::Rot { harm: Harm::Zeros, .. } => "rot-zeros",

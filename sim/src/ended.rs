@@ -40,7 +40,7 @@ impl World {
                 self.marks.hit("end-by-a-part-unread");
                 node.rots.unwrap_or(UNREAD)
             }
-            _ if 0 < self.swarm.liars && fault.as_deref().is_some_and(tells_of_a_stop) => {
+            _ if node.is_lied_to && fault.as_deref().is_some_and(tells_of_a_stop) => {
                 self.sums.stops += 1;
                 STOPPED
             }

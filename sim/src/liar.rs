@@ -14,6 +14,7 @@
 
 use crate::check::packet;
 use crate::lists::Change;
+use crate::numbers::{blank, numbers};
 use crate::plan::MS;
 use crate::run::panic_words;
 use crate::stream::{Purpose, fate, stream};
@@ -23,8 +24,8 @@ use bytes::Bytes;
 use rsm::mix::Draws;
 use rsm::raft::consensus::{Append, Consensus, Message, Outcome, Role};
 use rsm::raft::machine::{Caller, Codec, Nonce, Open, SessionId};
-use rsm::raft::wire::{Body, Chunk, ChunkReply, Head, Packer};
-use rsm::raft::{Ask, Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Round, Term, Track};
+use rsm::raft::wire::{Body, Head, Packer};
+use rsm::raft::{Entries, Entry, EntryKind, Incarnation, Index, NodeId, Term};
 use std::any::Any;
 
 /// What is asked of a run in which somebody lies.
@@ -48,6 +49,26 @@ pub(crate) fn tells_of_a_stop(words: &str) -> bool {
 const MESSAGES_FROM: usize = ENDS_AT + 3;
 /// So long at most nobody lies, in nanoseconds.
 const HONEST: u64 = 3_000 * MS;
+/// The kinds of what a liar says of its own.
+const INVENTED: [&str; 17] = [
+    "PreVote",
+    "PreVoteReply",
+    "Vote",
+    "VoteReply",
+    "Append",
+    "Append",
+    "AppendReply",
+    "Heartbeat",
+    "HeartbeatReply",
+    "Forward",
+    "ReadAsk",
+    "ReadAnswer",
+    "TimeoutNow",
+    "Attest",
+    "Chunk",
+    "Hello",
+    "ChunkReply",
+];
 /// A liar's own entry has so many bytes at most: beyond those of entries with a checksum.
 const ENTRY_MAX: u64 = 100;
 
@@ -140,49 +161,39 @@ impl Lie {
         let mut numbers = numbers(body);
         for _ in 0..self.draws.below(3) {
             let nth = self.one_of(numbers.len());
-            numbers.get_mut(nth).into_iter().for_each(|number| **number = self.number(**number));
+            numbers.get_mut(nth).into_iter().for_each(|(_, number)| **number = self.number(**number));
         }
     }
 
     /// Words of its own.
     fn invent(&mut self) -> Body {
-        let (term, track, at) = (Term(0), Track(0), LogId::ZERO);
-        let outcome = if self.draws.chance(1, 2) {
-            Outcome::Matched(Index(0))
-        } else {
-            Outcome::Conflict { term, index: Index(0) }
-        };
-        let message = match self.draws.below(17) {
-            0 => Message::PreVote { asked: term, last: at },
-            1 => Message::PreVoteReply { term, asked: term, granted: self.draws.chance(1, 2) },
-            2 => Message::Vote { term, last: at, transfer: self.draws.chance(1, 2) },
-            3 => Message::VoteReply { term, granted: self.draws.chance(1, 2) },
-            4 | 5 => {
-                let entries = self.entries(&Entries::NONE);
-                Message::Append(Append { term, track, prev: at, entries, commit: Index(0) })
+        let matches = self.draws.chance(1, 2);
+        let kind = INVENTED[self.draws.below(INVENTED.len() as u64) as usize];
+        let mut body = blank(kind).expect("it is a kind");
+        match &mut body {
+            Body::Message(Message::PreVoteReply { granted: is, .. } | Message::VoteReply { granted: is, .. }) => {
+                *is = self.draws.chance(1, 2);
             }
-            6 => Message::AppendReply { term, track, outcome },
-            7 => Message::Heartbeat { term, track, commit: Index(0), round: Round(0) },
-            8 => Message::HeartbeatReply { term, track, round: Round(0), have: Index(0), matched: Index(0) },
-            9 => Message::Forward { entries: self.entries(&Entries::NONE) },
-            10 => Message::ReadAsk { ask: Ask(0) },
-            11 => Message::ReadAnswer { ask: Ask(0), index: Index(0) },
-            12 => Message::TimeoutNow { term },
-            13 => Message::Attest { bound: self.life() },
-            14 => {
-                let bytes = self.bytes(&Bytes::new());
-                let (total, crc) = (bytes.len() as u64, crc32c::crc32c(&bytes));
-                return self.about(Body::Chunk(Chunk { term, track, at, total, offset: 0, crc, bytes }));
+            Body::Message(Message::Vote { transfer: is, .. }) => *is = self.draws.chance(1, 2),
+            Body::Message(Message::Append(Append { entries, .. }) | Message::Forward { entries }) => {
+                *entries = self.entries(&Entries::NONE);
             }
-            15 => return self.about(Body::Hello { level: 0 }),
-            _ => return self.about(Body::ChunkReply(ChunkReply { track, at, wanted: 0 })),
-        };
-        self.about(Body::from(message))
+            Body::Message(Message::AppendReply { outcome, .. }) if !matches => {
+                *outcome = Outcome::Conflict { term: Term(0), index: Index(0) };
+            }
+            Body::Message(Message::Attest { bound }) => *bound = self.life(),
+            Body::Chunk(chunk) => {
+                chunk.bytes = self.bytes(&Bytes::new());
+                (chunk.total, chunk.crc) = (chunk.bytes.len() as u64, crc32c::crc32c(&chunk.bytes));
+            }
+            _ => {}
+        }
+        self.about(body)
     }
 
     /// With a number wherever there is none.
     fn about(&mut self, mut body: Body) -> Body {
-        numbers(&mut body).into_iter().for_each(|number| *number = self.number(*number));
+        numbers(&mut body).into_iter().for_each(|(_, number)| *number = self.number(*number));
         body
     }
 
@@ -278,49 +289,6 @@ impl Lie {
     fn spoil(&mut self, packet: &Bytes) -> Bytes {
         let (head, rest) = packet.split_at(MESSAGES_FROM.min(packet.len()));
         sealed([head, &self.bytes(rest)].concat())
-    }
-}
-
-/// All numbers that are said.
-fn numbers(body: &mut Body) -> Vec<&mut u64> {
-    match body {
-        Body::Message(message) => of_message(message),
-        Body::Hello { level } => vec![level],
-        Body::Chunk(Chunk { term, track, at, total, offset, .. }) => {
-            vec![&mut term.0, &mut track.0, &mut at.term.0, &mut at.index.0, total, offset]
-        }
-        Body::ChunkReply(ChunkReply { track, at, wanted }) => {
-            vec![&mut track.0, &mut at.term.0, &mut at.index.0, wanted]
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn of_message(message: &mut Message) -> Vec<&mut u64> {
-    match message {
-        Message::PreVote { asked: term, last } | Message::Vote { term, last, .. } => {
-            vec![&mut term.0, &mut last.term.0, &mut last.index.0]
-        }
-        Message::PreVoteReply { term, asked, .. } => vec![&mut term.0, &mut asked.0],
-        Message::VoteReply { term, .. } | Message::TimeoutNow { term } => vec![&mut term.0],
-        Message::Append(Append { term, track, prev, commit, .. }) => {
-            vec![&mut term.0, &mut track.0, &mut prev.term.0, &mut prev.index.0, &mut commit.0]
-        }
-        Message::AppendReply { term, track, outcome: Outcome::Matched(index) } => {
-            vec![&mut term.0, &mut track.0, &mut index.0]
-        }
-        Message::AppendReply { term, track, outcome: Outcome::Conflict { term: other, index } } => {
-            vec![&mut term.0, &mut track.0, &mut other.0, &mut index.0]
-        }
-        Message::Heartbeat { term, track, commit, round } => {
-            vec![&mut term.0, &mut track.0, &mut commit.0, &mut round.0]
-        }
-        Message::HeartbeatReply { term, track, round, have, matched } => {
-            vec![&mut term.0, &mut track.0, &mut round.0, &mut have.0, &mut matched.0]
-        }
-        Message::ReadAsk { ask } => vec![&mut ask.0],
-        Message::ReadAnswer { ask, index } => vec![&mut ask.0, &mut index.0],
-        _ => Vec::new(),
     }
 }
 

@@ -343,6 +343,14 @@ impl Net {
         [one, other].map(|made| made.map(|(at, copy, harm)| Copy { at, number, copy, harm, unknown: 0 }))
     }
 
+    /// A packet that nobody has sent, and that comes at once.
+    pub(crate) fn slip_in(&mut self, from: usize, to: usize, now: Time) -> Copy {
+        let number = self.link(from, to).sent;
+        self.link(from, to).sent += 1;
+        self.traffic.sent += 1;
+        Copy { at: now, number, copy: self.number_copy(from, to), harm: None, unknown: 0 }
+    }
+
     /// When the last byte of a packet has left, or `None` if too much waits before it.
     fn leave(&mut self, from: usize, to: usize, now: Time, len: usize) -> Option<Time> {
         let bandwidth = self.weather.bandwidth;

@@ -101,6 +101,8 @@ pub struct Node {
     pub most: Kept,
     /// How many packets have reached this life that it must refuse.
     pub strays: u64,
+    /// It may have been told what no member says, and may stop rather than go on from that.
+    pub(crate) is_lied_to: bool,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
     pub fuse: Option<u64>,
     /// Which faults wait at its disk, and what has become of those before.
@@ -162,6 +164,7 @@ impl Node {
             lag: 0,
             most: Kept::default(),
             strays,
+            is_lied_to: 0 < common.swarm.liars,
             fuse,
             charges: Charges::default(),
             is_frozen: false,

@@ -16,6 +16,7 @@ pub(crate) use swarm::{INBOX, LISTS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BY
 use crate::aim::Aim;
 use crate::nemesis::{self, Aimed, Answer};
 use crate::stream::{Purpose, exponential, log_uniform, stream};
+use crate::tell::Tell;
 use kinds::{
     at_leader, broken, clog, crash, cut, down, is_for_a_start, node, rot, shortage, slack, some_of, spell, stuck,
 };
@@ -124,6 +125,8 @@ pub enum What {
     },
     /// One packet, the next of its kind, has a fate of its own. A plan has it only from a scenario.
     Aim(Aim),
+    /// A member is told what nobody has said. A plan has it only from a scenario.
+    Tell(Tell<usize>),
     /// A fault that waits for a moment.
     Await(Aimed),
     /// What the disk holds comes to harm, in a part that is not written any more if bytes change. Of a place that is odd, while

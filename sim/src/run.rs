@@ -14,6 +14,7 @@ use crate::sums::Sums;
 use crate::trace;
 use crate::world::World;
 use rsm::fsm::VirtualTime;
+use rsm::fsm::virtual_time::Record as Stepped;
 use rsm::raft::Time;
 use rsm::raft::invariants::Violation;
 use std::any::Any;
@@ -225,17 +226,6 @@ fn has_an_end(check: &Shared<Check>, steps: u64, most: u64) {
     }
 }
 
-/// The next step of a world in which somebody lies: there a peer may end rather than fork its data, and is gone by then.
-fn lied_to(time: &VirtualTime, world: &mut World) -> Option<rsm::fsm::virtual_time::Record> {
-    loop {
-        match catch_unwind(AssertUnwindSafe(|| time.step(world))) {
-            Ok(record) => return record,
-            Err(panic) if is_stop(&*panic) => {}
-            Err(panic) => resume_unwind(panic),
-        }
-    }
-}
-
 /// Runs a world to its end.
 fn go(
     time: &VirtualTime,
@@ -253,7 +243,7 @@ fn go(
         }
         // Counted before it is taken: the one that panics is the last of them.
         *steps += 1;
-        let Some(record) = (if world.swarm.liars == 0 { time.step(world) } else { lied_to(time, world) }) else {
+        let Some(record) = world.step(time) else {
             *steps -= 1;
             return false;
         };
@@ -280,6 +270,20 @@ fn go(
 }
 
 impl World {
+    /// The next step. Where somebody is lied to a peer may end rather than fork its data, and is gone by then.
+    pub(crate) fn step(&mut self, time: &VirtualTime) -> Option<Stepped> {
+        loop {
+            if !self.nodes.iter().any(|node| node.is_lied_to) {
+                return time.step(self);
+            }
+            match catch_unwind(AssertUnwindSafe(|| time.step(self))) {
+                Ok(record) => return record,
+                Err(panic) if is_stop(&*panic) => {}
+                Err(panic) => resume_unwind(panic),
+            }
+        }
+    }
+
     /// Holds all that was said against all that is there, then ends every process: each call must have been answered.
     pub(crate) fn end(&mut self, time: &VirtualTime) {
         self.refusals();

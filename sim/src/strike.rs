@@ -70,6 +70,7 @@ impl World {
                 self.net.aim(aim);
                 true
             }
+            What::Tell(tell) => self.forge(&tell),
             What::Leap { node, by } => {
                 self.nodes[node].time.leap(Duration::from_nanos(by));
                 let is_up = self.nodes[node].process.is_some();

@@ -63,6 +63,27 @@ pub(crate) fn sealed(mut packet: Vec<u8>) -> Bytes {
     packet.into()
 }
 
+/// A packet of one message, with an extension of this tag behind it.
+pub(crate) fn extended(packet: &[u8], tag: u64) -> Option<Bytes> {
+    let mut source = Source::new(packet, ENDS_AT);
+    let mut out = packet[..messages_from(&mut source)?].to_vec();
+    let len = usize::try_from(source.varint()?).ok()?;
+    let (_, message) = source.bytes(len)?;
+    let (&0, message) = message.split_last()? else { return None };
+    let mut message = message.to_vec();
+    put_extensions(&mut message, &[(tag, Vec::new())]);
+    lengthen(&mut out, &message);
+    Some(sealed(out))
+}
+
+/// Where the messages of a packet begin, behind its group, its sender and its receiver.
+fn messages_from(source: &mut Source<'_>) -> Option<usize> {
+    for _ in ["group", "from", "to"] {
+        source.varint()?;
+    }
+    Some(source.at())
+}
+
 /// The same packet in another version of the format, which nobody looks into.
 pub(crate) fn of_another_format(packet: &[u8], draws: &mut Draws) -> Bytes {
     let mut packet = packet.to_vec();
@@ -86,10 +107,7 @@ impl Tomorrow {
     /// The packet, and its unknown messages; `None` if there is no sense in it.
     fn tells(mut self, packet: &[u8]) -> Option<(Bytes, u64)> {
         let mut source = Source::new(packet, ENDS_AT);
-        for _ in ["group", "from", "to"] {
-            source.varint()?;
-        }
-        let mut out = packet[..source.at()].to_vec();
+        let mut out = packet[..messages_from(&mut source)?].to_vec();
         self.perhaps_unknown(&mut out);
         while 0 < source.left() {
             let len = usize::try_from(source.varint()?).ok()?;

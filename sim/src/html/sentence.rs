@@ -126,6 +126,9 @@ fn of_fault(what: &What, nodes: usize, leader: Option<usize>) -> (&'static str, 
             ("pause", leader, format!("whoever leads is struck, {who}: {} {}", answer.words(), lasting(*lasts)))
         }
         What::Aim(aim) => ("packet", aim.from, format!("one packet is aimed at: {aim:?}")),
+        What::Tell(tell) => {
+            ("packet", Some(tell.to), format!("what nobody has said comes in the name of peer {}: {tell}", tell.from))
+        }
         What::Leap { node, by } => ("clock", Some(*node), format!("the clock of peer {node} leaps {} ms", by / MS)),
         What::Rollback { node, down } => {
             ("crash", Some(*node), format!("the disk of peer {node} forgets what was durable; it {}", again(*down)))

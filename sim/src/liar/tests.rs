@@ -4,8 +4,8 @@ use crate::client::KINDS;
 use crate::marks::Marks;
 use crate::plan::{Families, swarm};
 use crate::run::Case;
-use rsm::raft::Identity;
 use rsm::raft::consensus::Message;
+use rsm::raft::{Identity, Round, Track};
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -68,6 +68,7 @@ impl What {
             | What::Drain { node, .. }
             | What::Wipe { node, .. } => vec![node],
             What::Aim(aim) => aim.from.iter_mut().chain(&mut aim.to).collect(),
+            What::Tell(tell) => tell.nodes_mut(),
             What::Blackout { .. } | What::Await(_) | What::Aside { .. } | What::AtLeader { .. } => Vec::new(),
         }
     }
@@ -93,6 +94,7 @@ impl What {
             | What::Drain { down, .. }
             | What::Wipe { down, .. } => Some(down),
             What::Leap { by, .. } => Some(by),
+            What::Tell(_) => None,
             What::Aim(aim) => aim.act.by_mut(),
         }
     }

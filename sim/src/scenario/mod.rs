@@ -19,6 +19,7 @@
 //! | `name R other-than L M` | the first node that is neither |
 //! | `cut A -> B`, `cut A <-> B`, `heal`, `clog A -> B 50ms` | links |
 //! | `drop next KIND [from A] [to B]` | one packet; also `dup`, `delay`, with `by 300ms`; `skip 2` lets two pass |
+//! | `tell A from B Heartbeat`, with what it says otherwise: `term A.term-1 commit 7` | at once, whatever the links: a message that B has not sent |
 //! | `crash A`, `crash A at disk 3`, `kill A`, `restart A`, `wipe A`, `drain A` | processes: a crash loses what was not synced |
 //! | `crash A lose`, also `tear`, `keep`, with `at disk 3` or without | and nothing of it is left to the seed |
 //! | `pause A 2T`, `clock A 2T`, `disk A stuck 2T`, `disk A full 2T`, `disk A broken` | what they run on |
@@ -27,6 +28,13 @@
 //! | `run to 300ms` | time passes up to there |
 //! | `calm` | the phase after the faults: see [`calm`](crate::calm) |
 //! | `at 40ms ..` | something comes at its time, whatever the lines around it say and wait for |
+//!
+//! What a message says has the names of its fields (`term`, `track`, `prev-term`, `prev`, `matched`, `conflict`, `at`, ..), and is a
+//! number, or `A.term`, `A.last`, `A.last-term`, `A.commit`, `A.snapshot`, and so much more or less. What is not said is 0, but for the
+//! receiver's term, and the track in which the leader of both knows the other. `entries 2`, `entry-term 1` and `granted 0` are said
+//! so too; and of any kind `extension 7`, which is of that tag, and `life 1`: another than the one of B that A knows. A peer may stop
+//! over what it is told, as over a second leader; whatever else comes of it, all rules are asked. `lie to A from B ..` says what A
+//! has to believe: from then on is asked what is asked where [members lie](crate::liar).
 //!
 //! An answer is `ok`, `refused` (never applied), `expired`, or `unknown`. Conditions: `leader as M other-than L`, `no leader`, `L leads`,
 //! `L follows M`, `L is newborn`, `L commits 5`, `L holds a`, `L lacks a`, `L down`, `L snapshot 8`, `elections 1`,
@@ -44,6 +52,7 @@
 //! | `pause 0 for 30ms`, `clock 0 leaps for 30ms`, `leader pause for 30ms` | whoever leads: as is answered below |
 //! | `when cut-durable 3 crash for 30ms` | whoever meets that mark for the third time is answered: [`nemesis`](crate::nemesis) |
 //! | `drop next Append from 0 to 1`, also `dup`, `delay`, `flip` | with `by 3ms`, of a flip `bit 300` |
+//! | `tell 1 from 0 Heartbeat term 1.term`, also `lie to` | as above |
 //! | `open s at 0`, `propose b at 2 to 1 over a in s 3`, `read 1 at 2` | list 1, if `a` stands last there; also `pad 700`: so many bytes more; no state machine survives what is proposed `to 255` |
 //!
 //! Where what breaks a rule is the load of many, or how they answer to what they see, the head says `clients 30`: so many
@@ -63,6 +72,7 @@ mod moment;
 mod parse;
 mod play;
 mod record;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -70,6 +80,7 @@ use crate::aim::Aim;
 use crate::marks::place;
 use crate::plan::{MS, Swarm, What};
 use crate::script::{Call, Proposal};
+use crate::tell::Tell;
 pub use guards::{Guards, number};
 pub(crate) use head::OPTIONS;
 pub(crate) use moment::Words;
@@ -155,6 +166,7 @@ enum Verb {
     Clog(Who, Who, u64),
     /// The ends of the link are filled in when the names are known.
     Aim(Aim, Option<Who>, Option<Who>),
+    Tell(Tell<Who>),
     /// At which operation of its disk, and what is spared of what was not synced, if the script says so.
     Crash(Who, Option<u64>, Option<Spares>),
     Drain(Who),

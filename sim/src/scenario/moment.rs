@@ -1,6 +1,7 @@
 //! What comes at a time of its own, as words and back.
 
 use super::parse::{Words as Read, aim, list, proposal};
+use super::telling::tell;
 use super::{Exact, Moment, Who};
 use crate::aim::{Act, Aim};
 use crate::marks::floors;
@@ -67,6 +68,7 @@ fn fault(what: &What, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         What::Leap { node, .. } => write!(f, "clock {node} leaps"),
         What::Await(Aimed { mark, nth, answer, .. }) => write!(f, "when {mark} {nth} {}", answer.words()),
         What::Aim(aim) => return aimed(aim, f),
+        What::Tell(tell) => return write!(f, "{tell}"),
     }?;
     timed.lasts_mut().map_or(Ok(()), |lasts| write!(f, " for {}", Exact(*lasts)))
 }
@@ -147,6 +149,12 @@ pub(super) fn moment(words: &mut Read<'_>, nodes: usize) -> Result<Moment, Strin
             let (mut aim, from, to) = aim(act, words)?;
             (aim.from, aim.to) = (from.map(at).transpose()?, to.map(at).transpose()?);
             Moment::Fault(What::Aim(aim))
+        }
+        verb @ ("tell" | "lie") => {
+            if verb == "lie" {
+                words.must("to")?;
+            }
+            Moment::Fault(What::Tell(tell(words, verb == "lie")?.map(|who| at(who.clone()))?))
         }
         verb => Moment::Fault(timed(verb, words, nodes)?),
     };

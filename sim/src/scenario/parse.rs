@@ -1,6 +1,7 @@
 //! Scripts, line by line.
 
 use super::moment::moment;
+use super::telling::tell;
 use super::{Answer, Condition, Head, Scenario, Verb, Who};
 use crate::aim::{Act, Aim, KINDS};
 use crate::lists::Key;
@@ -140,6 +141,11 @@ fn verb(line: &str) -> Result<Verb, String> {
         act @ ("drop" | "dup" | "delay" | "flip") => {
             let (aim, from, to) = aim(act, &mut words)?;
             Verb::Aim(aim, from, to)
+        }
+        "tell" => Verb::Tell(tell(&mut words, false)?),
+        "lie" => {
+            words.must("to")?;
+            Verb::Tell(tell(&mut words, true)?)
         }
         "crash" => Verb::Crash(words.who()?, at_disk(&mut words)?, spares(&mut words)),
         "drain" => Verb::Drain(words.who()?),

@@ -208,6 +208,7 @@ impl Play<'_> {
                 aim.to = to.as_ref().map(|who| self.who(who)).transpose()?;
                 self.strike(What::Aim(aim))
             }
+            Verb::Tell(tell) => self.strike(What::Tell(tell.map(|who| self.who(who))?)),
             Verb::Crash(..) | Verb::Drain(_) | Verb::Kill(_) | Verb::Restart(_) | Verb::Wipe(_) => self.process(verb),
             Verb::Pause(who, lasts) => self.strike(What::Pause { node: self.who(who)?, lasts: *lasts }),
             Verb::Clock(who, by) => self.strike(What::Leap { node: self.who(who)?, by: *by }),
@@ -264,7 +265,7 @@ impl Play<'_> {
 
     /// One step; false if there is none.
     fn step(&mut self) -> Result<bool, String> {
-        let Some(record) = self.time.step(&mut self.world) else { return Ok(false) };
+        let Some(record) = self.world.step(&self.time) else { return Ok(false) };
         self.steps += 1;
         if let Some(story) = &self.world.story {
             (self.each)(&trace::line(&record, story));
@@ -288,7 +289,7 @@ impl Play<'_> {
     fn calm(&mut self) -> Result<(), String> {
         let (each, steps) = (&mut self.each, &mut self.steps);
         let mut step = |time: &VirtualTime, world: &mut World| {
-            let record = if world.is_broken() { None } else { time.step(world) };
+            let record = if world.is_broken() { None } else { world.step(time) };
             *steps += u64::from(record.is_some());
             if let (Some(record), Some(story)) = (&record, &world.story) {
                 each(&trace::line(record, story));

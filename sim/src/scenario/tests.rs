@@ -24,6 +24,13 @@ fn a_line_that_is_none_is_told_with_its_number() {
         ("cluster 3\ndance", "line 2", "`dance`"),
         ("cluster 3\ndrop next Vote form 1", "line 2", "`form`"),
         ("cluster 3\nheal all", "line 2", "too many"),
+        ("cluster 3\ntell 0 to 1 Vote", "line 2", "`from`"),
+        ("cluster 3\ntell 0 from 1 Veto", "line 2", "`Veto`"),
+        ("cluster 3\ntell 0 from 1 Vote matched 3", "line 2", "`matched` is nothing that Vote says"),
+        ("cluster 3\ntell 0 from 1 Vote term", "line 2", "too early"),
+        ("cluster 3\ntell 0 from 1 Vote term 1 term 2", "line 2", "once"),
+        ("cluster 3\ntell 0 from 1 Vote term 0.life", "line 2", "`0.life`"),
+        ("cluster 3\nlie 0 from 1 Vote", "line 2", "`to`"),
         ("cluster 3\ntransfer 1", "line 2", "waits"),
     ] {
         let why = Scenario::parse(script).expect_err(script);
@@ -115,6 +122,48 @@ fn a_fault_that_has_no_effect_fails_the_story() {
     }
 }
 
+/// What nobody has sent comes at once, over a link that is cut, says what the line says, and is one packet more.
+#[test]
+fn a_member_is_told_what_a_story_says_and_all_rules_stay_on() {
+    let script = "cluster 3 seed 1\nrun until leader as L\nname A other-than L\nname B other-than L A\ncut B -> L\n";
+    let told = |line: &str| failure(&format!("{script}tell L from B {line}\nrun 1ms\nexpect L is follower"));
+    assert_eq!(told("AppendReply term L.term+1"), None, "of a later term");
+    for line in ["AppendReply", "AppendReply term L.term-1", "AppendReply term L.term+1 life 1"] {
+        assert_eq!(told(line).map(|failed| failed.line), Some(8), "{line} changes nothing");
+    }
+    assert_eq!(told("Heartbeat term L.term+1 extension 6").map(|failed| failed.line), Some(8), "a critical extension");
+    assert_eq!(told("Heartbeat term L.term+1 extension 7"), None, "one to pass over");
+    for line in ["Hello life 1", "Hello extension 6"] {
+        assert_eq!(failure(&format!("{script}tell L from B {line}\nrun 20T")), None, "{line}: refused, and counted");
+    }
+    assert_eq!(failure(&format!("{script}run 1T\nkill L\ntell L from B Hello")).map(|failed| failed.line), Some(8));
+    let (mut seen, text) = (Vec::new(), format!("{script}tell L from B AppendReply term 9\nrun 1ms\nexpect term 9"));
+    let scenario = Scenario::parse(&text).expect("it is a story");
+    scenario.trace(|line| seen.extend(arrival(line))).came.expect("it holds");
+    assert!(seen.iter().any(|line| line.contains("AppendReply")), "{seen:?}");
+    // A word that nobody has given, and that its receiver counts: it is found, unless he has to believe it.
+    let wrong = "from A AppendReply matched L.last";
+    let script = format!("{script}run 1T\nkill A\npropose a at L\nrun 2ms\n");
+    let broken = |verb: &str| failure(&format!("{script}{verb} L {wrong}\nrun 2ms")).and_then(|failed| failed.broken);
+    assert_eq!(broken("tell").map(|broken| broken.rule), Some("R7"));
+    assert_eq!(broken("lie to"), None);
+}
+
+/// Who is left out of a story is named in no message either, nor in its numbers.
+#[test]
+fn who_is_left_out_of_a_story_tells_nobody_anything() {
+    let of = |line: &str| {
+        let text = format!("cluster 4\nat 1ms {line}");
+        Scenario::parse(&text).expect("it is a story").moments.remove(0).1
+    };
+    for line in ["tell 1 from 0 Vote", "tell 0 from 1 Vote", "tell 0 from 2 Vote term 1.term"] {
+        assert!(!of(line).leave_out(1), "{line}");
+    }
+    let mut moment = of("lie to 0 from 2 Vote term 3.term");
+    assert!(moment.leave_out(1));
+    assert_eq!(Words(&moment).to_string(), "lie to 0 from 1 Vote term 2.term");
+}
+
 /// A follower that loses power in a sync has what it had written, or has nothing of it, as the script says.
 #[test]
 fn what_a_crash_spares_is_the_scripts_if_it_says_so() {
@@ -176,6 +225,9 @@ fn every_moment_is_read_as_it_was_written() {
         "crash 1 at disk 3 for 3ms",
         "crash 1 at disk 3 tear for 3ms",
         "when cut-durable 3 crash-at-disk 2 for 30ms",
+        "tell 1 from 0 Heartbeat",
+        "tell 1 from 0 Append term 1.term+1 prev 0.last-2 prev-term 0.last-term entries 3 entry-term 2 commit 1.commit",
+        "lie to 1 from 2 AppendReply track 18446744073709551615 conflict 2.snapshot conflict-term 0 extension 7 life 1",
         "read at 2",
         "propose b at 1 to 3 over a in s 9",
         "propose b at 1 in s 9 pad 700",
@@ -188,6 +240,9 @@ fn every_moment_is_read_as_it_was_written() {
         ("at 1ms read at 3", "no node"),
         ("at 1ms read 256 at 0", "no list"),
         ("at 1ms dance 1 for 1ms", "dance"),
+        ("at 1ms tell 3 from 0 Heartbeat", "no node"),
+        ("at 1ms tell 1 from 0 Heartbeat term 3.term", "no node"),
+        ("at 1ms lie to A from 0 Heartbeat", "number"),
         ("at 1ms crash 1", "too early"),
         ("at 1.0000001ms crash 1 for 1ms", "time"),
         ("at 1ms open s at 0 now", "too many"),
