@@ -136,6 +136,14 @@ mod switch {
         OlderTransferUnheard "older-transfer-unheard" "The end of a transfer counts only of the newest snapshot.",
         EntriesClearVote "entries-clear-vote" "A restarted peer that holds an entry of its term has voted for nobody.",
         BacklogOff "backlog-off" "A leader places all that it is asked for, however little of it is committed.",
+        TwoLeadersBorne "two-leaders-borne" "A leader goes on though another leads in its term.",
+        TracksIgnored "tracks-ignored" "An answer counts in whatever track it is given.",
+        VerifiedStays "verified-stays" "What was known to equal the leader's log counts so though it was cut.",
+        PieceOfAnyTerm "piece-of-any-term" "A piece of a snapshot is taken of a term that nobody has heard of.",
+        HeldByTerm "held-by-term" "A snapshot of an older term than the last mark's counts as held, whatever its place.",
+        LastTagRefused "last-tag-refused" "An extension of the greatest tag is refused, though its tag is odd.",
+        KeptUntilIdle "kept-until-idle" "Older snapshots go only once all is durable that the store was given.",
+        SnapshotsPileUp "snapshots-pile-up" "Another snapshot is taken in before the mark of the last one is durable.",
     }
 
     thread_local! {

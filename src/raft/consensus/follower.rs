@@ -90,7 +90,8 @@ impl Follower {
         match core.log.attach(append.term, append.prev, &append.entries, core.commit) {
             Met::Equal(index) => {
                 // A leader that took back what it had said would leave less than was known to equal its log.
-                self.verified = self.verified.max(index).min(core.log.last().index);
+                let end = core.log.last().index;
+                self.verified = mutate!(VerifiedStays, self.verified.max(index).min(end), self.verified.max(index));
                 // One answer is owed, for the whole of it: none before for what it merely follows.
                 self.acked = self.acked.max(append.prev.index.min(core.log.durable()));
                 self.answer = Some(Answer::Acknowledge);

@@ -191,7 +191,7 @@ fn table(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Ro
             role
         }
 
-        (R::Leader(_), M::Append(_) | M::Heartbeat { .. }) => two_leaders(core, from),
+        (role @ R::Leader(_), M::Append(_) | M::Heartbeat { .. }) => two_leaders(core, role, from),
         (role @ (R::Follower(_) | R::PreCandidate(_) | R::Candidate(_)), M::Append(append)) => {
             follow(core, role).on_append(core, from, append)
         }
@@ -244,9 +244,16 @@ fn table(core: &mut Consensus, role: Role, from: NodeId, message: Message) -> Ro
     }
 }
 
-fn two_leaders(core: &Consensus, from: NodeId) -> ! {
+/// Another leads in our term: one of us has been elected by votes that were not given, and whoever went on might fork the log.
+fn two_leaders(core: &Consensus, role: Role, from: NodeId) -> Role {
     mark!("two-leaders");
-    panic!("R1: at most one leader in a term (§5.2): {from} leads term {} as we do, so this peer stops", core.term)
+    let stops = mutate!(TwoLeadersBorne, true, false);
+    assert!(
+        !stops,
+        "R1: at most one leader in a term (§5.2): {from} leads term {} as we do, so this peer stops",
+        core.term
+    );
+    role
 }
 
 /// Whoever hears a leader of its own term follows it (§5.2).
@@ -315,7 +322,7 @@ pub(super) fn on_snapshot_ready(core: &mut Consensus, role: Role, from: NodeId, 
     }
     let role = if core.term < term { adopt(core, role, term) } else { role };
     if role.is_leader() {
-        two_leaders(core, from);
+        return two_leaders(core, role, from);
     }
     follow(core, role).on_snapshot(core, from, arrived)
 }

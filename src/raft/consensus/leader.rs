@@ -105,7 +105,7 @@ impl Leader {
 
     /// The progress of a peer, if an answer in this track is about it.
     pub(super) fn tracked(&mut self, peer: NodeId, track: Track) -> Option<&mut Progress> {
-        self.progress.get_mut(&peer).filter(|progress| progress.track == track)
+        self.progress.get_mut(&peer).filter(|progress| mutate!(TracksIgnored, progress.track == track, true))
     }
 
     pub(super) fn on_tick(self: Box<Self>, core: &mut Consensus) -> Role {

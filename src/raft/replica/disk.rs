@@ -17,6 +17,7 @@
 
 use crate::fsm::{Automaton, Context, Input, WeakAddress};
 use crate::raft::consensus::Record;
+use crate::raft::mutant::mutate;
 use crate::raft::replica::gauges::Gauges;
 use crate::raft::storage::{Disk, Error, Memory, Remark, Snapshots, Storage, Wal};
 use crate::raft::{Index, LogId, Seq, Time};
@@ -263,7 +264,8 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         self.room = self.room_left();
         self.tell(Word::Persisted(durable, self.room));
         // Not once all that is staged is durable: under a steady load there is always more.
-        let known = self.marked.partition_point(|(seq, _)| *seq <= durable);
+        let settled = mutate!(KeptUntilIdle, durable, if durable < staged { Seq(0) } else { durable });
+        let known = self.marked.partition_point(|(seq, _)| *seq <= settled);
         let newest = self.marked.drain(..known).next_back();
         if let Some((_, at)) = newest {
             self.snapshots.keep(at)?;

@@ -210,10 +210,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
             return;
         }
         // Who is behind in term hears of it by other words first, and is sent this piece again.
-        if self.core.term() < chunk.term {
+        if mutate!(PieceOfAnyTerm, self.core.term() < chunk.term, false) {
             return;
         }
-        if self.core.is_installing() && chunk.at != self.core.log().snapshot() {
+        if mutate!(SnapshotsPileUp, self.core.is_installing() && chunk.at != self.core.log().snapshot(), false) {
             return;
         }
         match (role, &self.homes) {

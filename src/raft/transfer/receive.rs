@@ -5,7 +5,7 @@ use crate::raft::mutant::mutate;
 use crate::raft::storage::snapshot::Receiving;
 use crate::raft::storage::{Disk, Error, Snapshot, Snapshots};
 use crate::raft::wire::{Chunk, ChunkReply};
-use crate::raft::{Index, LogId, Term};
+use crate::raft::{LogId, Term};
 
 /// What follows from a piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,22 +47,24 @@ pub struct Receiver<D: Disk> {
     current: Option<Receiving<D>>,
     /// The latest in which a piece came.
     term: Term,
-    /// The place of the last mark that was given to the log: no snapshot up to it is needed. By index alone: whoever sends a
-    /// place of a former term behind it, which no leader would, has not told us that we hold it.
-    mark: Index,
+    /// The place of the last mark that was given to the log: no snapshot up to its index is needed. By index alone: whoever
+    /// sends a place of a former term behind it, which no leader would, has not told us that we hold it.
+    mark: LogId,
 }
 
 impl<D: Disk> Receiver<D> {
     /// Receives into this directory, whose last mark is `mark`.
     #[must_use]
     pub fn new(snapshots: Snapshots<D>, mark: LogId) -> Receiver<D> {
-        Receiver { snapshots, current: None, term: Term(0), mark: mark.index }
+        Receiver { snapshots, current: None, term: Term(0), mark }
     }
 
     /// The log is given a mark: what is being received for a place up to it is given up.
     pub fn on_mark(&mut self, mark: LogId) {
-        self.mark = self.mark.max(mark.index);
-        if self.current.as_ref().is_some_and(|current| current.at().index <= self.mark) {
+        if self.mark.index < mark.index {
+            self.mark = mark;
+        }
+        if self.current.as_ref().is_some_and(|current| current.at().index <= self.mark.index) {
             self.current = None;
         }
     }
@@ -73,7 +75,7 @@ impl<D: Disk> Receiver<D> {
     /// # Errors
     /// [`Error::Full`]: this transfer is given up, and what came of it is not durable. Any other stops the peer.
     pub fn take(&mut self, chunk: &Chunk) -> Result<Option<Taken>, Error> {
-        if chunk.at.index <= self.mark {
+        if mutate!(HeldByTerm, chunk.at.index <= self.mark.index, chunk.at <= self.mark) {
             mark!("chunk-of-what-is-held");
             let ready = Some(Ready::Held(chunk.at));
             return Ok(Some(Taken { reply: reply(chunk, chunk.total), ready }));

@@ -5,6 +5,7 @@ use super::entry::Spans;
 use super::message::{Body, Chunk, ChunkReply, LEVEL_TAG, kind, outcome};
 use super::refused::Refused;
 use crate::raft::consensus::{Append, Message, Outcome};
+use crate::raft::mutant::mutate;
 use crate::raft::{Ask, Entries, Incarnation, Index, LogId, Round, Term, Track};
 use bytes::Bytes;
 use std::ops::Range;
@@ -134,7 +135,9 @@ impl Read<'_> {
             }
             match (&mut *body, tag) {
                 (Body::Hello { level }, LEVEL_TAG) => *level = self.level(range)?,
-                (_, unknown) if unknown % 2 == 0 => return Err(Refused::Kind),
+                (_, tag) if mutate!(LastTagRefused, tag % 2 == 0, tag % 2 == 0 || tag == u64::MAX) => {
+                    return Err(Refused::Kind);
+                }
                 _ => {}
             }
         }
