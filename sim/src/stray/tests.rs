@@ -69,9 +69,9 @@ fn follows(
     (core.term(), core.commit(), core.log().clone(), core.bindings().clone(), role, effects)
 }
 
-#[test]
-fn what_strays_say_would_change_something_if_it_came_from_whom_it_should() {
-    let (time, mut world) = three(4);
+/// The kinds of what strays say in this seed, and of what would change something if it came from whom it should.
+fn said_and_heeded(seed: u64) -> [BTreeSet<&'static str>; 2] {
+    let (time, mut world) = three(seed);
     let (mut said, mut heeded) = (BTreeSet::new(), BTreeSet::new());
     for step in 0..300 {
         time.run_until(Time(step * 7 * MS), &mut world);
@@ -114,6 +114,16 @@ fn what_strays_say_would_change_something_if_it_came_from_whom_it_should() {
         }
     }
     assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
-    let missing = |of: &BTreeSet<&'static str>| KINDS.into_iter().filter(|kind| !of.contains(kind)).collect::<Vec<_>>();
-    assert_eq!((missing(&said), missing(&heeded)), (vec![], vec![]));
+    [said, heeded]
+}
+
+#[test]
+fn what_strays_say_would_change_something_if_it_came_from_whom_it_should() {
+    // In one seed or another some kind misses its moment: the answer to a read wants one that is just open.
+    let mut missing = [BTreeSet::from(KINDS), BTreeSet::from(KINDS)];
+    for seed in 4..10 {
+        let met = said_and_heeded(seed);
+        missing.iter_mut().zip(met).for_each(|(missing, met)| missing.retain(|kind| !met.contains(kind)));
+    }
+    assert_eq!(missing, [BTreeSet::new(), BTreeSet::new()]);
 }
