@@ -288,7 +288,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         let room = self.room_left();
         if self.room < room {
             self.room = room;
-            self.tell(Word::Room(room));
+            mutate!(RoomUntold, self.tell(Word::Room(room)), ());
         }
     }
 
