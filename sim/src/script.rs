@@ -162,7 +162,6 @@ impl World {
     pub(crate) fn call(&mut self, nth: usize) {
         for (node, call) in std::mem::take(&mut self.script.calls[nth]) {
             let _ = self.ask(node, &call);
-            self.keeps_tickets(node);
         }
     }
 

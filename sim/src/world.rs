@@ -232,7 +232,6 @@ impl World {
         let up = self.nodes.iter().filter(is_spoken_to).filter_map(|node| node.process.as_ref());
         let peers: Vec<_> = up.map(|process| &process.peer).collect();
         self.clients[client].act(&peers, &mut self.answers);
-        spend(Part::Checks, || self.clients[client].asked().for_each(|(node, ..)| self.keeps_tickets(node)));
         if let Some(record) = &mut self.record {
             record.asked(self.now, client, self.clients[client].has_asked());
         }

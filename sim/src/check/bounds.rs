@@ -28,12 +28,6 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The most tickets that may be open at one peer.
-    #[must_use]
-    pub fn most_tickets(swarm: &Swarm) -> usize {
-        swarm.tickets + OWN_TICKETS
-    }
-
     /// Whether none of this is more than that.
     #[must_use]
     pub fn is_within(&self, most: &Kept) -> bool {
@@ -58,7 +52,7 @@ impl Kept {
         let snapshot = 4_096 + 16 * applied.0 + 1_024 * swarm.sessions_max as u64;
         Kept {
             inbox: swarm.inbox + PARTS,
-            tickets: Kept::most_tickets(swarm),
+            tickets: swarm.tickets + OWN_TICKETS,
             sessions: swarm.sessions_max,
             disk: segments * swarm.segment_bytes + SNAPSHOTS * snapshot,
         }
