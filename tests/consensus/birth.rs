@@ -106,6 +106,17 @@ fn what_a_former_life_says_counts_for_nothing() {
 }
 
 #[test]
+fn who_is_born_is_told_of_another_life_of_its_own_by_members_as_they_live_now_alone() {
+    let mut peer = Solo::new(3, 3, &[]);
+    let before = peer.machine.core().clone();
+    peer.step(from_life(1, 555, attest(77)));
+    assert!(peer.machine.core().has_heard_a_stranger_at_most(before, NodeId(1)));
+    assert_eq!(peer.machine.core().strange_to().count(), 0);
+    peer.step(from_life(1, 101, attest(77)));
+    assert_eq!(peer.machine.core().strange_to().collect::<Vec<_>>(), [NodeId(1)]);
+}
+
+#[test]
 fn a_stranger_is_told_at_most_once_a_heartbeat_and_never_for_an_attestation() {
     let mut peer = Solo::new(3, 3, &[]);
     assert_eq!(addressed(&mut peer, from_life(1, 555, attest(77))), []);

@@ -5,11 +5,10 @@ use crate::marks::quietly;
 use crate::parts::{Part, enter};
 use crate::shared::Shared;
 use crate::stream::{Purpose, fates, nth_fate};
-use rsm::raft::consensus::{Bindings, Log, Message};
-use rsm::raft::consensus::{Consensus, Effect, Input, Role};
+use rsm::raft::consensus::{Consensus, Effect, Input, Message, Role};
 use rsm::raft::replica::Observer;
 use rsm::raft::storage::SimulatedDisk;
-use rsm::raft::{Identity, Index, NodeId, Term, Time};
+use rsm::raft::{Identity, NodeId, Time};
 use std::sync::Arc;
 
 /// One step in so many is taken twice.
@@ -25,8 +24,8 @@ pub struct Looker {
     check: Arc<Shared<Check>>,
     disk: Arc<SimulatedDisk>,
     next: Option<Box<(Consensus, Role)>>,
-    /// What a stranger's message has found, and must leave as it is.
-    before: Option<Box<(Consensus, Role)>>,
+    /// What a message has found, and must leave as it is, that is from a stranger to this member.
+    before: Option<Box<(NodeId, Consensus, Role)>>,
     flush: Option<Box<(Consensus, Role, Vec<Effect>)>>,
     /// This turn began because a deadline had come.
     ticked: bool,
@@ -65,9 +64,9 @@ impl Observer for Looker {
         self.charged = enter(Part::Checks);
         self.ticked |= matches!(input, Input::Tick);
         if let Input::Receive { from, message, .. } = input
-            && is_stranger(core, *from, message)
+            && is_stranger(core, role, *from, message)
         {
-            self.before = Some(Box::new((core.clone(), role.clone())));
+            self.before = Some(Box::new((from.node, core.clone(), role.clone())));
         }
         if let Input::Snapshotted { at, .. } | Input::SnapshotReady { at, .. } = input {
             self.check.lock().holds(self.node, *at, &self.disk);
@@ -87,10 +86,11 @@ impl Observer for Looker {
         enter(Part::Checks);
         let mut check = self.check.lock();
         check.stepped(core, role);
-        if let Some(before) = self.before.take()
-            && (known(&before.0), &before.1) != (known(core), role)
-        {
-            check.break_rule("R22", format!("{} has listened to a stranger", self.node));
+        if let Some(before) = self.before.take() {
+            let (member, known, former) = *before;
+            if former != *role || !core.has_heard_a_stranger_at_most(known, member) {
+                check.break_rule("R22", format!("{} has listened to a stranger to {member}", self.node));
+            }
         }
         if let Some(copy) = self.next.take() {
             check.repeated += 1;
@@ -131,15 +131,11 @@ impl Observer for Looker {
 
 /// Whether a message comes from no member, or from another life of a member than the one that is known. A newborn counts
 /// attestations whoever gives them.
-fn is_stranger(core: &Consensus, from: Identity, message: &Message) -> bool {
+fn is_stranger(core: &Consensus, role: &Role, from: Identity, message: &Message) -> bool {
     let bound = core.bindings().of(from.node);
-    let other = bound.is_some_and(|bound| bound != from.incarnation);
-    !core.membership().has(from.node) || (other && !matches!(message, Message::Attest { .. }))
-}
-
-/// All that a core knows, but for the time and for what it owes a stranger by way of an answer.
-fn known(core: &Consensus) -> (Term, Option<NodeId>, Index, &Log, &Bindings) {
-    (core.term(), core.vote(), core.commit(), core.log(), core.bindings())
+    let is_other = bound.is_some_and(|bound| bound != from.incarnation);
+    let counts = matches!((role, message), (Role::Newborn(_), Message::Attest { .. }));
+    !core.membership().has(from.node) || (is_other && !counts)
 }
 
 #[cfg(test)]
@@ -148,6 +144,7 @@ mod tests {
     use crate::plan::swarm;
     use crate::world::World;
     use rsm::fsm::VirtualTime;
+    use rsm::raft::{Incarnation, Index, LogId, Round, Track};
 
     /// What two peers have come to at that time: at first they have just begun.
     fn peers(at: Time) -> [(Consensus, Role); 2] {
@@ -209,11 +206,54 @@ mod tests {
     fn r22_a_stranger_who_was_listened_to() {
         let heard = |before: Time| {
             broken(|looker, both| {
-                looker.before = Some(Box::new(peers(before)[0].clone()));
+                let (core, role) = peers(before)[0].clone();
+                looker.before = Some(Box::new((NodeId(1), core, role)));
                 looker.stepped(&both[0].0, &both[0].1);
             })
         };
         assert_eq!((heard(Time(5)), heard(Time(2_000_000_000))), (None, Some("R22")));
+    }
+
+    #[test]
+    fn r22_of_a_stranger_nothing_is_noted_but_that_it_must_be_told() {
+        const LATER: Time = Time(3_000_000_000);
+        let both = peers(LATER);
+        let (core, role) = both.iter().find(|(_, role)| !role.is_leader()).expect("one leads at most");
+        let node = core.leader(role).expect("it is led");
+        let known = core.bindings().of(node).expect("it has been heard");
+        let stranger = Incarnation(known.0 ^ 1);
+        // What is broken if this life of the leader says something, and the core hears it from that one.
+        let broken = |says: Incarnation, heard: Incarnation, message: &Message| {
+            let check = Arc::new(Shared::new(Check::default()));
+            check.lock().asks_only(&["R22"]);
+            let mut looker = Looker::new(core.me().node, 3, Arc::clone(&check), Arc::new(SimulatedDisk::new(3)));
+            let said = |incarnation: Incarnation| {
+                let from = Identity { node, incarnation };
+                Input::Receive { from, to: None, message: message.clone() }
+            };
+            let mut core = core.clone();
+            looker.before(&core, role, &said(says), LATER);
+            let role = core.next(role.clone(), said(heard), LATER);
+            looker.stepped(&core, &role);
+            let check = check.lock();
+            check.broken().map(|violation| violation.rule)
+        };
+        let (term, track) = (core.term(), Track(3));
+        let (asked, last) = (term, LogId::ZERO);
+        let beat =
+            |round: u64, commit: u64| Message::Heartbeat { term, track, commit: Index(commit), round: Round(round) };
+        for message in [
+            Message::Hello,
+            Message::Attest { bound: Incarnation(core.me().incarnation.0 ^ 1) },
+            Message::PreVote { asked, last },
+            Message::Vote { term, last, transfer: false },
+            beat(u64::MAX, 0),
+            beat(0, u64::MAX),
+        ] {
+            assert_eq!(broken(stranger, stranger, &message), None, "{message:?}");
+            assert_eq!(broken(stranger, known, &message), Some("R22"), "{message:?}");
+            assert_eq!(broken(known, known, &message), None, "{message:?}");
+        }
     }
 
     #[test]

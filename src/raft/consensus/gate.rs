@@ -30,19 +30,22 @@ pub(super) fn receive(
         mark!("other-life-of-ours-addressed", !for_us);
         return role;
     }
+    let is_known = core.bindings.bind(from.node, from.incarnation) == from.incarnation;
     if let Message::Attest { bound } = message
         && bound != core.me.incarnation
+        && (is_known || matches!(role, Role::Newborn(_)))
     {
         mark!("other-life-of-ours-known");
         core.strange_to.insert(from.node);
     }
-    if core.bindings.bind(from.node, from.incarnation) != from.incarnation {
+    if !is_known {
         return on_stranger(core, role, from, message);
     }
     pass(core, role, from.node, message)
 }
 
-/// Another life of a member than the one we know. It counts for nothing but its word on which life of ours it knows.
+/// Another life of a member than the one we know. It counts for nothing but, before we are born, its word on which life of
+/// ours it knows.
 fn on_stranger(core: &mut Consensus, role: Role, from: Identity, message: Message) -> Role {
     if let Message::Attest { bound } = message {
         // Two that each know another life of the other would answer each other for ever.
@@ -56,6 +59,22 @@ fn on_stranger(core: &mut Consensus, role: Role, from: Identity, message: Messag
         core.owed.entry(from.node).or_default().stranger = Some(from.incarnation);
     }
     role
+}
+
+impl Consensus {
+    /// Whether this core is what it was before, but for what every word changes of it that comes from another life of this
+    /// member: the time, what is owed to that life, and when it may be told again.
+    #[must_use]
+    pub fn has_heard_a_stranger_at_most(&self, mut before: Consensus, member: NodeId) -> bool {
+        before.clock.advance(self.clock.now());
+        if let Some(&again) = self.clock.told.get(&member) {
+            before.clock.told.insert(member, again);
+        }
+        if let Some(stranger) = self.owed.get(&member).and_then(|owed| owed.stranger) {
+            before.owed.entry(member).or_default().stranger = Some(stranger);
+        }
+        before == *self
+    }
 }
 
 /// The gate (§5.1).
