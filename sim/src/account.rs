@@ -88,6 +88,11 @@ impl World {
     /// R15, R17, R21: a call is answered: by what is committed, and is applied by the peer that answers.
     pub(crate) fn answered(&mut self, call: u64, of: Of, outcome: Outcomes) {
         self.time_is_now();
+        if let Some(control) = &mut self.control {
+            let (node, _) = self.answers.asked(call);
+            let is_leader = self.nodes[node].look(|_, role| role.is_leader()) == Some(true);
+            control.answered(of, is_leader, self.answers.waited(call), self.swarm.heartbeat);
+        }
         let (most, mut check) = (self.timeout(), self.check.lock());
         self.answers.resolved(&mut check, call, most);
         match outcome {

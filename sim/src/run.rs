@@ -311,11 +311,12 @@ impl World {
 
     /// Where nothing went wrong all must have gone as it should.
     pub(crate) fn judge_control(&self) {
-        if let Some(control) = self.control {
+        if let Some(control) = &self.control {
             // The leader's clock may be fast.
             let pulses = self.now.0 * 21 / 20 / self.swarm.heartbeat.as_nanos() as u64;
-            let (nodes, calls, reordered) = (self.nodes.len(), self.answers.calls(), self.net.traffic.reordered);
-            let asked = Undisturbed { nodes, pulses, calls, reordered, window: self.swarm.window as u64 };
+            let (nodes, clients, reordered) = (self.nodes.len(), self.swarm.clients as u64, self.net.traffic.reordered);
+            let (window, former_lives) = (self.swarm.window as u64, self.sums.former_lives);
+            let asked = Undisturbed { nodes, pulses, clients, reordered, window, former_lives };
             control.judge(&mut self.check.lock(), asked, self.answers.counts);
         }
     }

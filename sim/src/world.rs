@@ -308,7 +308,7 @@ impl World {
     fn send(&mut self, packet: Sent) {
         let Sent { from, to, bytes } = packet;
         if let Some(control) = &mut self.control {
-            bodies(&bytes, NodeId(to as u64)).for_each(|body| control.sent(&body));
+            bodies(&bytes, NodeId(to as u64)).for_each(|body| control.sent(to, &body));
         }
         // A node that has lost power in this turn has said nothing.
         let disk = &self.nodes[from].disk;

@@ -106,6 +106,12 @@ impl Answers {
     /// Whether one of these nodes has a call to answer.
     #[must_use]
     pub fn owes(&self, nodes: &BTreeSet<usize>) -> bool {
+    /// For how long a call has been open, in nanoseconds.
+    #[must_use]
+    pub fn waited(&self, call: u64) -> u64 {
+        self.now.saturating_sub(self.calls[call as usize].at)
+    }
+
         self.calls.iter().any(|made| made.is_open && nodes.contains(&made.node))
     }
 
