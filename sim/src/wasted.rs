@@ -1,9 +1,14 @@
 //! What is said to whom nothing reaches, as the world sees it (`check::wasted` judges).
 
-use crate::check::{Patience, bodies};
+use crate::check::{Leaves, Patience, bodies};
 use crate::world::World;
 use bytes::Bytes;
 use rsm::raft::NodeId;
+use rsm::raft::consensus::Message;
+use rsm::raft::wire::Body;
+
+/// More bytes than its own no entry takes in a packet.
+const ENTRY: u64 = 32;
 
 impl World {
     /// R20: a packet leaves, and may be for a peer that is down.
@@ -16,10 +21,26 @@ impl World {
         // Words of that peer that have come, and have not been heard.
         let waiting = sender.process.as_ref().map_or(0, |process| process.peer.replica().depth()) as u64;
         let beats = self.swarm.election.as_nanos().div_ceil(self.swarm.heartbeat.as_nanos().max(1)) as u64;
-        let patience = Patience { window: self.swarm.window as u64, beats };
+        let (pulse, election) = (self.swarm.heartbeat, self.swarm.election);
+        let patience = Patience { window: self.swarm.window as u64, beats, pulse, election };
         let mut check = self.check.lock();
-        bodies(packet, NodeId(to as u64))
-            .for_each(|body| check.wastes((from, to), (receiver.ran, waiting), &body, patience));
+        let (mut is_large, mut commands) = (false, 0);
+        for body in bodies(packet, NodeId(to as u64)) {
+            match &body {
+                Body::Message(Message::Append(append)) => is_large |= !append.entries.is_empty(),
+                Body::Message(Message::Forward { entries }) => {
+                    commands += entries.iter().map(|entry| entry.bytes.len() as u64 + ENTRY).sum::<u64>();
+                }
+                Body::Chunk(_) => is_large = true,
+                _ => {}
+            }
+            check.wastes((from, to), (receiver.ran, waiting), &body, patience);
+        }
+        if !is_large {
+            let bytes = (packet.len() as u64).saturating_sub(commands);
+            let (lives, calls) = ((sender.life, receiver.ran), self.answers.calls());
+            check.wastes_little((from, to), Leaves { lives, at: self.now, calls, waiting, bytes }, patience);
+        }
     }
 
     /// A packet arrives, and may be of a peer that is down by now.
@@ -35,9 +56,9 @@ mod tests {
     use super::*;
     use crate::plan::{Families, MS, swarm};
     use rsm::fsm::VirtualTime;
-    use rsm::raft::consensus::{Append, Message};
+    use rsm::raft::consensus::Append;
     use rsm::raft::storage::simulated::Operation;
-    use rsm::raft::wire::{Body, Head, Packer};
+    use rsm::raft::wire::{Head, Packer};
     use rsm::raft::{ClusterId, Entry, Identity, Incarnation, Index, LogId, Term, Time, Track};
 
     #[test]

@@ -24,7 +24,7 @@ pub use history::History;
 pub use looker::Looker;
 pub use reference::Reference;
 use snapshots::FileSums;
-pub use wasted::Patience;
+pub use wasted::{Leaves, Patience};
 
 use crate::marks::quietly;
 use bytes::Bytes;

@@ -5,24 +5,62 @@
 //!                        the pieces of a snapshot, until it is given up                            for as long as it takes
 //! ```
 //! Entries and pieces of snapshots are what costs bandwidth. Only a word from that peer may bring another window of them:
-//! one that was on its way when it went down, late or doubled.
+//! one that was on its way when it went down, late or doubled. All else is small, and in any ten seconds so much of it as
+//! heartbeats and elections make, and what callers ask for meanwhile.
 
 use super::Check;
-use rsm::raft::Term;
 use rsm::raft::consensus::Message;
 use rsm::raft::wire::Body;
-use std::collections::BTreeMap;
+use rsm::raft::{Term, Time};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 /// Twice as many pieces of a snapshot as may be on their way, and so many heartbeats beside those of a transfer's patience.
 const PIECES: u64 = 8;
 const BEATS: u64 = 4;
+
+/// Bytes of small things are counted over so much time.
+const SPELL: Duration = Duration::from_secs(10);
+/// No packet has more bytes that carries no entries, no piece of a snapshot and no commands.
+const SMALL: u64 = 256;
+/// A word of a peer brings so many packets at most that answer it: its votes and its log's wait for other writes.
+const ANSWERS: u64 = 2;
 
 /// Who says something to whom.
 type Way = (usize, usize);
 
 /// What has gone to peers that are down.
 #[derive(Debug, Default)]
-pub(super) struct Wasted(BTreeMap<Way, Gone>);
+pub(super) struct Wasted {
+    large: BTreeMap<Way, Gone>,
+    small: BTreeMap<Way, Small>,
+}
+
+/// Packets to a peer that is down that carry nothing large.
+#[derive(Debug)]
+struct Small {
+    /// The sender's process, and that peer's last one.
+    lives: (u64, u64),
+    /// So many packets of that peer have come since.
+    heard: u64,
+    /// Those of a spell: when each left, and how much there was by then that might bring one more.
+    sent: VecDeque<(Time, u64)>,
+}
+
+/// A packet that carries nothing large leaves for a peer that is down.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaves {
+    /// The sender's process, and that peer's last one.
+    pub lives: (u64, u64),
+    /// It is now.
+    pub at: Time,
+    /// So many calls were made so far.
+    pub calls: u64,
+    /// So many inputs wait at the sender.
+    pub waiting: u64,
+    /// What it takes, but for commands that are passed on.
+    pub bytes: u64,
+}
 
 /// What a leader has sent to a peer since that one went down.
 #[derive(Debug)]
@@ -43,12 +81,24 @@ pub struct Patience {
     pub window: u64,
     /// Heartbeats in the time after which a transfer is given up.
     pub beats: u64,
+    /// The heartbeat.
+    pub pulse: Duration,
+    /// The least election timeout.
+    pub election: Duration,
 }
 
 impl Patience {
     /// A few appends beside a window: one whose entries are read back from the disk, a probe; none of 250 seeds has needed
     /// one.
     pub(crate) const PROBES: u64 = 4;
+
+    /// How many small packets go to a peer that is down in [`SPELL`], if nobody asks for anything: two at each heartbeat (a
+    /// leader's pulse and its probe; a question, and commands that are passed on once more), and for each election the
+    /// question whether it may be held, and for a vote. The sender's clock may be fast.
+    fn small(&self) -> u64 {
+        let times = |pause: Duration| (SPELL * 21 / 20).as_nanos().div_ceil(pause.as_nanos().max(1)) as u64;
+        2 * (1 + times(self.pulse)) + 2 * (1 + times(self.election))
+    }
 }
 
 impl Check {
@@ -61,7 +111,7 @@ impl Check {
             _ => return,
         };
         let new = || Gone { life, term, heard: waiting, appends: 0, pieces: 0 };
-        let gone = self.wasted.0.entry(way).or_insert_with(new);
+        let gone = self.wasted.large.entry(way).or_insert_with(new);
         if (gone.life, gone.term) != (life, term) {
             *gone = new();
         }
@@ -75,9 +125,35 @@ impl Check {
         }
     }
 
+    /// A packet for a peer that is down carries nothing of that kind.
+    pub fn wastes_little(&mut self, way: Way, leaves: Leaves, patience: Patience) {
+        let Leaves { lives, at, calls, waiting, bytes } = leaves;
+        let new = || Small { lives, heard: 0, sent: VecDeque::new() };
+        let small = self.wasted.small.entry(way).or_insert_with(new);
+        if small.lives != lives {
+            *small = new();
+        }
+        small.sent.push_back((at, calls + ANSWERS * small.heard));
+        if small.sent.len() == 1 {
+            small.heard += waiting;
+        }
+        let (_, causes) = small.sent[small.sent.len() - 1];
+        while small.sent.front().is_some_and(|(first, _)| first.after(SPELL) < at) {
+            small.sent.pop_front();
+        }
+        let before = small.sent.front().map_or(causes, |(_, before)| *before);
+        let (most, count) = (patience.small() + causes - before, small.sent.len() as u64);
+        if most < count || SMALL < bytes {
+            let (from, to) = way;
+            let what = format!("{count} small packets of {from} to {to}, which is down, {most} at most: {leaves:?}");
+            self.break_rule("R20", what);
+        }
+    }
+
     /// A packet of a peer that is down has come.
     pub fn hears_of(&mut self, (from, to): Way) {
-        self.wasted.0.entry((to, from)).and_modify(|gone| gone.heard += 1);
+        self.wasted.large.entry((to, from)).and_modify(|gone| gone.heard += 1);
+        self.wasted.small.entry((to, from)).and_modify(|small| small.heard += 1);
     }
 }
 
@@ -100,7 +176,8 @@ mod tests {
         Body::Chunk(Chunk { term: Term(1), track, at, total: 9, offset: 0, crc: 0, bytes })
     }
 
-    const PATIENCE: Patience = Patience { window: 3, beats: 5 };
+    const PATIENCE: Patience =
+        Patience { window: 3, beats: 5, pulse: Duration::from_millis(100), election: Duration::from_secs(1) };
 
     /// Whether a rule is broken by sending this so often to a peer that is down, of which so many packets are heard before.
     fn is_too_much(body: &Body, times: u64, heard: u64) -> bool {
@@ -122,6 +199,48 @@ mod tests {
         assert_eq!((is_too_much(&piece(), 72, 0), is_too_much(&piece(), 73, 0)), (false, true));
         assert!(!is_too_much(&append(1, 0), 999, 0), "a probe without entries");
         assert!(!is_too_much(&Message::Hello.into(), 999, 0));
+    }
+
+    /// Whether a rule is broken by so many small packets, this long apart, of this life of the sender each, while callers
+    /// have asked for so much, and so many packets of that peer came, after the first of them.
+    fn is_flood(packets: u64, apart: Duration, (calls, heard): (u64, u64), lives: impl Fn(u64) -> u64) -> bool {
+        let mut check = Check::default();
+        for nth in 0..packets {
+            if nth == 1 {
+                (0..heard).for_each(|_| check.hears_of((1, 0)));
+            }
+            let at = Time((apart * nth as u32).as_nanos() as u64);
+            let calls = if 0 < nth { calls } else { 0 };
+            let leaves = Leaves { lives: (lives(nth), 7), at, calls, waiting: 0, bytes: SMALL };
+            check.wastes_little((0, 1), leaves, PATIENCE);
+        }
+        check.broken().is_some_and(|violation| violation.rule == "R20")
+    }
+
+    #[test]
+    fn r20_a_peer_that_is_down_is_sent_little_in_any_ten_seconds() {
+        // Ten and a half seconds by the sender's clock: 105 heartbeats and one, 11 elections and one, two packets each.
+        const MOST: u64 = 2 * 106 + 2 * 12;
+        assert_eq!(PATIENCE.small(), MOST);
+        let at_once = |packets: u64, causes: (u64, u64)| is_flood(packets, Duration::ZERO, causes, |_| 1);
+        assert_eq!((at_once(MOST, (0, 0)), at_once(MOST + 1, (0, 0))), (false, true));
+        assert_eq!((at_once(MOST + 3, (3, 0)), at_once(MOST + 4, (3, 0))), (false, true), "callers ask");
+        assert_eq!((at_once(MOST + 4, (0, 2)), at_once(MOST + 5, (0, 2))), (false, true), "it has said so much");
+        let beat = SPELL / MOST as u32;
+        let (seldom, often) = (beat + Duration::from_millis(1), beat - Duration::from_millis(1));
+        assert!(!is_flood(9_999, seldom, (0, 0), |_| 1) && is_flood(9_999, often, (0, 0), |_| 1));
+        assert!(!is_flood(2 * MOST, Duration::ZERO, (0, 0), |nth| nth / MOST), "who starts again begins anew");
+    }
+
+    #[test]
+    fn r20_what_carries_nothing_is_small() {
+        let broken = |bytes: u64| {
+            let mut check = Check::default();
+            let leaves = Leaves { lives: (1, 7), at: Time(0), calls: 0, waiting: 0, bytes };
+            check.wastes_little((0, 1), leaves, PATIENCE);
+            check.broken().map(|violation| violation.rule)
+        };
+        assert_eq!((broken(SMALL), broken(SMALL + 1)), (None, Some("R20")));
     }
 
     #[test]
