@@ -85,7 +85,7 @@ impl World {
         self.answers.at(self.now.0, stood);
     }
 
-    /// R15, R17, R21: a call is answered: by what is committed, and is applied by the peer that answers.
+    /// R15, R16, R17, R21: a call is answered: by what is committed, and is applied by the peer that answers.
     pub(crate) fn answered(&mut self, call: u64, of: Of, outcome: Outcomes) {
         self.time_is_now();
         if let Some(control) = &mut self.control {
@@ -94,6 +94,7 @@ impl World {
             control.answered(of, is_leader, self.answers.waited(call), self.swarm.heartbeat);
         }
         let (most, mut check) = (self.timeout(), self.check.lock());
+        self.answers.learn(&mut check);
         self.answers.resolved(&mut check, call, most);
         match outcome {
             Ok((index, _)) => {

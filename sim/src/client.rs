@@ -237,6 +237,7 @@ impl Client {
             let doing = Doing::Changing { change: done.change, place: done.place, again: true };
             self.asked.push(Asked { node, operation, doing, session });
             let (call, of) = (answers.opened(node), Of::Change(Some(done.caller)));
+            answers.asks_for(call, done.change.number);
             peers[first].propose_then(Some(done.caller), done.change, move |outcome: Outcome<Seen>| {
                 let outcome = outcome.map(|done| (done.index.0, Came::Seen(done.value)));
                 told.push(Told { client, operation, of, call, outcome });
@@ -347,6 +348,7 @@ impl Client {
                 });
             }
             Doing::Changing { change, .. } => {
+                answers.asks_for(call, change.number);
                 peer.propose_then(caller, change, move |outcome: Outcome<Seen>| {
                     tell(outcome.map(|done| (done.index.0, Came::Seen(done.value))));
                 });
@@ -395,15 +397,15 @@ impl Client {
                 Next::Rest
             }
             // Of every peer, whenever it is asked.
-            (Doing::Changing { change, .. }, Err(Failure::TooLarge)) => {
-                answers.too_large(change.number);
+            (Doing::Changing { .. }, Err(Failure::TooLarge)) => {
+                answers.too_large();
                 Next::Rest
             }
-            (Doing::Changing { change, .. }, Err(why)) if self.kind == Kind::Plain => {
+            (Doing::Changing { .. }, Err(why)) if self.kind == Kind::Plain => {
                 if why.may_have_applied() {
                     answers.unknown();
                 } else {
-                    answers.refused(change.number);
+                    answers.refused();
                 }
                 Next::Rest
             }

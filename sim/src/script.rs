@@ -69,8 +69,7 @@ struct Value {
     session: Option<(String, u64)>,
     /// With its place in the history.
     change: Option<(Change, usize)>,
-    sent: u64,
-    refused: u64,
+    is_sent: bool,
 }
 
 /// All calls of a run that were written down.
@@ -183,6 +182,8 @@ impl World {
             Call::Propose(proposal) => {
                 let (caller, change) = self.proposed(proposal)?;
                 let number = self.answers.opened(node);
+                self.answers.learn(&mut self.check.lock());
+                self.answers.asks_for(number, change.number);
                 let (ticket, tell) = self.script.ticket(Wanted::Change(proposal.value.clone(), caller), number);
                 self.script.latest.insert(proposal.value.clone(), ticket);
                 peer.propose_then(caller, change, move |outcome: Outcome<_>| {
@@ -219,12 +220,12 @@ impl World {
         let expected = over.as_ref().map(|over| if over == NOTHING { 0 } else { self.script.value(over).number });
         let known = self.script.value(value);
         // In no session, or in another, it may rightly take effect twice.
-        if 0 < known.sent && (session.is_none() || known.session != *session) {
+        if known.is_sent && (session.is_none() || known.session != *session) {
             return Err(format!("{value} was proposed before, in another name"));
         }
         known.session.clone_from(session);
         let change = Change { key: *list, number: known.number, expected, pad: pad.unwrap_or(self.swarm.pad) };
-        known.sent += 1;
+        known.is_sent = true;
         if known.change.is_none() {
             known.change = Some((change, self.answers.changes(change)));
         }
@@ -285,14 +286,8 @@ impl World {
             (Ok(_), _) => {}
             (Err(Failure::Expired), _) => self.answers.expired(),
             (Err(why), _) if why.may_have_applied() => self.answers.unknown(),
-            (Err(_), _) => value.refused += 1,
+            (Err(_), _) => self.answers.refused(),
         }
-    }
-
-    /// R16: what was refused each time that it was tried takes effect nowhere.
-    pub(crate) fn refusals(&mut self) {
-        let refused = self.script.values.values().filter(|value| 0 < value.sent && value.sent == value.refused);
-        refused.for_each(|value| self.answers.refused(value.number));
     }
 }
 

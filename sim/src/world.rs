@@ -226,6 +226,7 @@ impl World {
         if self.rests_since.is_some() && self.clients[client].is_at_rest() {
             return;
         }
+        self.answers.learn(&mut self.check.lock());
         let is_reached = |id: usize| self.aside.0 <= self.now || self.aside.1 >> id & 1 == 1;
         let is_spoken_to =
             |node: &&Node| is_reached(node.id) && self.spoken_to.as_ref().is_none_or(|nodes| nodes.contains(&node.id));

@@ -1,5 +1,6 @@
 //! What callers were told, held against what the peers' states say.
 
+use super::refusals::Refusals;
 use super::{Check, History};
 use crate::client::Of;
 use crate::lists::{Change, Item, Key, Lists, Seen};
@@ -14,9 +15,11 @@ const NODES_MAX: usize = 8;
 
 /// A call.
 #[derive(Clone, Copy, Debug)]
-struct Made {
+pub(super) struct Made {
     node: usize,
     at: u64,
+    /// What it is to append.
+    pub(super) number: Option<u64>,
     /// For how long its node had stood still by then.
     stood: u64,
     /// The process that was asked, and what its clock showed.
@@ -44,8 +47,8 @@ pub struct Answers {
     /// Number, list, and the index at which it was applied.
     acknowledged: BTreeMap<u64, (Key, u64)>,
     per_list: BTreeMap<Key, u64>,
-    refused: BTreeSet<u64>,
-    calls: Vec<Made>,
+    pub(super) refusals: Refusals,
+    pub(super) calls: Vec<Made>,
     /// The greatest index that anybody was told.
     greatest: u64,
     now: u64,
@@ -92,7 +95,7 @@ impl Answers {
     /// A call is made, to this node. Its number is told.
     pub fn opened(&mut self, node: usize) -> u64 {
         let ((life, stood), shown, floor) = (self.stood[node], self.shown(node), self.greatest);
-        self.calls.push(Made { node, at: self.now, stood, life, shown, floor, is_open: true });
+        self.calls.push(Made { node, at: self.now, number: None, stood, life, shown, floor, is_open: true });
         self.calls.len() as u64 - 1
     }
 
@@ -103,15 +106,15 @@ impl Answers {
         (made.node, made.life)
     }
 
-    /// Whether one of these nodes has a call to answer.
-    #[must_use]
-    pub fn owes(&self, nodes: &BTreeSet<usize>) -> bool {
     /// For how long a call has been open, in nanoseconds.
     #[must_use]
     pub fn waited(&self, call: u64) -> u64 {
         self.now.saturating_sub(self.calls[call as usize].at)
     }
 
+    /// Whether one of these nodes has a call to answer.
+    #[must_use]
+    pub fn owes(&self, nodes: &BTreeSet<usize>) -> bool {
         self.calls.iter().any(|made| made.is_open && nodes.contains(&made.node))
     }
 
@@ -125,9 +128,10 @@ impl Answers {
         self.greatest = self.greatest.max(index);
     }
 
-    /// R21: who is told that no answer has come in so much time, by the clock of the peer that was asked, or that this
+    /// R16, R21: who is told that no answer has come in so much time, by the clock of the peer that was asked, or that this
     /// peer has ended, is told what is so.
-    pub fn failed(&self, check: &mut Check, call: u64, why: Failure, (asked, patience): (Asked, Duration)) {
+    pub fn failed(&mut self, check: &mut Check, call: u64, why: Failure, (asked, patience): (Asked, Duration)) {
+        self.turned_down(check, call, why);
         let made = &self.calls[call as usize];
         let waited = self.shown(made.node).since(made.shown);
         let is_so = match (why, asked) {
@@ -198,21 +202,15 @@ impl Answers {
         }
     }
 
-    /// A number was refused, for good: it was tried nowhere else.
-    pub fn refused(&mut self, number: u64) {
+    /// A change was refused, and is tried nowhere else.
+    pub fn refused(&mut self) {
         self.counts.refused += 1;
-        self.refused.insert(number);
     }
 
     /// The same, for its size.
-    pub fn too_large(&mut self, number: u64) {
+    pub fn too_large(&mut self) {
         self.counts.too_large += 1;
-        self.refused(number);
-    }
-
-    /// A number that nobody was ever to propose.
-    pub fn never(&mut self, number: u64) {
-        self.refused.insert(number);
+        self.refused();
     }
 
     /// Nobody knows what has become of a change.
@@ -270,7 +268,7 @@ impl Answers {
                 if seen.insert(number, key).is_some() {
                     check.break_rule("R15", format!("{who} holds {number} twice"));
                 }
-                if self.refused.contains(&number) {
+                if self.refusals.has(number) {
                     check.break_rule("R16", format!("{who} holds {number}, which was refused"));
                 }
             }
@@ -362,14 +360,14 @@ mod tests {
     #[test]
     fn r16_a_refused_number_that_was_applied() {
         let mut answers = Answers::default();
-        answers.refused(7);
+        answers.never(7);
         assert_eq!(broken(|check| answers.fits(check, &state(0, 5, &[(1, 7)]))), Some("R16"));
     }
 
     #[test]
     fn r16_a_refused_number_that_is_committed_and_applied_nowhere() {
         let mut answers = Answers::default();
-        answers.refused(7);
+        answers.never(7);
         let ends = |number: u64| {
             broken(|check| {
                 check.is_committed(Change { key: 1, number, expected: None, pad: 0 });

@@ -13,6 +13,7 @@ mod departs;
 mod history;
 mod looker;
 mod reference;
+mod refusals;
 mod sessions;
 mod snapshots;
 mod wasted;

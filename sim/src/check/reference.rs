@@ -46,6 +46,8 @@ pub struct Reference {
     /// Session and number of what has expired.
     expired: BTreeSet<(u64, u64)>,
     lists: Lists,
+    /// The numbers in what was committed, and applied, since somebody asked last.
+    pub(super) commands: Vec<u64>,
 }
 
 impl Reference {
@@ -153,6 +155,7 @@ impl Reference {
             let change = Change::from_bytes(command).filter(|change| change.key != FATAL);
             change.map_or(Came::Nothing, |change| {
                 let seen = self.lists.apply(change, at);
+                self.commands.push(change.number);
                 self.sessions[nth].keep(caller.sequence, at.index, seen);
                 Came::Changed(seen)
             })
@@ -186,6 +189,12 @@ impl Check {
             (Of::Change(_), Ok(_) | Err(_)) | (Of::Session, Err(_)) | (Of::Read, _) => None,
         };
         why.into_iter().for_each(|why| self.break_rule("R15", format!("a caller was told {why}")));
+    }
+
+    /// The numbers in what was committed since they were taken last. What finds its session gone is not among them: it comes
+    /// to nothing for ever, and a peer may refuse to try it in its next one.
+    pub(super) fn take_commands(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.reference.commands)
     }
 
     /// R6: nothing is committed that nobody wrote.
