@@ -3,6 +3,7 @@
 //! A number that stands twice was applied twice; one that is missing after it was acknowledged was lost; two peers whose
 //! lists are not the one a prefix of the other have drifted apart.
 
+use rsm::mix::mix;
 use rsm::raft::machine::{Applied, Codec, StateMachine};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -33,11 +34,14 @@ struct List {
     items: Vec<Item>,
     /// The items as a snapshot has them: a snapshot that came often wrote them anew each time, a seventh of a seed's time.
     bytes: Vec<u8>,
+    /// What the items come to: another one anywhere, or another order, is another digest.
+    digest: u64,
 }
 
 impl List {
     fn push(&mut self, item: Item) {
         self.items.push(item);
+        self.digest = mix(self.digest, item.0, item.1);
         item.encode(&mut self.bytes);
     }
 }
@@ -100,6 +104,12 @@ impl Lists {
     pub fn see(&self, key: Key) -> Seen {
         let list = self.get(key);
         Seen { last: list.last().map_or(0, |item| item.0), len: list.len() as u64 }
+    }
+
+    /// What all lists come to: two that hold anything else come to something else. At once, however long they are.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.0.iter().fold(0, |sum, (&key, list)| mix(sum, key.into(), list.digest))
     }
 
     /// All lists, by name.
@@ -166,7 +176,8 @@ mod tests {
         lists.snapshot()(&mut bytes).unwrap();
         let items: Vec<(Key, Vec<Item>)> = lists.iter().map(|(key, items)| (key, items.to_vec())).collect();
         assert_eq!(items.to_bytes(), bytes);
-        assert_eq!(Lists::restore(&mut bytes.as_slice()).unwrap(), lists);
+        let restored = Lists::restore(&mut bytes.as_slice()).unwrap();
+        assert_eq!((restored.digest(), &restored), (lists.digest(), &lists));
         assert!(Lists::restore(&mut &bytes[1..]).is_err());
     }
 

@@ -1,7 +1,8 @@
 //! One member of the cluster: a process that comes and goes, on a disk that stays.
 
-use crate::check::{Check, Kept, Looker, State};
-use crate::lists::Lists;
+use crate::check::{Check, EACH, Kept, Looker, State};
+use crate::lists::{Lists, Seen};
+use crate::parts::{Part, spend};
 use crate::plan::{OPERATIONS, Swarm};
 use crate::shared::{Gathered, Shared};
 use crate::store::{Handle, SlowLog};
@@ -10,11 +11,12 @@ use crate::strike::Charges;
 use bytes::Bytes;
 use rsm::fsm::{CellId, VirtualTime};
 use rsm::raft::consensus::{Consensus, Role};
+use rsm::raft::machine::Sessions;
 use rsm::raft::peer::{Peer, SpawnError};
 use rsm::raft::replica::Replica;
 use rsm::raft::storage::SimulatedDisk;
 use rsm::raft::storage::simulated::Operation;
-use rsm::raft::{NodeId, Time};
+use rsm::raft::{Index, NodeId, Time};
 use std::sync::Arc;
 
 /// The replica as the simulator spawns it.
@@ -221,6 +223,7 @@ impl Node {
                 options.entry_bytes_max = options.entry_bytes_max.min(swarm.entry_bytes);
             })
             .observer(Looker::new(node, own_seed, Arc::clone(&check), Arc::clone(&self.disk)))
+            .watcher(has_applied(node, Arc::clone(&check)))
             .send(move |to, _, bytes| sent.push(Sent { from: id, to: to as usize, bytes }))
             .spawn_on(&self.time, self.time.node_time(), Arc::clone(&self.disk), |wal| {
                 let (slow, handle) = SlowLog::new(node, wal, Arc::clone(&check));
@@ -354,6 +357,15 @@ impl Node {
         self.failed_before = self.failed();
         self.disk = self.common.disk(Purpose::Wipe, self.id, self.wipes);
         self.common.check.lock().wiped(NodeId(self.id as u64));
+    }
+}
+
+/// Tells the check what a state machine has come to.
+fn has_applied(node: NodeId, check: Arc<Shared<Check>>) -> impl FnMut(Index, &Lists, &Sessions<Seen>) {
+    move |at, lists, sessions| {
+        if at.0.is_multiple_of(EACH) {
+            spend(Part::Checks, || check.lock().has_applied(node, at, lists, sessions));
+        }
     }
 }
 

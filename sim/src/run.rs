@@ -353,6 +353,7 @@ impl World {
             repeated: check.repeated,
             alike: check.alike,
             tables: check.tables,
+            states: check.states,
             acknowledged: self.answers.count(),
             reads: counts.reads,
             unread: counts.unread,

@@ -23,7 +23,7 @@ pub use bounds::{Kept, behind};
 pub use control::{Control, Undisturbed};
 pub use history::History;
 pub use looker::Looker;
-pub use reference::Reference;
+pub use reference::{EACH, Reference};
 use snapshots::FileSums;
 pub use wasted::{Leaves, Patience};
 
@@ -63,6 +63,8 @@ pub struct Check {
     pub alike: u64,
     /// How many session tables in snapshots were held against the reference's.
     pub tables: u64,
+    /// How many states were held against the reference's on the way.
+    pub states: u64,
     /// Of each peer that is not born whom it has said to wait for, and who knows another life of it.
     waits: BTreeMap<NodeId, (BTreeSet<NodeId>, BTreeSet<NodeId>)>,
     /// What has gone to peers that are down.

@@ -17,6 +17,9 @@ use rsm::raft::machine::{Applied, Caller, Codec, Open, StateMachine};
 use rsm::raft::{Entry, EntryKind, Failure, Index, Term};
 use std::collections::{BTreeSet, VecDeque};
 
+/// States are held against it behind so many entries each time.
+pub const EACH: u64 = 32;
+
 /// What an entry comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Came {
@@ -40,6 +43,8 @@ pub struct Reference {
     came: Vec<Came>,
     /// By place too, the sum of the digests of the sessions that are held then.
     tables: Vec<u64>,
+    /// At each multiple of [`EACH`], what the lists come to there.
+    digests: Vec<u64>,
     pub(super) sessions: Vec<Session>,
     /// The sum of their digests.
     table: u64,
@@ -81,6 +86,12 @@ impl Reference {
         self.tables.get(usize::try_from(index.0.checked_sub(1)?).ok()?).copied()
     }
 
+    /// What the lists come to there, which is a multiple of [`EACH`].
+    #[must_use]
+    pub fn digest_at(&self, index: Index) -> Option<u64> {
+        self.digests.get(usize::try_from((index.0 / EACH).checked_sub(1)?).ok()?).copied()
+    }
+
     /// Whether some entry of this name has expired.
     #[must_use]
     pub fn has_expired(&self, caller: Caller) -> bool {
@@ -116,6 +127,9 @@ impl Reference {
         let came = self.apply(entry, self.applied().next(), term);
         self.came.push(came);
         self.tables.push(self.table);
+        if self.applied().0.is_multiple_of(EACH) {
+            self.digests.push(self.lists.digest());
+        }
     }
 
     fn apply(&mut self, entry: &Entry, index: Index, term: Term) -> Came {

@@ -1,4 +1,5 @@
-//! R18: the sessions that a snapshot holds are the ones that the reference has had there.
+//! R18: the sessions that a snapshot holds, or a state machine behind each 32nd entry, are the ones that the reference has
+//! had there.
 //!
 //! ```text
 //!   snapshot   length | n | n times: id, window, low, used, nonce 16, k | k times: sequence, index, length of the reply, reply
@@ -10,9 +11,9 @@
 use super::Check;
 use super::reference::Came;
 use super::snapshots::HEAD;
-use crate::lists::Seen;
+use crate::lists::{Lists, Seen};
 use rsm::mix::spread;
-use rsm::raft::machine::{Caller, Nonce};
+use rsm::raft::machine::{Caller, Nonce, Sessions};
 use rsm::raft::storage::SimulatedDisk;
 use rsm::raft::{Index, LogId, NodeId};
 use rsm::varint::{self, Head};
@@ -95,6 +96,23 @@ impl Words {
     }
 }
 
+/// What the table of a state machine comes to.
+fn digest_held(sessions: &Sessions<Seen>) -> u64 {
+    let mut table = 0_u64;
+    sessions.each(|id, nonce, numbers, replies| {
+        let mut words = Words::default();
+        words.put(id.0);
+        words.put_all(numbers);
+        words.put_nonce(nonce.0);
+        words.put(replies.len() as u64);
+        for (sequence, index, reply) in replies {
+            words.put_all([*sequence, index.0, reply.last, reply.len]);
+        }
+        table = table.wrapping_add(words.digest());
+    });
+    table
+}
+
 /// What the table in these bytes comes to; `None` if it is none, or its sessions stand in another order than their ids.
 fn digest_of(mut bytes: &[u8]) -> Option<u64> {
     let (from, mut table, mut last) = (&mut bytes, 0_u64, 0);
@@ -159,6 +177,22 @@ impl Check {
         if table_in(disk, name).as_deref().and_then(digest_of) != Some(ours) {
             let what = format!("the sessions in the snapshot of {at:?} on {node} are not those of the reference");
             self.break_rule("R18", what);
+        }
+    }
+}
+
+impl Check {
+    /// R18: the state machine of a node has applied all up to here, a multiple of [`EACH`](super::EACH), and holds this.
+    pub fn has_applied(&mut self, node: NodeId, at: Index, lists: &Lists, sessions: &Sessions<Seen>) {
+        self.reference.follow(self.watch.ghost());
+        // Nobody ever knows where somebody lies.
+        let Some((digest, ours)) = self.reference.digest_at(at).zip(self.reference.table_at(at)) else { return };
+        self.states += 1;
+        if lists.digest() != digest {
+            self.break_rule("R18", format!("the lists of {node} at {at} are not those of the reference"));
+        }
+        if digest_held(sessions) != ours {
+            self.break_rule("R18", format!("the sessions of {node} at {at} are not those of the reference"));
         }
     }
 }
@@ -267,6 +301,34 @@ mod tests {
         assert_eq!(broken(LogId::new(1, 6), b"sessions"), None, "of what is committed there nobody knows yet");
     }
 
+    #[test]
+    fn r18_a_state_that_is_not_what_the_log_comes_to() {
+        let at = |index: u64, (more, less): (u64, u64)| {
+            let (mut reference, mut sessions, mut lists) =
+                (Reference::new(MAX), Sessions::<Seen>::new(MAX), Lists::default());
+            reference.goes_on(&opens(open(1)), Term(1));
+            sessions.open(open(1), Index(1));
+            for (nth, at) in (1..32).zip((2..).map(Index)) {
+                let (caller, change) = change(1, nth, nth);
+                reference.goes_on(&changes(caller, change), Term(1));
+                let number = change.number + if nth == more { 1 } else { 0 };
+                let seen = lists.apply(Change { number, ..change }, Applied::new(at, Term(1)));
+                if nth != less {
+                    assert_eq!(sessions.judge(caller, at), Verdict::New);
+                    sessions.keep(caller, at, seen);
+                }
+            }
+            let mut check = Check { reference, ..Check::default() };
+            check.has_applied(NodeId(0), Index(index), &lists, &sessions);
+            (check.states, check.broken().map(|violation| violation.what.clone()))
+        };
+        assert_eq!(at(32, (0, 0)), (1, None));
+        let told = |what: &str| Some(format!("the {what} of 0 at 32 are not those of the reference"));
+        assert_eq!(at(32, (9, 0)), (1, told("lists")), "another number stood there once");
+        assert_eq!(at(32, (0, 31)), (1, told("sessions")), "the last change named none");
+        assert_eq!(at(64, (0, 31)), (0, None), "of what is committed there nobody knows yet");
+    }
+
     /// The crate's table, as it spells itself, is the reference's after each entry, whatever stands in the log.
     #[test]
     fn both_tables_come_to_the_same_after_each_entry() {
@@ -289,7 +351,8 @@ mod tests {
             }
             let mut table = Vec::new();
             sessions.encode(&mut table);
-            assert_eq!(digest_of(&table), reference.table_at(index), "after {index}: {sessions:?}");
+            let ours = reference.table_at(index);
+            assert_eq!((digest_of(&table), Some(digest_held(&sessions))), (ours, ours), "after {index}: {sessions:?}");
         }
         assert_eq!(&lists, reference.lists());
     }

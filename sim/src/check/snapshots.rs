@@ -114,10 +114,12 @@ mod tests {
             let mut case = Case::new(seed, Duration::from_secs(2));
             (case.swarm.nodes, case.swarm.snapshot_entries) = (3, 4);
             let sums = case.unaimed().run().sums;
-            (sums.alike, sums.tables)
+            (sums.alike, sums.tables, sums.states)
         };
-        let (alike, tables) = (0..4).map(case).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let sum = |sum: (u64, u64, u64), one: (u64, u64, u64)| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2);
+        let (alike, tables, states) = (0..4).map(case).fold((0, 0, 0), sum);
         assert!(10 <= alike, "{alike} snapshots of a place of which there was one");
         assert!(10 <= tables, "{tables} session tables held against the reference's");
+        assert!(10 <= states, "{states} states held against the reference's on the way");
     }
 }

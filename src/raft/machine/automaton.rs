@@ -35,6 +35,9 @@ const READ_BYTES: usize = 1 << 20;
 /// A read: what to do with the state, or why it cannot be.
 pub(crate) type Reading<S> = Box<dyn FnOnce(Result<&Held<S>, Failure>) + Send>;
 
+/// Looks at the state and its sessions behind each entry that is applied.
+pub(crate) type Watcher<S> = Box<dyn FnMut(Index, &S, &Sessions<<S as StateMachine>::Reply>) + Send>;
+
 /// What came of an entry, and which it was.
 type Named<R> = (Name, Came<R>);
 
@@ -107,6 +110,7 @@ pub(crate) struct Machine<S: StateMachine, K: Reader, D: Disk, C: Send + 'static
     pub(crate) watch: Option<Time>,
     /// What came of this turn's entries.
     pub(crate) came: Vec<Named<S::Reply>>,
+    pub(crate) watcher: Option<Watcher<S>>,
 }
 
 impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C> {
@@ -159,6 +163,9 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
             let came = self.apply_one(&mut held.state, entry, index)?;
             self.applied = LogId { term: entry.term, index };
             held.applied = self.applied;
+            if let Some(watcher) = &mut self.watcher {
+                watcher(index, &held.state, &self.sessions);
+            }
             self.since = (self.since.0 + 1, self.since.1 + entry.bytes.len() as u64);
             if awaited {
                 self.came.extend(came);

@@ -161,6 +161,14 @@ impl<R: Codec + Clone> Sessions<R> {
         }
     }
 
+    /// All that is held, by rising id: for a simulator that compares tables without their bytes.
+    #[doc(hidden)]
+    pub fn each(&self, mut see: impl FnMut(SessionId, Nonce, [u64; 3], &VecDeque<(u64, Index, R)>)) {
+        for (id, session) in &self.held {
+            see(*id, session.nonce, [session.window, session.low, session.used.0], &session.replies);
+        }
+    }
+
     /// Appends the table as a snapshot holds it.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let held = mutate!(SnapshotWithoutSessions, self.held.len(), 0);

@@ -87,6 +87,7 @@ impl Bench {
             reads_seen: 0,
             watch: None,
             came: Vec::new(),
+            watcher: None,
         };
         let machine = time.spawn(machine, State::Current);
         Bench { time, shared, snapshots, heard, machine, _ear: ear }

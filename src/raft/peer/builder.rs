@@ -10,7 +10,7 @@ use super::{Peer, SpawnError};
 use crate::fsm::{Runner, Threads};
 use crate::mix::mix;
 use crate::raft::consensus::{Consensus, Membership, Options};
-use crate::raft::machine::automaton::{Machine, Policy};
+use crate::raft::machine::automaton::{Machine, Policy, Watcher};
 use crate::raft::machine::view::Held;
 use crate::raft::machine::{Codec, SESSIONS_MAX, Sessions, StateMachine, snapshot};
 use crate::raft::replica::{
@@ -19,7 +19,7 @@ use crate::raft::replica::{
 use crate::raft::storage::stamp::fnv;
 use crate::raft::storage::{Disk, Memory, Reader, RealDisk, SimulatedDisk, Snapshots, Stamp, Wal, WalOptions};
 use crate::raft::wire::Door;
-use crate::raft::{ClusterId, Identity, Incarnation, LogId, NodeId, Time};
+use crate::raft::{ClusterId, Identity, Incarnation, Index, LogId, NodeId, Time};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
@@ -62,6 +62,7 @@ pub struct Builder<S: StateMachine> {
     tune: Option<Tune>,
     guards: Vec<Box<dyn Send>>,
     observer: Option<Box<dyn Observer>>,
+    watcher: Option<Watcher<S>>,
 }
 
 impl<S: StateMachine> Builder<S> {
@@ -96,6 +97,7 @@ impl<S: StateMachine> Builder<S> {
             tune: None,
             guards: Vec::new(),
             observer: None,
+            watcher: None,
         }
     }
 
@@ -232,6 +234,14 @@ impl<S: StateMachine> Builder<S> {
     /// Shows each step of the replica's core to this one: for simulators and tracers.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Shows the state and its sessions to this one behind each entry that is applied, on the thread of the automaton that
+    /// owns them: for a simulator that knows what each entry comes to.
+    #[doc(hidden)]
+    pub fn watcher(mut self, watcher: impl FnMut(Index, &S, &Sessions<S::Reply>) + Send + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
         self
     }
 
@@ -385,7 +395,7 @@ impl<S: StateMachine> Builder<S> {
         let shared = Shared::new(Door { cluster, us }, address, limits, self.restore, held, seed);
         let alive = Alive::new(Arc::clone(&shared), self.guards);
         let begin = Begin { sessions: begun.sessions, membership: begun.membership, at, policy, crowded };
-        let machine = begin.machine(Arc::clone(&shared), snapshots.clone(), store.reader());
+        let machine = begin.machine(Arc::clone(&shared), snapshots.clone(), store.reader(), self.watcher);
         let outbox = Outbox::new(shared.door, self.send);
         let parts = Parts { store, snapshots, machine };
         let replica = Replica::new(core, Arc::clone(&shared), outbox, parts, settings).observed(self.observer);
@@ -410,6 +420,7 @@ impl<R: Codec + Clone> Begin<R> {
         shared: Arc<Shared<S>>,
         snapshots: Snapshots<D>,
         reader: K,
+        watcher: Option<Watcher<S>>,
     ) -> MakeMachine<S, K, D> {
         let Begin { sessions, membership, at, policy, crowded } = self;
         shared.gauges.applied(at.index);
@@ -430,6 +441,7 @@ impl<R: Codec + Clone> Begin<R> {
             reads_seen: 0,
             watch: None,
             came: Vec::new(),
+            watcher,
         })
     }
 }
