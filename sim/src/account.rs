@@ -43,14 +43,11 @@ impl World {
         if 0 < self.swarm.liars {
             return;
         }
-        // An emptied directory sends packets of a life that the others do not know.
-        if self.nodes.iter().any(|node| 0 < node.wipes) {
-            return;
-        }
         // Behind a state machine that stands still the process may linger of which the rest has ended.
         for node in self.nodes.iter().filter(|node| node.paused_until.max(node.slow_until) < self.now) {
             if let Some(process) = &node.process
                 && process.peer.replica().depth() == 0
+                && !node.is_unsure
             {
                 self.check.lock().counts(node.id, node.strays, process.peer.refused());
             }

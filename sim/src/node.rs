@@ -6,6 +6,7 @@ use crate::parts::{Part, spend};
 use crate::plan::{OPERATIONS, Swarm};
 use crate::shared::{Gathered, Shared};
 use crate::store::{Handle, SlowLog};
+use crate::stray::Lives;
 use crate::stream::{Purpose, fate};
 use crate::strike::Charges;
 use bytes::Bytes;
@@ -105,6 +106,10 @@ pub struct Node {
     pub strays: u64,
     /// It may have been told what no member says, and may stop rather than go on from that.
     pub(crate) is_lied_to: bool,
+    /// Which life of each node this one knows.
+    pub(crate) lives: Vec<Lives>,
+    /// Whether it bound the one or the other life of some node nobody can tell: what it must refuse is not known.
+    pub(crate) is_unsure: bool,
     /// The fuse is in: power fails at some disk operation to come, and comes back so much later.
     pub fuse: Option<u64>,
     /// Which faults wait at its disk, and what has become of those before.
@@ -167,6 +172,8 @@ impl Node {
             most: Kept::default(),
             strays,
             is_lied_to: 0 < common.swarm.liars,
+            lives: Vec::new(),
+            is_unsure: false,
             fuse,
             charges: Charges::default(),
             is_frozen: false,
@@ -193,7 +200,8 @@ impl Node {
     /// Why the peer does not start.
     pub fn start(&mut self) -> Result<(), SpawnError> {
         (self.life, self.flushes, self.strays) = (self.life + 1, 0, 0);
-        self.most = Kept::default();
+        (self.most, self.is_unsure) = (Kept::default(), false);
+        self.lives = vec![Lives::default(); self.common.swarm.nodes];
         (self.failures_before, self.unread_before) = (self.failed(), self.disk.unread());
         let Common { seed, swarm, check, sent } = self.common.clone();
         let (id, node) = (self.id, NodeId(self.id as u64));
@@ -236,6 +244,11 @@ impl Node {
         self.ran = self.life;
         self.look(|core, role| check.lock().started(core, role));
         Ok(())
+    }
+
+    /// How many inputs may wait for its replica.
+    pub(crate) fn inbox(&self) -> usize {
+        self.common.swarm.inbox
     }
 
     /// What decides how long the flush takes that was asked for last.

@@ -12,16 +12,16 @@ mod words;
 use crate::check::{Check, bodies};
 use crate::lists::Lists;
 use crate::net::Copy;
-use crate::node::Process;
+use crate::node::{Node, Process};
 use crate::shared::Shared;
 use crate::stream::{Purpose, fate};
 use crate::version::{ENDS_AT, of_another_format, sealed};
 use crate::world::World;
 use bytes::Bytes;
 use rsm::mix::Draws;
-use rsm::raft::consensus::{Consensus, Mode, Role};
+use rsm::raft::consensus::{Consensus, Message, Mode, Role};
 use rsm::raft::peer::Peer;
-use rsm::raft::wire::{Head, Packer};
+use rsm::raft::wire::{Body, Head, Packer};
 use rsm::raft::{ClusterId, Identity, Incarnation, NodeId};
 use words::Words;
 
@@ -165,21 +165,70 @@ fn is_newborn(role: &Role) -> bool {
     matches!(role, Role::Newborn(_))
 }
 
-/// What a peer has to refuse of a packet that comes to it now, and to count: all of it, or so many messages.
-pub(crate) fn refused_of(peer: &Peer<Lists>, copy: Copy, packet: &Bytes, inbox: usize) -> u64 {
-    if copy.harm.is_some() || names_another_life(packet, peer.identity().incarnation) {
-        1
-    } else if peer.replica().depth() < inbox {
-        copy.unknown
-    } else {
-        0 // lost before anybody has looked into it
+impl Node {
+    /// What has to be refused here of a packet that comes now, and counted: all of it, or so many messages.
+    pub(crate) fn must_refuse(&mut self, from: usize, copy: Copy, packet: &Bytes) -> u64 {
+        let Some(Process { peer, .. }) = &self.process else { return 0 };
+        let (us, has_room) = (peer.identity().incarnation, peer.replica().depth() < self.inbox());
+        if copy.harm.is_some() || names_another_life(packet, us) {
+            1
+        } else if has_room {
+            copy.unknown + u64::from(self.knows_another_life(from, packet))
+        } else {
+            0 // lost before anybody has looked into it
+        }
+    }
+
+    /// Whether it will know another life of this member than the one whose packet this is, once it comes to it: one of the
+    /// two was before a directory was emptied. A binding is for ever, and made by the first message that reaches the core.
+    fn knows_another_life(&mut self, from: usize, packet: &Bytes) -> bool {
+        let Some(life) = number(packet, 16).map(Incarnation) else { return false };
+        if let Some(bound) = self.lives[from].bound {
+            return bound != life;
+        }
+        let bound = self.look(|core, _| core.bindings().of(NodeId(from as u64))).flatten();
+        let us = NodeId(self.id as u64);
+        let known = &mut self.lives[from];
+        known.bound = bound;
+        if bound.or(known.awaited).is_none() {
+            let binds = bodies(packet, us).any(|body| binds(&body));
+            let first = *known.first.get_or_insert(life);
+            self.is_unsure |= first != life;
+            known.awaited = Some(life).filter(|_| binds);
+        }
+        bound.or(known.awaited).is_some_and(|known| known != life)
+    }
+}
+
+/// What a process knows of another member.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lives {
+    /// The life of it that is bound.
+    bound: Option<Incarnation>,
+    /// The one that will be, of which a packet waits in the inbox.
+    awaited: Option<Incarnation>,
+    /// The one that was heard of first, whose words may have bound it.
+    first: Option<Incarnation>,
+}
+
+/// Whether this message binds its sender's life, whatever is in the way of what it says: of a forward that brings nothing
+/// new, or of entries for which there is no room, the core hears nothing.
+fn binds(body: &Body) -> bool {
+    match body {
+        Body::Hello { .. } => true,
+        Body::Message(message) => !matches!(message, Message::Forward { .. } | Message::Append(_)),
+        _ => false,
     }
 }
 
 /// Whether the packet is for another life of its receiver: one that it had before its directory was emptied.
 fn names_another_life(packet: &Bytes, us: Incarnation) -> bool {
-    let life = packet.get(24..32).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-    packet.get(5) == Some(&1) && life != Some(us.0)
+    packet.get(5) == Some(&1) && number(packet, 24) != Some(us.0)
+}
+
+/// The number that stands there.
+fn number(packet: &Bytes, at: usize) -> Option<u64> {
+    packet.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes)
 }
 
 /// Hands in a packet that must be dropped at the door: counted once, and none of the core's business (R22, R23).

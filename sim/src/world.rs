@@ -23,7 +23,7 @@ use crate::queue::Queue;
 use crate::scenario::Record;
 use crate::script::Script;
 use crate::shared::{Gathered, Shared};
-use crate::stray::{NOBODYS, refused_of, turned_away};
+use crate::stray::{NOBODYS, turned_away};
 use crate::stream::{Purpose, clock, exponential, stream};
 use crate::sums::Sums;
 use crate::ties::Ties;
@@ -196,8 +196,8 @@ impl World {
         self.follow((from, to), copy.number, &bytes);
         self.may_be_a_last_word(from, to);
         let node = &mut self.nodes[to];
+        node.strays += node.must_refuse(from, copy, &bytes);
         let Some(process) = &node.process else { return };
-        node.strays += refused_of(&process.peer, copy, &bytes, self.swarm.inbox);
         match copy.harm {
             None => spend(Part::Wire, || process.peer.receive(bytes)),
             Some(harm) => turned_away(&self.check, &process.peer, harm.done_to(&bytes)),

@@ -1,12 +1,11 @@
 use super::*;
 use crate::aim::{KINDS, kind};
 use crate::liar::is_stop;
-use crate::node::Node;
-use crate::plan::{Families, MS, swarm};
+use crate::plan::{Families, MS, What, swarm};
 use crate::run::panic_words;
 use rsm::fsm::VirtualTime;
-use rsm::raft::consensus::{Bindings, Effect, Input, Log, Message};
-use rsm::raft::wire::{Body, ChunkReply};
+use rsm::raft::consensus::{Bindings, Effect, Input, Log};
+use rsm::raft::wire::{ChunkReply, Refused};
 use rsm::raft::{Index, Term, Time};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -126,4 +125,23 @@ fn what_strays_say_would_change_something_if_it_came_from_whom_it_should() {
         missing.iter_mut().zip(met).for_each(|(missing, met)| missing.retain(|kind| !met.contains(kind)));
     }
     assert_eq!(missing, [BTreeSet::new(), BTreeSet::new()]);
+}
+
+/// R22 of a node that hears of another life of a member, whose directory was emptied.
+#[test]
+fn each_packet_of_another_life_is_counted_once_where_a_directory_was_emptied() {
+    let (time, mut world) = three(1_000);
+    time.run_until(Time(1_000 * MS), &mut world);
+    let heard = |world: &World| {
+        let Some(process) = &world.nodes[0].process else { return (0, 0) };
+        let refused = process.peer.status().refused.into_iter();
+        let of_a_life = refused.filter(|(why, _)| *why == Refused::Incarnation).map(|(_, times)| times).sum();
+        (world.nodes[0].strays, of_a_life)
+    };
+    let before = heard(&world);
+    assert!(world.apply(What::Wipe { node: 2, down: 10 * MS }));
+    time.run_until(Time(6_000 * MS), &mut world);
+    let after = heard(&world);
+    assert!(before.0 + 5 < after.0 && before.1 + 5 < after.1, "{before:?} {after:?}");
+    assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
 }

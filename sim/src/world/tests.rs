@@ -136,6 +136,34 @@ fn what_nobody_knows_is_counted_once_but_not_of_packets_that_are_refused_or_lost
     assert!(of(Refused::Checksum) == 80 && (80..90).contains(&of(Refused::Incarnation)), "{refused:?}");
 }
 
+/// R22: of a member of which it knows no life yet a node hears of two, before it has looked into the words of either.
+#[test]
+fn of_two_lives_that_wait_in_an_inbox_the_first_is_known_and_the_other_counted() {
+    let (time, mut world) = quiet();
+    let of = |world: &World| {
+        world.queue.iter().find_map(|event| match event {
+            Event::Arrive { from: 2, to: 0, bytes, .. } => Some(bytes.clone()),
+            _ => None,
+        })
+    };
+    while of(&world).is_none() {
+        time.step(&mut world).expect("all greet each other");
+    }
+    let packet = of(&world).expect("it was just seen");
+    assert!(world.apply(What::Pause { node: 0, lasts: 200 * MS }));
+    assert_eq!(world.nodes[0].look(|core, _| core.bindings().of(NodeId(2))), Some(None));
+    let mut other = packet.to_vec();
+    other[16] ^= 1;
+    let copy = Copy { at: time.now(), number: 1, copy: 0, harm: None, unknown: 0 };
+    let before = world.nodes[0].strays;
+    for bytes in [packet.clone(), sealed(other), packet] {
+        world.arrive(2, 0, copy, bytes);
+    }
+    assert_eq!(world.nodes[0].strays, before + 1);
+    time.run_for(Duration::from_secs(1), &mut world);
+    assert!(!world.is_broken(), "{:?}", world.check.lock().broken());
+}
+
 #[test]
 fn nobody_is_told_of_what_is_not_committed() {
     let (_, mut world) = quiet();
