@@ -17,6 +17,7 @@ pub mod aim;
 pub mod calm;
 pub mod check;
 pub mod client;
+mod copied;
 pub mod effects;
 mod ended;
 mod event;

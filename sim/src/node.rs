@@ -1,5 +1,7 @@
 //! One member of the cluster: a process that comes and goes, on a disk that stays.
 
+mod builder;
+
 use crate::check::{Check, EACH, Kept, Looker, State};
 use crate::lists::{Lists, Seen};
 use crate::parts::{Part, spend};
@@ -194,6 +196,11 @@ impl Node {
         }
     }
 
+    /// The seed of the run.
+    pub(crate) fn seed(&self) -> u64 {
+        self.common.seed
+    }
+
     /// Starts a process on what the disk holds.
     ///
     /// # Errors
@@ -203,33 +210,16 @@ impl Node {
         (self.most, self.is_unsure) = (Kept::default(), false);
         self.lives = vec![Lives::default(); self.common.swarm.nodes];
         (self.failures_before, self.unread_before) = (self.failed(), self.disk.unread());
-        let Common { seed, swarm, check, sent } = self.common.clone();
+        let Common { seed, check, sent, .. } = self.common.clone();
         let (id, node) = (self.id, NodeId(self.id as u64));
-        let members: Vec<(u64, String)> = (0..swarm.nodes as u64).map(|id| (id, String::new())).collect();
         let own_seed = fate(seed, Purpose::Node, self.id as u64, self.life);
         self.disk.reseed(fate(seed, Purpose::Store, self.id as u64, self.life));
         if self.keeps_former {
             self.former = Some(Arc::new(self.disk.copy(own_seed)));
         }
         let mut log = None;
-        let peer = Peer::<Lists>::builder(self.id as u64, members)
-            .seed(own_seed)
-            .heartbeat(swarm.heartbeat)
-            .election(swarm.election)
-            .timeout(swarm.timeout)
-            .snapshot_entries(swarm.snapshot_entries)
-            .snapshot_bytes(swarm.snapshot_bytes)
-            .segment_bytes(swarm.segment_bytes)
-            .sessions_max(swarm.sessions_max)
-            .piece_bytes(swarm.piece_bytes)
-            .tickets(swarm.tickets)
-            .inbox(swarm.inbox)
-            .tune(move |options| {
-                (options.pre_vote, options.check_quorum) = (swarm.pre_vote, swarm.check_quorum);
-                (options.window_appends, options.append_bytes_max) = (swarm.window, swarm.append_bytes);
-                (options.cache_bytes, options.window_bytes) = (swarm.cache_bytes, swarm.window_bytes);
-                options.entry_bytes_max = options.entry_bytes_max.min(swarm.entry_bytes);
-            })
+        let peer = self
+            .builder(own_seed)
             .observer(Looker::new(node, own_seed, Arc::clone(&check), Arc::clone(&self.disk)))
             .watcher(has_applied(node, Arc::clone(&check)))
             .send(move |to, _, bytes| sent.push(Sent { from: id, to: to as usize, bytes }))

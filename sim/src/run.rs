@@ -287,6 +287,7 @@ impl World {
     /// Holds all that was said against all that is there, then ends every process: each call must have been answered.
     pub(crate) fn end(&mut self, time: &VirtualTime) {
         self.answers.learn(&mut self.check.lock());
+        self.start_copies_of_all_that_are_down();
         // Each state is held against the one that is farthest, of those that ended before too, as it ends.
         self.nodes.iter_mut().for_each(crate::node::Node::kill);
         self.check.lock().all_was_written();

@@ -51,6 +51,8 @@ pub enum Purpose {
     Lie,
     /// Who is of tomorrow's version, and what it says besides.
     Version,
+    /// Of which disks a copy is started, and its chance.
+    Copy,
 }
 
 /// The stream of one part.

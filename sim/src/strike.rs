@@ -240,6 +240,7 @@ impl World {
         self.sums.lost_names += u64::from(0 < cost.lost_names);
         self.sums.lost_renames += u64::from(0 < cost.lost_renames);
         self.later(down, Event::Start { node: id });
+        self.may_start_a_copy(id);
         true
     }
 

@@ -196,6 +196,8 @@ sums! {
     alike,
     /// Session tables of the first snapshot of a place, held against the one beside the peers.
     tables,
+    /// Copies of disks that were started, to see whether what was promised is there.
+    copies,
     /// States of peers held against the one beside them, behind each 32nd entry.
     states,
 }

@@ -147,6 +147,20 @@ impl Check {
         self.said(core.me().node).clear();
     }
 
+    /// R11: a process that is not to run would begin so, on the disk of a node that is down. Of an emptied one nothing was
+    /// promised.
+    pub fn would_start(&mut self, core: &Consensus) {
+        if let Some(mut shadow) = self.watch.shadow(core.me().node).cloned() {
+            self.note(shadow.restart(core));
+        }
+    }
+
+    /// Its disk is taken to hold this, too.
+    #[cfg(test)]
+    pub(crate) fn has_kept(&mut self, node: NodeId, record: &Record) {
+        self.watch.keeps(node, record).expect("a good past");
+    }
+
     /// A process is gone.
     pub fn crashed(&mut self, node: NodeId) {
         self.forget_what_is_said(node);
