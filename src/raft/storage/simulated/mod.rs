@@ -22,6 +22,7 @@ mod ledger;
 mod rot;
 #[cfg(test)]
 mod tests;
+mod used;
 
 pub use crash::{Crash, Spares};
 pub use ledger::Ledger;
@@ -356,38 +357,6 @@ impl State {
         };
         self.put(file, pieces(written));
         answer(&fate)
-    }
-
-    /// Writes these pieces of a file, which may grow by them.
-    fn put(&mut self, file: &SimulatedFile, pieces: impl Iterator<Item = Piece>) {
-        let before = self.bytes_of(*file.inode);
-        if let Some(inode) = self.inodes.get_mut(&file.inode) {
-            inode.write(pieces);
-        }
-        let growth = self.bytes_of(*file.inode) - before;
-        if growth != 0 {
-            self.used += growth * self.names.values().filter(|inode| **inode == *file.inode).count() as u64;
-        }
-    }
-
-    /// How many bytes a file has.
-    fn bytes_of(&self, inode: u64) -> u64 {
-        self.inodes.get(&inode).map_or(0, |inode| inode.cache.len() as u64)
-    }
-
-    /// This name leads there from now on, or nowhere.
-    fn name(&mut self, name: &str, inode: Option<u64>) {
-        let before = match inode {
-            Some(inode) => self.names.insert(name.to_string(), inode),
-            None => self.names.remove(name),
-        };
-        let bytes = |inode: Option<u64>| inode.map_or(0, |inode| self.bytes_of(inode));
-        self.used = self.used + bytes(inode) - bytes(before);
-    }
-
-    /// All names are other ones, or their files are.
-    fn count_anew(&mut self) {
-        self.used = self.names.values().map(|inode| self.bytes_of(*inode)).sum();
     }
 }
 
