@@ -12,6 +12,7 @@ use super::segment::{Segment, padded, put_record};
 use super::spare::{Spare, publish};
 use super::{Disk, Error, Stamp, WalOptions};
 use crate::mix::mix;
+use crate::raft::mutant::mutate;
 use crate::raft::{Index, Term};
 
 /// A record that is copied from an older segment.
@@ -68,7 +69,7 @@ impl Beginning<'_> {
             snapshot: past.snapshot,
             stamp: self.stamp,
             incarnation: past.incarnation,
-            born: past.born,
+            born: mutate!(BirthUnheaded, past.born, false),
             align: u64::from(self.options.align),
             whole: 0,
         }
@@ -79,7 +80,8 @@ impl Beginning<'_> {
         let first = head.first_record();
         let mut out = vec![0; first as usize];
         let bind = (Kind::Bind, Index(0), Term(0));
-        put_record(&mut out, head.nonce, first, first, bind, |body| put_bindings(body, &self.past.bindings));
+        let bindings = |body: &mut Vec<u8>| mutate!(BindEmpty, put_bindings(body, &self.past.bindings), ());
+        put_record(&mut out, head.nonce, first, first, bind, bindings);
         let mut places = Vec::with_capacity(self.copied.len());
         for Held { head: RecordHead { kind, index, term, .. }, body } in self.copied {
             let at = out.len() as u64;

@@ -9,6 +9,7 @@
 //! that no stale, moved or copied record is taken for one of this segment.
 
 use super::Stamp;
+use crate::raft::mutant::mutate;
 use crate::raft::{ClusterId, Incarnation, Index, LogId, NodeId, Term};
 use std::collections::BTreeMap;
 
@@ -236,13 +237,14 @@ impl SegmentHead {
         if bytes[..8] != MAGIC || word(bytes, 124) != crc32c::crc32c(&bytes[..124]) || !zero || !aligned {
             return Err(HeadFault::Damaged);
         }
+        let voted = (flags & VOTED != 0).then(|| NodeId(number(bytes, 48)));
         Ok(SegmentHead {
             seq: number(bytes, 8),
             nonce: number(bytes, 16),
             first: Index(number(bytes, 24)),
             prev_end: number(bytes, 32),
             term: Term(number(bytes, 40)),
-            vote: (flags & VOTED != 0).then(|| NodeId(number(bytes, 48))),
+            vote: mutate!(VoteForZeroLost, voted, voted.filter(|vote| vote.0 != 0)),
             commit: Index(number(bytes, 56)),
             snapshot: LogId::new(number(bytes, 72), number(bytes, 64)),
             stamp: Stamp {

@@ -3,6 +3,7 @@
 use super::format::{Kind, RecordHead, take_bindings};
 use super::index::{Change, Place};
 use super::past::{Marked, Past, Rule};
+use crate::raft::mutant::mutate;
 use crate::raft::wire::entry::Spans;
 use crate::raft::{Index, LogId, NodeId};
 
@@ -50,7 +51,10 @@ pub(super) fn replay(
 fn vote(body: &[u8]) -> Result<Option<NodeId>, Rule> {
     match body {
         [] => Ok(None),
-        _ => Ok(Some(NodeId(u64::from_le_bytes(body.try_into().map_err(|_| BODY)?)))),
+        _ => {
+            let vote = Some(NodeId(u64::from_le_bytes(body.try_into().map_err(|_| BODY)?)));
+            Ok(mutate!(VoteForZeroLost, vote, vote.filter(|vote| vote.0 != 0)))
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 use super::Disk;
 use super::format::{Kind, RECORD_HEAD, RecordHead, SegmentHead, is_body};
 use crate::raft::LogId;
+use crate::raft::mutant::mutate;
 use std::io;
 
 /// How much is read at once at first, since one record may be all that is wanted; then four times as much each time. Who
@@ -133,7 +134,7 @@ impl<'a, D: Disk> Window<'a, D> {
     /// How far the segment is testified to: by what was whole before it got its name, by every head in it, and by its
     /// seal, which stands where it ends.
     pub(crate) fn testified(&mut self, segment: &SegmentHead) -> io::Result<u64> {
-        let mut testified = segment.whole;
+        let mut testified = mutate!(WholeIgnored, segment.whole, 0);
         let mut at = segment.first_record();
         while let Some((found, head)) = self.next_head(at)? {
             testified = testified.max(head.synced);

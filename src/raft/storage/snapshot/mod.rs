@@ -21,6 +21,7 @@ pub use receive::Receiving;
 pub use take::Taking;
 
 use super::{Disk, Error, Remark, Snapshot};
+use crate::raft::mutant::mutate;
 use crate::raft::{ClusterId, Index, LogId};
 use crate::sync::lock::Lock;
 use bytes::Bytes;
@@ -208,7 +209,7 @@ impl<D: Disk> Shared<D> {
 
     /// Gives a file that is written whole its name, durably.
     fn publish(&self, file: &D::File, unfinished: &str, at: LogId) -> Result<(), Error> {
-        self.disk.sync(file)?;
+        mutate!(SnapshotUnsynced, self.disk.sync(file)?, ());
         self.name_durably(at, || self.disk.rename(unfinished, &format::name(at)))
     }
 
@@ -217,7 +218,7 @@ impl<D: Disk> Shared<D> {
     fn name_durably(&self, at: LogId, name: impl FnOnce() -> io::Result<()>) -> Result<(), Error> {
         // Before it has its name: the mark of an older one may become durable in between, and must leave it alone.
         let is_new = self.ledger.lock().fresh.insert(at);
-        let named = name().and_then(|()| self.disk.sync_dir());
+        let named = name().and_then(|()| mutate!(SnapshotNameUnsynced, self.disk.sync_dir(), Ok(())));
         if named.is_err() && is_new {
             self.ledger.lock().fresh.remove(&at);
         }
