@@ -3,6 +3,7 @@
 use crate::say::say;
 use rsm_sim::marks;
 use rsm_sim::mutants;
+use rsm_sim::mutants::expected::{self, Expected, FILE};
 use rsm_sim::scenario::{Failed, Guards, Scenario, Told, number};
 use std::fs;
 use std::io;
@@ -15,7 +16,7 @@ const STORIES: &str = "sim/scenarios";
 pub(crate) struct Story {
     pub(crate) name: String,
     pub(crate) scenario: Scenario,
-    guards: Guards,
+    text: String,
 }
 
 /// Each of them, in the order of their names.
@@ -26,7 +27,7 @@ pub(crate) fn all() -> io::Result<Vec<Story>> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let text = fs::read_to_string(&path)?;
         let scenario = Scenario::parse(&text).map_err(|why| io::Error::other(format!("{name}: {why}")))?;
-        stories.push(Story { name, scenario, guards: Guards::of(&text) });
+        stories.push(Story { name, scenario, text });
     }
     stories.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(stories)
@@ -37,7 +38,7 @@ pub(crate) fn numbered() -> io::Result<Vec<(String, Scenario)>> {
     Ok(all()?.into_iter().map(|story| (number(&story.name).to_owned(), story.scenario)).collect())
 }
 
-/// Tells them all: each holds, meets its marks, and fails under each of its mutants.
+/// Tells them all: each holds, meets its marks, and fails under each of its mutants as it should.
 pub(crate) fn tell_all() -> io::Result<ExitCode> {
     if !marks::ARE_COUNTED || mutants::all().is_empty() {
         return Err(io::Error::other("this build has no marks or no mutants: `cargo sim` builds with both cfgs"));
@@ -45,8 +46,10 @@ pub(crate) fn tell_all() -> io::Result<ExitCode> {
     // What a mutant panics with is why its story fails.
     std::panic::set_hook(Box::new(|_| ()));
     let (stories, mut wrong) = (all()?, 0);
-    for Story { name, scenario, guards } in &stories {
-        match proves(scenario, guards) {
+    let expected = expected::parse(&fs::read_to_string(FILE)?).map_err(io::Error::other)?;
+    for story in &stories {
+        let name = &story.name;
+        match proves(story, &expected) {
             Ok(line) => say!("{name}: {line}"),
             Err(why) => {
                 wrong += 1;
@@ -62,8 +65,9 @@ pub(crate) fn tell_all() -> io::Result<ExitCode> {
 ///
 /// # Errors
 /// What it does not.
-fn proves(scenario: &Scenario, guards: &Guards) -> Result<String, String> {
-    let Guards { mutants, marks } = guards;
+fn proves(story: &Story, expected: &[Expected]) -> Result<String, String> {
+    let Story { scenario, text, .. } = story;
+    let Guards { mutants, marks, fails } = Guards::of(text);
     if mutants.is_empty() || marks.is_empty() {
         return Err("it names no mutant, or no mark: `# mutant: .. mark: ..`".to_owned());
     }
@@ -73,7 +77,8 @@ fn proves(scenario: &Scenario, guards: &Guards) -> Result<String, String> {
         return Err(format!("holds, and never meets {name}"));
     }
     let mut line = format!("holds, meets {}", marks.join(" "));
-    for name in mutants {
+    let mut is_said = fails.is_none();
+    for name in &mutants {
         mutants::select(Some(name))?;
         let told = scenario.play();
         mutants::select(None)?;
@@ -81,9 +86,19 @@ fn proves(scenario: &Scenario, guards: &Guards) -> Result<String, String> {
         if !mutants::tells(&failed) {
             return Err(format!("cannot be told under the mutant {name}: {failed}"));
         }
+        let one =
+            expected.iter().find(|one| one.name == *name).ok_or_else(|| format!("no line of {FILE} is {name}'s"))?;
+        if let Some(why) = one.unexpected_in(text, &failed) {
+            return Err(format!("fails under the mutant {name}, and not as it should: {why}"));
+        }
+        is_said |= failed.broken.is_none();
         line.push_str(&format!("; under {name} fails at {}", place(&failed)));
     }
-    Ok(line)
+    if is_said {
+        Ok(line)
+    } else {
+        Err("breaks a rule under each of its mutants, and says that a line fails".to_owned())
+    }
 }
 
 /// Where a story fails, and by which rule.

@@ -45,13 +45,17 @@ fn every_story_holds_meets_its_marks_and_has_at_most_twenty_lines() {
 }
 
 #[test]
-fn every_story_names_a_mutant_and_a_mark_that_there_are() {
+fn every_story_names_a_mutant_a_mark_and_a_line_that_there_are() {
     let mutants = include_str!("../../src/raft/mutant.rs");
     for (name, text) in stories() {
-        let Guards { mutants: of, marks } = Guards::of(&text);
+        let Guards { mutants: of, marks, fails } = Guards::of(&text);
         assert!(!of.is_empty() && !marks.is_empty(), "{name} names no mutant, or no mark");
         of.iter().for_each(|mutant| assert!(mutants.contains(&format!(" \"{mutant}\" ")), "{name}: no {mutant}"));
         marks.iter().for_each(|mark| assert!(floors().contains_key(mark.as_str()), "{name}: no {mark}"));
+        let times = |fails: &String| {
+            text.lines().filter(|line| line.split('#').next().unwrap_or_default().trim() == fails).count()
+        };
+        assert!(fails.iter().all(|fails| times(fails) == 1), "{name}: {fails:?} is to fail, and stands there once");
     }
 }
 

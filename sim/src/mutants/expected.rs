@@ -10,7 +10,8 @@
 //! this file, and the half that the gate looks for follows from it. A rule of many sentences says which one is meant, by the
 //! words with which it begins: `liveness:no-leader`.
 
-use super::{BASES, Found, figure};
+use super::{BASES, Found, figure, seen};
+use crate::scenario::{Failed, Guards, plain};
 use std::cmp::Reverse;
 
 /// Where it lies, seen from the root of the repository.
@@ -83,6 +84,20 @@ impl Expected {
         (!others.is_empty()).then(|| format!("{}, where {} {were} expected", others.join(", "), self.rules.join(", ")))
     }
 
+    /// What is wrong with how this story has failed under it, in words: another rule broke; or none, and another line fails
+    /// than the story says.
+    #[must_use]
+    pub fn unexpected_in(&self, story: &str, failed: &Failed) -> Option<String> {
+        if let Some(broken) = &failed.broken {
+            return self.unexpected(&[seen(broken)]);
+        }
+        let line = plain(story.lines().nth(failed.line.saturating_sub(1)).unwrap_or_default());
+        match Guards::of(story).fails {
+            None => Some(format!("breaks no rule at `{line}`, and no line of it is to fail: `fails: {line}`?")),
+            Some(fails) => (fails != line).then(|| format!("breaks no rule at `{line}`, where `{fails}` is to fail")),
+        }
+    }
+
     /// What `found` lacks, a reason each.
     #[must_use]
     pub fn wants(&self, found: &Found) -> Vec<String> {
@@ -98,7 +113,7 @@ impl Expected {
         [self.unexpected(&found.rules), few.then(|| few_bases(found))].into_iter().flatten().collect()
     }
 
-    /// What the story lacks that must fail.
+    /// What the story lacks that must fail. Whether it fails at the line that it says, `cargo sim --stories` asks.
     fn wants_of(&self, story: &str, found: &Found) -> Option<String> {
         let Some((_, rule)) = found.stories.iter().find(|(told, _)| told == story) else {
             return Some(format!("the story {story} does not show it"));
@@ -152,6 +167,7 @@ pub fn recorded(text: &str, found: &[Found]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rsm::raft::invariants::Violation;
 
     /// What is committed.
     const TEXT: &str = include_str!("../../mutants.txt");
@@ -219,6 +235,29 @@ mod tests {
         }
         let all = [commit, "R1:leads-term", "R1:and-lead-term"].map(str::to_owned);
         assert_eq!(one.told(&all), "liveness:no-fresh-commit, R1", "as its line names them, each once");
+    }
+
+    #[test]
+    fn a_story_fails_by_a_rule_of_its_mutant_or_at_the_line_that_it_names() {
+        let one = expected("x - R7,liveness:no-fresh 33 - -");
+        let by = |rule, what: &str| Some(Violation { rule, what: what.to_owned() });
+        let failed = |line, broken| Failed { line, why: String::new(), broken, is_untrue: true };
+        let told =
+            "# A title\n# mutant: x mark: y fails: expect A holds b\nexpect A holds a\nexpect A holds b   # at last";
+        let silent = "# A title\n# mutant: x mark: y\nexpect A holds a";
+        for story in [told, silent] {
+            assert_eq!(one.unexpected_in(story, &failed(3, by("R7", "is taken for committed"))), None);
+            let other = one.unexpected_in(story, &failed(3, by("R8", "node 1 lacks 3"))).expect("it is another rule");
+            assert!(other.ends_with("where R7, liveness:no-fresh were expected"), "{other}");
+            let other =
+                one.unexpected_in(story, &failed(3, by("liveness", "no leader of 3"))).expect("another sentence");
+            assert!(other.starts_with("liveness:no-leader"), "{other}");
+        }
+        assert_eq!(one.unexpected_in(told, &failed(4, None)), None);
+        let other = one.unexpected_in(told, &failed(3, None)).expect("it is another line");
+        assert_eq!(other, "breaks no rule at `expect A holds a`, where `expect A holds b` is to fail");
+        let other = one.unexpected_in(silent, &failed(3, None)).expect("no line is to fail");
+        assert!(other.starts_with("breaks no rule at `expect A holds a`, and no line"), "{other}");
     }
 
     #[test]

@@ -59,7 +59,7 @@
 //! act of their own, each as the seed draws it among `kinds writer,plain`, with a `rest` of 5 ms between two operations; they
 //! share four lists unless it says `lists 1`.
 //!
-//! A line `# mutant: .. mark: ..` says [what the story proves](Guards).
+//! A line `# mutant: .. mark: .. fails: ..` says [what the story proves](Guards).
 //!
 //! The seed of the head decides what no line says: timeouts, delays, what a crash spares of unsynced bytes, whose turn it is.
 //! With `seeds 8` behind it a story is told eight times, with that seed and those after it: it holds with all of them, and
@@ -81,6 +81,7 @@ use crate::marks::place;
 use crate::plan::{MS, Swarm, What};
 use crate::script::{Call, Proposal};
 use crate::tell::Tell;
+pub(crate) use guards::plain;
 pub use guards::{Guards, number};
 pub(crate) use head::OPTIONS;
 pub(crate) use moment::Words;

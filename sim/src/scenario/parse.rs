@@ -1,5 +1,6 @@
 //! Scripts, line by line.
 
+use super::guards::plain;
 use super::moment::moment;
 use super::telling::tell;
 use super::{Answer, Condition, Head, Scenario, Verb, Who};
@@ -97,8 +98,7 @@ impl Scenario {
     /// # Errors
     /// Which line is none, and why.
     pub fn parse(text: &str) -> Result<Scenario, String> {
-        let lines =
-            text.lines().enumerate().map(|(at, line)| (at + 1, line.split('#').next().unwrap_or_default().trim()));
+        let lines = text.lines().enumerate().map(|(at, line)| (at + 1, plain(line)));
         let mut lines = lines.filter(|(_, line)| !line.is_empty());
         let (at, first) = lines.next().ok_or("an empty script: begin with `cluster 3 seed 7`")?;
         let head = Head::parse(first).map_err(|why| format!("line {at}: {why}"))?;
