@@ -26,10 +26,11 @@ const FLOORS: &str = include_str!("../marks.txt");
 const MANDATORY_OF_100: u64 = 1;
 
 /// Marks of the simulator's own: what the crate cannot see.
-pub const OWN: [&str; 14] = [
+pub const OWN: [&str; 15] = [
     "crash-before-the-vote-is-durable",
     "crash-before-the-grant-is-sent",
     "crash-of-a-leader",
+    "crash-of-a-leader-ahead-of-its-disk",
     "crash-of-a-newborn",
     "end-by-a-part-unread",
     "end-by-damage",

@@ -251,13 +251,15 @@ impl World {
             let check = self.check.lock();
             let durable = check.durable_vote(node);
             let is_durable = durable == Some((core.term(), core.vote()));
-            (core.vote().is_some() && !is_durable, is_durable && core.holds_back_a_grant(), role.name())
+            let is_ahead = core.log().durable() < core.commit();
+            (core.vote().is_some() && !is_durable, is_durable && core.holds_back_a_grant(), is_ahead, role.name())
         });
-        let Some((before_durable, before_sent, role)) = seen else { return };
+        let Some((before_durable, before_sent, is_ahead, role)) = seen else { return };
         let met = [
             ("crash-before-the-vote-is-durable", before_durable),
             ("crash-before-the-grant-is-sent", before_sent),
             ("crash-of-a-leader", role == RoleName::Leader),
+            ("crash-of-a-leader-ahead-of-its-disk", role == RoleName::Leader && is_ahead),
             ("crash-of-a-newborn", role == RoleName::Newborn),
         ];
         met.into_iter().filter(|(_, is_met)| *is_met).for_each(|(name, _)| self.marks.hit(name));

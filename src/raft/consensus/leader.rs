@@ -150,6 +150,7 @@ impl Leader {
     pub(super) fn on_read(&mut self, core: &Consensus, reader: Reader) {
         mark!("read-before-own-commit", core.commit < self.term_start);
         mark!("read-while-a-round-is-under-way", self.confirmed_round(core) < self.rounds.sent());
+        mark!("read-behind-the-last-answer", self.confirmed_round(core) == self.rounds.sent());
         // The commit may lag behind what a predecessor has answered, but the first entry of this term lies beyond it.
         self.rounds.join(reader, mutate!(ReadBeforeOwn, core.commit.max(self.term_start), core.commit));
     }

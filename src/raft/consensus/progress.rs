@@ -159,7 +159,8 @@ impl Progress {
         }
         match self.mode {
             // An answer to an old append may end short of what was probed: then it says nothing about the probe.
-            Mode::Probe { .. } if mutate!(ProbingStays, index.next() == self.next, self.is_hopeful(index)) => {
+            Mode::Probe { tried, .. } if mutate!(ProbingStays, index.next() == self.next, self.is_hopeful(index)) => {
+                mark!("probed-in-vain-and-back", 3 <= tried);
                 self.mode = Mode::Replicate;
             }
             Mode::Snapshot { .. } if mutate!(OlderTransferUnheard, base <= self.matched, false) => {
@@ -185,7 +186,8 @@ impl Progress {
     pub(super) fn on_have(&mut self, have: Index, latest: bool) {
         let lost = mutate!(LossUnnoticed, latest && have.next() < self.pulsed[1].min(self.next), false);
         match self.mode {
-            Mode::Probe { .. } if mutate!(ProbingStays, self.next <= have.next(), self.is_hopeful(have)) => {
+            Mode::Probe { tried, .. } if mutate!(ProbingStays, self.next <= have.next(), self.is_hopeful(have)) => {
+                mark!("probed-in-vain-and-back", 3 <= tried);
                 self.next = have.next();
                 self.mode = Mode::Replicate;
             }

@@ -11,6 +11,7 @@ use super::{Command, Replica};
 use crate::fsm::{Automaton, Context, End, Input as Inbox, WeakAddress};
 use crate::raft::consensus::{Input, Membership, Role};
 use crate::raft::machine::StateMachine;
+use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::storage::snapshot::SnapshotFile;
 use crate::raft::storage::{Disk, Error, Snapshots};
@@ -131,6 +132,7 @@ impl<D: Disk, C: Send + 'static> Bring<D, C> {
             Err(error) if error.is_shortage() => tell(&self.replica, (self.say)(Word::Short(error.to_string()))),
             // Whoever waits for what cannot be read would wait for ever.
             Err(error) => {
+                mark!("snapshot-not-read-for-another");
                 let failed = Word::Failed(error.to_string());
                 mutate!(SnapshotUnreadIsLost, tell(&self.replica, (self.say)(failed)), ());
             }

@@ -238,7 +238,8 @@ impl Log {
         // Only a real conflict cuts: an old copy of an append must not undo what came after it (§5.3).
         let Some(new) = (skipped..entries.len()).find(differs) else {
             mark!("append-repeated", !entries.is_empty());
-            mark!("append-repeated-short-of-the-end", end < self.last().index);
+            mark!("append-repeated-short-of-the-end", !entries.is_empty() && end < self.last().index);
+            mark!("append-empty-short-of-the-end", entries.is_empty() && end < self.last().index);
             if mutate!(OldAppendCuts, false, end < self.last().index) {
                 self.cut(end.next(), commit);
             }
