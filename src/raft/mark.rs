@@ -221,6 +221,7 @@ mod counters {
         "read-overdue-at-the-machine",
         "snapshot-begun",
         "snapshot-begun-for-its-bytes",
+        "snapshot-waits-for-the-mark-of-the-last",
         "snapshot-without-room",
         // replica
         "retry-met-in-flight",

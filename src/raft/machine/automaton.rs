@@ -100,6 +100,8 @@ pub(crate) struct Machine<S: StateMachine, K: Reader, D: Disk, C: Send + 'static
     pub(crate) since: (u64, u64),
     /// The child that is writing a snapshot.
     pub(crate) writer: Option<Address<()>>,
+    /// Where the last one ends that was written.
+    pub(crate) written: Index,
     pub(crate) shared: Arc<Shared<S>>,
     pub(crate) replica: WeakAddress<C>,
     pub(crate) say: fn(Word) -> C,
@@ -300,9 +302,16 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         }
     }
 
+    /// None is begun before the mark of the last one is durable: each stays until then, and while the disk stands still they
+    /// would be as many as there are entries to apply.
     fn snapshot_by_policy(&mut self, context: &mut Context<Self>) {
         let due = self.policy.entries <= self.since.0 || self.policy.bytes <= self.since.1;
         if self.writer.is_some() || self.since.0 == 0 || !due {
+            return;
+        }
+        let waits = self.snapshots.kept() < self.written;
+        mark!("snapshot-waits-for-the-mark-of-the-last", waits);
+        if mutate!(SnapshotsUnmarked, waits, false) {
             return;
         }
         let members = snapshot::encode_membership(&self.membership);
@@ -324,6 +333,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         self.writer = None;
         match written {
             Ok(Snapshot { at, membership }) => {
+                self.written = at.index;
                 let membership = Membership::decode(&membership).expect("a membership that was encoded here decodes");
                 self.tell(Word::Snapshotted { at, membership });
                 Ok(())

@@ -81,6 +81,7 @@ impl Bench {
             policy,
             since: (0, 0),
             writer: None,
+            written: Index(0),
             replica: ear.downgrade(),
             say: |word| word,
             reads: BTreeMap::new(),
@@ -210,6 +211,28 @@ fn a_snapshot_is_taken_by_count_or_by_bytes_and_holds_the_sessions() {
         let restored = snapshot::restore(&bench.snapshots, at, 9, &bench.shared.restore).expect("it is whole");
         assert_eq!((restored.state.sum, restored.sessions.len()), (11, 1));
     }
+}
+
+/// Each stays on the disk until a mark behind it is durable.
+#[test]
+fn no_other_snapshot_is_written_before_the_mark_of_the_last_one_is_durable() {
+    let bench = Bench::new(Policy { entries: 1, bytes: u64::MAX });
+    let written = || {
+        let heard = bench.heard.lock();
+        let of = |word: &Word| if let Word::Snapshotted { at, .. } = word { Some(at.index.0) } else { None };
+        heard.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    bench.tell([apply(1, vec![open()])]);
+    bench.tell([apply(2, vec![add(1, 1, 5)])]);
+    bench.tell([apply(3, vec![add(1, 2, 6)])]);
+    assert_eq!(written(), [1]);
+    bench.snapshots.keep(LogId::new(1, 1)).expect("it is there");
+    bench.tell([apply(4, vec![add(1, 3, 7)])]);
+    assert_eq!(written(), [1, 4]);
+    // One that was brought since stands for it.
+    bench.snapshots.keep(LogId::new(1, 9)).expect("nothing is asked of it");
+    bench.tell([apply(5, vec![add(1, 4, 8)])]);
+    assert_eq!(written(), [1, 4, 5]);
 }
 
 /// The checksums are right: it was written so.
