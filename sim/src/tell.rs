@@ -131,10 +131,8 @@ impl World {
         let is_of = |name: &str, holds: fn(u64) -> bool| {
             tell.says.iter().any(|(own, said)| *own == name && self.number(said).is_some_and(holds))
         };
-        // Turned away by its receiver, and counted: a message that it may not take, or one of another life.
+        // A message that its receiver may not take, and turns away.
         let unknown = u64::from(is_of("extension", |tag| tag % 2 == 0));
-        let is_of_another_life = is_of("life", |life| life != 0);
-        self.nodes[to].strays += u64::from(is_of_another_life);
         let copy = Copy { unknown, ..self.net.slip_in(from, to, self.now) };
         if let Some(film) = &mut self.film {
             film.sent((from, to), &bytes, false, [Some(copy), None]);

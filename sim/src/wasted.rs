@@ -22,7 +22,8 @@ impl World {
         let waiting = sender.process.as_ref().map_or(0, |process| process.peer.replica().depth()) as u64;
         let beats = self.swarm.election.as_nanos().div_ceil(self.swarm.heartbeat.as_nanos().max(1)) as u64;
         let (pulse, election) = (self.swarm.heartbeat, self.swarm.election);
-        let patience = Patience { window: self.swarm.window as u64, beats, pulse, election };
+        let (window, others) = (self.swarm.window as u64, (self.nodes.len() as u64).saturating_sub(2));
+        let patience = Patience { window, beats, pulse, election, others };
         let mut check = self.check.lock();
         let (mut is_large, mut commands) = (false, 0);
         for body in bodies(packet, NodeId(to as u64)) {

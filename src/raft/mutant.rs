@@ -148,7 +148,6 @@ mod switch {
         PieceOfAnyTerm "piece-of-any-term" "A piece of a snapshot is taken of a term that nobody has heard of.",
         HeldByTerm "held-by-term" "A snapshot of an older term than the last mark's counts as held, whatever its place.",
         LastTagRefused "last-tag-refused" "An extension of the greatest tag is refused, though its tag is odd.",
-        KeptUntilIdle "kept-until-idle" "Older snapshots go only once all is durable that the store was given.",
         SnapshotsPileUp "snapshots-pile-up" "Another snapshot is taken in before the mark of the last one is durable.",
         SnapshotsUnmarked "snapshots-unmarked" "Another snapshot is written before the mark of the last one is durable.",
         RoomUntold "room-untold" "That there is room again is told with the next flush alone.",

@@ -21,8 +21,9 @@ const BEATS: u64 = 4;
 
 /// Bytes of small things are counted over so much time.
 const SPELL: Duration = Duration::from_secs(10);
-/// No packet has more bytes that carries no entries, no piece of a snapshot and no commands.
-const SMALL: u64 = 256;
+/// No packet has more bytes that carries no entries, no piece of a snapshot and no commands: a leader answers sixteen questions
+/// of a peer at once, of 13 bytes each, beside a heartbeat and a probe.
+const SMALL: u64 = 512;
 /// A word of a peer brings so many packets at most that answer it: its votes and its log's wait for other writes.
 const ANSWERS: u64 = 2;
 
@@ -85,6 +86,8 @@ pub struct Patience {
     pub pulse: Duration,
     /// The least election timeout.
     pub election: Duration,
+    /// How many peers may ask for rounds of their own.
+    pub others: u64,
 }
 
 impl Patience {
@@ -93,11 +96,12 @@ impl Patience {
     pub(crate) const PROBES: u64 = 4;
 
     /// How many small packets go to a peer that is down in [`SPELL`], if nobody asks for anything: two at each heartbeat (a
-    /// leader's pulse and its probe; a question, and commands that are passed on once more), and for each election the
-    /// question whether it may be held, and for a vote. The sender's clock may be fast.
+    /// leader's pulse and its probe; a question, and commands that are passed on once more), one for the round that each of
+    /// the others may ask for, and for each election the question whether it may be held, and for a vote. The sender's clock
+    /// may be fast.
     fn small(&self) -> u64 {
         let times = |pause: Duration| (SPELL * 21 / 20).as_nanos().div_ceil(pause.as_nanos().max(1)) as u64;
-        2 * (1 + times(self.pulse)) + 2 * (1 + times(self.election))
+        (2 + self.others) * (1 + times(self.pulse)) + 2 * (1 + times(self.election))
     }
 }
 
@@ -176,8 +180,13 @@ mod tests {
         Body::Chunk(Chunk { term: Term(1), track, at, total: 9, offset: 0, crc: 0, bytes })
     }
 
-    const PATIENCE: Patience =
-        Patience { window: 3, beats: 5, pulse: Duration::from_millis(100), election: Duration::from_secs(1) };
+    const PATIENCE: Patience = Patience {
+        window: 3,
+        beats: 5,
+        pulse: Duration::from_millis(100),
+        election: Duration::from_secs(1),
+        others: 1,
+    };
 
     /// Whether a rule is broken by sending this so often to a peer that is down, of which so many packets are heard before.
     fn is_too_much(body: &Body, times: u64, heard: u64) -> bool {
@@ -219,8 +228,9 @@ mod tests {
 
     #[test]
     fn r20_a_peer_that_is_down_is_sent_little_in_any_ten_seconds() {
-        // Ten and a half seconds by the sender's clock: 105 heartbeats and one, 11 elections and one, two packets each.
-        const MOST: u64 = 2 * 106 + 2 * 12;
+        // Ten and a half seconds by the sender's clock: 105 heartbeats and one, 11 elections and one, two packets each, and
+        // at each heartbeat one for the other peer.
+        const MOST: u64 = 3 * 106 + 2 * 12;
         assert_eq!(PATIENCE.small(), MOST);
         let at_once = |packets: u64, causes: (u64, u64)| is_flood(packets, Duration::ZERO, causes, |_| 1);
         assert_eq!((at_once(MOST, (0, 0)), at_once(MOST + 1, (0, 0))), (false, true));

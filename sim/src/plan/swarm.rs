@@ -287,13 +287,13 @@ pub(crate) const INBOX: usize = 16_384;
 /// The same, of open proposals, and of open reads.
 pub(crate) const TICKETS: usize = 65_536;
 
-/// A network in which an election can succeed: its mean delay is a small part of the least timeout.
 /// Where packets are lost, not each link loses as many, in one seed of three.
 fn patchy(seed: u64, all: bool, weather: Weather) -> Weather {
     let is_patchy = stream(seed, Purpose::Swarm, 11).chance(1, 3) || all;
     Weather { is_patchy: is_patchy && weather.loss != Ratio::default(), ..weather }
 }
 
+/// A network in which an election can succeed: its mean delay is a small part of the least timeout.
 fn weather(draws: &mut Draws, election: u64, is_control: bool, all: bool) -> Weather {
     if is_control {
         // No draw of a delay is a twentieth of it.

@@ -63,7 +63,8 @@ fn on_stranger(core: &mut Consensus, role: Role, from: Identity, message: Messag
 
 impl Consensus {
     /// Whether this core is what it was before, but for what every word changes of it that comes from another life of this
-    /// member: the time, what is owed to that life, and when it may be told again.
+    /// member: the time, what is owed to that life, and when it may be told again. For a simulator that asks.
+    #[doc(hidden)]
     #[must_use]
     pub fn has_heard_a_stranger_at_most(&self, mut before: Consensus, member: NodeId) -> bool {
         before.clock.advance(self.clock.now());

@@ -264,8 +264,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         self.room = self.room_left();
         self.tell(Word::Persisted(durable, self.room));
         // Not once all that is staged is durable: under a steady load there is always more.
-        let settled = mutate!(KeptUntilIdle, durable, if durable < staged { Seq(0) } else { durable });
-        let known = self.marked.partition_point(|(seq, _)| *seq <= settled);
+        let known = self.marked.partition_point(|(seq, _)| *seq <= durable);
         let newest = self.marked.drain(..known).next_back();
         if let Some((_, at)) = newest {
             self.snapshots.keep(at)?;
