@@ -6,7 +6,7 @@
 //! ```
 //! All rules stay on: what nobody of the members would say must change nothing, or stop whom it reaches. Where it is a
 //! leader's word, and its follower has to believe it, the story says `lie to`: from then on is asked what is asked where
-//! [members lie](crate::liar).
+//! members lie (`liar`).
 
 use crate::event::Event;
 use crate::liar::ASKED;

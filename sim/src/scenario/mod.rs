@@ -34,7 +34,7 @@
 //! receiver's term, and the track in which the leader of both knows the other. `entries 2`, `entry-term 1` and `granted 0` are said
 //! so too; and of any kind `extension 7`, which is of that tag, and `life 1`: another than the one of B that A knows. A peer may stop
 //! over what it is told, as over a second leader; whatever else comes of it, all rules are asked. `lie to A from B ..` says what A
-//! has to believe: from then on is asked what is asked where [members lie](crate::liar).
+//! has to believe: from then on is asked what is asked where members lie (`liar`).
 //!
 //! An answer is `ok`, `refused` (never applied), `expired`, or `unknown`. Conditions: `leader as M other-than L`, `no leader`, `L leads`,
 //! `L follows M`, `L is newborn`, `L commits 5`, `L holds a`, `L lacks a`, `L down`, `L snapshot 8`, `elections 1`,
