@@ -38,6 +38,7 @@ use rot::Rotten;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use used::Used;
 
 /// What a disk is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +63,8 @@ pub enum Operation {
 #[derive(Debug)]
 pub struct SimulatedDisk {
     state: Lock<State>,
+    /// That of the state.
+    used: Used,
 }
 
 /// An open file of a [`SimulatedDisk`]. It does not outlive the process that opened it.
@@ -85,8 +88,7 @@ struct State {
     life: u64,
     sectors: Sectors,
     capacity: u64,
-    /// What [`used`](SimulatedDisk::used) says: kept, since it is asked each step.
-    used: u64,
+    used: Used,
     operations: u64,
     fuse: Option<u64>,
     spares: Option<Spares>,
@@ -120,6 +122,7 @@ impl SimulatedDisk {
     /// An empty directory. Writes spoil nothing beside them, and there is room for everything.
     #[must_use]
     pub fn new(seed: u64) -> SimulatedDisk {
+        let used = Used::default();
         let state = State {
             draws: Draws::new(seed),
             inodes: BTreeMap::new(),
@@ -131,7 +134,7 @@ impl SimulatedDisk {
             life: 0,
             sectors: Sectors { bytes: 512, powersafe: true },
             capacity: u64::MAX,
-            used: 0,
+            used: used.clone(),
             operations: 0,
             fuse: None,
             spares: None,
@@ -142,14 +145,15 @@ impl SimulatedDisk {
             unread: 0,
             starved: false,
         };
-        SimulatedDisk { state: Lock::new(state) }
+        SimulatedDisk { state: Lock::new(state), used }
     }
 
     /// Another disk with the same content, pending writes included, and chance of its own.
     #[must_use]
     pub fn copy(&self, seed: u64) -> SimulatedDisk {
-        let state = State { draws: Draws::new(seed), ..self.state.lock().clone() };
-        SimulatedDisk { state: Lock::new(state) }
+        let used = self.used.apart();
+        let state = State { draws: Draws::new(seed), used: used.clone(), ..self.state.lock().clone() };
+        SimulatedDisk { state: Lock::new(state), used }
     }
 
     /// From here on chance is that of `seed`: what a process of the disk meets does not depend on those before it.
@@ -239,7 +243,7 @@ impl SimulatedDisk {
     /// How many bytes all files that have a name have together.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.state.lock().used
+        self.used.get()
     }
 
     /// The process dies: its files are closed, what it wrote stays in the cache.
@@ -341,7 +345,7 @@ impl State {
         pieces: impl FnOnce(usize) -> P,
     ) -> io::Result<()> {
         let growth = (at + len as u64).saturating_sub(self.of(file)?.cache.len() as u64);
-        let room = if growth == 0 { 0 } else { self.capacity.saturating_sub(self.used) };
+        let room = if growth == 0 { 0 } else { self.capacity.saturating_sub(self.used.get()) };
         if room < growth {
             let fits = (len as u64 + room).saturating_sub(growth);
             let written = if self.draws.chance(1, 2) { self.draws.below(fits + 1) as usize } else { 0 };
