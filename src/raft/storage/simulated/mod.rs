@@ -38,7 +38,6 @@ use rot::Rotten;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use used::Used;
 
 /// What a disk is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,8 +62,6 @@ pub enum Operation {
 #[derive(Debug)]
 pub struct SimulatedDisk {
     state: Lock<State>,
-    /// That of the state.
-    used: Used,
 }
 
 /// An open file of a [`SimulatedDisk`]. It does not outlive the process that opened it.
@@ -88,7 +85,8 @@ struct State {
     life: u64,
     sectors: Sectors,
     capacity: u64,
-    used: Used,
+    /// What [`used`](SimulatedDisk::used) says: kept, since it is asked each step.
+    used: u64,
     operations: u64,
     fuse: Option<u64>,
     spares: Option<Spares>,
@@ -122,7 +120,6 @@ impl SimulatedDisk {
     /// An empty directory. Writes spoil nothing beside them, and there is room for everything.
     #[must_use]
     pub fn new(seed: u64) -> SimulatedDisk {
-        let used = Used::default();
         let state = State {
             draws: Draws::new(seed),
             inodes: BTreeMap::new(),
@@ -134,7 +131,7 @@ impl SimulatedDisk {
             life: 0,
             sectors: Sectors { bytes: 512, powersafe: true },
             capacity: u64::MAX,
-            used: used.clone(),
+            used: 0,
             operations: 0,
             fuse: None,
             spares: None,
@@ -145,15 +142,14 @@ impl SimulatedDisk {
             unread: 0,
             starved: false,
         };
-        SimulatedDisk { state: Lock::new(state), used }
+        SimulatedDisk { state: Lock::new(state) }
     }
 
     /// Another disk with the same content, pending writes included, and chance of its own.
     #[must_use]
     pub fn copy(&self, seed: u64) -> SimulatedDisk {
-        let used = self.used.apart();
-        let state = State { draws: Draws::new(seed), used: used.clone(), ..self.state.lock().clone() };
-        SimulatedDisk { state: Lock::new(state), used }
+        let state = State { draws: Draws::new(seed), ..self.state.lock().clone() };
+        SimulatedDisk { state: Lock::new(state) }
     }
 
     /// From here on chance is that of `seed`: what a process of the disk meets does not depend on those before it.
@@ -243,7 +239,7 @@ impl SimulatedDisk {
     /// How many bytes all files that have a name have together.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.used.get()
+        self.state.lock().used
     }
 
     /// The process dies: its files are closed, what it wrote stays in the cache.
@@ -345,7 +341,7 @@ impl State {
         pieces: impl FnOnce(usize) -> P,
     ) -> io::Result<()> {
         let growth = (at + len as u64).saturating_sub(self.of(file)?.cache.len() as u64);
-        let room = if growth == 0 { 0 } else { self.capacity.saturating_sub(self.used.get()) };
+        let room = if growth == 0 { 0 } else { self.capacity.saturating_sub(self.used) };
         if room < growth {
             let fits = (len as u64 + room).saturating_sub(growth);
             let written = if self.draws.chance(1, 2) { self.draws.below(fits + 1) as usize } else { 0 };

@@ -2,28 +2,6 @@
 
 use super::image::Piece;
 use super::{SimulatedFile, State};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// That number: written under the lock of the disk's state, and read without it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Used(Arc<AtomicU64>);
-
-impl Used {
-    pub(super) fn get(&self) -> u64 {
-        // Relaxed: a number alone, of which nothing else follows.
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set(&self, bytes: u64) {
-        self.0.store(bytes, Ordering::Relaxed);
-    }
-
-    /// The same number, which goes its own way.
-    pub(super) fn apart(&self) -> Used {
-        Used(Arc::new(AtomicU64::new(self.get())))
-    }
-}
 
 impl State {
     /// Writes these pieces of a file, which may grow by them.
@@ -34,8 +12,7 @@ impl State {
         }
         let growth = self.bytes_of(*file.inode) - before;
         if growth != 0 {
-            let names = self.names.values().filter(|inode| **inode == *file.inode).count() as u64;
-            self.used.set(self.used.get() + growth * names);
+            self.used += growth * self.names.values().filter(|inode| **inode == *file.inode).count() as u64;
         }
     }
 
@@ -51,11 +28,11 @@ impl State {
             None => self.names.remove(name),
         };
         let bytes = |inode: Option<u64>| inode.map_or(0, |inode| self.bytes_of(inode));
-        self.used.set(self.used.get() + bytes(inode) - bytes(before));
+        self.used = self.used + bytes(inode) - bytes(before);
     }
 
     /// All names are other ones, or their files are.
     pub(super) fn count_anew(&mut self) {
-        self.used.set(self.names.values().map(|inode| self.bytes_of(*inode)).sum());
+        self.used = self.names.values().map(|inode| self.bytes_of(*inode)).sum();
     }
 }
