@@ -53,6 +53,8 @@ pub(crate) enum Command<S> {
     Written(Result<Snapshot, Error>),
     /// That child has ended.
     WriterEnded(End),
+    /// The mark of a snapshot is durable: another may be written, though nothing more is committed.
+    Marked,
     /// Some read may have waited too long.
     Overdue,
 }
@@ -361,7 +363,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
             (State::Current | State::Behind, Command::WriterEnded(End::Panicked(panic))) => {
                 return Err(format!("snapshot: {}", panic.message()));
             }
-            (State::Current | State::Behind, Command::WriterEnded(End::Exited | End::Killed)) => {}
+            (State::Current | State::Behind, Command::WriterEnded(End::Exited | End::Killed) | Command::Marked) => {}
             (State::Current | State::Behind, Command::Overdue) => self.overdue(context),
         }
         Ok(state)

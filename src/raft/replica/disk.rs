@@ -131,6 +131,8 @@ pub(crate) enum Word {
     Persisted(Seq, usize),
     /// So many bytes of entries fit: more than was said last, or none.
     Room(usize),
+    /// The mark of the last snapshot is durable, and older ones are gone.
+    Marked,
     /// A write or a sync has failed.
     Failed(String),
 }
@@ -268,6 +270,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         let newest = self.marked.drain(..known).next_back();
         if let Some((_, at)) = newest {
             self.snapshots.keep(at)?;
+            self.tell(Word::Marked);
             self.seek();
         }
         // The flush itself may have taken the last of it, and nothing more may ever be written.

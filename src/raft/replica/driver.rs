@@ -208,7 +208,7 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
         }
     }
 
-    fn tell_machine(&self, command: machine::Command<S>) {
+    pub(super) fn tell_machine(&self, command: machine::Command<S>) {
         if let Some(homes) = &self.homes {
             // One that has ended is heard of by its watcher; a read in the command is then told that it is gone.
             let _ = homes.machine.post(command);

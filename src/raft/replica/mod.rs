@@ -258,6 +258,10 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 let role = self.tell_room(role, now);
                 self.try_held(role, now)
             }
+            Word::Disk(disk::Word::Marked) => {
+                self.tell_machine(machine::Command::Marked);
+                role
+            }
             Word::Machine(machine::Word::Look) => self.try_fresh(role, now),
             Word::Machine(machine::Word::Snapshotted { at, membership }) => {
                 self.step(role, Input::Snapshotted { at, membership }, now)

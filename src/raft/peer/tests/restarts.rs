@@ -3,6 +3,7 @@
 use super::town::{Town, Tune};
 use crate::raft::machine::Caller;
 use crate::raft::storage::Disk;
+use crate::raft::storage::snapshot::format;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -86,6 +87,36 @@ fn who_is_brought_one_snapshot_after_the_other_keeps_few_while_its_disk_stands_s
     town.log(slow).tell();
     settled(&mut town);
     assert!(1 < town.peer(slow).status().snapshots_installed && snapshots(&town) <= 4, "{}", snapshots(&town));
+}
+
+/// The mark of the first is told to be durable only once all that the second holds is applied.
+#[test]
+fn a_snapshot_that_waits_for_the_mark_of_the_last_is_written_though_nothing_more_comes() {
+    let mut town = Town::new(11, 1, |builder| builder.snapshot_entries(1));
+    town.leader();
+    town.add(0, 0).expect("it leads alone");
+    town.run(Duration::from_secs(1));
+    let open = [1, 2].map(|number| {
+        let pending = town.peer(0).propose(number).expect("the inbox has room");
+        town.log(0).hold();
+        town.run(Duration::from_millis(1));
+        pending
+    });
+    // Of the first, whose mark is then behind the second; of the second, and of the mark at last.
+    for _ in 0..3 {
+        town.log(0).tell();
+        town.log(0).hold();
+        town.run(Duration::from_millis(1));
+    }
+    open.into_iter().for_each(|pending| assert!(town.wait(pending).is_ok()));
+    let snapshots = |town: &Town| {
+        let names = town.disk(0).list().expect("it has power");
+        names.iter().filter_map(|name| format::parse(name)).map(|at| at.index).collect::<Vec<_>>()
+    };
+    let applied = town.peer(0).status().applied;
+    town.log(0).tell();
+    town.run(Duration::from_secs(1));
+    assert_eq!(snapshots(&town), [applied]);
 }
 
 #[test]
