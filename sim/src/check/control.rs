@@ -37,8 +37,8 @@ pub struct Control {
     beats_answered: u64,
     /// Questions for the index of a read, by peers that do not lead.
     asks: u64,
-    /// As many as there should be of the reads that such peers have answered.
-    due_asks: u64,
+    /// Reads that such peers have answered.
+    others_reads: u64,
     /// Reads that a leader has answered.
     own_reads: u64,
     /// Answers to these questions.
@@ -103,7 +103,7 @@ impl Control {
         let (waited, heartbeat) = (waited * 21 / 20, heartbeat.as_nanos() as u64);
         match of {
             Of::Read if is_leader => self.own_reads += 1,
-            Of::Read => self.due_asks += 1 + waited / heartbeat,
+            Of::Read => self.others_reads += 1,
             Of::Session | Of::Change(_) if is_leader => {}
             Of::Session | Of::Change(_) => self.due_forwards += tries(waited, heartbeat),
         }
@@ -174,8 +174,8 @@ impl Control {
             ("heartbeats of a round", self.rounds, others * (pulses + self.own_reads + self.asks + clients)),
             ("heartbeats that say nothing new", self.idle, 0),
             ("answers to heartbeats", self.beats_answered, self.rounds),
-            // They are asked anew at each heartbeat while any is open, and a read that is made then is asked for at once.
-            ("questions for reads", self.asks, clients + self.due_asks + others * (pulses + 1)),
+            // Each read is asked for at once, and all that are open again at each heartbeat, by one question.
+            ("questions for reads", self.asks, clients + self.others_reads + others * (pulses + 1)),
             ("answers to questions for reads", self.asks_answered, self.asks),
             ("words of births", self.births, former_lives + 2 * BIRTHS * others * (1 + others)),
             ("words of votes", self.votes, 4 * CAMPAIGNS * others),
@@ -220,7 +220,7 @@ mod tests {
             rounds: 60,
             beats_answered: 60,
             asks: 19,
-            due_asks: 4,
+            others_reads: 4,
             asks_answered: 19,
             own_reads: 3,
             births: 2 + 12 * BIRTHS,
@@ -290,7 +290,7 @@ mod tests {
         let (appends, answers, overtaken, brought, forwards) = (1, 2, 1, 1, 3);
         let (rounds, idle, beats_answered) = (2, 1, 1);
         let told = [(1, (Some(Round(2)), Index(7)))].into();
-        let (asks, asks_answered, births, votes, due_forwards, due_asks, own_reads) = (1, 1, 2, 1, 0, 0, 0);
+        let (asks, asks_answered, births, votes, due_forwards, others_reads, own_reads) = (1, 1, 2, 1, 0, 0, 0);
         let counted = Control {
             appends,
             answers,
@@ -302,7 +302,7 @@ mod tests {
             idle,
             beats_answered,
             asks,
-            due_asks,
+            others_reads,
             own_reads,
             asks_answered,
             births,
@@ -312,6 +312,8 @@ mod tests {
         assert_eq!(control, counted);
         control.sent(2, &beat(2, 7).into());
         assert_eq!((control.rounds, control.idle), (3, 1), "another hears it for the first time");
+        control.answered(Of::Read, false, 90 * MS, Duration::from_millis(10));
+        assert_eq!(control.others_reads, 1, "it is asked for again with all that are open, by one question");
     }
 
     #[test]
