@@ -237,14 +237,18 @@ impl Phase<'_> {
         Some(())
     }
 
+    /// The first of the core whom its leader brings a snapshot.
     fn who_is_brought_a_snapshot(&self) -> Option<usize> {
         let is_brought = |progress: &Progress| matches!(progress.mode, Mode::Snapshot { said: true, .. });
+        let is_here = |to: &usize| self.core.contains(to) && self.world.nodes[*to].process.is_some();
         let of = |_: &Consensus, role: &Role| match role {
-            Role::Leader(leader) => leader.progress().find(|(_, progress)| is_brought(progress)).map(|(to, _)| to),
+            Role::Leader(leader) => {
+                let brought = leader.progress().filter(|(_, progress)| is_brought(progress));
+                brought.map(|(to, _)| to.0 as usize).find(is_here)
+            }
             Role::Newborn(_) | Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => None,
         };
-        let to = self.world.leader().and_then(|leader| self.world.nodes[leader].look(of).flatten());
-        to.map(|to| to.0 as usize).filter(|&to| self.world.nodes[to].process.is_some())
+        self.world.leader().and_then(|leader| self.world.nodes[leader].look(of).flatten())
     }
 
     /// No fault any more; what was to last goes on until it is over.
@@ -293,7 +297,7 @@ impl Phase<'_> {
             if self.behind.1.is_none() && self.has_caught_up() {
                 self.behind.1 = Some(self.time.now());
             }
-            // Who is brought a snapshot takes as long as that is large.
+            // Who is brought a snapshot takes as long as that is large. It is over in the time in which all are to be equal.
             if self.behind.1.is_none() && self.late <= self.time.now() && self.who_is_brought_a_snapshot().is_none() {
                 return self
                     .broken(format!("not applied in time by all of {:?}: what was committed before", self.core));

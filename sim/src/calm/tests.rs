@@ -323,6 +323,40 @@ fn each_sentence_of_liveness_is_broken_by_a_cluster_that_does_not_live_so() {
     assert_eq!(broken(elsewhere, rest), None);
 }
 
+/// Who is brought a snapshot may take longer than others, and excuses nobody else.
+#[test]
+fn what_is_not_applied_in_time_is_excused_while_one_of_the_core_is_brought_a_snapshot() {
+    let told = |is_of_the_core: bool| {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.clients, swarm.families) = (3, 3, Families::default());
+        (swarm.election, swarm.heartbeat) = (Duration::from_millis(40), Duration::from_millis(10));
+        (swarm.weather, swarm.rest, swarm.snapshot_entries) = (Weather::fair(MS / 10, MS / 10), MS, 4);
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(2_000 * MS), &mut world);
+        let go: Go<'_> = &mut |time, world| !world.is_broken() && time.step(world).is_some();
+        let mut phase = Phase::new(&time, &mut world, go, 84 * MS);
+        let leader = phase.world.leader().expect("one leads");
+        let behind = (leader + 1) % 3;
+        phase.cut(3, &Shape::Isolate(behind));
+        wait(&mut phase);
+        phase.world.net.mend_links();
+        phase.core = BTreeSet::from([0, 1, 2]);
+        while phase.who_is_brought_a_snapshot() != Some(behind) {
+            phase.pass(Time(phase.time.now().0 + 1)).expect("nothing is broken yet");
+        }
+        if !is_of_the_core {
+            phase.core.remove(&behind);
+        }
+        (phase.behind.0, phase.late) = (u64::MAX, phase.time.now());
+        phase.until(0, "end", |_| false);
+        let check = world.check.lock();
+        check.broken().map(cause).map(|(_, sentence)| sentence).unwrap_or_default()
+    };
+    assert!(told(true).starts_with("no end among"), "{}", told(true));
+    assert!(told(false).starts_with("not applied in time by all of"), "{}", told(false));
+}
+
 /// Each opens a session, anew once it is given up: so fast that, were all of it placed, what a small window carries would be
 /// given up before its turn comes.
 #[test]
