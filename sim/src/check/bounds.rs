@@ -4,7 +4,7 @@ use super::Check;
 use crate::plan::Swarm;
 use rsm::raft::{Index, Term};
 
-/// What a peer's own parts and timers may post while its inbox is full: a completion, a room, a look, a snapshot; the
+/// What a peer's own parts and timers may post while its inbox is full: a completion, a room, a mark, a look, a snapshot; the
 /// word of each transfer; each timer once.
 const PARTS: usize = 16;
 /// The opening of the peer's own session.
