@@ -53,8 +53,8 @@ pub(crate) enum Command<S> {
     Written(Result<Snapshot, Error>),
     /// That child has ended.
     WriterEnded(End),
-    /// The mark of a snapshot is durable: another may be written, though nothing more is committed.
-    Marked,
+    /// The mark of this snapshot is durable: another may be written, though nothing more is committed.
+    Marked(LogId),
     /// Some read may have waited too long.
     Overdue,
 }
@@ -102,8 +102,9 @@ pub(crate) struct Machine<S: StateMachine, K: Reader, D: Disk, C: Send + 'static
     pub(crate) since: (u64, u64),
     /// The child that is writing a snapshot.
     pub(crate) writer: Option<Address<()>>,
-    /// Where the last one ends that was written.
+    /// Where the last one ends that was written, and the last of which the mark is known to be durable.
     pub(crate) written: Index,
+    pub(crate) marked: Index,
     pub(crate) shared: Arc<Shared<S>>,
     pub(crate) replica: WeakAddress<C>,
     pub(crate) say: fn(Word) -> C,
@@ -311,7 +312,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         if self.writer.is_some() || self.since.0 == 0 || !due {
             return;
         }
-        let waits = self.snapshots.kept() < self.written;
+        let waits = self.marked < self.written;
         mark!("snapshot-waits-for-the-mark-of-the-last", waits);
         if mutate!(SnapshotsUnmarked, waits, false) {
             return;
@@ -363,7 +364,9 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
             (State::Current | State::Behind, Command::WriterEnded(End::Panicked(panic))) => {
                 return Err(format!("snapshot: {}", panic.message()));
             }
-            (State::Current | State::Behind, Command::WriterEnded(End::Exited | End::Killed) | Command::Marked) => {}
+            (State::Current | State::Behind, Command::WriterEnded(End::Exited | End::Killed)) => {}
+            // One that was brought meanwhile may be newer than what is being written.
+            (State::Current | State::Behind, Command::Marked(at)) => self.marked = self.marked.max(at.index),
             (State::Current | State::Behind, Command::Overdue) => self.overdue(context),
         }
         Ok(state)

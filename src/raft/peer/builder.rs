@@ -436,6 +436,7 @@ impl<R: Codec + Clone> Begin<R> {
             since: (0, if crowded { policy.bytes } else { 0 }),
             writer: None,
             written: Index(0),
+            marked: Index(0),
             replica,
             say: |word| Command(Word::Machine(word)),
             reads: BTreeMap::new(),

@@ -131,8 +131,8 @@ pub(crate) enum Word {
     Persisted(Seq, usize),
     /// So many bytes of entries fit: more than was said last, or none.
     Room(usize),
-    /// The mark of the last snapshot is durable, and older ones are gone.
-    Marked,
+    /// The mark of this snapshot is durable, and older ones are gone.
+    Marked(LogId),
     /// A write or a sync has failed.
     Failed(String),
 }
@@ -270,7 +270,7 @@ impl<T: Tended, D: Disk, C: Send + 'static> Keeper<T, D, C> {
         let newest = self.marked.drain(..known).next_back();
         if let Some((_, at)) = newest {
             self.snapshots.keep(at)?;
-            self.tell(Word::Marked);
+            self.tell(Word::Marked(at));
             self.seek();
         }
         // The flush itself may have taken the last of it, and nothing more may ever be written.

@@ -258,8 +258,8 @@ impl<S: StateMachine, T: Tended, D: Disk> Replica<S, T, D> {
                 let role = self.tell_room(role, now);
                 self.try_held(role, now)
             }
-            Word::Disk(disk::Word::Marked) => {
-                self.tell_machine(machine::Command::Marked);
+            Word::Disk(disk::Word::Marked(at)) => {
+                self.tell_machine(machine::Command::Marked(at));
                 role
             }
             Word::Machine(machine::Word::Look) => self.try_fresh(role, now),

@@ -165,11 +165,6 @@ impl<D: Disk> Snapshots<D> {
         Ok(())
     }
 
-    /// Where the last one ends whose mark is durable since this directory was opened.
-    pub(crate) fn kept(&self) -> Index {
-        self.shared.ledger.lock().kept
-    }
-
     /// Whether the mark of a newer one is durable, so that this one may be gone.
     #[must_use]
     pub fn replaced(&self, at: LogId) -> bool {
