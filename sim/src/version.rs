@@ -142,9 +142,13 @@ impl Tomorrow {
         Some(out)
     }
 
-    /// An odd tag, the next one or far behind it.
+    /// An odd tag: the next one, one far behind it, or among the last of all.
     fn odd_from(&mut self, first: u64) -> u64 {
-        let by = if self.draws.chance(1, 8) { self.draws.bits() >> self.draws.below(64) } else { self.draws.below(3) };
+        let by = match self.draws.below(16) {
+            0 => self.draws.bits() >> self.draws.below(64),
+            1 => (u64::MAX - first).saturating_sub(self.draws.below(4)),
+            _ => self.draws.below(3),
+        };
         first.saturating_add(by) | 1
     }
 

@@ -59,6 +59,18 @@ fn what_tomorrow_says_besides_is_passed_over_and_what_it_says_is_heard() {
 }
 
 #[test]
+fn tags_that_may_be_passed_over_are_odd_and_near_and_far_and_the_greatest_of_all() {
+    let tag = |seed: u64| Tomorrow { draws: Draws::new(seed), unknown: 0 }.odd_from(3);
+    let tags: BTreeSet<u64> = (0..4_000).map(tag).collect();
+    assert!(tags.iter().all(|tag| tag % 2 == 1 && 3 <= *tag), "{tags:?}");
+    let far = tags.iter().filter(|&&tag| 1 << 20 < tag && tag < u64::MAX - 4).count();
+    assert!(tags.contains(&3) && tags.contains(&5) && 50 < far, "{far}");
+    assert!(tags.contains(&u64::MAX) && tags.contains(&(u64::MAX - 2)));
+    let last = |seed: u64| Tomorrow { draws: Draws::new(seed), unknown: 0 }.odd_from(u64::MAX);
+    assert!((0..100).all(|seed| last(seed) == u64::MAX));
+}
+
+#[test]
 fn what_has_no_sense_is_left_as_it_is() {
     let (_, bytes) = some();
     for len in [3, 32, bytes.len() - 1] {
