@@ -165,14 +165,19 @@ const POWERS: [u32; 256] = [
     125515, 125855, 126197, 126539, 126882, 127226, 127571, 127917, 128263, 128611, 128960, 129310, 129660, 130012, 130364, 130718,
 ];
 
-/// The clock of a node: somewhere, a little fast or slow; sometimes just before a number of milliseconds that does not fit 32 bits.
+/// So many orders of magnitude, up to the half of all that a clock may say, which no run comes to the end of: one of four
+/// is past 32 bits of milliseconds, as of a machine that has run for fifty days.
+const MAGNITUDES: u64 = 44;
+
+/// The clock of a node: somewhere, of each order of magnitude as likely, a little fast or slow; sometimes just before a number
+/// of milliseconds that does not fit 32 bits.
 pub(crate) fn clock(seed: u64, node: usize, drift_ppm: i64) -> Clock {
     let mut draws = stream(seed, Purpose::Clock, node as u64);
     let offset = if draws.chance(1, 16) {
         let edge = [(1u64 << 31) * MS, (1u64 << 32) * MS, 1 << 63][draws.below(3) as usize];
         edge - draws.below(2_000 * MS)
     } else {
-        draws.bits() >> 20
+        draws.bits() >> (1 + draws.below(MAGNITUDES))
     };
     let ppm = draws.below(2 * drift_ppm.unsigned_abs() + 1) as i64 - drift_ppm;
     Clock { offset: Time(offset), ppm: ppm as i32 }
@@ -189,6 +194,14 @@ mod tests {
         for other in [stream(2, Purpose::Plan, 0), stream(1, Purpose::Swarm, 0), stream(1, Purpose::Plan, 1)] {
             assert_ne!(first, { other }.bits());
         }
+    }
+
+    #[test]
+    fn clocks_say_times_of_every_magnitude_of_which_some_fit_no_32_bits_of_milliseconds() {
+        let all: Vec<u64> = (0..4_000).map(|seed| clock(seed, 1, 50).offset.0).collect();
+        let beyond = |bits: u32| all.iter().filter(|&&time| 1 << bits <= time / MS).count();
+        assert!((800..1_600).contains(&beyond(32)) && (800..1_700).contains(&beyond(31)), "{}", beyond(32));
+        assert!(all.iter().any(|&time| time < 1 << 24) && all.iter().all(|&time| time < 1 << 63));
     }
 
     #[test]
