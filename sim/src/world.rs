@@ -60,6 +60,8 @@ pub struct World {
     pub(crate) spoken_to: Option<BTreeSet<usize>>,
     /// The mean latency of a disk operation, in nanoseconds.
     pub(crate) disk_mean: u64,
+    /// One whose disk takes longer, and how long it takes.
+    pub(crate) slow_disk: Option<(usize, u64)>,
     /// Faults that wait for a moment.
     pub(crate) armed: Vec<Armed>,
     /// What a node says in this turn comes later.
@@ -126,6 +128,7 @@ impl World {
             rests_since: None,
             spoken_to: None,
             disk_mean: swarm.disk_mean,
+            slow_disk: None,
             script: Script::beside(swarm.clients),
             swarm,
             armed: Vec::new(),
@@ -356,7 +359,8 @@ impl World {
         let node = &mut self.nodes[id];
         let Some(seq) = node.process.as_ref().and_then(|process| process.log.asked()) else { return };
         node.flushes += 1;
-        let latency = exponential(node.draw_latency(), self.disk_mean);
+        let slow = self.slow_disk.filter(|(slow, _)| *slow == id);
+        let latency = exponential(node.draw_latency(), slow.map_or(self.disk_mean, |(_, mean)| mean));
         let (at, life) = (Time(self.now.0 + latency).max(node.stuck_until), node.life);
         self.push(at, Event::Flushed { node: id, life, seq });
     }

@@ -92,6 +92,23 @@ fn another_leads_only_where_heartbeats_are_lost() {
     assert_eq!(quiet(Ratio::default(), true), (false, true));
 }
 
+#[test]
+fn in_one_phase_of_three_one_disk_is_slower_and_elects_all_the_same() {
+    let mut slow = Vec::new();
+    for seed in 0..60 {
+        let mut swarm = swarm(seed);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let (most, time) = (swarm.election.as_nanos() as u64 / 8, VirtualTime::new(seed));
+        let mut world = World::new(seed, swarm, Vec::new(), &time);
+        let go: Go<'_> = &mut |_, _| true;
+        let mut phase = Phase::new(&time, &mut world, go, 0);
+        phase.core = BTreeSet::from([0, 2]);
+        phase.slow_a_disk();
+        slow.extend(world.slow_disk.map(|(id, mean)| (id, mean <= most.min(DISK))));
+    }
+    assert!((10..32).contains(&slow.len()) && slow.iter().all(|&(id, is_fast)| id != 1 && is_fast), "{slow:?}");
+}
+
 /// What is asked of a core.
 type Ask = fn(&mut Phase<'_>) -> Option<()>;
 
