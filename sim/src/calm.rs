@@ -16,9 +16,12 @@ mod born;
 mod calms;
 mod cornered;
 mod drained;
+mod outgrown;
+mod spared;
 mod stranded;
 
 pub use calms::Calms;
+use spared::Parted;
 
 use crate::net::Weather;
 use crate::node::Node;
@@ -27,7 +30,6 @@ use crate::script;
 use crate::stream::{Purpose, Ratio, log_uniform, stream};
 use crate::world::World;
 use rsm::fsm::VirtualTime;
-use rsm::mix::Draws;
 use rsm::raft::consensus::{Consensus, Mode, Progress, Role};
 use rsm::raft::{LogId, NodeId, Term, Time};
 use std::collections::BTreeSet;
@@ -73,17 +75,6 @@ pub struct Calm {
     pub allowed: u64,
 }
 
-/// What becomes of those outside the core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Frozen {
-    Down,
-    Cut,
-    /// What they say arrives, and nothing reaches them.
-    Babbling,
-    /// Their disks complete nothing.
-    Stuck,
-}
-
 /// Takes a step; false if the run is over: something is broken, or it was to stop here.
 type Go<'a> = &'a mut dyn FnMut(&VirtualTime, &mut World) -> bool;
 
@@ -101,6 +92,8 @@ struct Phase<'a> {
     late: Time,
     /// One has stood in vain while its leader led on.
     is_one_stranded: bool,
+    /// The core is a bare majority, with this one in it and that one not.
+    parted: Option<Parted>,
 }
 
 /// Runs the phase; none if the run was over before its end.
@@ -114,33 +107,16 @@ impl<'a> Phase<'a> {
     /// One whose core is still to be drawn.
     fn new(time: &'a VirtualTime, world: &'a mut World, go: Go<'a>, t_max: u64) -> Phase<'a> {
         let (since, late) = (time.now(), Time::MAX);
-        Phase { time, world, go, t_max, core: BTreeSet::new(), since, behind: (0, None), late, is_one_stranded: false }
+        let (core, behind, is_one_stranded) = (BTreeSet::new(), (0, None), false);
+        Phase { time, world, go, t_max, core, since, behind, late, is_one_stranded, parted: None }
     }
-}
-
-/// How many of those who can be spared are left out, and what becomes of them: in half of the phases they babble, if they may.
-fn outside(draws: &mut Draws, most: u64, may_babble: bool, is_one_stranded: bool) -> (u64, Frozen) {
-    let some = 1 + draws.below(most);
-    if draws.chance(1, 2) && may_babble {
-        return (some, Frozen::Babbling);
-    }
-    let mode = match draws.below(4) {
-        0 => Frozen::Down,
-        1 => Frozen::Cut,
-        _ if is_one_stranded => Frozen::Cut, // nobody else is to tell the others
-        _ => Frozen::Stuck,
-    };
-    let is_nobody = !is_one_stranded && draws.chance(1, 2);
-    (if is_nobody { 0 } else { some }, mode)
 }
 
 impl Phase<'_> {
     fn run(mut self) -> Option<Calm> {
         self.leave_behind()?;
         self.mend()?;
-        if stranded::may_be(self.world) {
-            self.strand()?;
-        }
+        self.part()?;
         self.draw_core();
         self.slow_a_disk();
         if self.core.len() <= self.world.nodes.len() / 2 {
@@ -220,6 +196,29 @@ impl Phase<'_> {
         let all = self.world.nodes.len();
         self.cut(all, &Shape::Isolate(draws.below(all as u64) as usize));
         self.pass(Time(self.time.now().0 + 2 * self.t_max))
+    }
+
+    /// The last fault behind the others, once all is mended.
+    fn part(&mut self) -> Option<()> {
+        if stranded::may_be(self.world) {
+            return self.strand();
+        }
+        let mut draws = stream(self.world.seed, Purpose::Calm, 3);
+        if outgrown::may_be(self.world) && draws.chance(1, 3) { self.outgrow() } else { Some(()) }
+    }
+
+    /// Runs on until it holds, for so many longest timeouts at most. Whether it holds.
+    fn wait(&mut self, patience: u64, mut holds: impl FnMut(&mut Phase<'_>) -> bool) -> Option<bool> {
+        let end = Time(self.time.now().0 + patience * self.t_max);
+        while self.time.now() < end {
+            if holds(self) {
+                return Some(true);
+            }
+            if !(self.go)(self.time, self.world) {
+                return None;
+            }
+        }
+        Some(false)
     }
 
     /// In one phase of three one disk is slower than all others, mostly that of whoever leads: what is committed the
@@ -349,39 +348,6 @@ impl Phase<'_> {
         self.core = sound.iter().copied().collect();
         self.spare(sound);
         self.world.spoken_to = Some(self.core.clone());
-    }
-
-    /// Leaves some of those out who are sound, if the others are enough.
-    fn spare(&mut self, sound: Vec<usize>) {
-        let mut draws = stream(self.world.seed, Purpose::Calm, 1);
-        let is_born = |&id: &usize| self.world.nodes[id].look(|core, _| core.is_born()) == Some(true);
-        let (all, needed) = (self.world.nodes.len(), self.world.nodes.len() / 2 + 1);
-        if !sound.iter().all(is_born) || sound.len() <= needed {
-            return;
-        }
-        let may_babble = self.world.swarm.pre_vote && self.world.swarm.check_quorum;
-        let most = (sound.len() - needed) as u64;
-        let (spared, mode) = outside(&mut draws, most, may_babble, self.is_one_stranded);
-        let leader = self.world.leader().filter(|_| draws.chance(3, 4));
-        for nth in 0..spared {
-            let drawn = draws.below(self.core.len() as u64) as usize;
-            let one = self.core.iter().nth(drawn).copied();
-            let out = leader.filter(|leader| nth == 0 && self.core.contains(leader)).or(one);
-            self.core.remove(&out.expect("it is one of them"));
-        }
-        let frozen: Vec<usize> = sound.into_iter().filter(|id| !self.core.contains(id)).collect();
-        for id in frozen {
-            match mode {
-                Frozen::Down => self.world.freeze(id),
-                Frozen::Cut => self.cut(all, &Shape::Isolate(id)),
-                Frozen::Babbling => self.cut(all, &Shape::Deaf(id)),
-                Frozen::Stuck => {
-                    self.world.nodes[id].stuck_until = Time::MAX;
-                    // Who has nothing to write does not find out, and leads on.
-                    self.propose(Some(id));
-                }
-            }
-        }
     }
 
     fn cut(&mut self, nodes: usize, shape: &Shape) {

@@ -1,3 +1,4 @@
+use super::spared::{Frozen, outside};
 use super::*;
 use crate::client::{Kind, Of};
 use crate::lists::Lists;
@@ -90,6 +91,37 @@ fn another_leads_only_where_heartbeats_are_lost() {
     assert_eq!(quiet(Ratio::default(), false), (true, false));
     assert_eq!(quiet(Ratio::new(9, 10), false), (false, false), "lost in a row");
     assert_eq!(quiet(Ratio::default(), true), (false, true));
+}
+
+/// What a phase has come to once this has happened at three nodes of which one leads.
+fn parted(happens: fn(&mut Phase<'_>) -> Option<()>, then: impl FnOnce(&mut Phase<'_>)) {
+    let mut swarm = swarm(3);
+    (swarm.nodes, swarm.families, swarm.tickets) = (3, Families::default(), TICKETS);
+    (swarm.election, swarm.heartbeat) = (Duration::from_millis(80), Duration::from_millis(20));
+    (swarm.weather, swarm.snapshot_entries, swarm.piece_bytes) = (Weather::fair(MS / 10, MS / 10), 4, 64);
+    let time = VirtualTime::new(3);
+    let mut world = World::new(3, swarm, Vec::new(), &time);
+    time.run_until(Time(2_000 * MS), &mut world);
+    let go: Go<'_> = &mut |time, world| !world.is_broken() && time.step(world).is_some();
+    let mut phase = Phase::new(&time, &mut world, go, 168 * MS);
+    happens(&mut phase).expect("no rule is broken");
+    then(&mut phase);
+}
+
+#[test]
+fn the_longer_log_and_the_later_term_are_in_a_core_that_needs_both() {
+    parted(
+        |phase| phase.outgrow(),
+        |phase| {
+            let parted = phase.parted.expect("another was elected");
+            phase.draw_core();
+            let last = |id: usize| phase.world.nodes[id].look(|core, _| core.log().last()).expect("it is up");
+            let other = 3 - parted.stays - parted.leaves;
+            assert_eq!(phase.core, BTreeSet::from([parted.stays, other]));
+            let (long, late) = (last(parted.stays), last(other));
+            assert!(late.index < long.index && long.term < late.term, "{long:?} {late:?}");
+        },
+    );
 }
 
 #[test]
