@@ -8,14 +8,15 @@
 //!                                                     ──> all are told to end, and do so
 //! ```
 //! Healthy is: the core's nodes are up, their disks answer in 2 ms in the mean, all but one at most, each packet among them
-//! arrives within a quarter of the least timeout, and at most one in twenty is lost. Bounds are counted in `T_max`, the longest timeout that is drawn. Who
-//! was wiped and not born again, or has found its disk damaged, is asked for nothing.
+//! arrives within a quarter of the least timeout, and at most one in twenty is lost. Bounds are counted in `T_max`, the
+//! longest timeout that is drawn. Who was wiped and not born again, or has found its disk damaged, is asked for nothing.
 
 mod asked;
 mod born;
 mod calms;
 mod cornered;
 mod drained;
+mod halfway;
 mod outgrown;
 mod spared;
 mod stranded;
@@ -94,6 +95,8 @@ struct Phase<'a> {
     is_one_stranded: bool,
     /// The core is a bare majority, with this one in it and that one not.
     parted: Option<Parted>,
+    /// The state machines of these stand still until something fresh is committed.
+    slow: Vec<usize>,
 }
 
 /// Runs the phase; none if the run was over before its end.
@@ -108,7 +111,7 @@ impl<'a> Phase<'a> {
     fn new(time: &'a VirtualTime, world: &'a mut World, go: Go<'a>, t_max: u64) -> Phase<'a> {
         let (since, late) = (time.now(), Time::MAX);
         let (core, behind, is_one_stranded) = (BTreeSet::new(), (0, None), false);
-        Phase { time, world, go, t_max, core, since, behind, late, is_one_stranded, parted: None }
+        Phase { time, world, go, t_max, core, since, behind, late, is_one_stranded, parted: None, slow: Vec::new() }
     }
 }
 
@@ -135,6 +138,7 @@ impl Phase<'_> {
         let led = self.time.now().since(began);
         self.commit_beyond(committed)?;
         let fresh = self.time.now().since(began);
+        std::mem::take(&mut self.slow).into_iter().for_each(|id| self.world.go_on(id));
         self.rest()?;
         self.be_asked()?;
         self.agree("log that all have applied", CATCH_UP)?;
@@ -204,7 +208,11 @@ impl Phase<'_> {
             return self.strand();
         }
         let mut draws = stream(self.world.seed, Purpose::Calm, 3);
-        if outgrown::may_be(self.world) && draws.chance(1, 3) { self.outgrow() } else { Some(()) }
+        match draws.below(6) {
+            0..=1 if outgrown::may_be(self.world) => self.outgrow(),
+            2..=3 if halfway::may_be(self.world) => self.die_half_way(),
+            _ => Some(()),
+        }
     }
 
     /// Runs on until it holds, for so many longest timeouts at most. Whether it holds.

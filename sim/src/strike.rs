@@ -339,6 +339,15 @@ impl World {
         }
     }
 
+    /// Its state machine stands still no more.
+    pub(crate) fn go_on(&mut self, id: usize) {
+        let node = &mut self.nodes[id];
+        node.stands_still -= node.slow_until.0.saturating_sub(self.now.0);
+        node.slow_until = node.slow_until.min(self.now);
+        let life = node.life;
+        self.quicken(id, life);
+    }
+
     pub(crate) fn start(&mut self, id: usize) {
         let node = &mut self.nodes[id];
         if node.process.is_some() || node.is_frozen || node.is_refused {

@@ -125,6 +125,29 @@ fn the_longer_log_and_the_later_term_are_in_a_core_that_needs_both() {
 }
 
 #[test]
+fn who_is_brought_half_of_a_snapshot_is_needed_by_those_who_have_an_older_one() {
+    parted(
+        |phase| phase.die_half_way(),
+        |phase| {
+            let parted = phase.parted.expect("it was brought");
+            phase.draw_core();
+            let other = 3 - parted.stays - parted.leaves;
+            assert_eq!((&phase.core, &phase.slow), (&BTreeSet::from([parted.stays, other]), &vec![other]));
+            let log = |id: usize| {
+                let of = |core: &Consensus, _: &Role| (core.log().last(), core.log().base(), core.log().snapshot());
+                phase.world.nodes[id].look(of).expect("it is up")
+            };
+            let ((last, ..), (_, base, older)) = (log(parted.stays), log(other));
+            assert!(last.index < base.index && base.index <= older.index, "{last:?} {base:?} {older:?}");
+            let is_slow = |id: usize| phase.world.now < phase.world.nodes[id].slow_until;
+            assert!(is_slow(other) && !is_slow(parted.stays));
+            phase.world.go_on(other);
+            assert!(phase.world.nodes[other].slow_until <= phase.world.now && !phase.world.is_broken());
+        },
+    );
+}
+
+#[test]
 fn in_one_phase_of_three_one_disk_is_slower_and_elects_all_the_same() {
     let mut slow = Vec::new();
     for seed in 0..60 {

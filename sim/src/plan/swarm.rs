@@ -176,7 +176,7 @@ pub fn swarm(seed: u64) -> Swarm {
         entry_bytes: limits.entry_bytes,
         append_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
         cache_bytes: log_uniform(draws.bits(), 64, 64 << 10) as usize,
-        piece_bytes: log_uniform(draws.bits(), 64, 64 << 10).max(patience.1),
+        piece_bytes: log_uniform(draws.bits(), 64, piece_max(seed)).max(patience.1),
         pad: if is_control || limits.entry_bytes != usize::MAX { 0 } else { pad(seed) },
         is_budgeted,
         families: families(&mut draws, (0 < liars).then_some(seed), is_control, all, is_budgeted),
@@ -235,6 +235,11 @@ fn liars(seed: u64, nodes: usize) -> usize {
     let mut draws = stream(seed, Purpose::Swarm, 4);
     let some = if draws.chance(1, 2) { 1 } else { 1 + draws.below(nodes as u64) as usize };
     if draws.chance(1, 32) && 1 < nodes { some } else { 0 }
+}
+
+/// In half of the seeds even a snapshot of few seconds comes in many pieces.
+fn piece_max(seed: u64) -> u64 {
+    if stream(seed, Purpose::Swarm, 13).chance(1, 2) { 512 } else { 64 << 10 }
 }
 
 /// Limits that most seeds never meet.
