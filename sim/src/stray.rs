@@ -5,8 +5,10 @@
 //!   of another version of the format ────────────────────────────── refused at the door
 //!   from no member, from a life of a member that is over ────────── refused by the replica      each counted once
 //! ```
+//! (And those that no member says, whatever has happened, and whoever hears them passes over: see `untimely.rs`.)
 //! What they say would change something if it came from whom it should: see `words.rs`.
 
+mod untimely;
 mod words;
 
 use crate::check::{Check, bodies};
@@ -72,6 +74,7 @@ impl World {
     /// Now and then a packet is followed by a stray one.
     pub(crate) fn follow(&mut self, (from, to): (usize, usize), number: u64, packet: &Bytes) {
         let draw = fate(self.seed, Purpose::Foreign, (from * self.nodes.len() + to) as u64, number);
+        self.follow_untimely((from, to), draw);
         let is_followed = draw.is_multiple_of(FOREIGN);
         let stray = is_followed.then(|| self.stray(from, to, packet, Draws::new(draw / FOREIGN))).flatten();
         let Some((stray, bytes)) = stray else { return };

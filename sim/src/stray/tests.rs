@@ -127,6 +127,30 @@ fn what_strays_say_would_change_something_if_it_came_from_whom_it_should() {
     assert_eq!(missing, [BTreeSet::new(), BTreeSet::new()]);
 }
 
+/// No member says it, so no member heeds it, whoever says it.
+#[test]
+fn what_is_of_a_time_that_nobody_knows_changes_nothing_of_a_core() {
+    let (time, mut world) = three(1_000);
+    let mut said = BTreeSet::new();
+    for step in 0..300 {
+        time.run_until(Time(step * 7 * MS), &mut world);
+        for (from, to) in [(0, 1), (1, 2), (2, 0), (1, 0), (2, 1), (0, 2)] {
+            let now = world.nodes[to].time.node_time();
+            for draw in 4 * step..4 * (step + 1) {
+                let Some((head, body)) = world.untimely(from, to, Draws::new(draw)) else { continue };
+                said.insert(kind(&body));
+                let Body::Message(message) = body else { continue };
+                let changes = |core: &Consensus, role: &Role| {
+                    let told = Input::Receive { from: head.from, to: None, message };
+                    follows(core, role, Some(told), now) != follows(core, role, None, now)
+                };
+                assert_eq!(world.nodes[to].look(changes), Some(false), "{from} to {to}, step {step}");
+            }
+        }
+    }
+    assert_eq!(said, BTreeSet::from(["AppendReply", "Chunk", "HeartbeatReply"]));
+}
+
 /// R22 of a node that hears of another life of a member, whose directory was emptied.
 #[test]
 fn each_packet_of_another_life_is_counted_once_where_a_directory_was_emptied() {
