@@ -9,7 +9,7 @@
 //! It lies about what it says alone: its core, its log and its disk are those of any other, and whoever is told of another
 //! life of a member, or lives in another cluster, is `stray.rs`'s. Raft stands no liars: what is agreed on is theirs to
 //! spoil. But nobody may panic over what he is told, take in more than he has room for, or come out of order with himself
-//! (R12, R20, R22, R23). Two asserts end a peer that would fork its own data: a second leader in its term, and a cut of
+//! (R1, R12, R20, R22, R23). Two asserts end a peer that would fork its own data: a second leader in its term, and a cut of
 //! what is committed. That is what they are for, and the peer starts again.
 
 use crate::check::packet;
@@ -29,7 +29,7 @@ use rsm::raft::{Entries, Entry, EntryKind, Incarnation, Index, NodeId, Term};
 use std::any::Any;
 
 /// What is asked of a run in which somebody lies.
-pub(crate) const ASKED: [&str; 4] = ["R12", "R20", "R22", "R23"];
+pub(crate) const ASKED: [&str; 5] = ["R1", "R12", "R20", "R22", "R23"];
 
 /// How a peer ends that would fork its data, or would have to guess what they are.
 const STOPS: [&str; 3] = ["R1: at most one leader in a term", "R10: a committed entry is never cut", "does not decode"];

@@ -224,7 +224,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
     let has_links = 1 < swarm.nodes;
     // Each family has a stream of its own and a mean time between its faults.
     type Make = fn(&mut Draws, &Swarm) -> What;
-    let families: [(bool, u64, Make); 16] = [
+    let families: [(bool, u64, Make); 17] = [
         (on.cuts && has_links, 500, cut),
         (on.clogs && has_links, 900, clog),
         (on.crashes, 300, crash),
@@ -244,6 +244,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
         }),
         (on.leaders, 350, at_leader),
         (on.slow, 1_200, |draws, swarm| What::Slow { node: node(draws, swarm), lasts: spell(draws) }),
+        (on.rivals, 1_500, |_, _| What::AtLeader { answer: Answer::Rival, lasts: MS }),
     ];
     let mut faults = Vec::new();
     let mut slacks = stream(seed, Purpose::Plan, SLACKS);

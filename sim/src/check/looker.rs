@@ -5,10 +5,10 @@ use crate::marks::quietly;
 use crate::parts::{Part, enter};
 use crate::shared::Shared;
 use crate::stream::{Purpose, fates, nth_fate};
-use rsm::raft::consensus::{Consensus, Effect, Input, Message, Role};
+use rsm::raft::consensus::{Append, Consensus, Effect, Input, Message, Role};
 use rsm::raft::replica::Observer;
 use rsm::raft::storage::SimulatedDisk;
-use rsm::raft::{Identity, NodeId, Time};
+use rsm::raft::{Identity, NodeId, Term, Time};
 use std::sync::Arc;
 
 /// One step in so many is taken twice.
@@ -27,6 +27,8 @@ pub struct Looker {
     /// What a message has found, and must leave as it is, that is from a stranger to this member.
     before: Option<Box<(NodeId, Consensus, Role)>>,
     flush: Option<Box<(Consensus, Role, Vec<Effect>)>>,
+    /// It leads this term, and is told that another does.
+    rival: Option<Term>,
     /// This turn began because a deadline had come.
     ticked: bool,
     now: Time,
@@ -47,6 +49,7 @@ impl Looker {
             next: None,
             before: None,
             flush: None,
+            rival: None,
             ticked: false,
             now: Time::ZERO,
             charged: Part::Rest,
@@ -63,10 +66,12 @@ impl Observer for Looker {
     fn before(&mut self, core: &Consensus, role: &Role, input: &Input, now: Time) {
         self.charged = enter(Part::Checks);
         self.ticked |= matches!(input, Input::Tick);
-        if let Input::Receive { from, message, .. } = input
-            && is_stranger(core, role, *from, message)
-        {
-            self.before = Some(Box::new((from.node, core.clone(), role.clone())));
+        if let Input::Receive { from, message, .. } = input {
+            if is_stranger(core, role, *from, message) {
+                self.before = Some(Box::new((from.node, core.clone(), role.clone())));
+            } else if role.is_leader() && leads(message) == Some(core.term()) {
+                self.rival = leads(message);
+            }
         }
         if let Input::Snapshotted { at, .. } | Input::SnapshotReady { at, .. } = input {
             self.check.lock().holds(self.node, *at, &self.disk);
@@ -91,6 +96,13 @@ impl Observer for Looker {
             if former != *role || !core.has_heard_a_stranger_at_most(known, member) {
                 check.break_rule("R22", format!("{} has listened to a stranger to {member}", self.node));
             }
+        }
+        if let Some(term) = self.rival.take()
+            && role.is_leader()
+            && core.term() == term
+        {
+            check
+                .break_rule("R1", format!("{} leads on in {term}, in which it has heard of another leader", self.node));
         }
         if let Some(copy) = self.next.take() {
             check.repeated += 1;
@@ -129,6 +141,14 @@ impl Observer for Looker {
     }
 }
 
+/// The term in which its sender leads, by its own word.
+fn leads(message: &Message) -> Option<Term> {
+    match message {
+        Message::Append(Append { term, .. }) | Message::Heartbeat { term, .. } => Some(*term),
+        _ => None,
+    }
+}
+
 /// Whether a message comes from no member, or from another life of a member than the one that is known. A newborn counts
 /// attestations whoever gives them.
 fn is_stranger(core: &Consensus, role: &Role, from: Identity, message: &Message) -> bool {
@@ -141,7 +161,7 @@ fn is_stranger(core: &Consensus, role: &Role, from: Identity, message: &Message)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::swarm;
+    use crate::plan::{Families, swarm};
     use crate::world::World;
     use rsm::fsm::VirtualTime;
     use rsm::raft::{Incarnation, Index, LogId, Round, Track};
@@ -254,6 +274,32 @@ mod tests {
             assert_eq!(broken(stranger, known, &message), Some("R22"), "{message:?}");
             assert_eq!(broken(known, known, &message), None, "{message:?}");
         }
+    }
+
+    /// R1, by hand: who leads, and is told by a member that this one does.
+    #[test]
+    fn r1_a_leader_that_leads_on_though_another_leads_in_its_term() {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families) = (3, Families::default());
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(3_000_000_000), &mut world);
+        let leader = world.leader().expect("nothing goes wrong");
+        let of = |core: &Consensus, role: &Role| (core.clone(), role.clone());
+        let (core, role) = world.nodes[leader].look(of).expect("it is up");
+        let node = NodeId((leader as u64 + 1) % 3);
+        let from = Identity { node, incarnation: core.bindings().of(node).expect("it has been heard") };
+        let leads_on = |term: Term| {
+            let check = Arc::new(Shared::new(Check::default()));
+            check.lock().asks_only(&["R1"]);
+            let mut looker = Looker::new(core.me().node, 3, Arc::clone(&check), Arc::new(SimulatedDisk::new(3)));
+            let message = Message::Heartbeat { term, track: Track(0), commit: Index(0), round: Round(0) };
+            looker.before(&core, &role, &Input::Receive { from, to: None, message }, Time(3_000_000_000));
+            looker.stepped(&core, &role);
+            let check = check.lock();
+            check.broken().map(|violation| violation.rule)
+        };
+        assert_eq!((leads_on(core.term()), leads_on(Term(core.term().0 - 1))), (Some("R1"), None));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::aim::{Act, Aim};
 use crate::effects::Came;
 use crate::event::Event;
 use crate::plan::{Fault, MS, Shape, What};
+use crate::tell::Tell;
 use crate::world::World;
 use rsm::raft::storage::simulated::Spares;
 use rsm::time::Time;
@@ -40,6 +41,8 @@ pub enum Answer {
     Cornered,
     /// Votes for it come late, and meanwhile nobody hears that it asks again.
     VotesLate,
+    /// It leads, and is told in the name of another that this one does, in its very term.
+    Rival,
     /// To one other its entries and snapshots come late, and only they do; as they come, the disk there is stuck.
     EntriesLate,
 }
@@ -65,7 +68,7 @@ impl Answer {
             Answer::Cornered => {
                 vec![cut(Shape::Isolate(node)), What::Aside { nodes: 1 << node, lasts: lasts / 4 }]
             }
-            Answer::Hold | Answer::Repeat | Answer::VotesLate | Answer::EntriesLate => Vec::new(),
+            Answer::Hold | Answer::Repeat | Answer::VotesLate | Answer::EntriesLate | Answer::Rival => Vec::new(),
         }
     }
 
@@ -90,7 +93,7 @@ impl Answer {
 }
 
 /// Those of one word.
-const WORDS: [(&str, Answer); 13] = [
+const WORDS: [(&str, Answer); 14] = [
     ("crash", Answer::Crash),
     ("deaf", Answer::Deaf),
     ("mute", Answer::Mute),
@@ -104,6 +107,7 @@ const WORDS: [(&str, Answer); 13] = [
     ("cornered", Answer::Cornered),
     ("votes-late", Answer::VotesLate),
     ("entries-late", Answer::EntriesLate),
+    ("rival", Answer::Rival),
 ];
 
 /// A disk that is asked for nothing for so long testifies to its last flush.
@@ -121,7 +125,10 @@ impl World {
     ) -> Option<Came> {
         let faults = answer.faults(node, lasts).into_iter();
         let parts: Vec<Option<Came>> = faults.map(|what| self.carry_out(what, whose)).collect();
-        let has_struck = parts.contains(&Some(Came::Struck)) || self.delay_of_a_kind(node, answer, lasts);
+        let has_struck = match answer {
+            Answer::Rival => self.name_a_rival(node),
+            _ => parts.contains(&Some(Came::Struck)) || self.delay_of_a_kind(node, answer, lasts),
+        };
         let other = (node + 1) % self.nodes.len();
         match answer {
             Answer::Besieged if has_struck => {
@@ -134,6 +141,14 @@ impl World {
         }
         let came = if has_struck { Came::Struck } else { Came::Idle };
         Some(came).filter(|_| !parts.contains(&None))
+    }
+
+    /// Who leads is told that its neighbour does: no member says that, and rather than follow it stops.
+    fn name_a_rival(&mut self, node: usize) -> bool {
+        let leads = self.nodes[node].look(|_, role| role.is_leader()) == Some(true);
+        let from = (node + 1) % self.nodes.len();
+        let says = Tell { to: node, from, kind: "Heartbeat", says: Vec::new(), is_lie: false };
+        leads && self.forge(&says)
     }
 
     /// Another fault, so much later.
@@ -211,6 +226,18 @@ mod tests {
         assert_eq!(world.befall(leader, Answer::TornAtDisk(0), MS, None), None);
         assert!(world.net.is_cut(other, leader, now) && !world.net.is_cut(other, leader, Time(now.0 + IDLE)));
         world.nodes[leader].disk.sync_dir().expect_err("power fails in it");
+    }
+
+    #[test]
+    fn who_leads_and_is_told_of_a_rival_stops_and_starts_again_and_nobody_else_is_told() {
+        let (time, mut world, leader) = led();
+        assert_eq!(world.befall((leader + 1) % 3, Answer::Rival, 0, None), Some(Came::Idle));
+        assert_eq!(world.befall(leader, Answer::Rival, 0, None), Some(Came::Struck));
+        let life = world.nodes[leader].life;
+        let end = Time(world.now.0 + 3_000 * MS);
+        while time.now() < end && world.step(&time).is_some() {}
+        assert_eq!((world.sums.stops, world.nodes[leader].life), (1, life + 1));
+        assert!(world.leader().is_some() && !world.is_broken(), "{:?}", world.check.lock().broken());
     }
 
     /// When packets of this kind arrive that are sent a little later, if they are not lost.

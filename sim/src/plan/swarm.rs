@@ -119,6 +119,8 @@ pub struct Families {
     pub asides: bool,
     /// Whoever leads is struck.
     pub leaders: bool,
+    /// Whoever leads is told that another does.
+    pub rivals: bool,
     /// Rare moments are answered.
     pub aimed: bool,
     /// State machines lag behind their logs.
@@ -179,7 +181,10 @@ pub fn swarm(seed: u64) -> Swarm {
         piece_bytes: log_uniform(draws.bits(), 64, piece_max(seed)).max(patience.1),
         pad: if is_control || limits.entry_bytes != usize::MAX { 0 } else { pad(seed) },
         is_budgeted,
-        families: families(&mut draws, (0 < liars).then_some(seed), is_control, all, is_budgeted),
+        families: Families {
+            rivals: rivals(seed, is_control || 0 < liars, nodes),
+            ..families(&mut draws, (0 < liars).then_some(seed), is_control, all, is_budgeted)
+        },
         pace: if draws.chance(1, 2) { log_uniform(draws.bits(), 1, 5) } else { 1 },
         liars,
         tomorrow: liars == 0 && !is_control && (all || stream(seed, Purpose::Version, 0).chance(1, 8)),
@@ -240,6 +245,11 @@ fn liars(seed: u64, nodes: usize) -> usize {
 /// In half of the seeds even a snapshot of few seconds comes in many pieces.
 fn piece_max(seed: u64) -> u64 {
     if stream(seed, Purpose::Swarm, 13).chance(1, 2) { 512 } else { 64 << 10 }
+}
+
+/// In few seeds a leader is told that another leads in its term; who lies says so anyhow.
+fn rivals(seed: u64, is_told_nothing: bool, nodes: usize) -> bool {
+    stream(seed, Purpose::Swarm, 12).chance(1, 12) && !is_told_nothing && 1 < nodes
 }
 
 /// Limits that most seeds never meet.
@@ -344,6 +354,7 @@ fn families(draws: &mut Draws, lied_in: Option<u64>, is_control: bool, all: bool
         drains: on(),
         asides: on(),
         leaders: on(),
+        rivals: false,
         aimed: on(),
         slow: on(),
     }

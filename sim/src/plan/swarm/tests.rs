@@ -85,7 +85,7 @@ fn clients_share_one_list_or_a_few_or_sixteen_and_more() {
 
 #[test]
 fn every_switch_is_on_in_some_seeds_and_off_in_others() {
-    let switches: [fn(&Swarm) -> bool; 26] = [
+    let switches: [fn(&Swarm) -> bool; 27] = [
         |swarm| swarm.powersafe,
         |swarm| !swarm.powersafe && swarm.sector == 4_096,
         |swarm| swarm.ties,
@@ -106,6 +106,7 @@ fn every_switch_is_on_in_some_seeds_and_off_in_others() {
         |swarm| swarm.families.drains,
         |swarm| swarm.families.asides,
         |swarm| swarm.families.leaders,
+        |swarm| swarm.families.rivals,
         |swarm| swarm.piece_bytes <= 512,
         |swarm| swarm.families.aimed,
         |swarm| swarm.families.slow,
