@@ -4,6 +4,7 @@
 //!   what a liar was to say ──> as it is
 //!                          ├─> with other numbers, entries or pieces: near what its receiver holds, or far from all
 //!                          ├─> and words of its own behind it
+//!                          ├─> and words behind it that take back others
 //!                          └─> with other bytes, under a sum that is right         each as its frequency has it
 //! ```
 //! It lies about what it says alone: its core, its log and its disk are those of any other, and whoever is told of another
@@ -25,7 +26,7 @@ use rsm::mix::Draws;
 use rsm::raft::consensus::{Append, Consensus, Message, Outcome, Role};
 use rsm::raft::machine::{Caller, Codec, Nonce, Open, SessionId};
 use rsm::raft::wire::{Body, Head, Packer};
-use rsm::raft::{Entries, Entry, EntryKind, Incarnation, Index, NodeId, Term};
+use rsm::raft::{Entries, Entry, EntryKind, Incarnation, Index, LogId, NodeId, Term, Track};
 use std::any::Any;
 
 /// What is asked of a run in which somebody lies.
@@ -82,7 +83,8 @@ impl World {
         }
         // A command that does not decode, once committed, ends each peer each time: of few seeds.
         let spells = !of_seed.chance(1, 4);
-        let lie = Lie { facts: self.facts(from, to), lives: self.lives(from, to), draws, spells };
+        let held = self.held(to);
+        let lie = Lie { facts: self.facts(from, to), lives: self.lives(from, to), held, draws, spells };
         let Some((head, bodies)) = packet(&bytes, NodeId(to as u64)) else { return bytes };
         self.sums.lies += 1;
         lie.instead(&head, bodies, &bytes)
@@ -104,6 +106,14 @@ impl World {
         [from, to].into_iter().filter_map(|node| self.nodes[node].look(of)).flatten().collect()
     }
 
+    fn held(&self, node: usize) -> Option<(Term, LogId)> {
+        let of = |core: &Consensus, _: &Role| {
+            let term = core.log().term_at(core.commit())?;
+            Some((core.term(), LogId { term, index: core.commit() }))
+        };
+        self.nodes[node].look(of)?
+    }
+
     fn lives(&self, from: usize, to: usize) -> Vec<u64> {
         [from, to].into_iter().filter_map(|node| self.nodes[node].look(|core, _| core.me().incarnation.0)).collect()
     }
@@ -113,6 +123,8 @@ impl World {
 struct Lie {
     facts: Vec<u64>,
     lives: Vec<u64>,
+    /// The term of its receiver, and what that has committed.
+    held: Option<(Term, LogId)>,
     draws: Draws,
     /// What it says of commands is wrong, but can be read.
     spells: bool,
@@ -128,10 +140,10 @@ impl Lie {
                     bodies.get_mut(nth).into_iter().for_each(|body| self.twist(body));
                 }
             }
-            4..7 => {
-                let own = self.invent();
-                bodies.push(own);
-            }
+            4..7 => match self.held.filter(|_| self.draws.chance(1, 4)) {
+                Some(held) => bodies.extend(self.take_back(held)),
+                None => bodies.push(self.invent()),
+            },
             _ => return self.spoil(bytes),
         }
         let mut packer = Packer::default();
@@ -189,6 +201,19 @@ impl Lie {
             _ => {}
         }
         self.about(body)
+    }
+
+    /// Entries behind what is committed there, and then fewer in their place, with the commit of those before.
+    fn take_back(&mut self, (term, commit): (Term, LogId)) -> [Body; 2] {
+        let said = 2 + self.draws.below(3);
+        let left = 1 + self.draws.below(said - 1);
+        let term = if commit.term < term { term } else { term.next() };
+        let append = |of: Term, count: u64, to: u64| {
+            let entries = (0..count).map(|_| Entry::blank(of)).collect();
+            let commit_told = Index(commit.index.0 + to);
+            Append { term, track: Track(0), prev: commit, entries, commit: commit_told }
+        };
+        [append(commit.term, said, 0), append(term, left, said)].map(|append| Message::Append(append).into())
     }
 
     /// With a number wherever there is none.

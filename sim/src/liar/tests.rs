@@ -11,7 +11,8 @@ use std::time::Duration;
 
 /// A lie about what stands at these places, and the words that it is made of.
 fn lie(seed: u64) -> Lie {
-    Lie { facts: vec![3, 7, 7, 20], lives: vec![9], draws: Draws::new(seed), spells: seed.is_multiple_of(2) }
+    let held = Some((Term(7), LogId::new(7, 20)));
+    Lie { facts: vec![3, 7, 7, 20], lives: vec![9], held, draws: Draws::new(seed), spells: seed.is_multiple_of(2) }
 }
 
 const HEAD_OF: Head = Head {
@@ -57,6 +58,24 @@ fn what_liars_say_can_mostly_be_read() {
         }
         let openings = entries.iter().filter(|entry| entry.kind == EntryKind::Open);
         openings.for_each(|entry| assert!(Open::of(&entry.bytes).is_some(), "{entry:?}"));
+    }
+}
+
+#[test]
+fn who_takes_back_what_it_has_said_says_fewer_in_its_place_and_the_commit_of_all() {
+    let prev = LogId::new(7, 20);
+    for (seed, term) in (0..200).flat_map(|seed| [(seed, Term(7)), (seed, Term(9))]) {
+        let said = lie(seed).take_back((term, prev)).map(|body| match body {
+            Body::Message(Message::Append(append)) => append,
+            other => panic!("{other:?}"),
+        });
+        let [before, after] = said;
+        assert_eq!((before.term, before.prev, before.commit), (after.term, prev, prev.index));
+        assert!(term <= after.term && prev.term < after.term && after.prev == prev);
+        assert!(!after.entries.is_empty() && after.entries.len() < before.entries.len());
+        assert_eq!(after.commit.0, prev.index.0 + before.entries.len() as u64);
+        let terms = |append: &Append| append.entries.iter().map(|entry| entry.term).collect::<BTreeSet<_>>();
+        assert_eq!([terms(&before), terms(&after)], [prev.term, after.term].map(|term| BTreeSet::from([term])));
     }
 }
 

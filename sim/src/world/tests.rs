@@ -14,7 +14,7 @@ fn a_client_acts_at_one_moment_at_a_time() {
         let (time, swarm, end) = (VirtualTime::new(seed), swarm(seed), Time(3_000 * MS));
         let plan = plan(seed, &swarm, end);
         let mut world = World::new(seed, swarm, plan, &time);
-        while time.now() < end && time.step(&mut world).is_some() {
+        while time.now() < end && world.step(&time).is_some() {
             let mut due = BTreeSet::new();
             let acts = world.queue.iter().filter_map(|event| match event {
                 Event::Client(client) => Some(*client),
