@@ -14,6 +14,9 @@ pub(crate) const LOOK: u64 = 64;
 /// More entries no turn takes in, if a liar's packet says so.
 const ENTRIES_A_TURN: u64 = 64;
 
+/// Where there are so few files nobody keeps too many snapshots, and their names are not looked at.
+const FEW: u64 = 4;
+
 impl World {
     /// Every packet was delivered, lost, or is on its way; every fault has come to something, or its time has not come.
     pub(crate) fn account(&self) {
@@ -64,9 +67,12 @@ impl World {
         let (term, applied) = (Term(self.at_most(term.0)), Index(self.at_most(applied.0)));
         let node = &mut self.nodes[id];
         node.lag = node.lag.max(lag);
-        let kept = Kept { inbox, tickets, sessions, disk: node.disk.used() };
+        let (files, disk) = node.disk.holds();
+        // One is a segment at least.
+        let snapshots = if files <= FEW { 0 } else { node.disk.begin_with("snap-") };
+        let kept = Kept { inbox, tickets, sessions, disk, snapshots };
         if !kept.is_within(&node.most) {
-            node.most = Kept::most(&self.swarm, node.life, term, applied, node.lag);
+            node.most = Kept::most(&self.swarm, (node.life, node.has_led), term, applied, node.lag);
             self.check.lock().keeps(id, kept, node.most);
         }
     }

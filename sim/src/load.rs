@@ -7,7 +7,7 @@
 
 use crate::client::KINDS;
 use crate::net::Weather;
-use crate::plan::{Families, INBOX, LISTS, MS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES, plan, swarm};
+use crate::plan::{Families, INBOX, LISTS, MS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES, plan, usual};
 use crate::run::Case;
 use crate::stream::Ratio;
 use rsm::time::Time;
@@ -25,7 +25,7 @@ impl Case {
     #[must_use]
     pub fn bench(nth: u64, lasts: Duration) -> Case {
         let seed = nth << 8;
-        let mut swarm = swarm(seed);
+        let mut swarm = usual(seed);
         let loss = Ratio::new(1, 50);
         let (delay_min, delay_mean) = (MS / 2, 2 * MS);
         swarm.weather = Weather { loss, double: loss, ..Weather::fair(delay_min, delay_mean) };

@@ -102,6 +102,8 @@ pub struct Node {
     /// How far its state machine, or on a full disk its last snapshot, has ever been behind its log: what was not applied in
     /// one life is still there in the next.
     pub lag: u64,
+    /// It has led in this life.
+    pub(crate) has_led: bool,
     /// The most that it might keep when that was last worked out. In one life it only rises.
     pub most: Kept,
     /// How many packets have reached this life that it must refuse.
@@ -171,6 +173,7 @@ impl Node {
             stands_still: 0,
             flushes,
             lag: 0,
+            has_led: false,
             most: Kept::default(),
             strays,
             is_lied_to: 0 < common.swarm.liars,
@@ -207,7 +210,7 @@ impl Node {
     /// Why the peer does not start.
     pub fn start(&mut self) -> Result<(), SpawnError> {
         (self.life, self.flushes, self.strays) = (self.life + 1, 0, 0);
-        (self.most, self.is_unsure) = (Kept::default(), false);
+        (self.most, self.is_unsure, self.has_led) = (Kept::default(), false, false);
         self.lives = vec![Lives::default(); self.common.swarm.nodes];
         (self.failures_before, self.unread_before) = (self.failed(), self.disk.unread());
         let Common { seed, check, sent, .. } = self.common.clone();

@@ -11,7 +11,7 @@ mod swarm;
 pub use kinds::Harm;
 pub(crate) use kinds::{FOR_EVER, OPERATIONS, SPARES, operation_word};
 pub use swarm::{Families, Swarm, lasts, swarm};
-pub(crate) use swarm::{INBOX, LISTS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES};
+pub(crate) use swarm::{INBOX, LISTS, SNAPSHOT_BYTES, TICKETS, TIMEOUT, WINDOW_BYTES, usual};
 
 use crate::aim::Aim;
 use crate::nemesis::{self, Aimed, Answer};

@@ -465,11 +465,12 @@ impl World {
             self.tell_story();
         }
         let Some(id) = self.nodes.iter().position(|node| node.cell() == Some(cell)) else { return [0; 3] };
-        let seen = self.nodes[id].look(|core, _| {
+        let seen = self.nodes[id].look(|core, role| {
             let (last, mark) = (core.log().last().index, core.log().snapshot().index);
-            ([core.term().0, last.0, core.commit().0], (core.term(), last, mark))
+            ([core.term().0, last.0, core.commit().0], (core.term(), last, mark), role.is_leader())
         });
-        let Some((seen, come_to)) = seen else { return [0; 3] };
+        let Some((seen, come_to, leads)) = seen else { return [0; 3] };
+        self.nodes[id].has_led |= leads;
         spend(Part::Checks, || self.keeps(id, come_to));
         seen
     }

@@ -13,6 +13,8 @@ const OWN_TICKETS: usize = 1;
 const FLUSH: u64 = 4 << 10;
 /// The one that is marked, the one before it, one that is written, one that is received.
 const SNAPSHOTS: u64 = 4;
+/// Of those that a peer takes itself: the one that is marked, one whose mark is under way, one that is written.
+const OWN: u64 = 3;
 
 /// How much a peer keeps, or may keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Kept {
     pub sessions: usize,
     /// Bytes of all its files.
     pub disk: u64,
+    /// How many of these are of snapshots, whole or not.
+    pub snapshots: u64,
 }
 
 impl Kept {
@@ -35,6 +39,7 @@ impl Kept {
             && self.tickets <= most.tickets
             && self.sessions <= most.sessions
             && self.disk <= most.disk
+            && self.snapshots <= most.snapshots
     }
 
     /// The most that a peer may keep in this life of it, in that term, with so much applied, if its state machine, or on a full
@@ -43,18 +48,21 @@ impl Kept {
     /// Its log reaches back to what the snapshot before the last has left of it, four margins if a peer was behind: four
     /// and a half times the entries between two of them, each in a flush of its own, with as many for commits and marks;
     /// then two for each term, and a segment that each life begins, since one that restarts without a quorum can cut
-    /// nothing; and the spare.
+    /// nothing; and the spare. One snapshot may be brought to it, and who has led keeps what it has
+    /// brought to each of the others until its next mark.
     #[must_use]
-    pub fn most(swarm: &Swarm, life: u64, term: Term, applied: Index, lag: u64) -> Kept {
+    pub fn most(swarm: &Swarm, (life, has_led): (u64, bool), term: Term, applied: Index, lag: u64) -> Kept {
         // What is not applied is in no snapshot, and stays until the one after the next: so may that of three spells.
         let flushes = 9 * swarm.snapshot_entries + 2 * term.0 + 6 * lag;
         let segments = life + 2 + (flushes * (FLUSH + u64::from(swarm.pad))).div_ceil(swarm.segment_bytes);
+        let others = swarm.nodes as u64 - 1;
         let snapshot = 4_096 + 16 * applied.0 + 1_024 * swarm.sessions_max as u64;
         Kept {
             inbox: swarm.inbox + PARTS,
             tickets: swarm.tickets + OWN_TICKETS,
             sessions: swarm.sessions_max,
             disk: segments * swarm.segment_bytes + SNAPSHOTS * snapshot,
+            snapshots: OWN + u64::from(0 < others) + if has_led { others } else { 0 },
         }
     }
 }
@@ -86,7 +94,7 @@ mod tests {
         (swarm.snapshot_entries, swarm.segment_bytes, swarm.pad, swarm.sessions_max) = (1, 256 << 10, 0, 28);
         let most = |is_full: bool| {
             let behind = behind(Index(274), Index(142), Index(274), is_full);
-            Kept::most(&swarm, 1, Term(3), Index(274), behind).disk
+            Kept::most(&swarm, (1, false), Term(3), Index(274), behind).disk
         };
         let kept = 5 * swarm.segment_bytes + 1_257;
         assert!(most(false) < kept && kept < most(true), "{} < {kept} < {}", most(false), most(true));
@@ -95,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_peer_that_keeps_more_than_it_may_of_anything_is_found() {
-        let most = Kept::most(&swarm(3), 2, Term(5), Index(100), 0);
-        assert!(most.disk < Kept::most(&swarm(3), 2, Term(5), Index(100), 1_000).disk);
+        let most = Kept::most(&swarm(3), (2, false), Term(5), Index(100), 0);
+        assert!(most.disk < Kept::most(&swarm(3), (2, true), Term(5), Index(100), 1_000).disk);
         let broken = |kept: Kept| {
             let mut check = Check::default();
             check.keeps(0, kept, most);
@@ -107,5 +115,6 @@ mod tests {
         assert_eq!(broken(Kept { tickets: most.tickets + 1, ..most }), Some("R20"));
         assert_eq!(broken(Kept { sessions: most.sessions + 1, ..most }), Some("R20"));
         assert_eq!(broken(Kept { disk: most.disk + 1, ..most }), Some("R20"));
+        assert_eq!(broken(Kept { snapshots: most.snapshots + 1, ..most }), Some("R20"));
     }
 }

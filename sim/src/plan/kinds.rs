@@ -49,9 +49,13 @@ pub(super) fn long_spell(draws: &mut Draws) -> u64 {
 /// Whatever lasts so long, about eleven days, has no end.
 pub(crate) const FOR_EVER: u64 = 1_000_000_000 * MS;
 
+/// Where a snapshot is taken after so few entries, many are while a disk is stuck.
+const SOON: u64 = 2;
+
 /// Some disks are stuck until their process is killed, a few for as long as most runs last.
 pub(super) fn stuck(draws: &mut Draws, swarm: &Swarm) -> What {
-    let most = if draws.chance(1, 8) { 30_000 * MS } else { 2_000 * MS };
+    let is_long = draws.chance(1, 8) || swarm.snapshot_entries <= SOON;
+    let most = if is_long { 30_000 * MS } else { 2_000 * MS };
     let (node, lasts) = (node(draws, swarm), log_uniform(draws.bits(), 100 * MS, most));
     What::Stuck { node, lasts: if draws.chance(1, 8) { FOR_EVER } else { lasts } }
 }

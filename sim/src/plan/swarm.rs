@@ -2,9 +2,11 @@
 //!
 //! ```text
 //!   seed ──> one in sixteen: nothing goes wrong, the control       one in sixteen: everything is on
-//!        └─> else each family with a chance of one half, each size of its order of magnitude
+//!        └─> else each family with a chance of one half, each size of its order of magnitude; one in four goes into a corner
 //! ```
 //! What is small is crossed within a simulated second, where a usual limit is never met.
+
+mod corner;
 
 use super::MS;
 use crate::client::{KINDS, Kind, SHARE};
@@ -130,9 +132,17 @@ pub struct Families {
 /// The sizes and options of this seed.
 #[must_use]
 pub fn swarm(seed: u64) -> Swarm {
+    let drawn = usual(seed);
+    match corner::corner(seed, extremes(&mut stream(seed, Purpose::Swarm, 0))) {
+        Some(corner) => corner.of(seed, drawn),
+        None => drawn,
+    }
+}
+
+/// The same, each drawn for itself.
+pub(crate) fn usual(seed: u64) -> Swarm {
     let mut draws = stream(seed, Purpose::Swarm, 0);
-    let is_control = draws.chance(1, 16);
-    let all = draws.chance(1, 16);
+    let (is_control, all) = extremes(&mut draws);
     let nodes = [1, 2, 3, 3, 3, 4, 5, 5, 7][draws.below(9) as usize];
     let election_max = if draws.chance(1, 16) { 2_000 * MS } else { 250 * MS };
     let election = log_uniform(draws.bits(), 40 * MS, election_max);
@@ -160,7 +170,7 @@ pub fn swarm(seed: u64) -> Swarm {
         // Without faults none is evicted: there are as many as clients and peers.
         sessions_max: 4 + draws.below(60) as usize + if is_control { 32 + nodes } else { 0 },
         clients: clients as usize,
-        lists: lists(seed, clients as usize),
+        lists: lists(lists_drawn(seed), clients as usize),
         kinds: if is_control { kinds_in_peace() } else { kinds(seed, all) },
         rest: log_uniform(draws.bits(), MS, 40 * MS) * clients.div_ceil(3),
         tickets,
@@ -192,6 +202,11 @@ pub fn swarm(seed: u64) -> Swarm {
     }
 }
 
+/// Whether nothing goes wrong, and whether everything does, if not.
+fn extremes(draws: &mut Draws) -> (bool, bool) {
+    (draws.chance(1, 16), draws.chance(1, 16))
+}
+
 /// How long this seed lasts before its calm phase, in simulated time, unless it is told.
 #[must_use]
 pub fn lasts(seed: u64) -> Duration {
@@ -202,11 +217,16 @@ pub fn lasts(seed: u64) -> Duration {
     Duration::from_millis(lasts.expect("nine in ten are shorter"))
 }
 
-/// One, where all meet; a few; or many, where few do. But no more clients than may share one.
-fn lists(seed: u64, clients: usize) -> usize {
+/// One, where all meet; a few; or many, where few do.
+fn lists_drawn(seed: u64) -> usize {
     let mut draws = stream(seed, Purpose::Swarm, 10);
     let many = log_uniform(draws.bits(), 16, 64) as usize;
-    [1, LISTS, many][draws.below(3) as usize].max(clients.div_ceil(SHARE))
+    [1, LISTS, many][draws.below(3) as usize]
+}
+
+/// So many, but no more clients than may share one.
+fn lists(drawn: usize, clients: usize) -> usize {
+    drawn.max(clients.div_ceil(SHARE))
 }
 
 /// Each kind of client with a chance of one half, and always one of those that each cluster has: a bug of one kind shows
