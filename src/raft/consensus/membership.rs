@@ -8,7 +8,6 @@
 
 use crate::raft::{Incarnation, NodeId};
 use crate::varint;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// The members, and while they change the former ones.
@@ -84,16 +83,20 @@ impl Membership {
 
     /// Everyone that belongs to either half, by rising id, each once.
     pub fn ids(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let (mut members, mut outgoing) = (self.members.keys().peekable(), self.outgoing.keys().peekable());
+        let (mut members, mut outgoing) = (self.members.keys(), self.outgoing.keys());
+        let (mut one, mut other) = (members.next(), outgoing.next());
         std::iter::from_fn(move || {
-            let order = match (members.peek(), outgoing.peek()) {
-                (_, None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(one), Some(other)) => one.cmp(other),
+            let next = match (one, other) {
+                (Some(one), Some(other)) => one.min(other),
+                (one, other) => one.or(other)?,
             };
-            let of_both = if order.is_ge() { outgoing.next() } else { None };
-            let next = if order.is_le() { members.next() } else { of_both };
-            next.copied()
+            if one == Some(next) {
+                one = members.next();
+            }
+            if other == Some(next) {
+                other = outgoing.next();
+            }
+            Some(*next)
         })
     }
 

@@ -68,11 +68,13 @@ use flush::Said;
 use promises::{Owed, Stream};
 use reads::Asks;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What every role shares.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Consensus {
-    options: Options,
+    /// Shared by copies, as the memberships in the log are: whoever checks or explores copies whole cores.
+    options: Arc<Options>,
     me: Identity,
     born: bool,
     term: Term,
@@ -148,7 +150,7 @@ impl Consensus {
             stuck: false,
             draining: false,
             clock,
-            options,
+            options: Arc::new(options),
         };
         let role = if born { Follower::begin(&mut core) } else { Newborn::begin(&mut core) };
         Ok((core, role))

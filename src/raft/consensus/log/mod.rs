@@ -10,6 +10,7 @@
 //! ```
 //! What is older than the tail lies on disk alone. The tail holds at least everything that is not durable yet.
 
+mod runs;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,11 @@ use super::membership::Membership;
 use crate::raft::mark::mark;
 use crate::raft::mutant::mutate;
 use crate::raft::{Entries, Entry, EntryKind, Index, LogId, Seq, Term};
+pub(crate) use runs::weight;
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 use tail::Tail;
-pub(crate) use tail::weight;
 
 /// No log is as long as this: whoever names such a place is not to be believed.
 pub(super) const PLACES: u64 = 1 << 62;
@@ -41,7 +43,7 @@ pub struct Log {
     /// What becomes durable with which record.
     in_flight: VecDeque<(Seq, Index)>,
     /// Where each membership stands that may be in force again, the last being so now; the first is never cut.
-    memberships: Vec<(Index, Membership)>,
+    memberships: Vec<(Index, Arc<Membership>)>,
 }
 
 /// How entries of a leader met the log.
@@ -65,6 +67,7 @@ impl Log {
         memberships: Vec<(Index, Membership)>,
     ) -> Log {
         let (terms, tail) = (terms.into(), Tail::new(last.next()));
+        let memberships = memberships.into_iter().map(|(at, membership)| (at, membership.into())).collect();
         Log { base, snapshot, terms, tail, staged: last, durable: last, in_flight: VecDeque::new(), memberships }
     }
 
@@ -206,7 +209,7 @@ impl Log {
         if entry.kind == EntryKind::Membership
             && let Some(membership) = Membership::decode(&entry.bytes)
         {
-            self.memberships.push((index, membership));
+            self.memberships.push((index, membership.into()));
         }
     }
 
@@ -332,7 +335,7 @@ impl Log {
 
     fn settle_membership(&mut self, at: LogId, membership: Membership) {
         self.memberships.retain(|held| at.index < held.0);
-        self.memberships.insert(0, (at.index, membership));
+        self.memberships.insert(0, (at.index, membership.into()));
     }
 
     /// The mark has been given to the disk: what it covers need not be, and counts once the mark is durable.

@@ -6,51 +6,15 @@
 //! ```
 //! A run is handed on whole to disk, followers and state machine: none of them copies an entry.
 
+use super::runs::{Run, Runs, weight};
 use crate::raft::{Entries, Entry, Index};
-use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
-
-/// What an entry weighs against a limit in bytes, so that many empty ones weigh something too.
-pub(crate) fn weight(entry: &Entry) -> usize {
-    entry.bytes.len() + 16
-}
-
-/// Consecutive entries of one term.
-#[derive(Clone, Debug)]
-struct Run {
-    first: Index,
-    entries: Entries,
-    weight: usize,
-}
-
-impl Run {
-    fn end(&self) -> Index {
-        Index(self.first.0 + self.entries.len() as u64)
-    }
-
-    /// The part of it in `range`, the same allocation if that is all of it.
-    fn part(&self, range: &Range<Index>) -> Entries {
-        let from = self.offset(range.start);
-        let to = self.offset(range.end).max(from);
-        if to - from == self.entries.len() {
-            self.entries.clone()
-        } else {
-            self.entries[from..to].iter().cloned().collect()
-        }
-    }
-
-    fn offset(&self, index: Index) -> usize {
-        (index.0.saturating_sub(self.first.0) as usize).min(self.entries.len())
-    }
-}
 
 /// The cached end of the log. Two are equal if their entries are, however they came in.
 #[derive(Clone, Debug)]
 pub(super) struct Tail {
-    /// Shared by copies until one of them changes: whoever checks or explores copies whole cores.
-    runs: Arc<VecDeque<Run>>,
+    runs: Runs,
     open: Vec<Entry>,
     end: Index,
     weight: usize,
@@ -59,12 +23,12 @@ pub(super) struct Tail {
 impl Tail {
     /// Nothing cached of a log whose next entry is at `end`.
     pub(super) fn new(end: Index) -> Tail {
-        Tail { runs: Arc::default(), open: Vec::new(), end, weight: 0 }
+        Tail { runs: Runs::default(), open: Vec::new(), end, weight: 0 }
     }
 
     /// The first that is cached; `end` if none is.
     pub(super) fn first(&self) -> Index {
-        self.runs.front().map_or(Index(self.end.0 - self.open.len() as u64), |run| run.first)
+        self.runs.first().map_or(Index(self.end.0 - self.open.len() as u64), |run| run.first)
     }
 
     /// Where the next entry will stand.
@@ -79,7 +43,7 @@ impl Tail {
 
     /// Where the oldest run ends.
     pub(super) fn oldest_end(&self) -> Option<Index> {
-        self.runs.front().map(Run::end)
+        self.runs.first().map(Run::end)
     }
 
     /// Adds one proposal.
@@ -116,14 +80,14 @@ impl Tail {
             let run = Run { first: self.end, weight: entries.iter().map(weight).sum(), entries };
             self.weight += run.weight;
             self.end = run.end();
-            Arc::make_mut(&mut self.runs).push_back(run);
+            self.runs.push(run);
         }
     }
 
     /// Forgets everything from `index` on.
     pub(super) fn cut(&mut self, index: Index) {
         self.seal();
-        while let Some(run) = Arc::make_mut(&mut self.runs).pop_back() {
+        while let Some(run) = self.runs.pop_last() {
             self.weight -= run.weight;
             if run.first < index {
                 self.end = run.first;
@@ -136,37 +100,27 @@ impl Tail {
 
     /// Forgets whole runs that end before `index`.
     pub(super) fn forget_before(&mut self, index: Index) {
-        while self.runs.front().is_some_and(|run| run.end() <= index) {
+        while self.runs.first().is_some_and(|run| run.end() <= index) {
             self.pop();
         }
     }
 
     /// Forgets the oldest runs that end before `index`, until the rest weighs at most `weight_max`.
     pub(super) fn shrink(&mut self, index: Index, weight_max: usize) {
-        while weight_max < self.weight && self.runs.front().is_some_and(|run| run.end() <= index) {
+        while weight_max < self.weight && self.runs.first().is_some_and(|run| run.end() <= index) {
             self.pop();
         }
     }
 
     fn pop(&mut self) {
-        if let Some(run) = Arc::make_mut(&mut self.runs).pop_front() {
+        if let Some(run) = self.runs.pop_first() {
             self.weight -= run.weight;
-        }
-    }
-
-    /// The first run that ends behind `index`; one past the last if none does. Mostly it is the last.
-    fn run_at(&self, index: Index) -> usize {
-        let before_last = self.runs.len().saturating_sub(1);
-        match self.runs.back() {
-            Some(last) if index < last.first => self.runs.partition_point(|run| run.end() <= index),
-            Some(last) if index < last.end() => before_last,
-            Some(_) | None => self.runs.len(),
         }
     }
 
     /// The runs of a range, each clipped to it, with the place of its first entry. Sealed entries only.
     pub(super) fn parts(&self, range: Range<Index>) -> impl Iterator<Item = (Index, Entries)> + '_ {
-        let runs = self.runs.range(self.run_at(range.start)..).take_while({
+        let runs = self.runs.from(self.runs.place(range.start)).take_while({
             let end = range.end;
             move |run| run.first < end
         });
@@ -175,7 +129,7 @@ impl Tail {
 
     /// Entries from `from` on, which is cached, as many as weigh `weight_max` together, at least one; and their weight.
     pub(super) fn batch(&self, from: Index, weight_max: usize) -> (Entries, usize) {
-        let begin = self.run_at(from);
+        let begin = self.runs.place(from);
         if let Some(run) = self.runs.get(begin).filter(|run| run.first == from && run.weight <= weight_max)
             && begin + 1 == self.runs.len()
         {
@@ -193,7 +147,7 @@ impl Tail {
     }
 
     fn sealed_from(&self, from: Index) -> impl Iterator<Item = &Entry> + '_ {
-        self.runs.range(self.run_at(from)..).flat_map(move |run| &run.entries[run.offset(from)..])
+        self.runs.from(self.runs.place(from)).flat_map(move |run| &run.entries[run.offset(from)..])
     }
 
     /// Cached entries from `from` on, those just proposed among them.
@@ -211,13 +165,8 @@ impl PartialEq for Tail {
         if start != other.first() || self.end != other.end {
             return false;
         }
-        // Mostly one was copied from the other, and they share all runs, or most.
-        if Arc::ptr_eq(&self.runs, &other.runs) {
-            return self.open == other.open;
-        }
-        let is_same = |one: &Run, other: &Run| one.first == other.first && one.entries.are_shared_with(&other.entries);
-        let alike = self.runs.iter().zip(other.runs.iter()).take_while(|(one, other)| is_same(one, other)).count();
-        let from = alike.checked_sub(1).map_or(start, |last| self.runs[last].end());
+        // Mostly one was copied from the other, and they share most of their runs.
+        let from = self.runs.shared_with(&other.runs).unwrap_or(start);
         self.iter_from(from).eq(other.iter_from(from))
     }
 }
