@@ -11,16 +11,17 @@ use rsm::raft::storage::SimulatedDisk;
 use rsm::raft::{Identity, NodeId, Term, Time};
 use std::sync::Arc;
 
-/// One step in so many is taken twice.
+/// One step in so many is taken twice, on average.
 const SAMPLE: u64 = 64;
 
 /// Tells the check of each step of a core, and takes some of them a second time, on a copy: a pure function comes to the
 /// same (R22).
 pub struct Looker {
     node: NodeId,
-    /// Which steps are taken twice.
+    /// Which steps are taken twice: how many there were, and how many go by before the next.
     fates: u64,
-    steps: u64,
+    taken: u64,
+    rest: u64,
     check: Arc<Shared<Check>>,
     disk: Arc<SimulatedDisk>,
     next: Option<Box<(Consensus, Role)>>,
@@ -40,10 +41,12 @@ impl Looker {
     /// For one life of a node, on this disk.
     #[must_use]
     pub fn new(node: NodeId, seed: u64, check: Arc<Shared<Check>>, disk: Arc<SimulatedDisk>) -> Looker {
+        let fates = fates(seed, Purpose::Check, node.0);
         Looker {
             node,
-            fates: fates(seed, Purpose::Check, node.0),
-            steps: 0,
+            fates,
+            taken: 0,
+            rest: pause(fates, 0),
             check,
             disk,
             next: None,
@@ -57,9 +60,19 @@ impl Looker {
     }
 
     fn samples(&mut self) -> bool {
-        self.steps += 1;
-        nth_fate(self.fates, self.steps).is_multiple_of(SAMPLE)
+        if let Some(rest) = self.rest.checked_sub(1) {
+            self.rest = rest;
+            return false;
+        }
+        self.taken += 1;
+        self.rest = pause(self.fates, self.taken);
+        true
     }
+}
+
+/// How many steps go by before the next one that is taken twice: none to twice the mean.
+fn pause(fates: u64, taken: u64) -> u64 {
+    nth_fate(fates, taken) % (2 * SAMPLE - 1)
 }
 
 impl Observer for Looker {

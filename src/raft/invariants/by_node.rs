@@ -18,6 +18,7 @@ impl<T> Default for ByNode<T> {
 }
 
 impl<T> ByNode<T> {
+    #[inline]
     fn place(&self, node: NodeId) -> Option<usize> {
         self.0.iter().position(|(id, _)| *id == node)
     }
@@ -44,6 +45,7 @@ impl<T> ByNode<T> {
 
 impl<T: Default> ByNode<T> {
     /// What is known of this node: nothing yet, if it was never asked for.
+    #[inline]
     pub(super) fn of(&mut self, node: NodeId) -> &mut T {
         let place = self.place(node).unwrap_or_else(|| {
             self.0.push((node, T::default()));

@@ -1,7 +1,7 @@
 //! What has happened anywhere, ever: who led, who voted, what was written where, who was born.
 
 use super::{Verdict, holds};
-use crate::mix::mix;
+use crate::mix::spread;
 use crate::raft::consensus::{Membership, Record};
 use crate::raft::{Entry, Identity, Incarnation, Index, LogId, NodeId, Term};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,12 +22,11 @@ pub struct History {
 
 /// What an entry's content comes to.
 pub(super) fn digest(entry: &Entry) -> u64 {
-    let words = entry.bytes.chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_le_bytes(word)
-    });
-    words.fold(mix(entry.kind as u64, entry.bytes.len() as u64, 0), |digest, word| mix(digest, word, 0))
+    let (words, rest) = entry.bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let begun = spread(entry.kind as u64 + ((entry.bytes.len() as u64) << 8));
+    words.iter().chain([&last]).fold(begun, |digest, word| spread(digest ^ u64::from_le_bytes(*word)))
 }
 
 impl History {

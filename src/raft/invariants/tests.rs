@@ -378,6 +378,25 @@ fn r12_a_peer_that_takes_for_durable_what_its_disk_does_not_hold() {
 }
 
 #[test]
+fn r11_a_watch_holds_each_state_against_the_one_before() {
+    let (mut machine, mut watch) = watched();
+    let before = machine.clone();
+    let message = Message::Vote { term: Term(9), last: LogId::ZERO, transfer: false };
+    machine.step(Input::Receive { from: life(1, 11), to: Some(Incarnation(10)), message }, Time(0));
+    watch.stepped(machine.core(), machine.role()).unwrap();
+    watch.stepped(machine.core(), machine.role()).unwrap();
+    breaks("R11", watch.stepped(before.core(), before.role()));
+}
+
+#[test]
+fn r12_a_watch_asks_for_the_order_of_each_state() {
+    let (machine, mut watch) = watched();
+    let now = Glance::of(machine.core(), machine.role());
+    watch.glances(machine.core(), machine.role(), now).unwrap();
+    breaks("R12", watch.glances(machine.core(), machine.role(), Glance { commit: Index(9), ..now }));
+}
+
+#[test]
 fn r12_numbers_out_of_order() {
     order(&healthy()).unwrap();
     let at_install = Glance { applied: Index(4), commit: Index(4), durable: Index(2), ..healthy() };

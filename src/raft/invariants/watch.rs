@@ -3,8 +3,8 @@
 use super::by_node::ByNode;
 use super::install::Arriving;
 use super::{
-    Ghost, Glance, History, Shadow, Verdict, Violation, append_only, holds, monotone, one_change, own_copy, own_term,
-    quorums_meet, state, state_at,
+    Ghost, Glance, History, Shadow, Verdict, Violation, append_only, bounds, followed, holds, monotone, one_change,
+    order, own_copy, own_term, quorums_meet, state,
 };
 use crate::raft::consensus::birth::attesters_of;
 use crate::raft::consensus::{Consensus, Effect, Membership, Message, News, Record, Role};
@@ -144,8 +144,9 @@ impl Watch {
         self.glances(core, role, Glance::of(core, role))
     }
 
-    /// A core is seen, which may have changed since it was last.
-    fn glances(&mut self, core: &Consensus, role: &Role, after: Glance) -> Verdict {
+    /// A core is seen, which may have changed since it was last. What is not a glance's own may have: so may a snapshot that
+    /// arrives, what its disk holds, and where its membership stands.
+    pub(super) fn glances(&mut self, core: &Consensus, role: &Role, after: Glance) -> Verdict {
         let Watch { history, ghost, peers, memberships } = self;
         let term_at = |index| core.log().term_at(index);
         let peer = peers.of(after.node);
@@ -166,15 +167,18 @@ impl Watch {
                 }
             }
         }
-        if let Some(before) = &peer.glance {
-            monotone(before, &after)?;
-            append_only(before, &after, term_at)?;
-            own_term(before, &after, term_at)?;
-            ghost.knows(before.commit, after.commit, term_at)?;
-            let holds_it = || peer.shadow.holds_up_to(core.log(), after.commit);
-            own_copy((before, &after), core.membership(), holds_it, |id| matched(role, id))?;
+        // Two states that are one can break no rule of two, and its order was looked at: so it is after most steps.
+        if peer.glance != Some(after) {
+            order(&after)?;
+            if let Some(before) = peer.glance.replace(after) {
+                monotone(&before, &after)?;
+                append_only(&before, &after, term_at)?;
+                own_term(&before, &after, term_at)?;
+                ghost.knows(before.commit, after.commit, term_at)?;
+                let holds_it = || peer.shadow.holds_up_to(core.log(), after.commit);
+                own_copy((&before, &after), core.membership(), holds_it, |id| matched(role, id))?;
+            }
         }
-        peer.glance = Some(after);
         let disk = peer.shadow.durable();
         let durable = after.durable <= disk.last().index.max(after.snapshot.index);
         holds("R12", durable, || format!("{after:?} takes for durable what is not: {disk:?}"))
@@ -187,7 +191,8 @@ impl Watch {
     pub fn flushed(&mut self, core: &Consensus, role: &Role, effects: &[Effect]) -> Verdict {
         let now = Glance::of(core, role);
         self.glances(core, role, now)?;
-        state_at(&now, core, role)?;
+        followed(core, role)?;
+        bounds(core)?;
         // A leader's first flush may have to say what one before it has answered.
         let has_led = now.leads && self.peers.of(now.node).led.replace(now.term) == Some(now.term);
         effects.iter().try_for_each(|effect| match effect {

@@ -4,11 +4,12 @@ use super::*;
 
 #[test]
 fn r20_answers_that_are_left_unsaid() {
-    let (mut machine, _) = speaker();
+    let (mut machine, mut watch) = watched();
     bounds(machine.core()).unwrap();
     let entry = Entry::new(Term(0), EntryKind::Command, "x".into());
     machine.step(Input::Propose { entry, token: crate::raft::Token(1) }, Time(0));
     breaks("R20", bounds(machine.core()));
+    breaks("R20", watch.flushed(machine.core(), machine.role(), &[]));
     machine.flush(Time(0), &mut Vec::new());
     bounds(machine.core()).unwrap();
 }

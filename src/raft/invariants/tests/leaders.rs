@@ -84,6 +84,13 @@ fn r17_a_leader_that_answers_reads_before_an_entry_of_its_term_is_committed() {
 }
 
 #[test]
+fn r12_a_watch_asks_whom_a_leader_follows_after_each_flush() {
+    let (mut alone, of_three) = (Alone::new(), members::leader());
+    alone.watch.flushed(alone.machine.core(), alone.machine.role(), &[]).unwrap();
+    breaks("R12", alone.watch.flushed(alone.machine.core(), of_three.role(), &[]));
+}
+
+#[test]
 fn r17_a_read_of_what_is_not_committed() {
     let (machine, watch) = watched();
     let readable = |index| {

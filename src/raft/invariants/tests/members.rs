@@ -2,12 +2,14 @@
 
 use super::*;
 
-#[test]
-fn r12_a_leader_follows_each_other_member_and_nobody_else() {
-    let of = |members: Membership| {
-        let options = Options { pre_vote: false, ..Options::new(NodeId(0), members) };
-        Machine::new(options, recovered(0, 10).0, 1, Time(0)).unwrap()
-    };
+/// A peer of a cluster of these, which has not led yet.
+fn of(members: Membership) -> Machine {
+    let options = Options { pre_vote: false, ..Options::new(NodeId(0), members) };
+    Machine::new(options, recovered(0, 10).0, 1, Time(0)).unwrap()
+}
+
+/// The leader of three.
+pub(super) fn leader() -> Machine {
     let mut leader = of(voters(3));
     leader.step(Input::Tick, leader.deadline());
     let mut effects = Vec::new();
@@ -21,6 +23,12 @@ fn r12_a_leader_follows_each_other_member_and_nobody_else() {
     leader.step(Input::Receive { from: life(1, 11), to: Some(Incarnation(10)), message }, Time(0));
     assert!(leader.role().is_leader());
     leader.flush(Time(0), &mut effects);
+    leader
+}
+
+#[test]
+fn r12_a_leader_follows_each_other_member_and_nobody_else() {
+    let leader = leader();
     state(leader.core(), leader.role()).unwrap();
     breaks("R12", state(of(voters(2)).core(), leader.role()));
     breaks("R12", state(of(voters(5)).core(), leader.role()));
