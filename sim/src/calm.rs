@@ -20,6 +20,7 @@ mod halfway;
 mod outgrown;
 mod spared;
 mod stranded;
+mod unread;
 
 pub use calms::Calms;
 use spared::Parted;
@@ -148,6 +149,9 @@ impl Phase<'_> {
         self.interrupt()?;
         self.agree("log that all members have applied", 2 * CATCH_UP)?;
         self.say_what_they_wait_for(&lives, &here)?;
+        if let Some(is_cut) = self.may_be_unread() {
+            self.leave_unread(is_cut)?;
+        }
         self.drain()?;
         let parts = |time: Duration| time.as_nanos() as u64 * PARTS / self.t_max;
         let allowed = FRESH * PARTS + CATCH_UP * PARTS / self.t_max;

@@ -147,6 +147,41 @@ fn who_is_brought_half_of_a_snapshot_is_needed_by_those_who_have_an_older_one() 
     );
 }
 
+/// Whether whoever led is gone by itself, and the others have all; or what is said if nothing of it reaches who came back.
+#[test]
+fn who_leads_and_can_read_nothing_ends_or_brings_it_from_memory() {
+    let told = |is_cut: bool, is_kept_from: bool| {
+        let mut swarm = swarm(3);
+        (swarm.nodes, swarm.families, swarm.cache_bytes) = (3, Families::default(), 64);
+        (swarm.election, swarm.heartbeat) = (Duration::from_millis(80), Duration::from_millis(20));
+        (swarm.weather, swarm.snapshot_entries) = (Weather::fair(MS / 10, MS / 10), if is_cut { 4 } else { 1_000 });
+        let time = VirtualTime::new(3);
+        let mut world = World::new(3, swarm, Vec::new(), &time);
+        time.run_until(Time(2_000 * MS), &mut world);
+        let go: Go<'_> = &mut |time, world| {
+            let unread = world.nodes.iter().position(|node| node.is_unreadable).filter(|_| is_kept_from);
+            unread.into_iter().flat_map(|id| Shape::Isolate(id).links(3, None)).for_each(|(from, to)| {
+                world.net.cut(from, to, Time::MAX);
+            });
+            !world.is_broken() && time.step(world).is_some()
+        };
+        let mut phase = Phase::new(&time, &mut world, go, 168 * MS);
+        phase.core = BTreeSet::from([0, 1, 2]);
+        let holds = phase.leave_unread(is_cut).is_some();
+        let others = phase.core.len();
+        assert_eq!(world.sums.unreadable, 1);
+        let gone = world.nodes.iter().filter(|node| node.process.is_none()).count();
+        let check = world.check.lock();
+        (holds, others, gone, check.broken().map(cause).map(|(_, sentence)| sentence).unwrap_or_default())
+    };
+    for is_cut in [false, true] {
+        assert_eq!(told(is_cut, false), (true, 2, 1, String::new()));
+        let (holds, _, gone, what) = told(is_cut, true);
+        assert_eq!((holds, gone), (false, 0));
+        assert!(what.starts_with("no log that all have applied, nor an end"), "{what}");
+    }
+}
+
 #[test]
 fn in_one_phase_of_three_one_disk_is_slower_and_elects_all_the_same() {
     let mut slow = Vec::new();

@@ -20,7 +20,7 @@ impl World {
 
     /// At most as many disks as the cluster promises to survive are emptied or rot, in all of the run; beyond the budget
     /// others rot too.
-    fn may_impair(&self, id: usize) -> bool {
+    pub(crate) fn may_impair(&self, id: usize) -> bool {
         let is_lost = |node: &&Node| 0 < node.wipes || node.is_rotten() && self.swarm.is_budgeted || node.id == id;
         self.nodes.iter().filter(is_lost).count() <= (self.nodes.len() - 1) / 2
     }
@@ -104,7 +104,7 @@ impl World {
 
     /// Of a disk that cannot be read everywhere nobody is asked to live: its operator puts another in its place, which nobody
     /// here does.
-    pub(super) fn retire(&mut self, id: usize) {
+    pub(crate) fn retire(&mut self, id: usize) {
         let node = &mut self.nodes[id];
         if node.is_unreadable {
             node.kill();
