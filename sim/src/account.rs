@@ -1,6 +1,6 @@
 //! What must add up: packets, faults, bytes, calls, and what a peer keeps.
 
-use crate::check::{Asked, Check, Kept, behind};
+use crate::check::{Asked, Check, Kept, Life, behind};
 use crate::client::Of;
 use crate::event::Event;
 use crate::node::Node;
@@ -72,7 +72,9 @@ impl World {
         let snapshots = if files <= FEW { 0 } else { node.disk.begin_with("snap-") };
         let kept = Kept { inbox, tickets, sessions, disk, snapshots };
         if !kept.is_within(&node.most) {
-            node.most = Kept::most(&self.swarm, (node.life, node.has_led), term, applied, node.lag);
+            let Node { life: nth, found, began, has_led, .. } = *node;
+            let of = Life { nth, found, began, has_led };
+            node.most = Kept::most(&self.swarm, of, term, applied, node.lag);
             self.check.lock().keeps(id, kept, node.most);
         }
     }

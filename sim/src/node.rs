@@ -19,7 +19,7 @@ use rsm::raft::peer::{Peer, SpawnError};
 use rsm::raft::replica::Replica;
 use rsm::raft::storage::SimulatedDisk;
 use rsm::raft::storage::simulated::Operation;
-use rsm::raft::{Index, NodeId, Time};
+use rsm::raft::{Index, NodeId, Term, Time};
 use std::sync::Arc;
 
 /// The replica as the simulator spawns it.
@@ -102,6 +102,10 @@ pub struct Node {
     /// How far its state machine, or on a full disk its last snapshot, has ever been behind its log: what was not applied in
     /// one life is still there in the next.
     pub lag: u64,
+    /// How many snapshots this life has found.
+    pub(crate) found: u64,
+    /// The term in which it began.
+    pub(crate) began: Term,
     /// It has led in this life.
     pub(crate) has_led: bool,
     /// The most that it might keep when that was last worked out. In one life it only rises.
@@ -173,6 +177,8 @@ impl Node {
             stands_still: 0,
             flushes,
             lag: 0,
+            found: 0,
+            began: Term(0),
             has_led: false,
             most: Kept::default(),
             strays,
@@ -234,7 +240,8 @@ impl Node {
         let log = log.expect("a peer that was spawned has opened its log");
         let cell = peer.replica().cell();
         self.process = Some(Process { peer, log, cell });
-        self.ran = self.life;
+        (self.ran, self.found) = (self.life, self.disk.begin_with("snap-"));
+        self.began = self.look(|core, _| core.term()).unwrap_or_default();
         self.look(|core, role| check.lock().started(core, role));
         Ok(())
     }

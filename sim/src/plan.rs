@@ -236,7 +236,7 @@ pub fn plan(seed: u64, swarm: &Swarm, until: Time) -> Vec<Fault> {
         (on.full, 1_500, |draws, swarm| What::Full { node: node(draws, swarm), slack: 0, lasts: shortage(draws) }),
         (on.leaps, 2_000, |draws, swarm| What::Leap { node: node(draws, swarm), by: spell(draws) }),
         (on.rot, if swarm.is_budgeted { 5_000 } else { 700 }, rot),
-        (on.aimed, 520, |draws, swarm| What::Await(nemesis::draw(draws, swarm))),
+        (on.aimed, 750, |draws, swarm| What::Await(nemesis::draw(draws, swarm))),
         (on.drains, 1_500, |draws, swarm| What::Drain { node: node(draws, swarm), down: down(draws) }),
         (on.asides && has_links, 1_000, |draws, swarm| What::Aside {
             nodes: some_of(draws, swarm),

@@ -16,6 +16,19 @@ const SNAPSHOTS: u64 = 4;
 /// Of those that a peer takes itself: the one that is marked, one whose mark is under way, one that is written.
 const OWN: u64 = 3;
 
+/// What a life of a peer began with, and has come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    /// Which of its lives it is.
+    pub nth: u64,
+    /// How many snapshots it has found, whole or damaged.
+    pub found: u64,
+    /// The term in which it began.
+    pub began: Term,
+    /// It has led.
+    pub has_led: bool,
+}
+
 /// How much a peer keeps, or may keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
@@ -48,10 +61,12 @@ impl Kept {
     /// Its log reaches back to what the snapshot before the last has left of it, four margins if a peer was behind: four
     /// and a half times the entries between two of them, each in a flush of its own, with as many for commits and marks;
     /// then two for each term, and a segment that each life begins, since one that restarts without a quorum can cut
-    /// nothing; and the spare. One snapshot may be brought to it, and who has led keeps what it has
-    /// brought to each of the others until its next mark.
+    /// nothing; and the spare. Until its next mark it keeps the snapshots that this life of it has found, one that is
+    /// brought to it, one that came whole in each term, too late for that, and, once it has led, what it has brought to each of
+    /// the others.
     #[must_use]
-    pub fn most(swarm: &Swarm, (life, has_led): (u64, bool), term: Term, applied: Index, lag: u64) -> Kept {
+    pub fn most(swarm: &Swarm, of: Life, term: Term, applied: Index, lag: u64) -> Kept {
+        let Life { nth: life, found, began, has_led } = of;
         // What is not applied is in no snapshot, and stays until the one after the next: so may that of three spells.
         let flushes = 9 * swarm.snapshot_entries + 2 * term.0 + 6 * lag;
         let segments = life + 2 + (flushes * (FLUSH + u64::from(swarm.pad))).div_ceil(swarm.segment_bytes);
@@ -62,7 +77,10 @@ impl Kept {
             tickets: swarm.tickets + OWN_TICKETS,
             sessions: swarm.sessions_max,
             disk: segments * swarm.segment_bytes + SNAPSHOTS * snapshot,
-            snapshots: OWN + u64::from(0 < others) + if has_led { others } else { 0 },
+            snapshots: found
+                + OWN
+                + if 0 < others { 1 + term.0.saturating_sub(began.0) } else { 0 }
+                + if has_led { others } else { 0 },
         }
     }
 }
@@ -94,7 +112,8 @@ mod tests {
         (swarm.snapshot_entries, swarm.segment_bytes, swarm.pad, swarm.sessions_max) = (1, 256 << 10, 0, 28);
         let most = |is_full: bool| {
             let behind = behind(Index(274), Index(142), Index(274), is_full);
-            Kept::most(&swarm, (1, false), Term(3), Index(274), behind).disk
+            Kept::most(&swarm, Life { nth: 1, found: 0, began: Term(3), has_led: false }, Term(3), Index(274), behind)
+                .disk
         };
         let kept = 5 * swarm.segment_bytes + 1_257;
         assert!(most(false) < kept && kept < most(true), "{} < {kept} < {}", most(false), most(true));
@@ -103,8 +122,14 @@ mod tests {
 
     #[test]
     fn a_peer_that_keeps_more_than_it_may_of_anything_is_found() {
-        let most = Kept::most(&swarm(3), (2, false), Term(5), Index(100), 0);
-        assert!(most.disk < Kept::most(&swarm(3), (2, true), Term(5), Index(100), 1_000).disk);
+        let of = |life: Life, lag: u64| Kept::most(&Swarm { nodes: 3, ..swarm(3) }, life, Term(5), Index(100), lag);
+        let life = Life { nth: 2, found: 1, began: Term(5), has_led: false };
+        let most = of(life, 0);
+        assert!(most.disk < of(life, 1_000).disk);
+        let snapshots = |life: Life| of(life, 0).snapshots - most.snapshots;
+        assert_eq!(snapshots(Life { found: 3, ..life }), 2, "what a life has found stays until its next mark");
+        assert_eq!(snapshots(Life { began: Term(2), ..life }), 3, "so does what was whole when its term was over");
+        assert_eq!(snapshots(Life { has_led: true, ..life }), 2, "and what others wait for");
         let broken = |kept: Kept| {
             let mut check = Check::default();
             check.keeps(0, kept, most);

@@ -19,7 +19,7 @@ mod snapshots;
 mod wasted;
 
 pub use answers::{Answers, Asked, Counts, State, agree};
-pub use bounds::{Kept, behind};
+pub use bounds::{Kept, Life, behind};
 pub use control::{Control, Undisturbed};
 pub use history::History;
 pub use looker::Looker;

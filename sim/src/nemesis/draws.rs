@@ -36,7 +36,7 @@ impl Met {
 }
 
 /// Moments that are waited for, and where.
-const AIMS: [(&str, Met); 57] = [
+const AIMS: [(&str, Met); 55] = [
     ("request-held", Met::Any),
     ("elected", Met::Any),
     ("elected-with-entries-uncommitted", Met::Any),
@@ -78,10 +78,8 @@ const AIMS: [(&str, Met); 57] = [
     ("append-read-from-disk", Met::OfThree),
     ("vote-reply-late", Met::OfThree),
     ("pre-vote-reply-held", Met::OfThree),
-    ("refusal-held", Met::OfThree),
     ("campaign-forborne", Met::OfThree),
     ("conflict-old", Met::OfThree),
-    ("cut-durable", Met::OfThree),
     ("append-partly-known", Met::OfThree),
     ("leader-leaves-uncommitted", Met::OfThree),
     ("commit-waits-for-own-term", Met::OfThree),
