@@ -236,26 +236,6 @@ impl SimulatedDisk {
         state.inodes.values().fold(state.gone, |sum, inode| sum.plus(inode.account()))
     }
 
-    /// How many bytes all files that have a name have together.
-    #[must_use]
-    pub fn used(&self) -> u64 {
-        self.holds().1
-    }
-
-    /// How many names there are, and how many bytes their files have together.
-    #[must_use]
-    pub fn holds(&self) -> (u64, u64) {
-        let state = self.state.lock();
-        (state.names.len() as u64, state.used)
-    }
-
-    /// How many names begin so.
-    #[must_use]
-    pub fn begin_with(&self, prefix: &str) -> u64 {
-        let state = self.state.lock();
-        state.names.keys().filter(|name| name.starts_with(prefix)).count() as u64
-    }
-
     /// The process dies: its files are closed, what it wrote stays in the cache.
     pub fn kill(&self) {
         self.state.lock().life += 1;

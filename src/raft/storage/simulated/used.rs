@@ -1,7 +1,8 @@
-//! How many bytes all files that have a name have together: kept as files grow and names change, since it is asked each step.
+//! How many names there are, and how many bytes their files have together: kept as files grow and names change, since it is
+//! asked each step.
 
 use super::image::Piece;
-use super::{SimulatedFile, State};
+use super::{SimulatedDisk, SimulatedFile, State};
 
 impl State {
     /// Writes these pieces of a file, which may grow by them.
@@ -34,5 +35,27 @@ impl State {
     /// All names are other ones, or their files are.
     pub(super) fn count_anew(&mut self) {
         self.used = self.names.values().map(|inode| self.bytes_of(*inode)).sum();
+    }
+}
+
+impl SimulatedDisk {
+    /// How many bytes all files that have a name have together.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.holds().1
+    }
+
+    /// How many names there are, and how many bytes their files have together.
+    #[must_use]
+    pub fn holds(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        (state.names.len() as u64, state.used)
+    }
+
+    /// How many names begin so.
+    #[must_use]
+    pub fn begin_with(&self, prefix: &str) -> u64 {
+        let state = self.state.lock();
+        state.names.keys().filter(|name| name.starts_with(prefix)).count() as u64
     }
 }
