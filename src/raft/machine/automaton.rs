@@ -31,10 +31,6 @@ use std::time::Duration;
 
 /// How many bytes of entries are read back at once.
 const READ_BYTES: usize = 1 << 20;
-/// How long a snapshot that found no room rests at least, and how many times as long as it was written: each try fills the
-/// disk to its last byte.
-const REST: Duration = Duration::from_secs(1);
-const RESTS: u32 = 10;
 
 /// A read: what to do with the state, or why it cannot be.
 pub(crate) type Reading<S> = Box<dyn FnOnce(Result<&Held<S>, Failure>) + Send>;
@@ -61,8 +57,6 @@ pub(crate) enum Command<S> {
     Marked(LogId),
     /// Some read may have waited too long.
     Overdue,
-    /// There may be room again for a snapshot.
-    Seek,
 }
 
 /// What the machine says.
@@ -94,15 +88,6 @@ pub(crate) struct Policy {
     pub(crate) bytes: u64,
 }
 
-/// A snapshot that is being written.
-pub(crate) struct Writing {
-    /// The child that does so.
-    _writer: Address<()>,
-    began: Time,
-    /// Entries and bytes that it has and the one before it has not: those count again if it finds no room.
-    since: (u64, u64),
-}
-
 /// The state's owner.
 pub(crate) struct Machine<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> {
     pub(crate) sessions: Sessions<S::Reply>,
@@ -115,10 +100,8 @@ pub(crate) struct Machine<S: StateMachine, K: Reader, D: Disk, C: Send + 'static
     pub(crate) policy: Policy,
     /// Entries and bytes applied since the last snapshot.
     pub(crate) since: (u64, u64),
-    /// The snapshot that is being written.
-    pub(crate) writing: Option<Writing>,
-    /// The last try found no room: a timer will make another one due.
-    pub(crate) resting: bool,
+    /// The child that is writing a snapshot.
+    pub(crate) writer: Option<Address<()>>,
     /// Where the last one ends that was written, and the last of which the mark is known to be durable.
     pub(crate) written: Index,
     pub(crate) marked: Index,
@@ -248,9 +231,6 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         (self.sessions, self.membership, self.applied) = (restored.sessions, restored.membership, at);
         *self.shared.held.write() = Held { state: restored.state, applied: at };
         self.since = (0, 0);
-        if let Some(writing) = &mut self.writing {
-            writing.since = (0, 0);
-        }
         self.settle();
         self.shared.flight.lock().installed();
         self.shared.gauges.applied(at.index);
@@ -329,7 +309,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
     /// would be as many as there are entries to apply.
     fn snapshot_by_policy(&mut self, context: &mut Context<Self>) {
         let due = self.policy.entries <= self.since.0 || self.policy.bytes <= self.since.1;
-        if self.writing.is_some() || self.resting || self.since.0 == 0 || !due {
+        if self.writer.is_some() || self.since.0 == 0 || !due {
             return;
         }
         let waits = self.marked < self.written;
@@ -344,16 +324,16 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
         drop(held);
         mark!("snapshot-begun");
         mark!("snapshot-begun-for-its-bytes", self.since.0 < self.policy.entries);
-        let since = std::mem::take(&mut self.since);
+        self.since = (0, 0);
         let writer = Writer { write: Some(Box::new(write)), machine: context.weak() };
         let writer = context.builder(writer, ()).name("snapshot").guard(self.shared.guard()).spawn();
         context.watch(&writer, Command::WriterEnded);
         self.shared.can_kill(&writer);
-        self.writing = Some(Writing { _writer: writer, began: context.now(), since });
+        self.writer = Some(writer);
     }
 
-    fn on_written(&mut self, written: Result<Snapshot, Error>, context: &mut Context<Self>) -> Result<(), String> {
-        let writing = self.writing.take();
+    fn on_written(&mut self, written: Result<Snapshot, Error>) -> Result<(), String> {
+        self.writer = None;
         match written {
             Ok(Snapshot { at, membership }) => {
                 self.written = at.index;
@@ -361,15 +341,9 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
                 self.tell(Word::Snapshotted { at, membership });
                 Ok(())
             }
-            // The log stays long. It may take in nothing more, and have no room but what a snapshot makes: so the next try
-            // waits for no entry, nor for the keeper to tell of room.
+            // The log stays long, and the next one is tried when its time comes.
             Err(Error::Full) => {
                 mark!("snapshot-without-room");
-                if let Some(Writing { began, since, .. }) = writing {
-                    self.since = (self.since.0 + since.0, self.since.1 + since.1);
-                    self.resting = true;
-                    context.after(REST.max(context.now().since(began) * RESTS), Command::Seek);
-                }
                 Ok(())
             }
             Err(error) => Err(format!("snapshot: {error}")),
@@ -385,7 +359,7 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
             (State::Current | State::Behind, Command::Read { index, timeout, run }) => {
                 self.on_read(index, timeout, run, context);
             }
-            (State::Current | State::Behind, Command::Written(written)) => self.on_written(written, context)?,
+            (State::Current | State::Behind, Command::Written(written)) => self.on_written(written)?,
             // By the user's own code; else it has said what came of it, or the whole peer is killed.
             (State::Current | State::Behind, Command::WriterEnded(End::Panicked(panic))) => {
                 return Err(format!("snapshot: {}", panic.message()));
@@ -394,7 +368,6 @@ impl<S: StateMachine, K: Reader, D: Disk, C: Send + 'static> Machine<S, K, D, C>
             // One that was brought meanwhile may be newer than what is being written.
             (State::Current | State::Behind, Command::Marked(at)) => self.marked = self.marked.max(at.index),
             (State::Current | State::Behind, Command::Overdue) => self.overdue(context),
-            (State::Current | State::Behind, Command::Seek) => self.resting = false,
         }
         Ok(state)
     }

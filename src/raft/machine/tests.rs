@@ -45,7 +45,6 @@ impl Automaton for Ear {
 struct Bench {
     time: VirtualTime,
     shared: Arc<Shared<Adder>>,
-    disk: Arc<SimulatedDisk>,
     snapshots: Snapshots<SimulatedDisk>,
     heard: Arc<Lock<Vec<Word>>>,
     machine: Address<Command<Adder>>,
@@ -69,8 +68,7 @@ fn shared() -> Arc<Shared<Adder>> {
 impl Bench {
     fn new(policy: Policy) -> Bench {
         let time = VirtualTime::new(1);
-        let disk = Arc::new(SimulatedDisk::new(1));
-        let snapshots = Snapshots::new(Arc::clone(&disk), ClusterId(1)).expect("an empty directory");
+        let snapshots = Snapshots::new(Arc::new(SimulatedDisk::new(1)), ClusterId(1)).expect("an empty directory");
         let (shared, heard) = (shared(), Arc::new(Lock::new(Vec::new())));
         let ear = time.spawn(Ear(Arc::clone(&heard)), ());
         let machine = Machine {
@@ -82,8 +80,7 @@ impl Bench {
             snapshots: snapshots.clone(),
             policy,
             since: (0, 0),
-            writing: None,
-            resting: false,
+            writer: None,
             written: Index(0),
             marked: Index(0),
             replica: ear.downgrade(),
@@ -95,7 +92,7 @@ impl Bench {
             watcher: None,
         };
         let machine = time.spawn(machine, State::Current);
-        Bench { time, shared, disk, snapshots, heard, machine, _ear: ear }
+        Bench { time, shared, snapshots, heard, machine, _ear: ear }
     }
 
     /// It is told all of this at once.
@@ -107,13 +104,6 @@ impl Bench {
     fn sum(&self) -> (u64, Index) {
         let held = self.shared.held.read();
         (held.state.sum, held.applied.index)
-    }
-
-    /// Where the snapshots end that it has said are written.
-    fn written(&self) -> Vec<u64> {
-        let heard = self.heard.lock();
-        let of = |word: &Word| if let Word::Snapshotted { at, .. } = word { Some(at.index.0) } else { None };
-        heard.iter().filter_map(of).collect()
     }
 
     fn failures(&self) -> Vec<String> {
@@ -228,66 +218,21 @@ fn a_snapshot_is_taken_by_count_or_by_bytes_and_holds_the_sessions() {
 #[test]
 fn no_other_snapshot_is_written_before_the_mark_of_the_last_one_is_durable() {
     let bench = Bench::new(Policy { entries: 1, bytes: u64::MAX });
+    let written = || {
+        let heard = bench.heard.lock();
+        let of = |word: &Word| if let Word::Snapshotted { at, .. } = word { Some(at.index.0) } else { None };
+        heard.iter().filter_map(of).collect::<Vec<_>>()
+    };
     bench.tell([apply(1, vec![open()])]);
     bench.tell([apply(2, vec![add(1, 1, 5)])]);
     bench.tell([apply(3, vec![add(1, 2, 6)])]);
-    assert_eq!(bench.written(), [1]);
+    assert_eq!(written(), [1]);
     bench.tell([Command::Marked(LogId::new(1, 1))]);
-    assert_eq!(bench.written(), [1, 3], "though nothing more is applied");
+    assert_eq!(written(), [1, 3], "though nothing more is applied");
     // One that was brought since stands for it.
     bench.tell([Command::Marked(LogId::new(1, 9))]);
     bench.tell([apply(4, vec![add(1, 3, 7)])]);
-    assert_eq!(bench.written(), [1, 3, 4]);
-}
-
-/// On a full disk the log may take in nothing more, and what would make room is the snapshot itself.
-#[test]
-fn a_snapshot_that_found_no_room_is_tried_again_though_nothing_more_comes() {
-    let bench = Bench::new(Policy { entries: 2, bytes: u64::MAX });
-    bench.disk.set_capacity(0);
-    bench.tell([apply(1, vec![open(), add(1, 1, 5)])]);
-    bench.time.run_for(Duration::from_secs(3), &mut ());
-    assert_eq!((bench.written(), bench.failures()), (vec![], vec![]));
-    bench.disk.set_capacity(u64::MAX);
-    bench.time.run_for(Duration::from_secs(1), &mut ());
-    assert_eq!(bench.written(), [2]);
-    bench.time.run_for(Duration::from_secs(3), &mut ());
-    bench.tell([Command::Marked(LogId::new(1, 2)), apply(3, vec![add(1, 2, 6)])]);
-    assert_eq!(bench.written(), [2], "its entries are counted no more");
-}
-
-/// Each try fills the disk to its last byte.
-#[test]
-fn no_entry_on_a_full_disk_makes_a_snapshot_be_tried_sooner() {
-    let bench = Bench::new(Policy { entries: 2, bytes: u64::MAX });
-    bench.disk.set_capacity(0);
-    bench.tell([apply(1, vec![open(), add(1, 1, 5)])]);
-    let tried = bench.disk.operations();
-    (0..100).for_each(|nth| bench.tell([apply(3 + nth, vec![add(1, 2 + nth, 1)])]));
-    assert_eq!(bench.disk.operations(), tried);
-    bench.disk.set_capacity(u64::MAX);
-    bench.time.run_for(Duration::from_secs(1), &mut ());
-    assert_eq!(bench.written(), [102]);
-}
-
-#[test]
-fn a_snapshot_that_found_no_room_is_due_no_more_once_one_was_installed() {
-    let bench = Bench::new(Policy { entries: 2, bytes: u64::MAX });
-    let at = LogId::new(1, 10);
-    let (state, members) = (Adder { sum: 55, added: vec![55] }, snapshot::encode_membership(&Membership::default()));
-    snapshot::prepare(&state, &Sessions::new(9), bench.snapshots.clone(), at, members)().expect("written");
-    bench.disk.set_capacity(0);
-    bench.machine.post(apply(1, vec![open(), add(1, 1, 5)])).expect("it lives");
-    while bench.sum() != (5, Index(2)) {
-        bench.time.step(&mut ()).expect("it is to apply them");
-    }
-    // Its writer has not begun.
-    bench.tell([Command::Install(at), apply(11, vec![open()])]);
-    bench.disk.set_capacity(u64::MAX);
-    bench.time.run_for(Duration::from_secs(3), &mut ());
-    assert_eq!((bench.written(), bench.failures()), (vec![], vec![]));
-    bench.tell([apply(12, vec![open()])]);
-    assert_eq!(bench.written(), [12]);
+    assert_eq!(written(), [1, 3, 4]);
 }
 
 /// The checksums are right: it was written so.

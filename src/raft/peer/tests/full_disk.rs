@@ -4,7 +4,7 @@ use super::town::Town;
 use crate::fsm::VirtualTime;
 use crate::raft::consensus::RoleName;
 use crate::raft::machine::{Applied, Caller, StateMachine};
-use crate::raft::peer::{Builder, Failure, Peer};
+use crate::raft::peer::{Failure, Peer};
 use crate::raft::storage::SimulatedDisk;
 use bytes::Bytes;
 use std::io::{self, Read, Write};
@@ -52,14 +52,9 @@ impl Lone {
 
     /// One that has not taken a turn yet.
     fn spawn(segment: u64, capacity: u64) -> Lone {
-        Lone::spawn_with(segment, capacity, |builder| builder)
-    }
-
-    fn spawn_with(segment: u64, capacity: u64, change: fn(Builder<Heap>) -> Builder<Heap>) -> Lone {
         let (time, disk) = (VirtualTime::new(1), Arc::new(SimulatedDisk::new(1)));
         let builder = Peer::<Heap>::builder(0, [(0, "here")]).segment_bytes(segment).seed(1);
-        let peer =
-            change(builder).spawn_on(&time, time.now(), Arc::clone(&disk), |log| log).expect("nothing refuses it");
+        let peer = builder.spawn_on(&time, time.now(), Arc::clone(&disk), |log| log).expect("nothing refuses it");
         disk.set_capacity(capacity);
         Lone { time, disk, peer }
     }
@@ -108,21 +103,6 @@ fn what_comes_at_once_is_counted_against_the_room_one_by_one() {
         assert_eq!(lone.put(1, len), (1, 0));
         assert_eq!(lone.peer.state().read().0, added as u64 + 1);
     }
-}
-
-/// There is room for a snapshot, and none for a segment: nothing but the snapshot makes any.
-#[test]
-fn a_disk_with_room_for_no_more_than_a_snapshot_is_not_full_for_good() {
-    let lone = Lone::spawn_with(128 << 10, u64::MAX, |builder| builder.snapshot_entries(40));
-    lone.time.run_for(Duration::from_secs(2), &mut ());
-    assert_eq!(lone.put(130, 2_000), (130, 0));
-    lone.disk.set_capacity(lone.disk.used());
-    let (added, refused) = lone.put(150, 2_000);
-    assert!(40 < added && 0 < refused, "{added} and {refused}: a snapshot was due, and had no room");
-    assert_eq!(lone.put(1, 2_000), (0, 1), "there is none");
-    lone.disk.set_capacity(lone.disk.used() + (8 << 10));
-    lone.time.run_for(Duration::from_secs(5), &mut ());
-    assert_eq!(lone.put(1, 2_000), (1, 0));
 }
 
 /// Many of these take a while to fill a segment, and their sum is a number still.
