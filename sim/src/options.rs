@@ -48,9 +48,9 @@ Exit code 0: no rule was broken, each story does what it is for, each mutant was
           2: wrong use, or a file that cannot be read or written.
 
   cargo sim --seeds 500
-  cargo sim --seed 54
-  cargo sim --seed 54 --trace --until 4000
-  cargo sim --seed 54 --html out.html";
+  cargo sim --seed 4
+  cargo sim --seed 4 --trace --until 4000
+  cargo sim --seed 4 --html out.html";
 
 /// What to do.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -69,7 +69,10 @@ impl Kept {
         let Life { nth: life, found, began, has_led } = of;
         // What is not applied is in no snapshot, and stays until the one after the next: so may that of three spells.
         let flushes = 9 * swarm.snapshot_entries + 2 * term.0 + 6 * lag;
-        let segments = life + 2 + (flushes * (FLUSH + u64::from(swarm.pad))).div_ceil(swarm.segment_bytes);
+        // Where entries have a largest size clients ask for as much.
+        let entry = if swarm.entry_bytes == usize::MAX { 0 } else { swarm.entry_bytes as u64 };
+        let flush = FLUSH + u64::from(swarm.pad) + entry;
+        let segments = life + 2 + (flushes * flush).div_ceil(swarm.segment_bytes);
         let others = swarm.nodes as u64 - 1;
         let snapshot = 4_096 + 16 * applied.0 + 1_024 * swarm.sessions_max as u64;
         Kept {
@@ -125,6 +128,9 @@ mod tests {
         let of = |life: Life, lag: u64| Kept::most(&Swarm { nodes: 3, ..swarm(3) }, life, Term(5), Index(100), lag);
         let life = Life { nth: 2, found: 1, began: Term(5), has_led: false };
         let most = of(life, 0);
+        let large = Swarm { nodes: 3, entry_bytes: 64 << 10, ..swarm(3) };
+        let of_large = Kept::most(&large, life, Term(5), Index(100), 0);
+        assert!(most.disk < of_large.disk, "an entry has what it may have");
         assert!(most.disk < of(life, 1_000).disk);
         let snapshots = |life: Life| of(life, 0).snapshots - most.snapshots;
         assert_eq!(snapshots(Life { found: 3, ..life }), 2, "what a life has found stays until its next mark");
