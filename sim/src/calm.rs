@@ -214,7 +214,7 @@ impl Phase<'_> {
         let mut draws = stream(self.world.seed, Purpose::Calm, 3);
         match draws.below(6) {
             0..=1 if outgrown::may_be(self.world) => self.outgrow(),
-            2..=3 if halfway::may_be(self.world) => self.die_half_way(),
+            2..=3 if cornered::may_be(self.world) => self.die_half_way(),
             _ => Some(()),
         }
     }

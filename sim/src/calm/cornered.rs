@@ -16,7 +16,7 @@ const ENTRIES_MAX: u64 = 24;
 /// So long, in longest timeouts, somebody is waited for who leads, and a snapshot.
 const PATIENCE: u64 = 8;
 
-/// Whether one can be.
+/// Whether one can be: there are others, and snapshots come soon.
 pub(super) fn may_be(world: &World) -> bool {
     !world.swarm.is_control && 3 <= world.nodes.len() && world.swarm.snapshot_entries <= ENTRIES_MAX
 }
@@ -24,12 +24,7 @@ pub(super) fn may_be(world: &World) -> bool {
 impl Phase<'_> {
     /// Whoever leads is heard by nobody from then on, until the others' snapshot is the one.
     pub(super) fn corner(&mut self) -> Option<()> {
-        let end = Time(self.time.now().0 + PATIENCE * self.t_max);
-        while self.world.leader().is_none() && self.time.now() < end {
-            if !(self.go)(self.time, self.world) {
-                return None;
-            }
-        }
+        self.wait(PATIENCE, |phase| phase.world.leader().is_some())?;
         let Some(leader) = self.world.leader() else { return Some(()) };
         self.cut(self.world.nodes.len(), &Shape::Isolate(leader));
         // Snapshot by snapshot, all of it lies within what is placed here.

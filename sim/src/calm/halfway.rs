@@ -10,19 +10,11 @@
 use super::Phase;
 use super::spared::Parted;
 use crate::plan::{FOR_EVER, Shape, What};
-use crate::world::World;
 use rsm::raft::consensus::{Consensus, Mode, Role};
-use rsm::raft::{Index, NodeId};
+use rsm::raft::{Index, NodeId, Time};
 
-/// Snapshots come seldom where they take more entries than this.
-const ENTRIES_MAX: u64 = 24;
 /// So long, in longest timeouts, each of the steps is waited for.
 const PATIENCE: u64 = 6;
-
-/// Whether it can be.
-pub(super) fn may_be(world: &World) -> bool {
-    !world.swarm.is_control && 3 <= world.nodes.len() && world.swarm.snapshot_entries <= ENTRIES_MAX
-}
 
 impl Phase<'_> {
     /// Somebody is brought a snapshot which nobody brings to its end.
@@ -89,7 +81,7 @@ impl Phase<'_> {
                 return Some(true);
             }
             (0..self.world.swarm.snapshot_entries).for_each(|_| self.propose(self.world.leader()));
-            let pause = rsm::raft::Time(self.time.now().0 + self.t_max / super::PARTS);
+            let pause = Time(self.time.now().0 + self.t_max / super::PARTS);
             while self.time.now() < pause && !holds(self) {
                 if !(self.go)(self.time, self.world) {
                     return None;
