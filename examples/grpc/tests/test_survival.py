@@ -113,7 +113,9 @@ def lists(cluster: Cluster, peer: int, stale: bool = False) -> collections.Count
     """How often each number stands in the lists, as a peer says."""
     found: collections.Counter[int] = collections.Counter()
     for n in range(Load.LISTS):
-        got = cluster.stub(peer).Get(api.GetRequest(key=b"list-%d" % n, stale=stale), timeout=5.0)
+        request = api.GetRequest(key=b"list-%d" % n, stale=stale)
+        # A channel that found nobody there before may rest until it tries again: that fails no call here.
+        got = cluster.stub(peer).Get(request, timeout=5.0, wait_for_ready=True)
         found.update(int(item) for item in got.list.items)
     return found
 
